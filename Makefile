@@ -1,0 +1,77 @@
+# Every target has a help line; `make` alone prints them.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+GO      ?= go
+# Flags for the hypotheses, such as ARGS="-seed 7 -world ample_ram" (see README, Flags).
+ARGS    ?=
+RESULTS ?= $(CURDIR)/results
+HYPOTHESES := $(sort $(shell grep -ho '^func TestH[0-9][0-9A-Z]*' hypotheses/*_test.go | cut -c10-))
+# A whole run must not be cut off by go test's own limit of ten minutes.
+RUN     := cd hypotheses && $(GO) test -timeout 60m
+RACE    := ./harness/memnet ./harness/load ./harness/telemetry ./harness/sim ./harness/record ./harness/rig
+
+.PHONY: help
+help: ## print this help
+	@awk -F ':.*## ' '/^[a-zA-Z_-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "  make H...         one hypothesis: $(HYPOTHESES)"
+	@echo
+	@echo "  ARGS passes flags to the hypotheses, for example: make H2B ARGS='-seed 7 -plan-only'"
+
+.PHONY: run
+run: ## run all hypotheses on the simulated machine, full length; results/ holds the reports
+	$(RUN) -run '^TestH' -results $(RESULTS) $(ARGS)
+
+.PHONY: $(HYPOTHESES)
+$(HYPOTHESES):
+	$(RUN) -run '^Test$@$$' -results $(RESULTS) $(ARGS)
+
+.PHONY: controls
+controls: ## run each hypothesis in the worlds that lack its mechanism; none may come out Supported
+	$(RUN) -run '^TestControls$$' -results $(RESULTS) $(ARGS)
+
+.PHONY: test
+test: ## all tests: units, race detector where goroutines meet, every hypothesis and its controls, replay
+	$(GO) vet ./...
+	$(GO) test -race -timeout 10m $(RACE)
+	$(GO) test -timeout 10m ./harness/...
+	cd hypotheses && $(GO) test -timeout 20m -results $(RESULTS) $(ARGS)
+
+.PHONY: gate-twice
+gate-twice: ## the same seed twice with other GOMAXPROCS must leave the same bytes (manifest.json apart)
+	rm -rf $(RESULTS)/.twice && mkdir -p $(RESULTS)/.twice
+	cd hypotheses && GOMAXPROCS=1 $(GO) test -timeout 60m -run '^TestH' -results $(RESULTS)/.twice/one $(ARGS) >$(RESULTS)/.twice/one.log || (tail -40 $(RESULTS)/.twice/one.log; exit 1)
+	cd hypotheses && GOMAXPROCS=4 $(GO) test -timeout 60m -run '^TestH' -results $(RESULTS)/.twice/two $(ARGS) >$(RESULTS)/.twice/two.log || (tail -40 $(RESULTS)/.twice/two.log; exit 1)
+	diff -r -q -x manifest.json $(RESULTS)/.twice/one $(RESULTS)/.twice/two
+	@echo "identical: $$(find $(RESULTS)/.twice/one -type f ! -name manifest.json | wc -l) files, $$(du -sm $(RESULTS)/.twice/one | cut -f1) MiB"
+	rm -rf $(RESULTS)/.twice
+
+.PHONY: lint
+lint: ## gofmt and go vet, and golangci-lint if it is installed
+	@test -z "$$(gofmt -l .)" || (echo "gofmt would change:"; gofmt -l .; exit 1)
+	$(GO) vet ./...
+	@if command -v golangci-lint >/dev/null; then golangci-lint run; else echo "golangci-lint is not installed: skipped"; fi
+
+FUZZTIME ?= 20s
+.PHONY: fuzz
+fuzz: ## fuzz every parser of foreign bytes, FUZZTIME each (default 20s)
+	@set -e; for pkg in $$($(GO) list ./harness/...); do \
+	  for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+	    echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 5x $$pkg; \
+	  done; done
+
+.PHONY: bench
+bench: ## benchmarks, the client's own TTFT and ITL error in real time among them
+	$(GO) test -run '^$$' -bench . -benchmem ./harness/...
+
+.PHONY: serve
+serve: ## serve the simulated stacks in real time on loopback (A 8355, B 9000, KVBM metrics 6880)
+	$(GO) run ./harness/cmd/sparkharness serve $(ARGS)
+
+.PHONY: inputs
+inputs: ## write the prompts of inputs/prompts again
+	$(GO) run ./harness/cmd/sparkharness inputs
+
+.PHONY: clean
+clean: ## remove results/
+	rm -rf $(RESULTS)

@@ -1,0 +1,385 @@
+package harness
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"sparkharness/harness/config"
+	"sparkharness/harness/load"
+	"sparkharness/harness/prompt"
+	"sparkharness/harness/record"
+	"sparkharness/harness/rig"
+	"sparkharness/harness/telemetry"
+)
+
+// Files of a cell's folder.
+const (
+	fileMetrics = "metrics.jsonl"
+	fileSysmon  = "sysmon.jsonl"
+	fileDynKV   = "dynkv.jsonl"
+	filePerf    = "perf.jsonl"
+	fileCell    = "cell.json"
+)
+
+// CellInfo is cell.json: what a cell knows of itself besides its lines.
+type CellInfo struct {
+	Cell     string             `json:"cell"`
+	Start    float64            `json:"start"` // s, clock zero of the cell
+	Load     load.Summary       `json:"load"`
+	Coverage telemetry.Coverage `json:"coverage"`
+	Settings rig.Settings       `json:"settings"` // read back from the servers
+	HasKV    bool               `json:"has_kv"`
+	Note     string             `json:"note,omitempty"` // why the cell ended early
+}
+
+// PerfLine is one line of perf.jsonl: a request as the server timed it.
+type PerfLine struct {
+	RequestID string   `json:"request_id"`
+	WaitMS    *float64 `json:"wait_ms"` // arrival to first scheduling
+	PrefillMS *float64 `json:"prefill_ms"`
+}
+
+// tools are shared by the cells of a run.
+type tools struct {
+	exp       *Experiment
+	runID     string
+	prompts   *prompt.Library
+	tokenizer *prompt.Tokenizer
+	scratch   string // where simulated hosts render their files
+	stop      *atomic.Bool
+}
+
+// measure runs one cell on its own clock and leaves its lines in dir, which must not exist yet. An
+// interrupted cell returns errInterrupted; its lines stay.
+func (tl *tools) measure(pc PlannedCell, dir string) (err error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("results: %w (choose another folder with -results)", err)
+	}
+	host, err := os.MkdirTemp(tl.scratch, "host-")
+	if err != nil {
+		return fmt.Errorf("scratch folder: %w", err)
+	}
+	defer os.RemoveAll(host)
+	stack := tl.exp.Stacks[pc.Stack]
+	r, err := rig.OpenSim(rig.SimOptions{
+		Stack: stack, World: tl.exp.World, Model: tl.exp.Hypothesis.Model,
+		Seed: pc.MachineSeed, Tokenize: tl.tokenizer.IDs, Dir: host,
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	c := &cellRun{tools: tl, pc: pc, dir: dir, rig: r, stack: stack, start: time.Now()}
+	return c.run()
+}
+
+// cellRun is one cell under way.
+type cellRun struct {
+	*tools
+	pc    PlannedCell
+	dir   string
+	rig   rig.Rig
+	stack *config.Stack
+	start time.Time
+	phase atomic.Pointer[string]
+	info  CellInfo
+	order []lineKey // of the lines of metrics.jsonl
+}
+
+func (c *cellRun) enter(phase string) { c.phase.Store(&phase) }
+
+func (c *cellRun) run() error {
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel()
+	wg.Go(func() { c.watchStop(ctx, cancel) })
+
+	c.info = CellInfo{Cell: c.pc.Key, Start: unixSeconds(c.start)}
+	var err error
+	if c.info.Settings, err = c.rig.ReadBack(ctx); err != nil {
+		return err
+	}
+	writers, err := c.open()
+	if err != nil {
+		return err
+	}
+	telemetrySources := c.rig.Telemetry()
+	c.info.HasKV = telemetrySources.KV != nil
+	c.enter(record.PhaseBaseline)
+	sampling, stopSampling := context.WithCancel(ctx)
+	var samplerErr, perfErr error
+	var sampler sync.WaitGroup
+	sampler.Go(func() { samplerErr = c.sample(sampling, telemetrySources, writers) })
+	if telemetrySources.Perf != nil {
+		sampler.Go(func() { perfErr = c.drainPerf(sampling, telemetrySources.Perf, writers[filePerf]) })
+	}
+
+	loadErr := c.idle(ctx)
+	if loadErr == nil {
+		c.info.Load, loadErr = c.drive(ctx, writers[fileMetrics])
+	}
+	stopSampling()
+	sampler.Wait()
+	if telemetrySources.Perf != nil && loadErr == nil {
+		perfErr = errors.Join(perfErr, c.savePerf(ctx, telemetrySources.Perf, writers[filePerf]))
+	}
+	err = errors.Join(samplerErr, perfErr)
+	for _, name := range slices.Sorted(keys(writers)) {
+		err = errors.Join(err, writers[name].Close())
+	}
+	if c.stop.Load() && errors.Is(loadErr, context.Canceled) {
+		loadErr = errInterrupted
+	}
+	if err = errors.Join(loadErr, err); err != nil {
+		return err
+	}
+	return c.finish(telemetrySources)
+}
+
+// errInterrupted ends the cells that were under way when the run was interrupted.
+var errInterrupted = errors.New("interrupted")
+
+// watchStop cancels the cell when the run is interrupted. It polls, because a channel from outside a
+// virtual-time bubble would stop its clock.
+func (c *cellRun) watchStop(ctx context.Context, cancel context.CancelFunc) {
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			if c.stop.Load() {
+				cancel()
+				return
+			}
+		}
+	}
+}
+
+// open creates the cell's files.
+func (c *cellRun) open() (map[string]*record.Writer, error) {
+	names := []string{fileMetrics, fileSysmon}
+	if c.stack.Dynamo != nil {
+		names = append(names, fileDynKV)
+	} else {
+		names = append(names, filePerf)
+	}
+	out := map[string]*record.Writer{}
+	for _, n := range names {
+		w, err := record.Create(filepath.Join(c.dir, n), flushBytes)
+		if err != nil {
+			return nil, fmt.Errorf("results: %w", err)
+		}
+		out[n] = w
+	}
+	return out, nil
+}
+
+// flushBytes is how much of a file may be lost when the process is killed: a fraction of a second of a
+// simulated cell.
+const flushBytes = 32 << 10
+
+// sample watches the machine until ctx ends.
+func (c *cellRun) sample(ctx context.Context, src rig.Telemetry, w map[string]*record.Writer) error {
+	s := &telemetry.Sampler{
+		Cadence: time.Duration(c.stack.Telemetry.Cadence), Offset: rig.TickOffset, Start: c.start,
+		Sys: src.Sys, KV: src.KV,
+		Phase: func() string { return *c.phase.Load() },
+		OnSys: func(s *record.SysSample) error { return w[fileSysmon].Write(s) },
+		OnKV:  func(s *record.KVSample) error { return w[fileDynKV].Write(s) },
+	}
+	cov, err := s.Run(ctx)
+	c.info.Coverage = cov
+	return err
+}
+
+// perfEvery is how often the server's queue of per-request records is drained: often enough for a queue
+// of some hundred.
+const perfEvery = 5 * time.Second
+
+func (c *cellRun) drainPerf(ctx context.Context, p *telemetry.Perf, w *record.Writer) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-time.After(2 * rig.TickOffset / 3): // off the grid, and off the sampler's ticks
+	}
+	ticker := time.NewTicker(perfEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+			if err := c.savePerf(ctx, p, w); err != nil && ctx.Err() == nil {
+				return err
+			}
+		}
+	}
+}
+
+func (c *cellRun) savePerf(ctx context.Context, p *telemetry.Perf, w *record.Writer) error {
+	records, err := p.Drain(ctx)
+	if err != nil {
+		return err
+	}
+	// The records of one instant come in the order of the batch, which is that of arrival.
+	for _, r := range records {
+		if err := w.Write(PerfLine{RequestID: r.RequestID, WaitMS: r.WaitMS, PrefillMS: r.PrefillMS}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// idle watches the machine without load: the baseline that the cell is compared with.
+func (c *cellRun) idle(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(time.Duration(c.exp.Hypothesis.Run.Baseline)):
+		return nil
+	}
+}
+
+// drive sends the cell's load.
+func (c *cellRun) drive(ctx context.Context, w *record.Writer) (load.Summary, error) {
+	spec, err := c.spec()
+	if err != nil {
+		return load.Summary{}, err
+	}
+	return load.Run(ctx, spec, func(r *record.Request) error {
+		c.order = append(c.order, lineKey{r.IntendedTS, r.User, r.Seq})
+		return w.Write(r)
+	}, c.enter)
+}
+
+// spec is the cell's load from the configuration.
+func (c *cellRun) spec() (load.Spec, error) {
+	hc, ep := c.exp.Hypothesis, c.rig.Endpoint()
+	output, err := distribution(hc.Load.OutputTokens.Plain())
+	if err != nil {
+		return load.Spec{}, fmt.Errorf("load.output_tokens: %w", err)
+	}
+	s := load.Spec{
+		RunID: c.runID, Stack: c.pc.Stack, Model: hc.Model, Workload: hc.Load.Workload,
+		ContextTokens: c.pc.ContextTokens, Output: output, Nonce: load.Nonce(hc.Load.Nonce),
+		Prompter: load.FixedContext{Seed: c.pc.LoadSeed, Body: c.prompts.Body},
+		Timeout:  time.Duration(hc.Load.RequestTimeout), Seed: c.pc.LoadSeed,
+		BaseURL: ep.BaseURL, API: ep.API, Dialect: ep.Dialect, ModelID: c.info.Settings.Model,
+		APIKey: load.Secret(ep.APIKey), HTTP: ep.HTTP,
+		Warmup:   load.Warmup{Min: time.Duration(hc.Run.Warmup.Min), Max: time.Duration(hc.Run.Warmup.Max), Passes: hc.Run.Warmup.Passes},
+		Duration: time.Duration(hc.Run.Duration), MaxDuration: time.Duration(hc.Run.MaxDuration),
+		MinRequests: hc.Run.MinRequests, Start: c.start,
+	}
+	if c.pc.RateRPS != nil {
+		s.Loop = load.Open{Pacer: load.Poisson{RPS: *c.pc.RateRPS}}
+		return s, nil
+	}
+	think, err := distribution(hc.Load.ThinkTime.Seconds())
+	if err != nil {
+		return s, fmt.Errorf("load.think_time: %w", err)
+	}
+	s.Loop = load.Closed{Users: c.pc.Users, Think: think}
+	return s, nil
+}
+
+func distribution(l config.Law, err error) (load.Dist, error) {
+	if err != nil {
+		return nil, err
+	}
+	switch l.Dist {
+	case config.Constant:
+		return load.NewConstant(l.A)
+	case config.Uniform:
+		return load.NewUniform(l.A, l.B)
+	case config.Exponential:
+		return load.NewExponential(l.A)
+	case config.LogNormal:
+		return load.NewLognormal(l.A, l.B)
+	}
+	return nil, fmt.Errorf("distribution %q is not known", l.Dist)
+}
+
+// finish sorts what arrived in order of completion, saves the raw pages and cell.json.
+func (c *cellRun) finish(src rig.Telemetry) error {
+	for name, page := range src.Scrapes {
+		if b := page(); len(b) > 0 {
+			if err := os.WriteFile(filepath.Join(c.dir, name), b, 0o644); err != nil {
+				return err
+			}
+		}
+	}
+	// Answers of one instant complete in any order; sorted, the same seed gives the same file.
+	if err := sortLines(filepath.Join(c.dir, fileMetrics), c.order, func(a, b lineKey) int {
+		return cmp.Or(cmp.Compare(a.ts, b.ts), cmp.Compare(a.user, b.user), cmp.Compare(a.seq, b.seq))
+	}); err != nil {
+		return err
+	}
+	b, err := json.MarshalIndent(c.info, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", fileCell, err)
+	}
+	return os.WriteFile(filepath.Join(c.dir, fileCell), append(b, '\n'), 0o644)
+}
+
+// lineKey is what a line of metrics.jsonl is sorted by.
+type lineKey struct {
+	ts        float64
+	user, seq int
+}
+
+// sortLines rewrites a JSON Lines file in the order of its lines' keys, which are given in the order in
+// which the lines were written.
+func sortLines(path string, keys []lineKey, order func(a, b lineKey) int) error {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	lines := bytes.SplitAfter(raw, []byte{'\n'})
+	if len(lines) > 0 && len(lines[len(lines)-1]) == 0 {
+		lines = lines[:len(lines)-1]
+	}
+	if len(lines) != len(keys) {
+		return fmt.Errorf("%s has %d lines, %d were written", path, len(lines), len(keys))
+	}
+	index := make([]int, len(keys))
+	for i := range index {
+		index[i] = i
+	}
+	slices.SortStableFunc(index, func(a, b int) int { return order(keys[a], keys[b]) })
+	sorted := make([]byte, 0, len(raw))
+	for _, i := range index {
+		sorted = append(sorted, lines[i]...)
+	}
+	tmp := path + ".sorted"
+	if err := os.WriteFile(tmp, sorted, 0o644); err != nil {
+		return err
+	}
+	return os.Rename(tmp, path)
+}
+
+// unixSeconds is a time as records have it, microseconds kept.
+func unixSeconds(t time.Time) float64 { return math.Round(float64(t.UnixNano())/1e3) / 1e6 }
+
+func keys[V any](m map[string]V) func(func(string) bool) {
+	return func(yield func(string) bool) {
+		for k := range m {
+			if !yield(k) {
+				return
+			}
+		}
+	}
+}

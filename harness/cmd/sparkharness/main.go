@@ -1,0 +1,29 @@
+// Command sparkharness serves the simulated stacks in real time and writes the inputs. The hypotheses
+// themselves are tests: see package hypotheses.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	root := &cobra.Command{
+		Use:           "sparkharness",
+		Short:         "When and by how much storage decides the tail latency of LLM inference",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.AddCommand(serveCommand(), inputsCommand())
+	if err := root.ExecuteContext(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "sparkharness:", err)
+		os.Exit(1)
+	}
+}

@@ -1,0 +1,19 @@
+package config
+
+func (w *World) check(r *reader) {
+	r.plain("world", w.World)
+	capacities := []struct {
+		path string
+		size *Size
+	}{
+		{"tiers.tier0_bytes", w.Tiers.Tier0Bytes},
+		{"tiers.tier1_bytes", w.Tiers.Tier1Bytes},
+	}
+	for _, c := range capacities {
+		if c.size != nil && *c.size == 0 {
+			r.refuse(c.path, "is zero; leave the field out to keep the stack's own capacity")
+		}
+	}
+}
+
+func (p *Profile) check(r *reader) { r.plain("profile", p.Profile) }

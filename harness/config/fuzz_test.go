@@ -1,0 +1,59 @@
+package config
+
+import (
+	"errors"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+// FuzzParse: any bytes are a configuration or a list of located faults, and a configuration that is read
+// can be saved and read again.
+func FuzzParse(f *testing.F) {
+	for _, pattern := range []string{"*.yaml", "*/*.yaml"} {
+		committed(f, pattern, func(path string) {
+			data, err := os.ReadFile(path)
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(data)
+		})
+	}
+	f.Add([]byte(stackB))
+	f.Add([]byte(hypothesis))
+	f.Add([]byte("a: &a {<<: [*a, *a]}\nb: &b {<<: *a}"))
+	f.Add([]byte("? {a: b}\n: !!binary x"))
+	f.Add([]byte("!z\nHHz\t!\n\n\n-!!"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		fuzzOne(t, data, ParseStack)
+		fuzzOne(t, data, ParseHypothesis)
+		fuzzOne(t, data, ParseWorld)
+		fuzzOne(t, data, ParseProfile)
+	})
+}
+
+func fuzzOne[T any](t *testing.T, data []byte, parse func(string, []byte) (*T, error)) {
+	v, err := parse("f.yaml", data)
+	if err != nil {
+		var faults Faults
+		if !errors.As(err, &faults) || len(faults) == 0 {
+			t.Fatalf("not a list of faults: %v", err)
+		}
+		if got := strings.Count(err.Error(), "\n") + 1; got != len(faults) {
+			t.Fatalf("%d faults on %d lines:\n%v", len(faults), got, err)
+		}
+		return
+	}
+	text, err := Encode(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := parse("saved.yaml", text)
+	if err != nil {
+		t.Fatalf("saved configuration is refused: %v\n%s", err, text)
+	}
+	if !reflect.DeepEqual(v, again) {
+		t.Fatalf("saved configuration reads differently:\n%s", text)
+	}
+}

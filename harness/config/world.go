@@ -1,0 +1,31 @@
+package config
+
+// World is configs/worlds/*.yaml: the physics of the simulated machine. The default world is calibrated
+// to published measurements; every other one is the default with something removed or added.
+type World struct {
+	World      string     `yaml:"world"`
+	Note       string     `yaml:"note"` // what differs from the default, in one sentence
+	Mechanisms Mechanisms `yaml:"mechanisms,omitempty"`
+	Tiers      WorldTiers `yaml:"tiers,omitempty"` // memory that this world's machine gives the stack instead of what its file says
+}
+
+// Mechanisms switches parts of the simulated machine. All are off in the default world.
+type Mechanisms struct {
+	UnlimitedSlots   bool `yaml:"unlimited_slots,omitempty"`   // any number of sequences runs at once
+	UnlimitedCompute bool `yaml:"unlimited_compute,omitempty"` // a step costs the same whatever is in it
+	KVSwapToNVMe     bool `yaml:"kv_swap_to_nvme,omitempty"`   // the engine admits beyond its KV pool and swaps sequences to NVMe
+}
+
+// WorldTiers overrides tier capacities; null keeps the stack's own.
+type WorldTiers struct {
+	Tier0Bytes *Size `yaml:"tier0_bytes,omitempty"` // also Stack A's KV pool
+	Tier1Bytes *Size `yaml:"tier1_bytes,omitempty"`
+}
+
+// Profile is configs/profiles/*.yaml: a KV budget for Stack B.
+type Profile struct {
+	Profile    string `yaml:"profile"`
+	Note       string `yaml:"note"`
+	Tier0Bytes Size   `yaml:"tier0_bytes"`
+	Tier1Bytes Size   `yaml:"tier1_bytes"`
+}

@@ -1,0 +1,300 @@
+package harness
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"sync"
+
+	"sparkharness/harness/record"
+	"sparkharness/harness/report"
+	"sparkharness/harness/stats"
+)
+
+// Evidence is everything that a run left on disk, reduced to what decision rules ask of it.
+type Evidence struct {
+	Exp   *Experiment
+	Plan  *Plan
+	Cells []*CellData // the complete ones, in the order of the plan
+
+	rows map[string]report.Row
+}
+
+// CellData is one measured cell.
+type CellData struct {
+	PlannedCell
+	Info     CellInfo
+	Requests []RequestData // due in the measure phase, in order of intended send
+	Sys      SysData
+	KV       *KVData // nil where the stack has no KV manager
+}
+
+// RequestData is a request of the measure phase.
+type RequestData struct {
+	At       float64 // intended send, s after the start of the measure phase
+	TTFT     float64 // ms; a lower bound if Censored
+	HasTTFT  bool
+	Censored bool
+	E2E      float64
+	HasE2E   bool
+	RC       string
+	WaitMS   *float64 // arrival to first scheduling, as the server tells it
+	Prompt   *int
+	Cached   *int
+	Output   int
+	LagMS    float64
+	ITLMaxMS *float64
+}
+
+// Threshold is a number of the decision rule.
+func (ev *Evidence) Threshold(name string) float64 { return ev.Exp.threshold(name) }
+
+// Group is a cell with its repetitions.
+type Group struct {
+	Cell  record.Cell // without rep
+	Cells []*CellData // by repetition
+}
+
+// Groups returns the cells grouped over repetitions, in the order of stack, context and load.
+func (ev *Evidence) Groups() []*Group {
+	byKey := map[string]*Group{}
+	var out []*Group
+	for _, c := range ev.Cells {
+		key := c.Cell.Without("rep")
+		g := byKey[key.String()]
+		if g == nil {
+			g = &Group{Cell: key}
+			byKey[key.String()] = g
+			out = append(out, g)
+		}
+		g.Cells = append(g.Cells, c)
+	}
+	slices.SortFunc(out, func(a, b *Group) int { return compareCells(a.Cell, b.Cell) })
+	for _, g := range out {
+		slices.SortFunc(g.Cells, func(a, b *CellData) int { return a.Rep - b.Rep })
+	}
+	return out
+}
+
+// compareCells orders cells factor by factor, numbers as numbers. Cells with other factors (open and
+// closed loops) sort by the factor's name.
+func compareCells(a, b record.Cell) int {
+	for i := range min(len(a), len(b)) {
+		if a[i].Name != b[i].Name {
+			return compareStrings(a[i].Name, b[i].Name)
+		}
+		x, xok := a[i : i+1].Float(a[i].Name)
+		y, yok := b[i : i+1].Float(b[i].Name)
+		switch {
+		case xok && yok && x != y:
+			if x < y {
+				return -1
+			}
+			return 1
+		case a[i].Level != b[i].Level && !(xok && yok):
+			return compareStrings(a[i].Level, b[i].Level)
+		}
+	}
+	return len(a) - len(b)
+}
+
+func compareStrings(a, b string) int {
+	if a < b {
+		return -1
+	}
+	if a > b {
+		return 1
+	}
+	return 0
+}
+
+// Stack is the group's stack.
+func (g *Group) Stack() string { return g.Cells[0].Stack }
+
+// Users is the number of users of a closed loop, 0 in an open one.
+func (g *Group) Users() int { return g.Cells[0].Users }
+
+// Open reports whether the load is an open loop.
+func (g *Group) Open() bool { return g.Cells[0].RateRPS != nil }
+
+// TTFT are the repetitions' TTFT values for the bootstrap.
+func (g *Group) TTFT() []stats.Rep {
+	out := make([]stats.Rep, 0, len(g.Cells))
+	for _, c := range g.Cells {
+		out = append(out, c.TTFT())
+	}
+	return out
+}
+
+// Observations are the pooled TTFT values.
+func (g *Group) Observations() []stats.Obs {
+	var out []stats.Obs
+	for _, c := range g.Cells {
+		for _, p := range c.TTFT() {
+			out = append(out, stats.Obs{V: p.V, Censored: p.Censored})
+		}
+	}
+	return out
+}
+
+// Percentile is the pooled TTFT percentile, ms; ok is false without any observation.
+func (g *Group) Percentile(p float64) (v float64, ok bool) {
+	e, err := stats.EstimatePercentile(g.Observations(), p, confidence)
+	return e.Value, err == nil
+}
+
+// confidence of every interval and bound.
+const confidence = 0.95
+
+// TTFT are the cell's values on its own measure clock.
+func (c *CellData) TTFT() stats.Rep {
+	var out stats.Rep
+	for i := range c.Requests {
+		if r := &c.Requests[i]; r.HasTTFT {
+			out = append(out, stats.Point{T: r.At, V: r.TTFT, Censored: r.Censored})
+		}
+	}
+	return out
+}
+
+// Seconds is the length of the measure phase.
+func (c *CellData) Seconds() float64 {
+	if c.Info.Load.MeasureStart == nil || c.Info.Load.MeasureEnd == nil {
+		return 0
+	}
+	return *c.Info.Load.MeasureEnd - *c.Info.Load.MeasureStart
+}
+
+// RPS is the rate of requests that were due in the measure phase and were answered in full.
+func (c *CellData) RPS() float64 {
+	n := 0
+	for i := range c.Requests {
+		if c.Requests[i].RC == record.RCOK {
+			n++
+		}
+	}
+	return float64(n) / c.Seconds()
+}
+
+// loadEvidence reads a run's folder. Cells that were not completed are left out; those of known, which
+// were read before, are not read again.
+func loadEvidence(dir string, known *Evidence) (*Evidence, error) {
+	exp, err := readExperiment(filepath.Join(dir, "config.yaml"))
+	if err != nil {
+		return nil, err
+	}
+	plan, err := readPlan(filepath.Join(dir, "plan.json"))
+	if err != nil {
+		return nil, err
+	}
+	cells := make([]*CellData, len(plan.Cells))
+	before := map[string]*CellData{}
+	if known != nil {
+		for _, c := range known.Cells {
+			before[c.Key] = c
+		}
+	}
+	errs := make([]error, len(plan.Cells))
+	var wg sync.WaitGroup
+	next := make(chan int)
+	for range runtime.GOMAXPROCS(0) {
+		wg.Go(func() {
+			for i := range next {
+				folder := filepath.Join(dir, "cells", plan.Cells[i].Cell.Folder())
+				cells[i], errs[i] = loadCell(plan.Cells[i], folder)
+			}
+		})
+	}
+	for i := range plan.Cells {
+		if cells[i] = before[plan.Cells[i].Key]; cells[i] == nil {
+			next <- i
+		}
+	}
+	close(next)
+	wg.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	ev := &Evidence{Exp: exp, Plan: plan}
+	for _, c := range cells {
+		if c != nil {
+			ev.Cells = append(ev.Cells, c)
+		}
+	}
+	return ev, nil
+}
+
+// loadCell reads one cell's folder; nil if the cell is not complete.
+func loadCell(pc PlannedCell, folder string) (*CellData, error) {
+	b, err := os.ReadFile(filepath.Join(folder, fileCell))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	c := &CellData{PlannedCell: pc}
+	if err := json.Unmarshal(b, &c.Info); err != nil {
+		return nil, fmt.Errorf("%s: %w", filepath.Join(folder, fileCell), err)
+	}
+	if err := c.loadRequests(folder); err != nil {
+		return nil, err
+	}
+	if err := c.loadSys(filepath.Join(folder, fileSysmon)); err != nil {
+		return nil, err
+	}
+	if c.Info.HasKV {
+		if err := c.loadKV(filepath.Join(folder, fileDynKV)); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+// loadRequests reads metrics.jsonl and joins the server's own timing, where it came separately.
+func (c *CellData) loadRequests(folder string) error {
+	waits := map[string]*float64{}
+	if _, err := os.Stat(filepath.Join(folder, filePerf)); err == nil {
+		if _, err := record.Read(filepath.Join(folder, filePerf), func(p *PerfLine) error {
+			waits[p.RequestID] = p.WaitMS
+			return nil
+		}); err != nil {
+			return err
+		}
+	}
+	start := 0.0
+	if c.Info.Load.MeasureStart != nil {
+		start = *c.Info.Load.MeasureStart
+	}
+	_, err := record.Read(filepath.Join(folder, fileMetrics), func(r *record.Request) error {
+		if r.Phase != record.PhaseMeasure {
+			return nil
+		}
+		d := RequestData{At: r.IntendedTS - start, RC: r.RC, WaitMS: r.ServerWaitMS, Prompt: r.PromptTokens,
+			Cached: r.CachedTokens, LagMS: r.SendLagMS, ITLMaxMS: r.ITLmaxMS}
+		d.TTFT, d.Censored, d.HasTTFT = r.Latency()
+		if r.RC != record.RCOK && r.RC != record.RCTimeout {
+			d.HasTTFT = false // a failed request says nothing about latency; it is counted as failed
+		}
+		if r.E2Ems != nil {
+			d.E2E, d.HasE2E = *r.E2Ems, r.RC == record.RCOK || r.RC == record.RCTimeout
+		}
+		if r.OutputTokens != nil {
+			d.Output = *r.OutputTokens
+		}
+		if w, ok := waits[requestID(r)]; ok && d.WaitMS == nil {
+			d.WaitMS = w
+		}
+		c.Requests = append(c.Requests, d)
+		return nil
+	})
+	return err
+}
+
+// requestID is the id that the load generator sends with a request.
+func requestID(r *record.Request) string { return fmt.Sprintf("u%d-q%d", r.User, r.Seq) }

@@ -1,0 +1,159 @@
+package harness
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"sparkharness/harness/config"
+	"sparkharness/harness/rig"
+)
+
+// Experiment is the effective configuration of a run: every file read, every override applied. It is
+// saved as config.yaml, and its digest stands in the report.
+type Experiment struct {
+	Rig        string                   `yaml:"rig"`
+	Hypothesis *config.Hypothesis       `yaml:"hypothesis"`
+	Stacks     map[string]*config.Stack `yaml:"stacks"`
+	World      *config.World            `yaml:"world"`
+}
+
+// loadExperiment reads the files that a hypothesis names and applies the overrides of the options.
+func loadExperiment(h Hypothesis, o *Options) (*Experiment, error) {
+	path := o.Config
+	if path == "" {
+		path = filepath.Join(o.configs(), "hypotheses", h.Config)
+	}
+	hc, err := config.LoadHypothesis(path)
+	if err != nil {
+		return nil, err
+	}
+	if hc.Hypothesis != h.ID {
+		return nil, fmt.Errorf("%s is the configuration of %s, not of %s: choose the test with -run", path, hc.Hypothesis, h.ID)
+	}
+	if err := checkThresholds(path, h, hc); err != nil {
+		return nil, err
+	}
+	if o.Seed != 0 {
+		hc.Run.Seed = o.Seed
+	}
+	if o.Reps > 0 {
+		hc.Run.Reps = o.Reps
+	}
+	if o.Duration > 0 {
+		hc.Run.Duration = config.Duration(o.Duration)
+		hc.Run.MaxDuration = max(hc.Run.MaxDuration, hc.Run.Duration)
+	}
+	e := &Experiment{Rig: o.Rig, Hypothesis: hc, Stacks: map[string]*config.Stack{}}
+	if o.Rig == rigSim {
+		if e.World, err = config.LoadWorld(filepath.Join(o.configs(), "worlds", o.World+".yaml")); err != nil {
+			return nil, fmt.Errorf("world %q (%s): %w", o.World, listWorlds(o.configs()), err)
+		}
+	}
+	var profile *config.Profile
+	if hc.Profile != "" {
+		if profile, err = config.LoadProfile(filepath.Join(o.configs(), "profiles", hc.Profile+".yaml")); err != nil {
+			return nil, err
+		}
+	}
+	for name, file := range hc.Stacks {
+		st, err := config.LoadStack(filepath.Join(o.configs(), file))
+		if err != nil {
+			return nil, err
+		}
+		if st.Stack != name {
+			return nil, fmt.Errorf("%s: stacks.%s names %s, which is stack %s", path, name, file, st.Stack)
+		}
+		st.Model = hc.Model
+		if profile != nil && st.Dynamo != nil {
+			st.Dynamo.Tiers.Tier0.CapacityBytes = profile.Tier0Bytes
+			st.Dynamo.Tiers.Tier1.CapacityBytes = profile.Tier1Bytes
+		}
+		rig.Reduce(st, e.World)
+		e.Stacks[name] = st
+	}
+	return e, nil
+}
+
+// checkThresholds refuses a configuration that leaves a threshold out or has one that nobody reads.
+func checkThresholds(path string, h Hypothesis, hc *config.Hypothesis) error {
+	var faults []string
+	for _, name := range h.Requires {
+		if _, ok := hc.Thresholds[name]; !ok {
+			faults = append(faults, fmt.Sprintf("%s: thresholds.%s: missing", path, name))
+		}
+	}
+	for name := range hc.Thresholds {
+		if !slices.Contains(h.Requires, name) {
+			faults = append(faults, fmt.Sprintf("%s: thresholds.%s: %s decides nothing by it", path, name, h.ID))
+		}
+	}
+	if len(faults) > 0 {
+		slices.Sort(faults)
+		return fmt.Errorf("%s", strings.Join(faults, "\n"))
+	}
+	return nil
+}
+
+// listWorlds names the worlds that exist.
+func listWorlds(configs string) string {
+	files, err := filepath.Glob(filepath.Join(configs, "worlds", "*.yaml"))
+	if err != nil || len(files) == 0 {
+		return "no worlds found in " + configs
+	}
+	names := make([]string, len(files))
+	for i, f := range files {
+		names[i] = strings.TrimSuffix(filepath.Base(f), ".yaml")
+	}
+	return "there are " + strings.Join(names, ", ")
+}
+
+// digest is the SHA-256 of everything that decides the run's outcome.
+func (e *Experiment) digest() (string, error) {
+	return config.Digest(e.Rig, e.Hypothesis, e.Stacks, e.World)
+}
+
+// stackNames are the experiment's stacks in order.
+func (e *Experiment) stackNames() []string {
+	names := make([]string, 0, len(e.Stacks))
+	for n := range e.Stacks {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// threshold is a number of the decision rule; checkThresholds has made sure that it is there.
+func (e *Experiment) threshold(name string) float64 { return e.Hypothesis.Thresholds[name] }
+
+// save writes config.yaml.
+func (e *Experiment) save(path string) error {
+	b, err := config.Encode(e)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, b, 0o644)
+}
+
+// readExperiment is the inverse of save.
+func readExperiment(path string) (*Experiment, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var e Experiment
+	dec := yaml.NewDecoder(bytes.NewReader(b))
+	dec.KnownFields(true)
+	if err := dec.Decode(&e); err != nil {
+		return nil, fmt.Errorf("%s: not the saved configuration of a run: %w", path, err)
+	}
+	if e.Hypothesis == nil || len(e.Stacks) == 0 {
+		return nil, fmt.Errorf("%s: not the saved configuration of a run: hypothesis or stacks are missing", path)
+	}
+	return &e, nil
+}

@@ -1,0 +1,38 @@
+package harness
+
+import (
+	"sparkharness/harness/record"
+	"sparkharness/harness/report"
+	"sparkharness/harness/verdict"
+)
+
+// Hypothesis is a claim with its decision rule. The numbers that it decides by are in its configuration.
+type Hypothesis struct {
+	ID        string // H2A
+	Claim     string
+	Mechanism string
+	Falsifier string
+	Config    string   // file below configs/hypotheses
+	Requires  []string // names of the thresholds that Config must have, and no others
+
+	// Equivalence says that the claim is "no effect": then noise could hide an effect, and the stability
+	// gate decides.
+	Equivalence bool
+	// Overloads marks cells whose load is meant to exceed what the server can do. Their queues grow by
+	// design, so the steady-state gate leaves them out.
+	Overloads func(record.Cell) bool
+	// Refine plans a second stage from the evidence of the first; optional.
+	Refine func(*Evidence) []record.Cell
+	// Decide applies the decision rule.
+	Decide func(*Evidence) Conclusion
+}
+
+// Conclusion is what a decision rule found.
+type Conclusion struct {
+	Checks   []verdict.Check
+	Gates    []verdict.Gate // manipulation checks of this hypothesis, beside the common gates
+	Effect   *verdict.Effect
+	Findings []report.Finding
+	Figures  []report.Figure
+	UWork    []UWork
+}

@@ -1,0 +1,131 @@
+package load
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+)
+
+// chunk is what the load generator needs of one completion or chat chunk.
+type chunk struct {
+	text    bool   // some choice carries non-empty text, content or reasoning content
+	finish  bool   // some choice carries a finish_reason
+	failure string // the server's message, if the frame is an error in disguise
+	usage   usage
+	// wait is nvext.timing.prefill_wait_time_ms, if hasWait.
+	wait    float64
+	hasWait bool
+}
+
+// usage are the server's token counts; -1 is a count that it did not give.
+type usage struct{ prompt, cached, output int }
+
+var noUsage = usage{-1, -1, -1}
+
+// parseChunk reads the data of one frame.
+func parseChunk(data []byte) (chunk, error) {
+	if c, ok := scanChunk(data); ok {
+		return c, nil
+	}
+	return decodeChunk(data)
+}
+
+// chunkJSON names the fields that matter. Fields that a healthy chunk may use for something else stay raw.
+type chunkJSON struct {
+	Object  json.RawMessage `json:"object"`
+	Error   json.RawMessage `json:"error"`
+	Message json.RawMessage `json:"message"`
+	Choices *[]struct {
+		Text  *string `json:"text"`
+		Delta *struct {
+			Content          *string `json:"content"`
+			ReasoningContent *string `json:"reasoning_content"`
+		} `json:"delta"`
+		FinishReason *string `json:"finish_reason"`
+	} `json:"choices"`
+	Usage *struct {
+		PromptTokens        *int `json:"prompt_tokens"`
+		CompletionTokens    *int `json:"completion_tokens"`
+		PromptTokensDetails *struct {
+			CachedTokens *int `json:"cached_tokens"`
+		} `json:"prompt_tokens_details"`
+	} `json:"usage"`
+	Nvext *struct {
+		Timing *struct {
+			PrefillWaitTimeMS *float64 `json:"prefill_wait_time_ms"`
+		} `json:"timing"`
+	} `json:"nvext"`
+}
+
+// decodeChunk is the complete reading of a chunk, by encoding/json: what scanChunk must agree with.
+func decodeChunk(data []byte) (chunk, error) {
+	c := chunk{usage: noUsage}
+	var in chunkJSON
+	if err := json.Unmarshal(data, &in); err != nil {
+		return c, err
+	}
+	switch {
+	case given(in.Error):
+		c.failure = message(in.Error)
+		return c, nil
+	case string(in.Object) == `"error"`:
+		c.failure = message(in.Message)
+		return c, nil
+	case in.Choices == nil && in.Usage == nil:
+		if given(in.Message) {
+			c.failure = message(in.Message)
+			return c, nil
+		}
+		return c, errors.New("a frame with neither choices nor usage")
+	}
+	if in.Choices != nil {
+		for _, ch := range *in.Choices {
+			c.text = c.text || filled(ch.Text)
+			c.finish = c.finish || filled(ch.FinishReason)
+			if d := ch.Delta; d != nil {
+				c.text = c.text || filled(d.Content) || filled(d.ReasoningContent)
+			}
+		}
+	}
+	if u := in.Usage; u != nil {
+		var cached *int
+		if u.PromptTokensDetails != nil {
+			cached = u.PromptTokensDetails.CachedTokens
+		}
+		c.usage = usage{count(u.PromptTokens), count(cached), count(u.CompletionTokens)}
+	}
+	if in.Nvext != nil && in.Nvext.Timing != nil && in.Nvext.Timing.PrefillWaitTimeMS != nil {
+		c.wait, c.hasWait = *in.Nvext.Timing.PrefillWaitTimeMS, true
+	}
+	return c, nil
+}
+
+// count is *n, or -1 for what the server did not give or cannot have counted.
+func count(n *int) int {
+	if n == nil || *n < 0 {
+		return -1
+	}
+	return *n
+}
+
+func filled(s *string) bool { return s != nil && *s != "" }
+
+func given(raw json.RawMessage) bool { return len(raw) > 0 && string(raw) != "null" }
+
+// message is the text of an error value: a string, an object with a message, or else the JSON itself.
+func message(raw json.RawMessage) string {
+	var text string
+	if json.Unmarshal(raw, &text) == nil && text != "" {
+		return text
+	}
+	var object struct {
+		Message string `json:"message"`
+	}
+	if json.Unmarshal(raw, &object) == nil && object.Message != "" {
+		return object.Message
+	}
+	if s := strings.TrimSpace(string(raw)); s != "" {
+		return s
+	}
+	return "no message"
+}

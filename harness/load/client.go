@@ -1,0 +1,226 @@
+package load
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"strings"
+	"sync"
+	"time"
+
+	"sparkharness/harness/record"
+)
+
+// client sends requests of one Spec and times the answers. Safe for concurrent use.
+type client struct {
+	spec    *Spec
+	url     string
+	answers sync.Pool // *answer
+}
+
+func newClient(spec *Spec) *client {
+	path := "/v1/completions"
+	if spec.API == APIChat {
+		path = "/v1/chat/completions"
+	}
+	return &client{
+		spec: spec, url: strings.TrimRight(spec.BaseURL, "/") + path,
+		answers: sync.Pool{New: func() any { return new(answer) }},
+	}
+}
+
+// request is one request, ready to send.
+type request struct {
+	user, seq int
+	tokens    int // output tokens to ask for
+	body      []byte
+	intended  time.Time
+	phase     string
+}
+
+// result is what became of a request.
+type result struct {
+	rec    record.Request
+	sent   time.Time
+	end    time.Time       // the answer's last event, or when it was given up
+	gaps   []time.Duration // between chunks with text, in any order; valid until release
+	answer *answer
+}
+
+var errTimeLimit = errors.New("no complete answer within the request's time limit")
+
+// linger is how long the rest of a finished response may take to end before its connection is dropped.
+const linger = time.Second
+
+// do sends req and reads the answer to its end, or until the time limit or ctx ends it. The caller
+// releases the result.
+func (c *client) do(ctx context.Context, req *request) *result {
+	sent := time.Now()
+	origin := sent
+	if _, open := c.spec.Loop.(Open); open {
+		origin = req.intended
+	}
+	res := &result{sent: sent, rec: record.Request{
+		RunID: c.spec.RunID, Stack: c.spec.Stack, Model: c.spec.Model, Workload: c.spec.Workload,
+		ContextTokens: c.spec.ContextTokens, Concurrency: c.spec.users(),
+		User: req.user, Seq: req.seq, Phase: req.phase, AskedTokens: req.tokens,
+		TS: c.ts(sent), IntendedTS: c.ts(req.intended), SendLagMS: millis(sent.Sub(req.intended)),
+	}}
+	res.answer = c.answers.Get().(*answer)
+	res.answer.reset(nil)
+
+	limit := origin.Add(c.spec.Timeout)
+	rctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	timer := time.AfterFunc(limit.Sub(sent), func() { cancel(errTimeLimit) })
+	defer timer.Stop()
+
+	rc, err := c.exchange(rctx, req, res, origin, limit, timer)
+	res.gaps = res.answer.gaps
+	if !res.end.Before(limit) {
+		rc, err = record.RCTimeout, errTimeLimit
+	} else if rc == record.RCCut || rc == record.RCRefused {
+		// A cancelled request fails like a broken one.
+		if ctx.Err() != nil {
+			rc, err = record.RCCancelled, context.Cause(ctx)
+		}
+	}
+	c.conclude(res, rc, err, origin)
+	return res
+}
+
+// exchange does the HTTP part and returns the result code with its reason. It sets res.end, and leaves
+// time limit and cancellation to the caller wherever they look like a broken connection.
+func (c *client) exchange(ctx context.Context, req *request, res *result, origin, limit time.Time, timer *time.Timer) (rc string, err error) {
+	connected := false
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GotConn: func(httptrace.GotConnInfo) { connected = true },
+	})
+	hreq, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, bytes.NewReader(req.body))
+	if err != nil {
+		res.end = time.Now()
+		return record.RCHTTP, err
+	}
+	hreq.Header.Set("Content-Type", "application/json")
+	hreq.Header.Set("Accept", "text/event-stream")
+	hreq.Header.Set("X-Request-Id", fmt.Sprintf("u%d-q%d", req.user, req.seq))
+	if c.spec.APIKey != "" {
+		hreq.Header.Set("Authorization", "Bearer "+string(c.spec.APIKey))
+	}
+	resp, err := c.spec.HTTP.Do(hreq)
+	res.end = time.Now()
+	if err != nil {
+		if !connected {
+			return record.RCRefused, err
+		}
+		return record.RCCut, fmt.Errorf("no response: %w", err)
+	}
+	defer resp.Body.Close()
+	headers := millis(res.end.Sub(origin))
+	res.rec.HeadersMS = &headers
+
+	if resp.StatusCode != http.StatusOK {
+		return c.refusal(resp)
+	}
+	if ct := resp.Header.Get("Content-Type"); !strings.HasPrefix(ct, "text/event-stream") {
+		return record.RCMalformed, fmt.Errorf("content type %q instead of text/event-stream", ct)
+	}
+	a := res.answer
+	a.reset(resp.Body)
+	err = a.read(limit)
+	if err != nil {
+		res.end = time.Now()
+		if errors.Is(err, errMalformed) {
+			return record.RCMalformed, err
+		}
+		if errors.Is(err, io.EOF) {
+			err = errors.New("the stream ended without [DONE]")
+		}
+		return record.RCCut, err
+	}
+	res.end = a.end
+	// The connection can be used again only if its response is read to the end.
+	timer.Reset(linger)
+	_, _ = io.CopyN(io.Discard, resp.Body, 1<<20)
+	if a.failed != "" {
+		return record.RCServer, errors.New(a.failed)
+	}
+	if lack := a.shortfall(req.tokens); lack != "" {
+		return record.RCShort, errors.New(lack)
+	}
+	return record.RCOK, nil
+}
+
+// refusal is an answer with another status than 200.
+func (c *client) refusal(resp *http.Response) (rc string, err error) {
+	text, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+	err = fmt.Errorf("HTTP %d: %s", resp.StatusCode, text)
+	switch resp.StatusCode {
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable, 529: // 529 is Dynamo's "Overloaded"
+		return record.RCRejected, err
+	}
+	return record.RCHTTP, err
+}
+
+// conclude fills in the record.
+func (c *client) conclude(res *result, rc string, err error, origin time.Time) {
+	rec, a := &res.rec, res.answer
+	rec.RC = rc
+	rec.Censored = rc == record.RCTimeout
+	if err != nil {
+		text := err.Error() // may quote a server that echoes what it was sent
+		if c.spec.APIKey != "" {
+			text = strings.ReplaceAll(text, string(c.spec.APIKey), c.spec.APIKey.String())
+		}
+		text = excerpt([]byte(text))
+		rec.Error = &text
+	}
+	if !a.first.IsZero() {
+		ttft := millis(a.first.Sub(origin))
+		rec.TTFTms = &ttft
+	}
+	switch rc {
+	case record.RCOK, record.RCShort, record.RCTimeout:
+		e2e := millis(res.end.Sub(origin))
+		rec.E2Ems = &e2e
+	}
+	if n := len(a.gaps); n > 0 {
+		p50, most := a.gapStats()
+		mean := millis(a.last.Sub(a.first)) / float64(n)
+		rec.ITLp50ms, rec.ITLmaxMS, rec.ITLmeanMS = &p50, &most, &mean
+	}
+	rec.PromptTokens = counted(a.usage.prompt)
+	rec.CachedTokens = counted(a.usage.cached)
+	rec.OutputTokens = counted(a.usage.output)
+	if a.waited {
+		wait := a.wait
+		rec.ServerWaitMS = &wait
+	}
+}
+
+func counted(n int) *int {
+	if n < 0 {
+		return nil
+	}
+	return &n
+}
+
+// release gives the buffers of a result back.
+func (c *client) release(res *result) {
+	res.gaps = nil
+	res.answer.reset(nil)
+	c.answers.Put(res.answer)
+	res.answer = nil
+}
+
+// ts is t on the cell's clock, Unix seconds.
+func (c *client) ts(t time.Time) float64 { return unix(c.spec.Start, t) }
+
+// unix is the wall time of start plus the monotonic time from start to t, s.
+func unix(start, t time.Time) float64 {
+	return float64(start.UnixNano()+int64(t.Sub(start))) / 1e9
+}

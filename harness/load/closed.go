@@ -1,0 +1,47 @@
+package load
+
+import (
+	"context"
+	"time"
+
+	"sparkharness/harness/record"
+)
+
+// failurePause is the least wait after an answer that failed at once: without it users that do not think
+// would hammer a server that refuses them.
+const failurePause = 100 * time.Millisecond
+
+// user is one user of a closed loop: think, send, wait for the end, think again, until measure ends. The
+// first think time is what is left of one that began long before the run.
+func (r *run) user(ctx context.Context, loop Closed, user int) {
+	var (
+		free   time.Duration // when the last answer ended
+		pause  time.Duration // least think time
+		passes int
+	)
+	for seq := 0; ; seq++ {
+		req, think, err := r.prepare(user, seq, loop.Think)
+		if err != nil {
+			r.mu.Lock()
+			r.fail(err)
+			r.mu.Unlock()
+			return
+		}
+		due := ceilMicro(free + max(think, pause))
+		if !r.sleep(ctx, due, r.ended) || !r.begin(req, due, due-free) {
+			return
+		}
+		rc, end := r.send(ctx, req)
+		free, pause = end, failurePause
+		if rc == record.RCOK || rc == record.RCTimeout {
+			pause = 0
+		}
+		if rc == record.RCOK {
+			if passes++; passes == r.spec.Warmup.Passes {
+				r.mu.Lock()
+				r.stages.passed(end)
+				r.mu.Unlock()
+			}
+		}
+	}
+}

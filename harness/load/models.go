@@ -1,0 +1,84 @@
+package load
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// ErrNoModel says that the server answers but serves no model: it is still loading, or its worker died.
+var ErrNoModel = errors.New("the server lists no model")
+
+// ServedModel reads the id of the (first) served model from /v1/models. The id is a basename on one
+// server and a given name on the other, so it is read and never guessed.
+func ServedModel(ctx context.Context, client *http.Client, baseURL string) (id string, err error) {
+	url := strings.TrimRight(baseURL, "/") + "/v1/models"
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return "", err
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", url, err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		return "", fmt.Errorf("%s: HTTP %d: %s", url, resp.StatusCode, excerpt(text))
+	}
+	var list struct {
+		Data []struct {
+			ID string `json:"id"`
+		} `json:"data"`
+	}
+	if err := json.Unmarshal(text, &list); err != nil {
+		return "", fmt.Errorf("%s: not a list of models: %w", url, err)
+	}
+	if len(list.Data) == 0 || list.Data[0].ID == "" {
+		return "", fmt.Errorf("%s: %w", url, ErrNoModel)
+	}
+	return list.Data[0].ID, nil
+}
+
+const (
+	readyEvery = time.Second
+	readyProbe = 5 * time.Second // limit of one probe
+)
+
+// Ready waits until the server has listed the same model twice in a row, a second apart, and returns its
+// id. A worker that died on the last request is still listed once, for a moment. ctx bounds the wait.
+func Ready(ctx context.Context, client *http.Client, baseURL string) (id string, err error) {
+	before := ""
+	last := errors.New("listed a model only once")
+	for {
+		id, err := probe(ctx, client, baseURL)
+		if err == nil && id == before {
+			return id, nil
+		}
+		before = id
+		if err != nil && ctx.Err() == nil {
+			last = err
+		}
+		pause := time.NewTimer(readyEvery)
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+			pause.Stop()
+			return "", fmt.Errorf("%s is not ready (%w; last answer: %w): start the server, or correct the endpoint url", baseURL, ctx.Err(), last)
+		}
+	}
+}
+
+func probe(ctx context.Context, client *http.Client, baseURL string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, readyProbe)
+	defer cancel()
+	return ServedModel(ctx, client, baseURL)
+}

@@ -1,0 +1,266 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"sync"
+	"time"
+
+	"sparkharness/harness/record"
+)
+
+// ErrUnreachable ends a run whose server takes no connections.
+var ErrUnreachable = errors.New("server unreachable")
+
+// ErrOverrun ends an open loop that has fallen hopelessly behind.
+var ErrOverrun = errors.New("too many requests outstanding")
+
+const (
+	// maxOutstanding bounds the memory and the sockets of an open loop.
+	maxOutstanding = 20_000
+	// Refusals in a row, nothing else in between, that make a server unreachable: before its first answer
+	// of any kind, and (if above the number of users) after it.
+	refusalsAtFirst = 20
+	refusalsLater   = 40
+)
+
+// run is one call of Run.
+type run struct {
+	spec   *Spec
+	client *client
+	base   time.Time // offsets count from here
+	sink   func(*record.Request) error
+	stop   context.CancelCauseFunc
+	ended  chan struct{} // closed at the end of measure
+
+	mu          sync.Mutex
+	stages      *stages
+	sum         Summary
+	thinks      int64 // behind Summary.MeanThink
+	thinkSum    time.Duration
+	outstanding int
+	answeredAny bool
+	refusals    int // in a row
+	fatal       error
+
+	sinkMu     sync.Mutex
+	sinkBroken bool
+}
+
+// Run drives the load of one cell: warm-up, measure, drain. It calls sink once per request sent, one at a
+// time, in order of completion, and phase on entering warm-up, measure and drain.
+//
+// An error of sink ends the run and is returned. If ctx ends, requests under way are recorded as
+// cancelled and ctx's error is returned. ErrUnreachable and ErrOverrun end a run that could not tell
+// anything. The Summary covers what happened, error or not. No goroutine outlives the call.
+func Run(ctx context.Context, spec Spec, sink func(*record.Request) error, phase func(string)) (Summary, error) {
+	if err := spec.check(); err != nil {
+		return Summary{}, err
+	}
+	if sink == nil || phase == nil {
+		return Summary{}, errors.New("load: sink and phase callbacks are required")
+	}
+	inner, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	r := &run{
+		spec: &spec, client: newClient(&spec), sink: sink, stop: stop,
+		// On the grid of the cell's clock, so that every intended send is.
+		base:   spec.Start.Add(ceilMicro(time.Since(spec.Start))),
+		ended:  make(chan struct{}),
+		stages: newStages(&spec),
+		sum:    Summary{Counts: map[string]map[string]int{record.PhaseWarmup: {}, record.PhaseMeasure: {}}},
+	}
+	phase(record.PhaseWarmup)
+	var wg sync.WaitGroup
+	switch loop := spec.Loop.(type) {
+	case Closed:
+		for u := range loop.Users {
+			wg.Go(func() { r.user(inner, loop, u) })
+		}
+	case Open:
+		wg.Go(func() { r.arrivals(inner, loop) })
+	}
+	whole := r.conduct(inner, phase)
+	wg.Wait()
+	return r.result(ctx, whole)
+}
+
+// conduct announces the phases at their instants; false if the run was stopped before the end of measure.
+func (r *run) conduct(ctx context.Context, phase func(string)) bool {
+	measuring := false
+	for {
+		r.mu.Lock()
+		next := r.stages.next
+		r.mu.Unlock()
+		if !r.sleep(ctx, next, nil) {
+			return false
+		}
+		r.mu.Lock()
+		r.stages.advance(next)
+		measure, end := r.stages.measureAt >= 0, r.stages.endAt >= 0
+		r.mu.Unlock()
+		if end {
+			close(r.ended)
+		}
+		if measure && !measuring {
+			measuring = true
+			phase(record.PhaseMeasure)
+		}
+		if end {
+			phase(record.PhaseDrain)
+			return true
+		}
+	}
+}
+
+// sleep waits until the given offset or until wake closes; false if ctx ended.
+func (r *run) sleep(ctx context.Context, until time.Duration, wake <-chan struct{}) bool {
+	if d := time.Until(r.base.Add(until)); d > 0 {
+		timer := time.NewTimer(d)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-wake:
+		case <-ctx.Done():
+		}
+	}
+	return ctx.Err() == nil
+}
+
+// prepare draws request (user, seq) and makes its body. think is the draw of the wait before it, in
+// seconds, if the loop has one.
+func (r *run) prepare(user, seq int, think Dist) (req *request, wait time.Duration, err error) {
+	rng := generator(domainRequest, r.spec.Seed, uint64(user), uint64(seq))
+	tokens := int(max(1, math.Round(r.spec.Output.Draw(rng))))
+	switch {
+	case think == nil:
+	case seq == 0:
+		wait = micros(residual(think, rng))
+	default:
+		wait = micros(think.Draw(rng))
+	}
+	prompt, err := r.spec.Prompter.Prompt(PromptRequest{
+		ContextTokens: r.spec.ContextTokens, User: user, Seq: seq, Nonce: r.spec.Nonce,
+	})
+	if err != nil {
+		return nil, 0, err
+	}
+	body, err := encodeBody(r.spec, prompt, tokens)
+	if err != nil {
+		return nil, 0, err
+	}
+	return &request{user: user, seq: seq, tokens: tokens, body: body}, wait, nil
+}
+
+// begin labels a request that is due at the given offset; false if it is not to be sent.
+func (r *run) begin(req *request, at, think time.Duration) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	phase, due := r.stages.label(at)
+	if !due || r.fatal != nil {
+		return false
+	}
+	if r.outstanding >= maxOutstanding {
+		r.fail(fmt.Errorf("%w: %d at %s: arrivals outrun the server; lower the rate or shorten the request timeout",
+			ErrOverrun, r.outstanding, r.spec.BaseURL))
+		return false
+	}
+	r.outstanding++
+	req.phase, req.intended = phase, r.base.Add(at)
+	if req.seq > 0 && phase == record.PhaseMeasure {
+		r.thinks++
+		r.thinkSum += think
+	}
+	return true
+}
+
+// send runs a request that begin has let through and accounts for its end.
+func (r *run) send(ctx context.Context, req *request) (rc string, end time.Duration) {
+	res := r.client.do(ctx, req)
+	defer r.client.release(res)
+	end = res.end.Sub(r.base)
+	r.account(req, res, end)
+	r.sinkMu.Lock()
+	defer r.sinkMu.Unlock()
+	if !r.sinkBroken {
+		if err := r.sink(&res.rec); err != nil {
+			r.sinkBroken = true
+			r.mu.Lock()
+			r.fail(fmt.Errorf("store a request record: %w", err))
+			r.mu.Unlock()
+		}
+	}
+	return res.rec.RC, end
+}
+
+func (r *run) account(req *request, res *result, end time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	rc := res.rec.RC
+	r.outstanding--
+	r.sum.Counts[req.phase][rc]++
+	r.stages.advance(end)
+	if rc == record.RCOK {
+		r.stages.complete(end, req.phase)
+	}
+	if rc == record.RCTimeout && r.stages.endAt >= 0 {
+		r.sum.DrainTimeouts++
+	}
+	if req.phase == record.PhaseMeasure {
+		r.sum.MaxSendLag = max(r.sum.MaxSendLag, res.sent.Sub(req.intended))
+		for _, gap := range res.gaps {
+			r.sum.Gaps.Add(gap)
+		}
+	}
+	switch rc {
+	case record.RCRefused:
+		r.refusals++
+		limit := refusalsAtFirst
+		if r.answeredAny {
+			limit = max(refusalsLater, r.spec.users())
+		}
+		if r.refusals >= limit {
+			r.fail(fmt.Errorf("%w: %d connections in a row to %s failed (%s): start the server, or correct the endpoint url",
+				ErrUnreachable, r.refusals, r.spec.BaseURL, *res.rec.Error))
+		}
+	case record.RCTimeout, record.RCCancelled: // say nothing about connections
+	default:
+		r.refusals, r.answeredAny = 0, true
+	}
+}
+
+// fail stops the run; the first error stands. The caller holds mu.
+func (r *run) fail(err error) {
+	if r.fatal == nil {
+		r.fatal = err
+		r.stop(err)
+	}
+}
+
+// result closes the books, after all requests have ended.
+func (r *run) result(ctx context.Context, whole bool) (Summary, error) {
+	s := &r.sum
+	at := func(off time.Duration) *float64 {
+		if off < 0 {
+			return nil
+		}
+		t := r.client.ts(r.base.Add(off))
+		return &t
+	}
+	s.MeasureStart, s.MeasureEnd = at(r.stages.measureAt), at(r.stages.endAt)
+	s.WarmupCapped = r.stages.capped
+	if r.thinks > 0 {
+		mean := r.thinkSum / time.Duration(r.thinks)
+		s.MeanThink = &mean
+	}
+	cancelled := s.Counts[record.PhaseWarmup][record.RCCancelled] + s.Counts[record.PhaseMeasure][record.RCCancelled]
+	switch {
+	case r.fatal != nil:
+		return *s, r.fatal
+	case !whole || cancelled > 0:
+		return *s, fmt.Errorf("load interrupted: %w", ctx.Err())
+	}
+	return *s, nil
+}

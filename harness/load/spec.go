@@ -1,0 +1,163 @@
+package load
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Spec is one cell's load. Every field is required unless it says otherwise.
+type Spec struct {
+	// What the records are labelled with.
+	RunID, Stack, Model, Workload string
+
+	ContextTokens int // nominal prompt length
+	Loop          Loop
+	Output        Dist // output tokens of a request, rounded, at least 1
+	Nonce         Nonce
+	Prompter      Prompter
+	Timeout       time.Duration // of one request, from the origin of its latency
+	Seed          uint64        // of the cell's load; shared by the arms of a block
+
+	BaseURL string // such as http://127.0.0.1:8355, without /v1
+	API     string // APICompletions or APIChat
+	Dialect string // DialectTRTLLM or DialectDynamo
+	ModelID string // as ServedModel read it from the server
+	APIKey  Secret // optional
+	// HTTP must keep at least as many idle connections per host as there are users, leave compression
+	// off, and have no Timeout of its own.
+	HTTP *http.Client
+
+	Warmup      Warmup
+	Duration    time.Duration // least length of measure
+	MaxDuration time.Duration // measure is extended up to this for MinRequests
+	MinRequests int           // complete answers to requests of the measure phase
+
+	// Start is the zero of the cell's clock: a time.Now() of this process, on whole microseconds in
+	// virtual time. Record times are its Unix time plus the monotonic time since.
+	Start time.Time
+}
+
+// APIs and dialects.
+const (
+	APICompletions = "completions"
+	APIChat        = "chat"
+	DialectTRTLLM  = "trtllm" // refuses unknown request fields
+	DialectDynamo  = "dynamo" // is asked for its own timing
+)
+
+// Warmup ends on a state: Min has passed and every user of a closed loop has had Passes complete
+// answers. At Max the cell is measured anyway. An open loop warms up for Min and ignores the rest.
+type Warmup struct {
+	Min, Max time.Duration
+	Passes   int
+}
+
+// Loop is Closed or Open.
+type Loop interface{ check() error }
+
+// Closed is a loop of Users users that think for Think seconds between an answer and the next request.
+type Closed struct {
+	Users int
+	Think Dist
+}
+
+func (l Closed) check() error {
+	var errs []error
+	if l.Users < 1 {
+		errs = append(errs, fmt.Errorf("closed loop: users %d is below 1", l.Users))
+	}
+	if l.Think == nil {
+		errs = append(errs, errors.New("closed loop: no think time (a loop without thinking says so with a constant of 0)"))
+	}
+	return errors.Join(errs...)
+}
+
+// Open sends when Pacer says so, whatever the server does.
+type Open struct{ Pacer Pacer }
+
+func (l Open) check() error {
+	if l.Pacer == nil {
+		return errors.New("open loop: no pacer")
+	}
+	if p, ok := l.Pacer.(interface{ check() error }); ok {
+		return p.check()
+	}
+	return nil
+}
+
+// users is the number of users, 0 in an open loop.
+func (s *Spec) users() int {
+	if c, ok := s.Loop.(Closed); ok {
+		return c.Users
+	}
+	return 0
+}
+
+// Secret is a string that formats and marshals as a placeholder.
+type Secret string
+
+func (s Secret) String() string {
+	if s == "" {
+		return ""
+	}
+	return "[redacted]"
+}
+
+// GoString keeps %#v from printing the value.
+func (s Secret) GoString() string { return fmt.Sprintf("%q", s.String()) }
+
+// MarshalText keeps encoders from writing the value.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// check reports everything that is missing or contradictory, at once.
+func (s *Spec) check() error {
+	var errs []error
+	refuse := func(bad bool, format string, args ...any) {
+		if bad {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	for _, f := range []struct{ name, value string }{
+		{"run id", s.RunID}, {"stack", s.Stack}, {"model", s.Model}, {"workload", s.Workload},
+		{"model id (read it with ServedModel)", s.ModelID},
+	} {
+		refuse(f.value == "", "%s is not set", f.name)
+	}
+	refuse(s.ContextTokens < 1, "context tokens %d is below 1", s.ContextTokens)
+	refuse(s.Output == nil, "output length distribution is not set")
+	refuse(s.Prompter == nil, "prompter is not set")
+	refuse(s.Nonce != NonceNone && s.Nonce != NoncePerUser && s.Nonce != NoncePerRequest,
+		"nonce %q is not none, per_user or per_request", string(s.Nonce))
+	refuse(s.Timeout <= 0, "request timeout %v is not above 0", s.Timeout)
+	refuse(s.API != APICompletions && s.API != APIChat, "api %q is not completions or chat", s.API)
+	refuse(s.Dialect != DialectTRTLLM && s.Dialect != DialectDynamo, "dialect %q is not trtllm or dynamo", s.Dialect)
+	u, err := url.Parse(s.BaseURL)
+	refuse(err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != "",
+		"base url %q is not http(s)://host:port", s.BaseURL)
+	refuse(s.HTTP == nil, "http client is not set")
+	refuse(s.HTTP != nil && s.HTTP.Timeout != 0, "http client has a timeout of its own, which would cut streams: leave it to the request timeout")
+	refuse(s.Warmup.Min <= 0, "warm-up min %v is not above 0", s.Warmup.Min)
+	refuse(s.Duration <= 0, "duration %v is not above 0", s.Duration)
+	refuse(s.MaxDuration < s.Duration, "max duration %v is below duration %v", s.MaxDuration, s.Duration)
+	refuse(s.MinRequests < 1, "min requests %d is below 1", s.MinRequests)
+	refuse(s.Start.IsZero(), "clock zero (start) is not set")
+	switch l := s.Loop.(type) {
+	case Closed:
+		errs = append(errs, l.check())
+		refuse(s.Warmup.Max < s.Warmup.Min, "warm-up max %v is below min %v", s.Warmup.Max, s.Warmup.Min)
+		refuse(s.Warmup.Passes < 1, "warm-up passes %d is below 1", s.Warmup.Passes)
+	case Open:
+		errs = append(errs, l.check())
+		refuse(s.Nonce == NoncePerUser, "nonce per_user in an open loop reuses nothing, because every arrival is a new user: say per_request")
+	default:
+		refuse(true, "loop is neither Closed nor Open")
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("load spec: %w", err)
+	}
+	return nil
+}

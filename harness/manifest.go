@@ -1,0 +1,72 @@
+package harness
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"time"
+)
+
+// Manifest is manifest.json: the facts of one execution that a second one would not repeat. Nothing
+// else of a run depends on the wall clock or the machine.
+type Manifest struct {
+	RunID        string    `json:"run_id"`
+	Rig          string    `json:"rig"`
+	Clock        string    `json:"clock"`
+	ConfigDigest string    `json:"config_digest"`
+	Seed         uint64    `json:"seed"`
+	Started      time.Time `json:"started"`
+	Ended        time.Time `json:"ended"`
+	WallSeconds  float64   `json:"wall_seconds"`
+	CellSeconds  float64   `json:"cell_seconds"` // on the cells' own clock
+	GoVersion    string    `json:"go_version"`
+	GOMAXPROCS   int       `json:"gomaxprocs"`
+	OS           string    `json:"os"`
+	Arch         string    `json:"arch"`
+	Kernel       string    `json:"kernel"`
+	Commit       string    `json:"commit"` // of this program, "" if the build does not say
+	Modules      []string  `json:"modules"`
+	Resumed      bool      `json:"resumed"`
+}
+
+// newManifest fills in what is known at the start.
+func newManifest(runID, digest string, e *Experiment, resumed bool, now time.Time) Manifest {
+	m := Manifest{
+		RunID: runID, Rig: e.Rig, Clock: clockOf(e.Rig), ConfigDigest: digest, Seed: e.Hypothesis.Run.Seed,
+		Started: now.UTC(), GoVersion: runtime.Version(), GOMAXPROCS: runtime.GOMAXPROCS(0),
+		OS: runtime.GOOS, Arch: runtime.GOARCH, Resumed: resumed, Modules: []string{},
+	}
+	if b, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
+		m.Kernel = strings.TrimSpace(string(b))
+	}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				m.Commit = s.Value
+			}
+		}
+		for _, d := range info.Deps {
+			m.Modules = append(m.Modules, d.Path+"@"+d.Version)
+		}
+	}
+	return m
+}
+
+func clockOf(rig string) string {
+	if rig == rigSim {
+		return "virtual"
+	}
+	return "real"
+}
+
+func (m Manifest) save(dir string) error {
+	b, err := json.MarshalIndent(m, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encode the manifest: %w", err)
+	}
+	return os.WriteFile(filepath.Join(dir, "manifest.json"), append(b, '\n'), 0o644)
+}

@@ -1,0 +1,79 @@
+package harness
+
+import (
+	"flag"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"sparkharness/harness/verdict"
+)
+
+// Options are the flags of a hypothesis run.
+type Options struct {
+	Rig      string
+	Config   string
+	World    string
+	Seed     uint64
+	Reps     int
+	Duration time.Duration
+	Results  string
+	Expect   string
+	PlanOnly bool
+	Resume   bool
+	Update   bool
+	// Root is the folder that holds configs/ and inputs/.
+	Root string
+}
+
+// Rigs that exist in this build.
+const rigSim = "sim"
+
+// Register adds the flags to a flag set.
+func (o *Options) Register(fs *flag.FlagSet) {
+	fs.StringVar(&o.Rig, "rig", rigSim, "where cells run: "+strings.Join(rigNames(), ", "))
+	fs.StringVar(&o.Config, "config", "", "hypothesis `file` to use instead of configs/hypotheses/<id>.yaml")
+	fs.StringVar(&o.World, "world", "default", "`name` of the simulated machine, a file of configs/worlds")
+	fs.Uint64Var(&o.Seed, "seed", 0, "seed of every random choice, instead of the configuration's")
+	fs.IntVar(&o.Reps, "reps", 0, "repetitions, instead of the configuration's")
+	fs.DurationVar(&o.Duration, "duration", 0, "least length of the measure phase, instead of the configuration's")
+	fs.StringVar(&o.Results, "results", "", "`folder` for results (default results/ in the repository)")
+	fs.StringVar(&o.Expect, "expect", "Supported", "outcome that makes the test pass: one for all, or H0=Refuted,H2A=Invalid")
+	fs.BoolVar(&o.PlanOnly, "plan-only", false, "print the ordered cells and the estimated time, run nothing")
+	fs.BoolVar(&o.Resume, "resume", false, "keep the complete cells of an earlier run with the same configuration")
+	fs.BoolVar(&o.Update, "update", false, "rewrite golden files instead of comparing with them")
+}
+
+// Expected is the outcome that makes the hypothesis's test pass.
+func (o *Options) Expected(id string) (verdict.Outcome, error) {
+	var common, own string
+	for part := range strings.SplitSeq(o.Expect, ",") {
+		name, outcome, named := strings.Cut(strings.TrimSpace(part), "=")
+		switch {
+		case !named:
+			common = name
+		case strings.EqualFold(name, id):
+			own = outcome
+		}
+	}
+	for _, s := range []string{own, common, string(verdict.Supported)} {
+		if s != "" {
+			out, err := verdict.ParseOutcome(s)
+			if err != nil {
+				return "", fmt.Errorf("-expect: %w", err)
+			}
+			return out, nil
+		}
+	}
+	return verdict.Supported, nil
+}
+
+func (o *Options) configs() string { return filepath.Join(o.Root, "configs") }
+
+func (o *Options) results() string {
+	if o.Results != "" {
+		return o.Results
+	}
+	return filepath.Join(o.Root, "results")
+}

@@ -1,0 +1,255 @@
+package harness
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"sparkharness/harness/config"
+	"sparkharness/harness/record"
+	"sparkharness/harness/report"
+	"sparkharness/harness/stats"
+	"sparkharness/harness/verdict"
+)
+
+// This file holds what decision rules ask of the evidence.
+
+// StackNames are the experiment's stacks in order.
+func (e *Experiment) StackNames() []string { return e.stackNames() }
+
+// Bootstrap is the resampling that all intervals of a run use.
+func (ev *Evidence) Bootstrap() stats.Bootstrap {
+	block := min(longestBlock, time.Duration(ev.Exp.Hypothesis.Run.Duration).Seconds()/10)
+	return stats.Bootstrap{Block: block, Draws: bootstrapDraws, Seed: ev.Exp.Hypothesis.Run.Seed}
+}
+
+// Blocks of half a minute keep what one burst or one convoy did together; a short measure phase is cut
+// into ten. An idle machine has neither, and its baseline is short: blocks of a second or more.
+const (
+	longestBlock   = 30 // s
+	idleBlocks     = 10
+	bootstrapDraws = 1000
+)
+
+// idleBootstrap resamples readings of an idle machine and what is compared with them.
+func (ev *Evidence) idleBootstrap() stats.Bootstrap {
+	b := ev.Bootstrap()
+	b.Block = max(1, time.Duration(ev.Exp.Hypothesis.Run.Baseline).Seconds()/idleBlocks)
+	return b
+}
+
+// Row is a group's line of the latency table.
+func (ev *Evidence) Row(g *Group) report.Row {
+	key := g.Cell.String()
+	if len(g.Cells) != ev.repsOf(key) {
+		return ev.row(g) // a part of the group
+	}
+	if r, ok := ev.rows[key]; ok {
+		return r
+	}
+	r := ev.row(g)
+	if ev.rows == nil {
+		ev.rows = map[string]report.Row{}
+	}
+	ev.rows[key] = r
+	return r
+}
+
+func (ev *Evidence) repsOf(key string) int {
+	n := 0
+	for _, c := range ev.Cells {
+		if c.Cell.Without("rep").String() == key {
+			n++
+		}
+	}
+	return n
+}
+
+// UserLevels are the concurrencies of the closed loops, ascending.
+func (ev *Evidence) UserLevels() []int {
+	var out []int
+	for _, c := range ev.Cells {
+		if c.Users > 0 {
+			out = append(out, c.Users)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// MeanE2E is the mean latency of the answered requests, ms.
+func (g *Group) MeanE2E() float64 {
+	total, n := 0.0, 0
+	for _, c := range g.Cells {
+		for i := range c.Requests {
+			if c.Requests[i].RC == record.RCOK && c.Requests[i].HasE2E {
+				total += c.Requests[i].E2E
+				n++
+			}
+		}
+	}
+	if n == 0 {
+		return math.NaN()
+	}
+	return total / float64(n)
+}
+
+// WaitedForAdmission counts the requests that the engine did not take up at its next iteration: their
+// wait, as the server reports it, is longer than the longest gap between two tokens of the cell, which
+// no iteration exceeds. n counts the requests whose wait is known.
+func (c *CellData) WaitedForAdmission() (waited, n int) {
+	longest := 0.0
+	for i := range c.Requests {
+		if g := c.Requests[i].ITLMaxMS; g != nil {
+			longest = max(longest, *g)
+		}
+	}
+	for i := range c.Requests {
+		if w := c.Requests[i].WaitMS; w != nil {
+			n++
+			if *w > longest {
+				waited++
+			}
+		}
+	}
+	return waited, n
+}
+
+// IdleReads tests whether the NVMe reads of every group are equivalent to the idle baseline watched just
+// before each of its cells: the 90 % interval of the difference lies inside the margin, the larger of a
+// share of the baseline and an absolute floor (two one-sided tests at 5 % each). The claim is about all
+// groups together, so no correction for their number is due (intersection-union).
+func (ev *Evidence) IdleReads(groups []*Group, share, floor float64) verdict.Check {
+	const alpha = 0.05
+	c := verdict.Check{Name: "reads_as_idle", State: verdict.Holds, Unit: "reads/s"}
+	furthest := worst{}
+	for _, g := range groups {
+		var load, idle []stats.Rep
+		for _, cell := range g.Cells {
+			load, idle = append(load, cell.Sys.Measure.Reads), append(idle, cell.Sys.Baseline.Reads)
+		}
+		d, err := ev.idleBootstrap().MeanDifference(load, idle)
+		base, berr := ev.idleBootstrap().Mean(idle)
+		if err != nil || berr != nil {
+			c.State, c.Detail = verdict.Undecided, fmt.Sprintf("%s has no NVMe readings to compare", g.Cell)
+			return c
+		}
+		margin := max(share*base.Value, floor)
+		eq := stats.EquivalentDifference(d, margin, alpha)
+		state := verdict.Undecided
+		switch {
+		case eq.Equivalent:
+			state = verdict.Holds
+		case eq.Lo >= margin || eq.Hi <= -margin:
+			state = verdict.Contradicted
+		}
+		if state == verdict.Contradicted || state == verdict.Undecided && c.State == verdict.Holds {
+			c.State = state
+		}
+		before := furthest.value
+		furthest.high(math.Abs(d.Value), fmt.Sprintf("%s: %+.2f reads/s [%+.2f, %+.2f] against idle, margin %.2g", g.Cell, d.Value, eq.Lo, eq.Hi, margin))
+		if furthest.value != before || c.Value == nil {
+			v, lo, hi := d.Value, eq.Lo, eq.Hi
+			c.Value, c.Lo, c.Hi = &v, &lo, &hi
+		}
+		for _, l := range load {
+			c.N += len(l)
+		}
+	}
+	if !furthest.seen {
+		c.State, c.Detail = verdict.Undecided, "no cell to compare"
+		return c
+	}
+	c.Detail = fmt.Sprintf("NVMe reads in %d cells; furthest from idle is %s", len(groups), furthest.where)
+	return c
+}
+
+// ReadReps are the NVMe reads/s of a group's measure phases, in bins of a second.
+func (g *Group) ReadReps() []stats.Rep {
+	out := make([]stats.Rep, 0, len(g.Cells))
+	for _, c := range g.Cells {
+		out = append(out, c.Sys.Measure.Reads)
+	}
+	return out
+}
+
+// Tier2ReadReps are the bytes/s that the KV manager read from tier 2 in a group's measure phases, in the
+// intervals of its samples; ok is false if it does not say.
+func (g *Group) Tier2ReadReps() (reps []stats.Rep, ok bool) {
+	for _, c := range g.Cells {
+		if c.KV == nil || c.KV.Tier2BytesOut == nil {
+			return nil, false
+		}
+		reps = append(reps, c.KV.Tier2Reads)
+	}
+	return reps, true
+}
+
+// FetchReps are the tier-2 fetch latencies of a group's repetitions.
+func (ev *Evidence) FetchReps(g *Group) []stats.Rep {
+	out := make([]stats.Rep, 0, len(g.Cells))
+	for _, c := range g.Cells {
+		out = append(out, c.KV.Fetches)
+	}
+	return out
+}
+
+// ByteAccounts compares, group by group, the bytes that the KV manager says it read from tier 2 with
+// what the block device read beyond its idle rate.
+func (ev *Evidence) ByteAccounts(groups []*Group) []report.Finding {
+	var out []report.Finding
+	for _, g := range groups {
+		kv := ev.KV(g)
+		if kv == nil || kv.Tier2Bytes == nil || *kv.Tier2Bytes == 0 {
+			continue
+		}
+		device := 0.0
+		for _, c := range g.Cells {
+			m, b := c.Sys.Measure, c.Sys.Baseline
+			device += m.ReadBytes
+			if b.NVMeSeconds > 0 {
+				device -= b.ReadBytes / b.NVMeSeconds * m.NVMeSeconds
+			}
+		}
+		residual := (device / *kv.Tier2Bytes - 1) * 100
+		out = append(out, report.Finding{Name: "byte account, " + g.Cell.String(), Value: &residual, Unit: "%", Detail: fmt.Sprintf(
+			"KVBM onboarded %.1f GB from tier 2 (blocks x %.0f B), the block device read %.1f GB beyond idle", *kv.Tier2Bytes/1e9, kv.BlockBytes, device/1e9)})
+	}
+	return out
+}
+
+// MeanOf is the mean of a distribution.
+func MeanOf(l config.Law) float64 {
+	d, err := distribution(l, nil)
+	if err != nil {
+		return math.NaN()
+	}
+	return d.Mean()
+}
+
+// Series builds a line of a figure point by point.
+type Series struct{ report.Series }
+
+// NewSeries starts an empty line.
+func NewSeries(name string) *Series {
+	return &Series{report.Series{Name: name, X: []float64{}, Y: []float64{}}}
+}
+
+// Value adds a point; nil adds none, because what was not measured is not drawn.
+func (s *Series) Value(x float64, y *float64) {
+	if y == nil {
+		return
+	}
+	s.X, s.Y = append(s.X, x), append(s.Y, *y)
+	s.Lo, s.Hi = append(s.Lo, nil), append(s.Hi, nil)
+}
+
+// Percentile adds a percentile with its bounds.
+func (s *Series) Percentile(x float64, p *report.Percentile) {
+	if p == nil {
+		return
+	}
+	s.X, s.Y = append(s.X, x), append(s.Y, p.Value)
+	s.Lo, s.Hi = append(s.Lo, p.Lo), append(s.Hi, p.Hi)
+}

@@ -1,0 +1,148 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"sparkharness/harness/verdict"
+)
+
+// Line is one hypothesis of the closing table.
+type Line struct {
+	Report   *Report // nil if there is none
+	Path     string  // of report.json, as the reader can open it
+	Expected verdict.Outcome
+	Err      string // why there is no report, or what went wrong after it
+}
+
+// Closing prints the verdicts of several hypotheses below each other.
+func Closing(w io.Writer, lines []Line) error {
+	var b strings.Builder
+	common := commonOrigin(lines)
+	if common != "" {
+		b.WriteString(common + "\n\n")
+	}
+	const effectWidth, reasonWidth = 30, 60
+	t := newTable()
+	t.SetColumnConfigs([]table.ColumnConfig{
+		{Number: 6, Align: text.AlignRight, AlignHeader: text.AlignRight},
+		{Number: 7, Align: text.AlignRight, AlignHeader: text.AlignRight},
+	})
+	t.AppendHeader(table.Row{"hypothesis", "stacks", "verdict", "expected", "effect [interval]", "n", "gates", "first reason, report"})
+	differs := false
+	for _, l := range lines {
+		row := closingRow(l, effectWidth, reasonWidth, common == "")
+		if l.Report != nil && l.Expected != "" && l.Report.Verdict.Outcome != l.Expected {
+			row[2] = fmt.Sprint(row[2]) + " *"
+			differs = true
+		}
+		t.AppendRow(row)
+	}
+	render(&b, t)
+	b.WriteString("\n" + tally(lines) + "\n")
+	if differs {
+		b.WriteString("* not the expected verdict\n")
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// closingRow is a line's cells; the rig is named in it where the lines have different ones.
+func closingRow(l Line, effectWidth, reasonWidth int, withRig bool) table.Row {
+	var last []string
+	if l.Err != "" {
+		last = wrap("error: "+l.Err, reasonWidth)
+	}
+	r := l.Report
+	if r == nil {
+		return table.Row{"-", "-", "none", dash(string(l.Expected)), "-", "-", "-", strings.Join(append(last, reportPath(l)...), "\n")}
+	}
+	v := r.Verdict
+	if len(v.Reasons) > 0 {
+		last = append(last, wrap(v.Reasons[0], reasonWidth)...)
+	}
+	if withRig {
+		last = append(last, rigLine(r)+": "+origin(r.Rig))
+	}
+	headline, n := []string{"-"}, "-"
+	if e := v.Effect; e != nil {
+		headline, n = wrap(e.Name+" "+effect(e), effectWidth), count(e.N)
+	}
+	passed, total := gateCount(v.Gates)
+	return table.Row{dash(clean(r.Hypothesis)), dash(clean(strings.Join(r.Stacks, ", "))), string(v.Outcome), dash(string(l.Expected)),
+		strings.Join(headline, "\n"), n, fmt.Sprintf("%d/%d", passed, total),
+		strings.Join(append(last, reportPath(l)...), "\n")}
+}
+
+func reportPath(l Line) []string {
+	if l.Path == "" {
+		return nil
+	}
+	return []string{clean(l.Path)}
+}
+
+func dash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+// gateCount counts the gates that could fail a verdict. A grade that was not met is none of them.
+func gateCount(gates []verdict.Gate) (passed, total int) {
+	for _, g := range gates {
+		if g.Passed {
+			passed++
+		}
+		if g.Passed || g.OnFailure != "" {
+			total++
+		}
+	}
+	return passed, total
+}
+
+// commonOrigin is where the numbers of all lines come from, "" if they come from different places.
+func commonOrigin(lines []Line) string {
+	common := ""
+	for _, l := range lines {
+		if l.Report == nil {
+			continue
+		}
+		s := rigLine(l.Report) + ": " + origin(l.Report.Rig)
+		if common != "" && s != common {
+			return ""
+		}
+		common = s
+	}
+	return common
+}
+
+// tally counts the outcomes: "3 hypotheses: 2 Supported, 1 Refuted".
+func tally(lines []Line) string {
+	counts := map[verdict.Outcome]int{}
+	for _, l := range lines {
+		if l.Report == nil {
+			counts["without a report"]++
+			continue
+		}
+		counts[l.Report.Verdict.Outcome]++
+	}
+	var parts []string
+	for _, o := range []verdict.Outcome{verdict.Supported, verdict.Refuted, verdict.Inconclusive, verdict.Invalid, "without a report"} {
+		if counts[o] > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", counts[o], o))
+		}
+	}
+	noun := "hypotheses"
+	if len(lines) == 1 {
+		noun = "hypothesis"
+	}
+	if len(parts) == 0 {
+		return "0 hypotheses"
+	}
+	return fmt.Sprintf("%d %s: %s", len(lines), noun, strings.Join(parts, ", "))
+}

@@ -1,0 +1,72 @@
+package report
+
+import "fmt"
+
+// column is one column of the latency table, in the terminal and on the page.
+type column struct {
+	name string
+	unit string
+	text bool // aligned left
+	cell func(*Row) string
+	has  func(*Row) bool // the row has a value; a column without any is left out
+}
+
+// always marks a column that every row fills.
+func always(*Row) bool { return true }
+
+// plain is a column of an optional number.
+func plain(name, unit string, get func(*Row) *float64) column {
+	return column{name: name, unit: unit,
+		cell: func(r *Row) string { return optional(get(r)) },
+		has:  func(r *Row) bool { return get(r) != nil }}
+}
+
+// estimate is a column of a percentile without its bounds.
+func estimate(name string, get func(*Row) *Percentile) column {
+	return column{name: name, unit: "ms",
+		cell: func(r *Row) string { return percentile(get(r)) },
+		has:  func(r *Row) bool { return get(r) != nil }}
+}
+
+// latencyColumns are the columns that at least one row has a value for.
+func latencyColumns(rows []Row) []column {
+	all := []column{
+		{name: "cell", unit: "factor=level", text: true, has: always, cell: func(r *Row) string { return clean(r.Cell) }},
+		{name: "n", unit: "requests", has: always, cell: func(r *Row) string { return count(r.Samples) }},
+		{name: "cens/fail/rej", unit: "requests",
+			has:  func(r *Row) bool { return r.Censored+r.Failed+r.Rejected > 0 },
+			cell: func(r *Row) string { return fmt.Sprintf("%d/%d/%d", r.Censored, r.Failed, r.Rejected) }},
+		estimate("TTFT p50", func(r *Row) *Percentile { return r.TTFT.P50 }),
+		estimate("TTFT p95", func(r *Row) *Percentile { return r.TTFT.P95 }),
+		{name: "TTFT p99 [bounds]", unit: "ms",
+			has:  func(r *Row) bool { return r.TTFT.P99 != nil },
+			cell: func(r *Row) string { return bounded(r.TTFT.P99) }},
+		estimate("E2E p99", func(r *Row) *Percentile { return r.E2E.P99 }),
+		{name: "rps", unit: "1/s", has: always, cell: func(r *Row) string { return number(r.RPS) }},
+		plain("GPU busy", "%", func(r *Row) *float64 { return r.GPUBusyPct }),
+		plain("queue", "requests", func(r *Row) *float64 { return r.QueueDepth }),
+		{name: "NVMe r/s (idle)", unit: "1/s",
+			has: func(r *Row) bool { return r.NVMeRPS != nil || r.NVMeIdleRPS != nil },
+			cell: func(r *Row) string {
+				if r.NVMeRPS == nil && r.NVMeIdleRPS == nil {
+					return "-"
+				}
+				return optional(r.NVMeRPS) + " (" + optional(r.NVMeIdleRPS) + ")"
+			}},
+		plain("r_await", "ms", func(r *Row) *float64 { return r.RAwaitMS }),
+		{name: "tier-2 hit", unit: "%",
+			has:  func(r *Row) bool { return r.Tier2Hit != nil },
+			cell: func(r *Row) string { return share(r.Tier2Hit) }},
+		plain("fetch p95", "ms", func(r *Row) *float64 { return r.FetchP95MS }),
+	}
+	var kept []column
+	for _, c := range all {
+		for i := range rows {
+			if c.has(&rows[i]) {
+				kept = append(kept, c)
+				break
+			}
+		}
+	}
+	return kept
+}

@@ -1,0 +1,47 @@
+package report
+
+import (
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+)
+
+const (
+	swatchWidth = vg.Length(22)
+	swatchGap   = vg.Length(5)
+	entryGap    = vg.Length(16)
+)
+
+// legendRows breaks the names of series into rows of at most width.
+func legendRows(series []Series, width vg.Length) [][]string {
+	var rows [][]string
+	var used vg.Length
+	for _, s := range series {
+		w := entryWidth(s.Name)
+		if len(rows) == 0 || used+w > width {
+			rows, used = append(rows, nil), 0
+		}
+		rows[len(rows)-1] = append(rows[len(rows)-1], s.Name)
+		used += w
+	}
+	return rows
+}
+
+func entryWidth(name string) vg.Length {
+	return swatchWidth + swatchGap + typeface(9.5, false, ink).Width(legendText(name)) + entryGap
+}
+
+// legendText is a name as the legend has it: half of the figure at most.
+func legendText(name string) string { return fit(typeface(9.5, false, ink), name, figureWidth/2) }
+
+// drawLegendRow draws names with their lines and glyphs along the top of c.
+func (p panel) drawLegendRow(c draw.Canvas, names []string) {
+	style := typeface(9.5, false, ink)
+	x, y := c.Min.X, c.Max.Y-9
+	for _, name := range names {
+		l := p.byName[name]
+		c.StrokeLine2(l.line, x, y+3, x+swatchWidth, y+3)
+		c.DrawGlyphNoClip(l.glyph, vg.Point{X: x + swatchWidth/2, Y: y + 3})
+		c.FillText(style, vg.Point{X: x + swatchWidth + swatchGap, Y: y}, legendText(name))
+		x += entryWidth(name)
+	}
+}

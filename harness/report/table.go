@@ -1,0 +1,192 @@
+package report
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"sparkharness/harness/verdict"
+)
+
+const (
+	tableWidth = 156 // characters of a line of text; the terminal is at most 160 wide
+	cellWidth  = 32  // characters of a cell key before it is broken at a slash
+)
+
+// Table prints a hypothesis's report for a terminal: where it was measured, a line for each cell, and below
+// them what was concluded from the cells.
+func Table(w io.Writer, r *Report) error {
+	var b strings.Builder
+	tableHead(&b, r)
+	if len(r.Rows) > 0 {
+		latencyTable(&b, r.Rows)
+	} else {
+		b.WriteString("no cell was measured\n")
+	}
+	b.WriteByte('\n')
+	conclusion(&b, r)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// WriteTable puts what Table prints into dir/table.txt.
+func WriteTable(dir string, r *Report) error {
+	var buf bytes.Buffer
+	if err := Table(&buf, r); err != nil {
+		return err
+	}
+	return writeFile(filepath.Join(dir, "table.txt"), buf.Bytes())
+}
+
+func tableHead(b *strings.Builder, r *Report) {
+	fmt.Fprintf(b, "%s  %s seed=%d  cells %d/%d  measured %s", clean(r.Hypothesis), rigLine(r), r.Seed,
+		r.CellsMeasured, r.CellsPlanned, span(r.CellSeconds))
+	if r.Interrupted {
+		b.WriteString("  INTERRUPTED")
+	}
+	fmt.Fprintf(b, "\n%s\n\n", origin(r.Rig))
+}
+
+func latencyTable(b *strings.Builder, rows []Row) {
+	columns := latencyColumns(rows)
+	t := newTable()
+	head := make(table.Row, len(columns))
+	configs := make([]table.ColumnConfig, len(columns))
+	for i, c := range columns {
+		head[i] = c.name + "\n" + c.unit
+		configs[i] = table.ColumnConfig{Number: i + 1, Align: text.AlignRight, AlignHeader: text.AlignRight}
+		if c.text {
+			configs[i] = table.ColumnConfig{Number: i + 1, WidthMax: cellWidth, WidthMaxEnforcer: wrapKey}
+		}
+	}
+	t.SetColumnConfigs(configs)
+	t.AppendHeader(head)
+	for i := range rows {
+		line := make(table.Row, len(columns))
+		for k, c := range columns {
+			line[k] = c.cell(&rows[i])
+		}
+		t.AppendRow(line)
+	}
+	render(b, t)
+}
+
+// newTable is a table without borders: two spaces between columns, a rule below the heading.
+func newTable() table.Writer {
+	t := table.NewWriter()
+	style := table.StyleDefault
+	style.Options = table.Options{SeparateHeader: true}
+	style.Box.PaddingLeft, style.Box.PaddingRight = "", "  "
+	style.Format.Header = text.FormatDefault
+	t.SetStyle(style)
+	return t
+}
+
+// render prints a table without spaces at line ends.
+func render(b *strings.Builder, t table.Writer) {
+	for line := range strings.SplitSeq(t.Render(), "\n") {
+		b.WriteString(strings.TrimRight(line, " ") + "\n")
+	}
+}
+
+// wrapKey breaks a cell key after a slash where it would exceed width.
+func wrapKey(key string, width int) string {
+	var lines []string
+	line := ""
+	for part := range strings.SplitAfterSeq(key, "/") {
+		if line != "" && len(line)+len(part) > width {
+			lines = append(lines, line)
+			line = ""
+		}
+		line += part
+	}
+	return strings.Join(append(lines, line), "\n")
+}
+
+// conclusion prints the verdict and everything that it rests on, a labelled block each.
+func conclusion(b *strings.Builder, r *Report) {
+	v := r.Verdict
+	block(b, "verdict", verdictLines(v))
+	if e := v.Effect; e != nil {
+		block(b, "effect", [][]string{{clean(e.Name) + " " + effect(e) + ", n " + count(e.N)}})
+	}
+	var gates, checks, findings, parts [][]string
+	for _, g := range v.Gates {
+		gates = append(gates, []string{clean(g.Name), gateState(g), clean(g.Detail)})
+	}
+	for _, c := range v.Checks {
+		checks = append(checks, []string{clean(c.Name), string(c.State), clean(c.Detail)})
+	}
+	for _, f := range r.Findings {
+		findings = append(findings, []string{clean(f.Name), value(f.Value, f.Lo, f.Hi, f.Unit), clean(f.Detail)})
+	}
+	for _, u := range r.Uncalibrated {
+		parts = append(parts, []string{clean(u)})
+	}
+	block(b, "gates", gates)
+	block(b, "checks", checks)
+	block(b, "findings", findings)
+	block(b, "uncalibrated", parts)
+	block(b, "report", [][]string{{clean(r.RunID) + "/" + FileName}})
+}
+
+// verdictLines are the outcome with its first reason, and the reasons that no check repeats below.
+func verdictLines(v verdict.Verdict) [][]string {
+	repeated := map[string]bool{}
+	for _, c := range v.Checks {
+		repeated[c.Sentence()] = true
+	}
+	lines := [][]string{{string(v.Outcome), ""}}
+	for i, reason := range v.Reasons {
+		switch {
+		case i == 0:
+			lines[0][1] = clean(reason)
+		case !repeated[reason]:
+			lines = append(lines, []string{"", clean(reason)})
+		}
+	}
+	return lines
+}
+
+// gateState is what a gate did: ok, FAILED, or grade for a grade that was not met and fails nothing.
+func gateState(g verdict.Gate) string {
+	switch {
+	case g.Passed:
+		return "ok"
+	case g.OnFailure == "":
+		return "grade"
+	}
+	return "FAILED"
+}
+
+// block prints lines of fields below each other, the last field wrapped, behind a label.
+func block(b *strings.Builder, label string, lines [][]string) {
+	const indent = 14
+	if len(lines) == 0 {
+		return
+	}
+	last := len(lines[0]) - 1
+	widths := make([]int, last)
+	for _, line := range lines {
+		for i := range last {
+			widths[i] = max(widths[i], len([]rune(line[i])))
+		}
+	}
+	for _, line := range lines {
+		head := fmt.Sprintf("%-*s", indent, label)
+		for i := range last {
+			head += fmt.Sprintf("%-*s  ", widths[i], line[i])
+		}
+		room := max(40, tableWidth-len([]rune(head)))
+		for _, piece := range wrap(line[last], room) {
+			b.WriteString(strings.TrimRight(head+piece, " ") + "\n")
+			head = strings.Repeat(" ", len([]rune(head)))
+		}
+		label = ""
+	}
+}

@@ -1,0 +1,210 @@
+package rig
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"sort"
+	"strings"
+	"time"
+
+	"sparkharness/harness/memnet"
+	"sparkharness/harness/record"
+	"sparkharness/harness/sim"
+	"sparkharness/harness/telemetry"
+)
+
+// TickOffset keeps the sampler off the simulated machine's event grid of whole microseconds.
+const TickOffset = 500 * time.Nanosecond
+
+// gpuOffset keeps nvidia-smi's lines off both.
+const gpuOffset = 300 * time.Nanosecond
+
+// Sim is the simulated Spark on an in-memory network. It lives on the caller's clock: opened inside a
+// testing/synctest bubble, it runs in virtual time.
+type Sim struct {
+	opts    SimOptions
+	spec    sim.Spec
+	machine *sim.Machine
+	files   *sim.Files
+	client  *http.Client
+	tr      *http.Transport
+	servers []*http.Server
+	served  chan error
+	gpu     *telemetry.GPU
+	gpuEnd  func()
+}
+
+// OpenSim starts a simulated machine.
+func OpenSim(o SimOptions) (*Sim, error) {
+	spec, params, err := SimSpec(o)
+	if err != nil {
+		return nil, err
+	}
+	s := &Sim{opts: o, spec: spec}
+	if s.files, err = sim.NewFiles(o.Dir); err != nil {
+		return nil, err
+	}
+	if s.machine, err = sim.Start(spec, params, o.Seed); err != nil {
+		return nil, errors.Join(err, s.files.Close())
+	}
+	if err := s.listen(); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	s.startGPU()
+	return s, nil
+}
+
+// listen serves the machine's handlers at the addresses that the stack file names.
+func (s *Sim) listen() error {
+	addrs, err := Addresses(s.opts.Stack)
+	if err != nil {
+		return err
+	}
+	network := &memnet.Network{}
+	handlers := s.machine.Handlers()
+	s.served = make(chan error, len(handlers))
+	for name, h := range handlers {
+		addr := addrs[name]
+		if addr == "" {
+			return fmt.Errorf("the stack file names no address for the %s server", name)
+		}
+		l, err := network.Listen(addr)
+		if err != nil {
+			return err
+		}
+		srv := &http.Server{Handler: h}
+		s.servers = append(s.servers, srv)
+		go func() { s.served <- srv.Serve(l) }()
+	}
+	s.tr = &http.Transport{
+		DialContext: network.DialContext, DisableCompression: true,
+		MaxIdleConnsPerHost: 1 << 16, MaxIdleConns: 0,
+	}
+	s.client = &http.Client{Transport: s.tr}
+	return nil
+}
+
+func (s *Sim) startGPU() {
+	r, w := io.Pipe()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer w.Close()
+		time.Sleep(gpuOffset)
+		s.machine.StreamGPU(ctx, w, time.Duration(s.opts.Stack.Telemetry.Cadence))
+	}()
+	s.gpu = telemetry.NewGPU(r)
+	s.gpuEnd = func() {
+		cancel()
+		r.Close()
+		<-done
+		_ = s.gpu.Close() // the stream was ended on purpose
+	}
+}
+
+// Endpoint is the simulated server's.
+func (s *Sim) Endpoint() Endpoint {
+	e := s.opts.Stack.Endpoint
+	return Endpoint{BaseURL: e.URL, API: e.API, Dialect: s.spec.Dialect, HTTP: s.client}
+}
+
+// Telemetry reads the rendered host files, nvidia-smi's lines and the servers' metrics pages.
+func (s *Sim) Telemetry() Telemetry {
+	e := s.opts.Stack.Endpoint
+	t := Telemetry{Scrapes: map[string]func() []byte{}}
+	// The files must hold something before the sources look at what there is.
+	if err := s.machine.Render(context.Background(), s.files); err != nil {
+		return Telemetry{Sys: []telemetry.SysSource{failed{"render", err}}}
+	}
+	proc, err := telemetry.NewProc(s.files.Proc)
+	t.Sys = append(t.Sys, render{s}, orFail("proc", proc, err))
+	block, err := telemetry.NewBlock(s.files.Proc, s.files.Sys, s.opts.Stack.Telemetry.Device)
+	t.Sys = append(t.Sys, orFail("block", block, err), s.gpu)
+	engine := telemetry.NewEngine(s.client, e.EngineMetrics)
+	t.Sys = append(t.Sys, engine)
+	t.Scrapes["engine.prom"] = engine.LastScrape
+	if s.opts.Stack.Stack == "A" {
+		t.Perf = telemetry.NewPerf(s.client, e.URL)
+	}
+	if e.KVBMMetrics != "" {
+		kvbm, err := telemetry.NewKVBM(s.client, e.KVBMMetrics, float64(s.spec.BlockBytes()))
+		if err == nil {
+			t.KV = kvbm
+			t.Scrapes["kvbm.prom"] = kvbm.LastScrape
+		}
+	}
+	return t
+}
+
+// ReadBack asks the servers for their model and KV pool.
+func (s *Sim) ReadBack(ctx context.Context) (Settings, error) {
+	m := s.spec.Model
+	return readBack(ctx, s.client, s.opts.Stack, float64(s.spec.BlockBytes()),
+		fmt.Sprintf("2 x %d layers x %d KV heads x %d x %d B x %d tokens (%s, %s)",
+			m.Layers, m.KVHeads, m.HeadDim, s.spec.KVElemBytes, s.spec.BlockTokens, m.Name, s.opts.Stack.Runtime.KVDtype))
+}
+
+// Uncalibrated lists what of this machine rests on no measurement.
+func (o SimOptions) Uncalibrated() ([]string, error) {
+	spec, params, err := SimSpec(o)
+	if err != nil {
+		return nil, err
+	}
+	out := params.Uncalibrated(spec)
+	sort.Strings(out)
+	return out, nil
+}
+
+// Close stops the machine and waits for everything that it started.
+func (s *Sim) Close() error {
+	if s.gpuEnd != nil {
+		s.gpuEnd()
+	}
+	s.machine.Close()
+	var errs []error
+	if s.tr != nil {
+		s.tr.CloseIdleConnections()
+	}
+	for _, srv := range s.servers {
+		errs = append(errs, srv.Close())
+	}
+	for range s.servers {
+		if err := <-s.served; !errors.Is(err, http.ErrServerClosed) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(append(errs, s.files.Close())...)
+}
+
+// render is a source that fills nothing: it brings the machine's files up to date before the others
+// read them.
+type render struct{ s *Sim }
+
+func (render) Name() string { return "render" }
+
+func (r render) Sample(ctx context.Context, _ *record.SysSample) error {
+	return r.s.machine.Render(ctx, r.s.files)
+}
+
+// failed is a source that could not be opened: it is counted as missing in every slot.
+type failed struct {
+	name string
+	err  error
+}
+
+func orFail(name string, src telemetry.SysSource, err error) telemetry.SysSource {
+	if err != nil {
+		return failed{name, err}
+	}
+	return src
+}
+
+func (f failed) Name() string                                    { return f.name }
+func (f failed) Sample(context.Context, *record.SysSample) error { return f.err }
+
+// trimSlash is the base of a URL to which paths are appended.
+func trimSlash(u string) string { return strings.TrimRight(u, "/") }

@@ -1,0 +1,134 @@
+package rig
+
+import (
+	"fmt"
+	"net/url"
+
+	"sparkharness/harness/config"
+	"sparkharness/harness/sim"
+)
+
+// SimOptions choose a simulated machine.
+type SimOptions struct {
+	Stack    *config.Stack
+	World    *config.World
+	Model    string // overrides the stack's own model if not empty
+	Seed     uint64
+	Tokenize func(string) []uint32
+	// Dir is where the machine's proc/ and sys/ trees are laid out.
+	Dir string
+	// StampSends: see sim.Spec.
+	StampSends bool
+}
+
+// maxContextTokens is Llama 3.x's context window.
+const maxContextTokens = 131072
+
+// Sequences are swapped in large pieces with several in flight, as an engine's own swapper does.
+const (
+	swapDepth   = 8
+	swapIOBytes = 512 << 10
+)
+
+// SimSpec maps a stack file and a world onto the simulated machine.
+func SimSpec(o SimOptions) (sim.Spec, sim.Params, error) {
+	st := o.Stack
+	name := st.Model
+	if o.Model != "" {
+		name = o.Model
+	}
+	model, err := sim.ModelByName(name)
+	if err != nil {
+		return sim.Spec{}, sim.Params{}, err
+	}
+	spec := sim.Spec{
+		Dialect:          Dialect(st),
+		Model:            model,
+		KVElemBytes:      map[string]int{"fp16": 2, "fp8": 1}[st.Runtime.KVDtype],
+		BlockTokens:      st.Runtime.TokensPerBlock,
+		MaxBatchSize:     st.Runtime.MaxBatchSize,
+		MaxNumTokens:     st.Runtime.MaxNumTokens,
+		MaxContextTokens: maxContextTokens,
+		BlockReuse:       st.Runtime.EnableBlockReuse != nil && *st.Runtime.EnableBlockReuse,
+		Device:           sim.TierSpec{CapacityBytes: int64(KVPool(st)), Policy: "LRU"},
+		Loader:           sim.LoaderSpec{SwapDepth: swapDepth, SwapIOBytes: swapIOBytes},
+		Tokenize:         o.Tokenize,
+		StampSends:       o.StampSends,
+	}
+	if st.Runtime.MaxQueuedRequests != nil {
+		spec.MaxQueued = *st.Runtime.MaxQueuedRequests
+	}
+	if d := st.Dynamo; d != nil {
+		if d.PrefetchEnable != nil && *d.PrefetchEnable {
+			return spec, sim.Params{}, fmt.Errorf("dynamo.prefetch_enable: the simulated machine has no prefetcher; set it to false")
+		}
+		spec.Device.Policy = d.Tiers.Tier0.EvictionPolicy
+		spec.Host = sim.TierSpec{CapacityBytes: int64(d.Tiers.Tier1.CapacityBytes), Policy: d.Tiers.Tier1.EvictionPolicy}
+		spec.Disk = sim.TierSpec{CapacityBytes: int64(d.Tiers.Tier2.CapacityBytes), Policy: d.Tiers.Tier2.EvictionPolicy}
+		spec.OffloadMinFreq = d.OffloadMinFrequency
+		spec.Loader.QueueDepth = d.Loader.QueueDepth
+		spec.Loader.IOBytes = int64(d.Loader.IOBytes)
+		spec.Loader.SoftwareNSPerIO = int64(d.Loader.SoftwareTimePerIO)
+	}
+	params := sim.DefaultParams()
+	if w := o.World; w != nil {
+		params.Mechanisms = sim.Mechanisms{
+			UnlimitedSlots:   w.Mechanisms.UnlimitedSlots,
+			UnlimitedCompute: w.Mechanisms.UnlimitedCompute,
+			KVSwapToNVMe:     w.Mechanisms.KVSwapToNVMe,
+		}
+	}
+	return spec, params, nil
+}
+
+// Dialect is the request dialect of a stack.
+func Dialect(st *config.Stack) string {
+	if st.Stack == "A" {
+		return sim.DialectTRTLLM
+	}
+	return sim.DialectDynamo
+}
+
+// KVPool is the size of the device KV pool of a stack.
+func KVPool(st *config.Stack) config.Size {
+	if st.Dynamo != nil {
+		return st.Dynamo.Tiers.Tier0.CapacityBytes
+	}
+	return st.Runtime.KVPoolBytes
+}
+
+// Reduce gives the stack the memory that the world's machine has instead of what its file says. It
+// changes the configuration itself, so that what is saved with a run is what it ran with.
+func Reduce(st *config.Stack, w *config.World) {
+	if w == nil {
+		return
+	}
+	if b := w.Tiers.Tier0Bytes; b != nil {
+		if st.Dynamo != nil {
+			st.Dynamo.Tiers.Tier0.CapacityBytes = *b
+		} else {
+			st.Runtime.KVPoolBytes = *b
+		}
+	}
+	if b := w.Tiers.Tier1Bytes; b != nil && st.Dynamo != nil {
+		st.Dynamo.Tiers.Tier1.CapacityBytes = *b
+	}
+}
+
+// Addresses are the listen addresses of a stack's servers by what they serve.
+func Addresses(st *config.Stack) (map[string]string, error) {
+	out := map[string]string{}
+	for name, raw := range map[string]string{
+		"frontend": st.Endpoint.URL, "worker": st.Endpoint.EngineMetrics, "kvbm": st.Endpoint.KVBMMetrics,
+	} {
+		if raw == "" || name == "worker" && st.Stack == "A" {
+			continue // Stack A's engine metrics are pages of its frontend
+		}
+		u, err := url.Parse(raw)
+		if err != nil {
+			return nil, fmt.Errorf("endpoint of %s: %w", name, err)
+		}
+		out[name] = u.Host
+	}
+	return out, nil
+}

@@ -1,0 +1,306 @@
+package harness
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"sparkharness/harness/prompt"
+	"sparkharness/harness/report"
+	"sparkharness/harness/verdict"
+)
+
+// Run executes a hypothesis as a test: plan, cells, verdict, report, and the assertion that the verdict
+// is the expected one.
+func Run(t *testing.T, h Hypothesis) {
+	t.Helper()
+	o := session.options
+	want, err := o.Expected(h.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rep, path := execute(t, h, o)
+	if rep == nil {
+		return
+	}
+	line := report.Line{Report: rep, Path: path, Expected: want}
+	session.add(line)
+	if got := rep.Verdict.Outcome; got != want {
+		t.Errorf("%s: verdict %s, expected %s: %s", h.ID, got, want, firstReason(rep))
+	}
+}
+
+// RunControl executes a hypothesis in each of its control worlds, where its mechanism is missing: the
+// verdict must not be Supported.
+func RunControl(t *testing.T, h Hypothesis) {
+	t.Helper()
+	base := *session.options
+	base.World = "default"
+	exp, err := loadExperiment(h, &base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(exp.Hypothesis.Controls) == 0 {
+		t.Fatalf("%s names no control world: a verdict that no world refutes proves nothing", h.ID)
+	}
+	for _, world := range exp.Hypothesis.Controls {
+		t.Run(world, func(t *testing.T) {
+			o := base
+			o.World = world
+			rep, path := execute(t, h, &o)
+			if rep == nil {
+				return
+			}
+			session.add(report.Line{Report: rep, Path: path, Expected: rep.Verdict.Outcome})
+			if rep.Verdict.Outcome == verdict.Supported {
+				t.Errorf("%s is Supported in world %s, which lacks its mechanism: %s", h.ID, world, firstReason(rep))
+			}
+		})
+	}
+}
+
+func firstReason(r *report.Report) string {
+	if len(r.Verdict.Reasons) == 0 {
+		return "no reason given"
+	}
+	return r.Verdict.Reasons[0]
+}
+
+// execute runs the hypothesis under the options and renders its report. It returns nil if there is none
+// to judge, as with -plan-only, after having failed the test where that is due.
+func execute(t *testing.T, h Hypothesis, o *Options) (*report.Report, string) {
+	t.Helper()
+	exp, err := loadExperiment(h, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	digest, err := exp.digest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	runID := runID(exp, digest)
+	plan, err := newPlan(exp, runID, digest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o.PlanOnly {
+		plan.print(session.out, exp, h)
+		return nil, ""
+	}
+	r, err := openRun(h, o, exp, plan, digest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.close()
+	r.walk(t)
+	rep, err := r.conclude()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rep.Interrupted {
+		t.Errorf("%s: interrupted after %d of %d cells; continue with -resume", h.ID, rep.CellsMeasured, rep.CellsPlanned)
+	}
+	return rep, filepath.Join(r.art.dir, "report.json")
+}
+
+// runID names a run by what decides its outcome, so that the same run has the same name.
+func runID(e *Experiment, digest string) string {
+	parts := []string{strings.ToLower(e.Hypothesis.Hypothesis), e.Rig}
+	if e.World != nil {
+		parts = append(parts, e.World.World)
+	}
+	return strings.Join(append(parts, fmt.Sprint("s", e.Hypothesis.Run.Seed), digest[:8]), "-")
+}
+
+// run is one execution of a plan.
+type run struct {
+	h        Hypothesis
+	o        *Options
+	exp      *Experiment
+	plan     *Plan
+	art      *artifacts
+	tools    *tools
+	manifest Manifest
+	progress *progress
+	first    *Evidence // of the first stage, nil if there is no second
+
+	mu       sync.Mutex
+	cellTime time.Duration
+	failed   atomic.Bool
+}
+
+func openRun(h Hypothesis, o *Options, exp *Experiment, plan *Plan, digest string) (*run, error) {
+	r := &run{h: h, o: o, exp: exp, plan: plan}
+	var err error
+	r.tools = &tools{exp: exp, runID: plan.RunID, stop: &session.stop}
+	if r.tools.prompts, err = prompt.Open(filepath.Join(o.Root, "inputs", "prompts")); err != nil {
+		return nil, err
+	}
+	if err := checkPrompts(r.tools.prompts, plan); err != nil {
+		return nil, err
+	}
+	if r.tools.tokenizer, err = prompt.NewTokenizer(); err != nil {
+		return nil, err
+	}
+	if r.art, err = newArtifacts(o.results(), plan.RunID, digest, o.Resume); err != nil {
+		return nil, err
+	}
+	r.manifest = newManifest(plan.RunID, digest, exp, o.Resume, time.Now())
+	if err := errors.Join(exp.save(r.art.path("config.yaml")), plan.save(r.art.path("plan.json")), r.manifest.save(r.art.dir)); err != nil {
+		return nil, fmt.Errorf("results cannot be written: %w", err)
+	}
+	// Simulated hosts rewrite their files five times a simulated second: keep that off the disk.
+	r.tools.scratch, err = os.MkdirTemp(memoryBacked(), "sparkharness-")
+	return r, err
+}
+
+// memoryBacked is a folder on a memory file system if there is one, "" for the default.
+func memoryBacked() string {
+	if st, err := os.Stat("/dev/shm"); err == nil && st.IsDir() {
+		return "/dev/shm"
+	}
+	return ""
+}
+
+// checkPrompts makes sure, before anything runs, that every context length has its prompt.
+func checkPrompts(lib *prompt.Library, p *Plan) error {
+	seen := map[int]bool{}
+	for _, c := range p.Cells {
+		if !seen[c.ContextTokens] {
+			seen[c.ContextTokens] = true
+			if _, err := lib.Body(c.ContextTokens, ""); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (r *run) close() { os.RemoveAll(r.tools.scratch) }
+
+// walk measures the plan's cells, and those of the second stage.
+func (r *run) walk(t *testing.T) {
+	r.stage(t, r.plan.Cells)
+	if r.h.Refine == nil || r.failed.Load() || session.stop.Load() {
+		return
+	}
+	var err error
+	if r.first, err = loadEvidence(r.art.dir, nil); err != nil {
+		t.Fatal(err)
+	}
+	more := r.h.Refine(r.first)
+	if len(more) == 0 {
+		return
+	}
+	first := len(r.plan.Cells)
+	if err := r.plan.extend(r.exp, more); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.plan.save(r.art.path("plan.json")); err != nil {
+		t.Fatal(err)
+	}
+	r.stage(t, r.plan.Cells[first:])
+}
+
+// stage measures cells side by side: each has a machine and a clock of its own.
+func (r *run) stage(t *testing.T, cells []PlannedCell) {
+	var todo []PlannedCell
+	for _, pc := range cells {
+		if !r.art.has(pc) {
+			todo = append(todo, pc)
+		}
+	}
+	r.progress = newProgress(session.out, r.h.ID, len(todo), 0)
+	t.Run("cells", func(t *testing.T) {
+		for _, pc := range todo {
+			t.Run(pc.Key, func(t *testing.T) {
+				t.Parallel()
+				if session.stop.Load() || r.failed.Load() {
+					t.SkipNow()
+				}
+				r.cell(t, pc)
+			})
+		}
+	})
+}
+
+// cell measures one cell inside a bubble of virtual time.
+func (r *run) cell(t *testing.T, pc PlannedCell) {
+	dir, err := r.art.begin(pc)
+	if err != nil {
+		r.fail(t, pc, err)
+		return
+	}
+	var took time.Duration
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		err = r.tools.measure(pc, dir)
+		took = time.Since(start)
+	})
+	switch {
+	case errors.Is(err, errInterrupted):
+		return
+	case err != nil:
+		r.fail(t, pc, err)
+		return
+	}
+	if err := r.art.complete(pc, dir); err != nil {
+		r.fail(t, pc, err)
+		return
+	}
+	r.mu.Lock()
+	r.cellTime += took
+	r.mu.Unlock()
+	r.progress.add(took)
+}
+
+// fail ends the run: the remaining cells are skipped, what has been measured stays.
+func (r *run) fail(t *testing.T, pc PlannedCell, err error) {
+	r.failed.Store(true)
+	t.Errorf("cell %s: %v", pc.Key, err)
+}
+
+// conclude derives the report from the files and renders it.
+func (r *run) conclude() (*report.Report, error) {
+	ev, err := loadEvidence(r.art.dir, r.first)
+	if err != nil {
+		return nil, err
+	}
+	rep, found, err := ev.report(r.h)
+	if err != nil {
+		return nil, err
+	}
+	if err := saveUWork(r.art.path("uwork.json"), found.UWork); err != nil {
+		return nil, err
+	}
+	r.manifest.Ended = time.Now().UTC()
+	r.manifest.WallSeconds = r.manifest.Ended.Sub(r.manifest.Started).Seconds()
+	r.manifest.CellSeconds = r.cellTime.Seconds()
+	if err := r.manifest.save(r.art.dir); err != nil {
+		return nil, err
+	}
+	if err := render(r.art.dir, rep); err != nil {
+		return nil, err
+	}
+	report.Table(session.out, rep)
+	fmt.Fprintf(session.out, "%s: %.2f h of machine time in %.0f s of wall time\n\n", r.h.ID, r.cellTime.Hours(), r.manifest.WallSeconds)
+	return rep, nil
+}
+
+// render writes report.json and what is drawn from it.
+func render(dir string, rep *report.Report) error {
+	if err := report.Write(dir, rep); err != nil {
+		return err
+	}
+	if err := report.WriteTable(dir, rep); err != nil {
+		return err
+	}
+	return report.WriteFigures(dir, rep)
+}

@@ -1,0 +1,232 @@
+package harness
+
+import (
+	"sparkharness/harness/record"
+	"sparkharness/harness/stats"
+)
+
+// SysData is sysmon.jsonl reduced: what the machine did in the baseline and in the measure phase.
+type SysData struct {
+	Samples  int // of all phases
+	Baseline PhaseData
+	Measure  PhaseData
+	Resets   int // samples in which a counter went backwards
+	SwapOn   bool
+	Throttle int // samples with the GPU throttled
+	// NVMe readings at the first and the last sample of the measure phase.
+	AliveAtStart, AliveAtEnd bool
+}
+
+// PhaseData sums the samples of one phase.
+type PhaseData struct {
+	Seconds     float64
+	Reads       stats.Rep // NVMe reads/s in bins of a second, T from the phase's start
+	ReadIOs     float64
+	ReadBytes   float64
+	ReadMS      float64
+	WriteBytes  float64
+	WriteIOs    float64
+	NVMeSeconds float64 // time that the NVMe sums cover
+	GPUBusy     mean    // percent
+	Queue       mean    // requests before their first token: not admitted yet, or prompt not done
+	Running     mean
+	IOWait      mean // percent
+}
+
+// mean is a time-weighted mean.
+type mean struct{ sum, weight float64 }
+
+func (m *mean) add(v *float64, weight float64) {
+	if v != nil {
+		m.sum += *v * weight
+		m.weight += weight
+	}
+}
+
+// Value is nil without any sample.
+func (m mean) Value() *float64 {
+	if m.weight == 0 {
+		return nil
+	}
+	v := m.sum / m.weight
+	return &v
+}
+
+// ReadsPerSec is nil if no sample covers the phase.
+func (p *PhaseData) ReadsPerSec() *float64 { return per(p.ReadIOs, p.NVMeSeconds) }
+
+// RAwait is the mean time of a read, ms; nil without any read.
+func (p *PhaseData) RAwait() *float64 { return per(p.ReadMS, p.ReadIOs) }
+
+// ReadMBs is the read rate in 1e6 B/s.
+func (p *PhaseData) ReadMBs() *float64 { return per(p.ReadBytes/1e6, p.NVMeSeconds) }
+
+// plus is nil unless both are known.
+func plus(a, b *float64) *float64 {
+	if a == nil || b == nil {
+		return nil
+	}
+	v := *a + *b
+	return &v
+}
+
+func per(a, b float64) *float64 {
+	if b == 0 {
+		return nil
+	}
+	v := a / b
+	return &v
+}
+
+func (c *CellData) loadSys(path string) error {
+	var bins binner
+	_, err := record.Read(path, func(s *record.SysSample) error {
+		c.Sys.Samples++
+		if s.Reset {
+			c.Sys.Resets++
+		}
+		if m := s.Mem; m != nil && m.SwapTotal != nil && *m.SwapTotal > 0 {
+			c.Sys.SwapOn = true
+		}
+		if g := s.GPU; g != nil && g.Throttled != nil && *g.Throttled {
+			c.Sys.Throttle++
+		}
+		switch s.Phase {
+		case record.PhaseBaseline:
+			bins.add(&c.Sys.Baseline, s)
+		case record.PhaseMeasure:
+			if c.Sys.Measure.Seconds == 0 {
+				c.Sys.AliveAtStart = s.NVMe != nil
+			}
+			c.Sys.AliveAtEnd = s.NVMe != nil
+			bins.add(&c.Sys.Measure, s)
+		}
+		return nil
+	})
+	return err
+}
+
+// binner gathers samples of a phase into bins of a second.
+type binner struct {
+	phase        *PhaseData
+	start        float64
+	reads, width float64
+}
+
+func (b *binner) add(p *PhaseData, s *record.SysSample) {
+	dt := s.DtMS / 1000
+	if b.phase != p {
+		*b = binner{phase: p, start: s.TS - dt}
+	}
+	p.Seconds += dt
+	if s.GPU != nil {
+		p.GPUBusy.add(s.GPU.Util, dt)
+	}
+	if s.Engine != nil {
+		p.Queue.add(plus(s.Engine.Waiting, s.Engine.Context), dt)
+		p.Running.add(s.Engine.Running, dt)
+	}
+	if s.CPU != nil {
+		p.IOWait.add(&s.CPU.IOWait, dt)
+	}
+	n := s.NVMe
+	if n == nil {
+		return
+	}
+	p.NVMeSeconds += dt
+	p.ReadIOs += n.Reads
+	p.ReadBytes += n.ReadBytes
+	p.ReadMS += n.ReadMS
+	p.WriteIOs += n.Writes
+	p.WriteBytes += n.WriteBytes
+	b.reads += n.Reads
+	b.width += dt
+	if b.width >= 1-1e-6 {
+		p.Reads = append(p.Reads, stats.Point{T: s.TS - b.start, V: b.reads / b.width})
+		b.reads, b.width = 0, 0
+	}
+}
+
+// KVData is dynkv.jsonl reduced to the measure phase.
+type KVData struct {
+	Samples, Failed int
+	Resets          bool
+	BlockBytes      float64
+	// Counters over the measure phase; nil if the server does not expose them.
+	Tier1Hits, Tier2Hits        *float64 // blocks
+	Tier2BytesIn, Tier2BytesOut *float64
+	// Fetches are the tier-2 fetches of requests in ms, the wait for the loader and the transfer.
+	Fetches stats.Rep
+	// Tier2Reads are bytes/s read from tier 2, interval by interval.
+	Tier2Reads stats.Rep
+	HasFetch   bool // the server exposes them
+}
+
+func (c *CellData) loadKV(path string) error {
+	kv := &KVData{}
+	var first, prev *record.KVSample
+	_, err := record.Read(path, func(s *record.KVSample) error {
+		if s.Failed != nil {
+			kv.Failed++
+			return nil
+		}
+		kv.Samples++
+		if s.BlockSizeBytes != nil {
+			kv.BlockBytes = *s.BlockSizeBytes
+		}
+		inside := s.Phase == record.PhaseMeasure && c.Info.Load.MeasureStart != nil
+		if inside && first == nil {
+			// The sample before is the state at the phase's start.
+			if first = prev; first == nil {
+				first = s
+			}
+		}
+		if inside && prev != nil {
+			at := s.TS - *c.Info.Load.MeasureStart
+			kv.fetches(at, &prev.Tier2, &s.Tier2)
+			if d := delta(prev.Tier2.BytesOut, s.Tier2.BytesOut, &kv.Resets); d != nil && s.TS > prev.TS {
+				kv.Tier2Reads = append(kv.Tier2Reads, stats.Point{T: at, V: *d / (s.TS - prev.TS)})
+			}
+		}
+		if inside {
+			kv.Tier1Hits = delta(first.Tier1.Hits, s.Tier1.Hits, &kv.Resets)
+			kv.Tier2Hits = delta(first.Tier2.Hits, s.Tier2.Hits, &kv.Resets)
+			kv.Tier2BytesIn = delta(first.Tier2.BytesIn, s.Tier2.BytesIn, &kv.Resets)
+			kv.Tier2BytesOut = delta(first.Tier2.BytesOut, s.Tier2.BytesOut, &kv.Resets)
+		}
+		prev = s
+		return nil
+	})
+	c.KV = kv
+	return err
+}
+
+// fetches takes the fetches that completed between two samples. One fetch between them is measured
+// exactly, by the growth of the sums; several share their mean, which is what the sums allow.
+func (kv *KVData) fetches(at float64, a, b *record.KVTier) {
+	if a.FetchCount == nil || b.FetchCount == nil || a.FetchQueueMS == nil || b.FetchQueueMS == nil ||
+		a.FetchTransferMS == nil || b.FetchTransferMS == nil {
+		return
+	}
+	kv.HasFetch = true
+	n := *b.FetchCount - *a.FetchCount
+	if n < 1 {
+		return
+	}
+	each := (*b.FetchQueueMS - *a.FetchQueueMS + *b.FetchTransferMS - *a.FetchTransferMS) / n
+	for range int(n + 0.5) {
+		kv.Fetches = append(kv.Fetches, stats.Point{T: at, V: each})
+	}
+}
+
+func delta(a, b *float64, reset *bool) *float64 {
+	if a == nil || b == nil {
+		return nil
+	}
+	d := *b - *a
+	if d < 0 {
+		*reset = true
+		return nil
+	}
+	return &d
+}

@@ -1,0 +1,168 @@
+package sim
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"sync/atomic"
+)
+
+// dynamo speaks the dialect of the Dynamo frontend.
+type dynamo struct {
+	m     *Machine
+	model string
+	ids   atomic.Int64
+}
+
+func newDynamo(m *Machine) http.Handler {
+	s := &dynamo{m: m, model: m.spec.Model.Served}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /live", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusOK, map[string]string{"status": "live"})
+	})
+	mux.HandleFunc("GET /health", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusOK, map[string]any{"status": "healthy", "endpoints": []string{"dyn://dynamo.tensorrt_llm.generate"}, "instances": []any{}})
+	})
+	mux.HandleFunc("GET /v1/models", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusOK, modelList(s.model, "nvidia"))
+	})
+	mux.HandleFunc("POST /v1/completions", func(w http.ResponseWriter, r *http.Request) { s.complete(w, r, false) })
+	mux.HandleFunc("POST /v1/chat/completions", func(w http.ResponseWriter, r *http.Request) { s.complete(w, r, true) })
+	mux.HandleFunc("GET /metrics", s.metrics)
+	return mux
+}
+
+func (s *dynamo) fail(w http.ResponseWriter, status int, kind, message string) {
+	writeJSON(w, status, map[string]any{"message": message, "type": kind, "code": status})
+}
+
+func (s *dynamo) complete(w http.ResponseWriter, r *http.Request, chat bool) {
+	c, err := decodeCompletion(w, r, chat)
+	if err != nil {
+		s.fail(w, http.StatusBadRequest, "Bad Request", "Validation: "+err.Error())
+		return
+	}
+	if c.Model != s.model {
+		s.fail(w, http.StatusNotFound, "Not Found", "Model not found")
+		return
+	}
+	g, err := s.m.begin(r, c, fmt.Sprintf("anon-%d", s.ids.Add(1)))
+	if err != nil {
+		s.fail(w, http.StatusServiceUnavailable, "Service Unavailable", err.Error())
+		return
+	}
+	if !c.Stream {
+		text, refused, err := g.collect(r.Context())
+		if err == nil && !s.refuse(w, refused) {
+			writeJSON(w, http.StatusOK, g.answer(s.model, text, chat))
+		}
+		return
+	}
+	// The frontend waits for the worker's first event before it answers.
+	first, err := g.next(r.Context())
+	if err == nil && first.Kind == EventQueued {
+		first, err = g.next(r.Context())
+	}
+	if err != nil || s.refuse(w, first.Kind) {
+		return
+	}
+	if err := s.stream(w, r, g, chat, first); err != nil && r.Context().Err() == nil {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// refuse answers a request that the engine did not take; it reports whether it did.
+func (s *dynamo) refuse(w http.ResponseWriter, kind EventKind) bool {
+	switch kind {
+	case EventRefused:
+		s.fail(w, 529, "Overloaded", "all workers are busy")
+	case EventTooLong:
+		s.fail(w, http.StatusBadRequest, "Bad Request", "Validation: prompt does not fit the KV cache of the worker")
+	default:
+		return false
+	}
+	return true
+}
+
+func (s *dynamo) stream(w http.ResponseWriter, r *http.Request, g *generation, chat bool, e Event) (err error) {
+	f := newFrames(w, s.m.spec.StampSends)
+	object := "text_completion"
+	if chat {
+		object = "chat.completion.chunk"
+	}
+	head := `data: {"id":"cmpl-` + g.id + `","object":"` + object + `","created":946684800,"model":"` + s.model + `","choices":[{"index":0,`
+	for i := 0; ; i++ {
+		if e.Kind == EventDone {
+			g.done = e
+			break
+		}
+		f.buf = append(f.buf, head...)
+		switch {
+		case chat && i == 0: // role and content share the first delta
+			f.buf = append(append(append(f.buf, `"delta":{"role":"assistant","content":"`...), word(i)...), `"}`...)
+		case chat:
+			f.buf = append(append(append(f.buf, `"delta":{"content":"`...), word(i)...), `"}`...)
+		default:
+			f.buf = append(append(append(f.buf, `"text":"`...), word(i)...), '"')
+		}
+		if i == g.req.MaxTokens-1 {
+			f.buf = append(f.buf, `,"finish_reason":"length","logprobs":null}]`...)
+			// nvext.timing comes with the last content chunk; its engine sums are those of the token
+			// that is being sent.
+			if g.req.NvExt.wants("timing") {
+				if e, err = g.next(r.Context()); err != nil {
+					return err
+				}
+				f.printf(`,"nvext":{"timing":{"prefill_wait_time_ms":%g,"prefill_time_ms":%g,"ttft_ms":%g,"total_time_ms":%g}}`,
+					ms(e.WaitNS), ms(e.PrefillNS), ms(e.FirstNS), ms(e.TotalNS))
+			}
+			f.buf = append(f.buf, "}\n\n"...)
+			if err := f.flush(); err != nil {
+				return err
+			}
+			if e.Kind == EventDone {
+				g.done = e
+				break
+			}
+		} else {
+			f.buf = append(f.buf, `,"finish_reason":null,"logprobs":null}]}`+"\n\n"...)
+			if err := f.flush(); err != nil {
+				return err
+			}
+		}
+		if e, err = g.next(r.Context()); err != nil {
+			return err
+		}
+	}
+	if g.req.includeUsage() {
+		f.printf(`data: {"id":"cmpl-%s","object":"%s","created":946684800,"model":"%s","choices":[],"usage":%s}`+"\n\n", g.id, object, s.model, g.usage())
+	}
+	f.buf = append(f.buf, "data: [DONE]\n\n"...)
+	return f.flush()
+}
+
+func ms(ns int64) float64 { return float64(ns) / 1e6 }
+
+// metrics is the frontend's Prometheus page.
+func (s *dynamo) metrics(w http.ResponseWriter, r *http.Request) {
+	st, err := s.m.Stats(r.Context())
+	if err != nil {
+		s.fail(w, http.StatusServiceUnavailable, "Service Unavailable", err.Error())
+		return
+	}
+	p := newPage(w)
+	model := `model="` + strings.ToLower(s.model) + `"`
+	p.value("dynamo_frontend_inflight_requests", "gauge", "Number of inflight requests", model, float64(st.Running+st.Waiting))
+	p.value("dynamo_frontend_model_total_kv_blocks", "gauge", "Total KV blocks of the model's workers", model, float64(st.KVMaxBlocks))
+	p.value("dynamo_frontend_model_max_num_seqs", "gauge", "Maximum number of sequences", model, float64(s.m.spec.MaxBatchSize))
+	p.value("dynamo_frontend_model_kv_cache_block_size", "gauge", "KV cache block size", model, float64(s.m.spec.BlockTokens))
+	// A labelled family has no series until the first request that matches it.
+	if st.Completed > 0 {
+		p.value("dynamo_frontend_requests_total", "counter", "Total number of LLM requests processed", model+`,endpoint="completions",request_type="stream",status="success"`, float64(st.Completed))
+		p.value("dynamo_frontend_output_tokens_total", "counter", "Total number of output tokens", model, float64(st.OutputTokens))
+	}
+	if st.Refused > 0 {
+		p.value("dynamo_frontend_model_rejection_total", "counter", "Requests rejected for overload", model, float64(st.Refused))
+	}
+	p.send()
+}

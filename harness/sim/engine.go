@@ -1,0 +1,389 @@
+package sim
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"time"
+)
+
+// engine is the serving engine: iteration-level continuous batching with chunked prefill within a token
+// budget. One goroutine, run, owns everything below inbox.
+type engine struct {
+	spec  Spec
+	mech  Mechanisms
+	host  *host
+	inbox chan message
+	start time.Time
+	done  chan struct{}
+
+	kv      *kvManager
+	disk    *NVMeDevice
+	mover   *mover
+	waiting []*sequence // in order of arrival
+	loading int         // admitted, their KV is on the way
+	prefill []*sequence
+	running []*sequence // decode
+	swapped []*sequence // KV on the NVMe (KVSwapToNVMe)
+
+	stepEndNS int64 // end of the iteration under way, -1 when idle
+	chunks    []planned
+	decoding  []*sequence
+
+	stats EngineStats
+	perf  []PerfRecord
+}
+
+// planned is a prompt chunk of the iteration under way.
+type planned struct {
+	seq    *sequence
+	tokens int
+}
+
+// message is what other goroutines ask of the engine; exactly one field is set.
+type message struct {
+	submit *sequence
+	cancel *sequence
+	query  func() // run by the engine between events
+	done   chan struct{}
+}
+
+// ErrStopped is returned when the machine has been stopped.
+var ErrStopped = errors.New("the simulated machine has stopped")
+
+// EngineStats are the engine's gauges and counters.
+type EngineStats struct {
+	Running, Waiting int
+	Context          int // admitted, prompt not done, KV on its way included
+	Iterations       int64
+	LastIterNS       int64
+	BusyNS           int64 // time with an iteration under way
+	Completed        int64
+	Refused          int64
+	PromptTokens     int64
+	OutputTokens     int64
+	CachedTokens     int64
+	KVUsedBlocks     int
+	KVMaxBlocks      int
+	KV               KVCounters
+	Fetch            FetchStats
+	LoadingTier2     int
+}
+
+// PerfRecord is one finished request as trtllm-serve's /perf_metrics tells it, seconds of the machine.
+type PerfRecord struct {
+	ID                                      string
+	Arrival, Scheduled, FirstToken, LastTok float64
+	Reused, Missed                          int
+}
+
+// perfRecords bounds the queue of finished requests (perf_metrics_max_requests).
+const perfRecords = 100_000
+
+func newEngine(spec Spec, p Params, h *host, disk *NVMeDevice) (*engine, error) {
+	kv, err := newKVManager(spec)
+	if err != nil {
+		return nil, err
+	}
+	e := &engine{
+		spec: spec, mech: p.Mechanisms, host: h, kv: kv, disk: disk,
+		inbox: make(chan message), done: make(chan struct{}),
+		stepEndNS: -1,
+	}
+	e.mover = newMover(spec, p.Host, disk)
+	e.stats.KVMaxBlocks = kv.device.capacity
+	return e, nil
+}
+
+// now is the machine's time, ns since its start.
+func (e *engine) now() int64 { return int64(time.Since(e.start)) }
+
+// run is the engine's loop; it returns when ctx ends.
+func (e *engine) run(ctx context.Context) {
+	defer close(e.done)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	<-timer.C
+	for {
+		if at, ok := e.next(); ok {
+			timer.Reset(time.Duration(max(0, at-e.now())))
+		} else {
+			timer.Stop()
+		}
+		var first []message
+		select {
+		case <-ctx.Done():
+			return
+		case m := <-e.inbox:
+			first = append(first, m)
+		case <-timer.C:
+		}
+		instant := e.now()
+		e.advance(instant)
+		// Let every arrival of this instant come in before a batch is formed: in virtual time the clock
+		// moves this nanosecond only when nothing else can happen.
+		time.Sleep(1)
+		e.take(first, instant)
+		e.schedule(instant)
+	}
+}
+
+// next is the time of the machine's next own event.
+func (e *engine) next() (int64, bool) {
+	at, ok := e.mover.next()
+	if e.stepEndNS >= 0 && (!ok || e.stepEndNS < at) {
+		return e.stepEndNS, true
+	}
+	return at, ok
+}
+
+// take handles the messages of one instant, submissions in the order of their ids.
+func (e *engine) take(messages []message, now int64) {
+	for more := true; more; {
+		select {
+		case m := <-e.inbox:
+			messages = append(messages, m)
+		default:
+			more = false
+		}
+	}
+	slices.SortStableFunc(messages, func(a, b message) int {
+		if a.submit == nil || b.submit == nil {
+			return cmp.Compare(rank(a), rank(b))
+		}
+		return cmp.Or(cmp.Compare(len(a.submit.id), len(b.submit.id)), cmp.Compare(a.submit.id, b.submit.id))
+	})
+	for _, m := range messages {
+		switch {
+		case m.submit != nil:
+			e.arrive(m.submit, now)
+		case m.cancel != nil:
+			m.cancel.cancelled = true
+		default:
+			e.refreshStats()
+			m.query()
+			close(m.done)
+		}
+	}
+}
+
+func rank(m message) int {
+	switch {
+	case m.submit != nil:
+		return 0
+	case m.cancel != nil:
+		return 1
+	}
+	return 2
+}
+
+func (e *engine) arrive(s *sequence, now int64) {
+	s.arrivedNS, s.scheduledNS = now, -1
+	switch {
+	case e.kv.blocksFor(s.promptTokens+s.maxTokens) > e.kv.device.capacity,
+		e.spec.MaxContextTokens > 0 && s.promptTokens+s.maxTokens > e.spec.MaxContextTokens:
+		s.events <- Event{Kind: EventTooLong}
+	case e.spec.MaxQueued > 0 && len(e.waiting) >= e.spec.MaxQueued:
+		e.stats.Refused++
+		s.events <- Event{Kind: EventRefused}
+	default:
+		s.events <- Event{Kind: EventQueued}
+		e.waiting = append(e.waiting, s)
+	}
+}
+
+// advance applies everything that completes at or before now.
+func (e *engine) advance(now int64) {
+	for _, job := range e.mover.advance(now) {
+		e.moved(job, now)
+	}
+	if e.stepEndNS >= 0 && e.stepEndNS <= now {
+		e.finishStep(e.stepEndNS)
+	}
+}
+
+// schedule drops cancelled requests, admits waiting ones and starts the next iteration.
+func (e *engine) schedule(now int64) {
+	if e.stepEndNS >= 0 {
+		return
+	}
+	e.dropCancelled()
+	e.swapIn(now)
+	for len(e.waiting) > 0 {
+		s := e.waiting[0]
+		active := e.loading + len(e.prefill) + len(e.running) + len(e.swapped)
+		if active >= e.spec.MaxBatchSize && !e.mech.UnlimitedSlots {
+			break
+		}
+		if !e.kv.admit(s, e.mech.KVSwapToNVMe || e.mech.UnlimitedSlots) {
+			break // in order of arrival: nobody overtakes
+		}
+		e.waiting = e.waiting[1:]
+		e.startLoading(s, now)
+	}
+	e.swapOut(now)
+	e.startStep(now)
+}
+
+// startLoading asks for the sequence's KV in lower tiers; without any it can be worked on at once.
+func (e *engine) startLoading(s *sequence, now int64) {
+	s.computed = s.match.blocks() * e.spec.BlockTokens
+	if s.match.host > 0 {
+		s.pending++
+		e.mover.copyFromHost(s, s.match.host, now)
+	}
+	if s.match.disk > 0 {
+		s.pending++
+		s.loadAskedNS = now
+		e.mover.loadFromDisk(s, s.match.disk, now)
+	}
+	if s.pending > 0 {
+		e.loading++
+		return
+	}
+	e.prefill = append(e.prefill, s)
+}
+
+// moved handles a finished transfer.
+func (e *engine) moved(j job, now int64) {
+	switch j.kind {
+	case jobHostCopy, jobDiskLoad:
+		if j.kind == jobHostCopy {
+			e.kv.counters.OnboardH2D += int64(j.blocks)
+		} else {
+			e.kv.counters.OnboardD2D += int64(j.blocks)
+			e.stats.Fetch.observe(j.startedNS-j.seq.loadAskedNS, now-j.startedNS)
+		}
+		j.seq.pending--
+		if j.seq.pending == 0 {
+			e.loading--
+			e.prefill = append(e.prefill, j.seq)
+		}
+	case jobDiskWrite:
+		e.kv.written(j.hashes)
+	case jobSwapOut:
+		e.kv.counters.SwapOutBlocks += int64(j.blocks)
+		j.seq.pending--
+	case jobSwapIn:
+		e.kv.counters.SwapInBlocks += int64(j.blocks)
+		j.seq.pending--
+		e.loading--
+		e.running = append(e.running, j.seq)
+	}
+}
+
+// startStep forms a batch and starts an iteration, if there is anything to do.
+func (e *engine) startStep(now int64) {
+	budget := e.spec.MaxNumTokens - len(e.running)
+	if e.mech.UnlimitedCompute {
+		budget = 1 << 40
+	}
+	e.chunks, e.decoding = e.chunks[:0], append(e.decoding[:0], e.running...)
+	var work []chunk
+	for _, s := range e.prefill {
+		if budget <= 0 {
+			break
+		}
+		n := min(budget, s.promptTokens-s.computed)
+		budget -= n
+		if s.scheduledNS < 0 {
+			s.scheduledNS = now
+		}
+		work = append(work, chunk{start: s.computed, tokens: n})
+		e.chunks = append(e.chunks, planned{seq: s, tokens: n})
+	}
+	if len(work) == 0 && len(e.decoding) == 0 {
+		return
+	}
+	var context int64
+	for _, s := range e.decoding {
+		context += int64(s.context())
+	}
+	ns := e.spec.Model.DecodeBaseNS
+	if !e.mech.UnlimitedCompute {
+		ns = e.spec.Model.stepNS(work, len(e.decoding), context, e.spec.KVBytesPerToken())
+	}
+	step := max(1, int64(ns/1000+0.5)) * 1000 // on the microsecond grid
+	e.stepEndNS = now + step
+	e.stats.LastIterNS = step
+	e.host.step(now, step)
+}
+
+// finishStep emits the tokens of the iteration that ended at now.
+func (e *engine) finishStep(now int64) {
+	e.stats.Iterations++
+	e.stats.BusyNS += e.stats.LastIterNS
+	e.stepEndNS = -1
+	for _, p := range e.chunks {
+		p.seq.computed += p.tokens
+		if p.seq.computed < p.seq.promptTokens {
+			continue
+		}
+		e.prefill = slices.DeleteFunc(e.prefill, func(s *sequence) bool { return s == p.seq })
+		p.seq.firstNS = now
+		if write := e.kv.computed(p.seq, now); len(write) > 0 {
+			e.mover.writeToDisk(write, now)
+		}
+		e.running = append(e.running, p.seq)
+		e.decoding = append(e.decoding, p.seq)
+	}
+	for _, s := range e.decoding {
+		e.emit(s, now)
+	}
+	e.running = slices.DeleteFunc(e.running, func(s *sequence) bool { return s.emitted >= s.maxTokens })
+}
+
+// emit delivers one token and, after the last, the sums of the request. The channel holds all events of
+// a request, so the engine never waits for a client.
+func (e *engine) emit(s *sequence, now int64) {
+	s.emitted++
+	e.stats.OutputTokens++
+	s.events <- Event{Kind: EventToken}
+	if s.emitted < s.maxTokens {
+		return
+	}
+	cached := s.match.blocks() * e.spec.BlockTokens
+	e.stats.Completed++
+	e.stats.PromptTokens += int64(s.promptTokens)
+	e.stats.CachedTokens += int64(cached)
+	if len(e.perf) < perfRecords {
+		e.perf = append(e.perf, PerfRecord{
+			ID: s.id, Arrival: sec(s.arrivedNS), Scheduled: sec(s.scheduledNS), FirstToken: sec(s.firstNS), LastTok: sec(now),
+			Reused: s.match.blocks(), Missed: len(s.hashes) - s.match.blocks(),
+		})
+	}
+	s.events <- Event{
+		Kind: EventDone, CachedTokens: cached,
+		WaitNS: s.scheduledNS - s.arrivedNS, PrefillNS: s.firstNS - s.scheduledNS,
+		FirstNS: s.firstNS - s.arrivedNS, TotalNS: now - s.arrivedNS,
+	}
+	e.kv.finish(s)
+}
+
+// dropCancelled frees what clients have given up. A sequence whose KV is still on the way is dropped
+// when the transfer has ended.
+func (e *engine) dropCancelled() {
+	gone := func(s *sequence) bool {
+		if !s.cancelled || s.pending > 0 {
+			return false
+		}
+		e.kv.finish(s)
+		return true
+	}
+	e.waiting = slices.DeleteFunc(e.waiting, func(s *sequence) bool { return s.cancelled })
+	e.prefill = slices.DeleteFunc(e.prefill, gone)
+	e.running = slices.DeleteFunc(e.running, gone)
+	e.swapped = slices.DeleteFunc(e.swapped, gone)
+}
+
+func (e *engine) refreshStats() {
+	e.stats.Running = len(e.running) + len(e.prefill) + e.loading + len(e.swapped)
+	e.stats.Waiting = len(e.waiting)
+	e.stats.Context = len(e.prefill) + e.loading
+	e.stats.KVUsedBlocks = min(e.kv.usedBlocks(), e.kv.device.capacity)
+	e.stats.KV = e.kv.counters
+	e.stats.LoadingTier2 = e.mover.loads()
+}
+
+func sec(ns int64) float64 { return float64(ns) / 1e9 }

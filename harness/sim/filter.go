@@ -1,0 +1,46 @@
+package sim
+
+// frequencyFilter decides whether a block is worth writing to tier 2. KVBM's default: the frequency of a
+// block starts at 1, doubles each time the block is seen again, loses 1 per decay step of 600 s, and is
+// forgotten at 0; blocks below the minimum frequency (2) stay out.
+type frequencyFilter struct {
+	min   int
+	seen  map[uint64]sighting
+	limit int // entries; when full, new blocks are not remembered
+}
+
+type sighting struct {
+	frequency int
+	decayedNS int64 // simulated time up to which decay has been applied
+}
+
+const (
+	filterDecayNS = 600e9
+	filterEntries = 1_000_000
+	filterMaxFreq = 1 << 20
+)
+
+func newFrequencyFilter(minFrequency int) *frequencyFilter {
+	return &frequencyFilter{min: minFrequency, seen: map[uint64]sighting{}, limit: filterEntries}
+}
+
+// see counts one sighting of the block at time now and reports whether it passes.
+func (f *frequencyFilter) see(hash uint64, now int64) bool {
+	s, known := f.seen[hash]
+	if known {
+		if steps := (now - s.decayedNS) / filterDecayNS; steps > 0 {
+			s.frequency -= int(steps)
+			s.decayedNS += steps * filterDecayNS
+		}
+	}
+	if !known || s.frequency <= 0 {
+		if !known && len(f.seen) >= f.limit {
+			return 1 >= f.min
+		}
+		s = sighting{frequency: 1, decayedNS: now}
+	} else {
+		s.frequency = min(s.frequency*2, filterMaxFreq)
+	}
+	f.seen[hash] = s
+	return s.frequency >= f.min
+}

@@ -1,0 +1,54 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+)
+
+// GPUHeader is the first line of nvidia-smi's CSV for the query that harness/telemetry makes.
+const GPUHeader = "utilization.gpu [%], memory.used [MiB], power.draw [W], clocks.current.sm [MHz], clocks_event_reasons.active\n"
+
+// StreamGPU writes what
+//
+//	nvidia-smi --query-gpu=utilization.gpu,memory.used,power.draw,clocks.sm,clocks_event_reasons.active --format=csv,nounits -lms
+//
+// would write on this machine, one line every period, until ctx ends or w fails. memory.used is [N/A],
+// as the GB10 driver answers it.
+func (m *Machine) StreamGPU(ctx context.Context, w io.Writer, period time.Duration) {
+	if _, err := io.WriteString(w, GPUHeader); err != nil {
+		return
+	}
+	ticker := time.NewTicker(period)
+	defer ticker.Stop()
+	var lastNS, lastBusy float64
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		var now, busy float64
+		if err := m.query(ctx, func() {
+			m.account()
+			now, busy = float64(m.host.lastNS), m.host.gpuNS
+		}); err != nil {
+			return
+		}
+		share := 0.0
+		if now > lastNS {
+			share = (busy - lastBusy) / (now - lastNS)
+		}
+		lastNS, lastBusy = now, busy
+		p := m.host.p
+		power := p.GPUIdleW + (p.GPUBusyW-p.GPUIdleW)*share
+		clock, reasons := p.GPUMaxMHz, "0x0000000000000000"
+		if share == 0 {
+			clock, reasons = p.GPUIdleClockMHz, "0x0000000000000001" // idle
+		}
+		if _, err := fmt.Fprintf(w, "%.0f, [N/A], %.2f, %.0f, %s\n", share*100, power, clock, reasons); err != nil {
+			return
+		}
+	}
+}

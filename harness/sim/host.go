@@ -1,0 +1,99 @@
+package sim
+
+// host keeps the counters that a kernel and a driver would keep: CPU time by state, memory, pressure
+// stalls, GPU activity.
+type host struct {
+	p                     HostParams
+	spec                  Spec
+	lastNS                int64
+	steps                 []span // iterations that are not accounted yet
+	userNS                float64
+	sysNS                 float64
+	waitNS                float64 // iowait
+	gpuNS                 float64
+	ioSome                float64 // ns
+	ioFull                float64
+	lastSome, lastBlocked int64
+	avg                   [2]pressureAverage // io some, io full
+}
+
+// span is a stretch of machine time, ns.
+type span struct{ from, to int64 }
+
+func newHost(p HostParams, spec Spec) *host { return &host{p: p, spec: spec} }
+
+// step notes that the GPU works from now for ns.
+func (h *host) step(now, ns int64) { h.steps = append(h.steps, span{now, now + ns}) }
+
+// account brings the counters to now. someNS and blockedNS are the device's cumulative stall times: with
+// at least one blocked task, and summed over blocked tasks.
+//
+// iowait is what Linux makes of it: idle time of a CPU on which a task that waits for I/O last ran. A
+// CPU that is busy hides it, and one blocked task is at most one CPU's share.
+func (h *host) account(now, someNS, blockedNS int64) {
+	dt := float64(now - h.lastNS)
+	if dt <= 0 {
+		return
+	}
+	busy := 0.0
+	keep := h.steps[:0]
+	for _, s := range h.steps {
+		busy += float64(min(s.to, now) - max(s.from, h.lastNS))
+		if s.to > now {
+			keep = append(keep, s)
+		}
+	}
+	h.steps = keep
+	cores := dt*h.p.IdleCores + busy*h.p.EngineCores
+	some, blocked := float64(someNS-h.lastSome), float64(blockedNS-h.lastBlocked)
+	// A loader that is not blocked in the drive runs its software part on a CPU.
+	idleShare := max(0, 1-cores/(dt*float64(h.p.CPUs)))
+	h.userNS += cores * (1 - h.p.SystemShare)
+	h.sysNS += cores * h.p.SystemShare
+	h.waitNS += min(blocked, dt*float64(h.p.CPUs)) * idleShare
+	h.gpuNS += busy
+	h.ioSome += some
+	// "full" needs every non-idle task to be stalled: while the engine works on an iteration none is.
+	h.ioFull += some * max(0, 1-busy/dt)
+	h.lastNS, h.lastSome, h.lastBlocked = now, someNS, blockedNS
+	h.avg[0].update(now, h.ioSome)
+	h.avg[1].update(now, h.ioFull)
+}
+
+// idleNS is the rest of all CPU time.
+func (h *host) idleNS() float64 {
+	return max(0, float64(h.lastNS)*float64(h.p.CPUs)-h.userNS-h.sysNS-h.waitNS)
+}
+
+// memory returns MemTotal, MemFree, MemAvailable and Cached in bytes. The engine allocates its weights
+// and KV pool at start, and KVBM its host tier, so none of them moves with load.
+func (h *host) memory() (total, free, available, cached int64) {
+	total = h.p.MemTotalBytes
+	used := h.p.OSBytes + h.spec.Model.WeightsBytes + h.spec.Device.CapacityBytes + h.spec.Host.CapacityBytes
+	cached = h.p.PageCacheBytes
+	free = max(0, total-used-cached)
+	return total, free, max(0, free+cached*9/10), cached
+}
+
+// pressureAverage is the kernel's exponential average of a stall total over 10, 60 and 300 s, updated
+// every 2 s.
+type pressureAverage struct {
+	atNS   int64
+	total  float64
+	values [3]float64
+}
+
+// pressureDecay are exp(-2/10), exp(-2/60) and exp(-2/300).
+var pressureDecay = [3]float64{0.818730753, 0.967216100, 0.993355506}
+
+func (a *pressureAverage) update(now int64, total float64) {
+	const period = 2e9
+	for now-a.atNS >= period {
+		share := (total - a.total) / float64(now-a.atNS) * 100
+		for i, d := range pressureDecay {
+			a.values[i] = a.values[i]*d + share*(1-d)
+		}
+		a.total += (total - a.total) * period / float64(now-a.atNS)
+		a.atNS += period
+	}
+}

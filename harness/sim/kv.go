@@ -1,0 +1,202 @@
+package sim
+
+// kvManager holds the KV blocks of the device pool and, for Stack B, of the host and NVMe tiers.
+//
+// Blocks are keyed by a hash chained over the whole prefix, so an equal key means an equal prefix.
+// Lower tiers are inclusive and written through: a block computed or loaded on the device is also put
+// into the host tier, and from there, if the frequency filter lets it pass, onto the NVMe.
+type kvManager struct {
+	blockTokens int
+	blockBytes  int64
+	reuse       bool
+	device      *tier
+	anonymous   int // device blocks of running sequences that are not shared under a key
+	host, disk  *tier
+	filter      *frequencyFilter
+	writing     map[uint64]bool // on the way to tier 2
+	counters    KVCounters
+}
+
+// KVCounters are counted since the server's start, in blocks unless the name says otherwise.
+type KVCounters struct {
+	LookupBlocks   int64 // whole prompt blocks that were looked for
+	DeviceHits     int64
+	DeviceMisses   int64 // looked for and not on the device
+	MatchedTokens  int64 // found below the device
+	OffloadD2H     int64 // device to host
+	OffloadH2D     int64 // host to disk
+	OnboardH2D     int64 // host to device
+	OnboardD2D     int64 // disk to device
+	HostHitBlocks  int64
+	DiskHitBlocks  int64
+	SwapOutBlocks  int64
+	SwapInBlocks   int64
+	DeviceEvicted  int64
+	AllocatedTotal int64
+}
+
+func newKVManager(spec Spec) (*kvManager, error) {
+	k := &kvManager{
+		blockTokens: spec.BlockTokens,
+		blockBytes:  spec.BlockBytes(),
+		reuse:       spec.BlockReuse,
+		writing:     map[uint64]bool{},
+	}
+	var err error
+	if k.device, err = newTier(spec.Device, k.blockBytes); err != nil {
+		return nil, err
+	}
+	if spec.Host.CapacityBytes > 0 {
+		if k.host, err = newTier(spec.Host, k.blockBytes); err != nil {
+			return nil, err
+		}
+	}
+	if spec.Disk.CapacityBytes > 0 {
+		if k.disk, err = newTier(spec.Disk, k.blockBytes); err != nil {
+			return nil, err
+		}
+		k.filter = newFrequencyFilter(spec.OffloadMinFreq)
+	}
+	return k, nil
+}
+
+// match is where the leading blocks of a prompt were found: first a run on the device, from its end a
+// run in the host tier, from its end a run on the NVMe. A gap ends the match.
+type match struct {
+	device, host, disk int
+}
+
+func (m match) blocks() int { return m.device + m.host + m.disk }
+
+// find matches a prompt's whole blocks. At least one token is left to compute, because the engine needs
+// the last token's output.
+func (k *kvManager) find(s *sequence) match {
+	if !k.reuse {
+		return match{}
+	}
+	hashes := s.hashes[:min(len(s.hashes), (s.promptTokens-1)/k.blockTokens)]
+	var m match
+	m.device = k.device.run(hashes)
+	if k.host != nil {
+		m.host = k.host.run(hashes[m.device:])
+	}
+	if k.disk != nil {
+		m.disk = k.disk.run(hashes[m.device+m.host:])
+	}
+	return m
+}
+
+// blocksFor is how many device blocks a sequence of n tokens needs.
+func (k *kvManager) blocksFor(tokens int) int { return (tokens + k.blockTokens - 1) / k.blockTokens }
+
+// free is how many device blocks could be had, counting those that can be evicted.
+func (k *kvManager) free() int { return k.device.capacity - k.device.used - k.anonymous }
+
+// admit reserves the device blocks that the sequence needs until its last token. It returns false, and
+// changes nothing, if they cannot be had.
+func (k *kvManager) admit(s *sequence, overcommit bool) bool {
+	m := k.find(s)
+	need := k.blocksFor(s.promptTokens + s.maxTokens)
+	// Matched device blocks that nobody uses now stop being evictable.
+	idle := 0
+	for _, h := range s.hashes[:m.device] {
+		if k.device.blocks[h].refs == 0 {
+			idle++
+		}
+	}
+	if k.free()-idle < need-m.device && !overcommit {
+		return false
+	}
+	for _, h := range s.hashes[:m.device] {
+		k.device.retain(h)
+	}
+	s.shared = append(s.shared[:0], s.hashes[:m.device]...)
+	s.anonymous = need - m.device
+	k.anonymous += s.anonymous
+	k.counters.AllocatedTotal += int64(s.anonymous)
+	if over := len(k.device.blocks) + k.anonymous - k.device.capacity; over > 0 {
+		over = min(over, len(k.device.blocks)-k.device.used)
+		k.device.evict(over)
+		k.counters.DeviceEvicted += int64(over)
+	}
+	s.match = m
+	if k.reuse {
+		k.counters.LookupBlocks += int64(len(s.hashes))
+		k.counters.DeviceHits += int64(m.device)
+		k.counters.DeviceMisses += int64(len(s.hashes) - m.device)
+		k.counters.HostHitBlocks += int64(m.host)
+		k.counters.DiskHitBlocks += int64(m.disk)
+		k.counters.MatchedTokens += int64((m.host + m.disk) * k.blockTokens)
+		for _, h := range s.hashes[m.device : m.device+m.host] {
+			k.host.touch(h)
+		}
+		for _, h := range s.hashes[m.device+m.host : m.blocks()] {
+			k.disk.touch(h)
+		}
+	}
+	return true
+}
+
+// computed is called when the whole prompt of s is on the device: its full blocks can be shared from
+// now on and go down the tiers. It returns the blocks that have to be written to the NVMe.
+func (k *kvManager) computed(s *sequence, now int64) []uint64 {
+	if !k.reuse {
+		return nil
+	}
+	for _, h := range s.hashes[len(s.shared):] {
+		if k.device.has(h) {
+			continue // another sequence computed the same block meanwhile; ours stays a private copy
+		}
+		k.device.blocks[h] = &block{hash: h}
+		k.device.order.add(k.device.blocks[h])
+		k.device.retain(h)
+		s.shared = append(s.shared, h)
+		s.anonymous--
+		k.anonymous--
+	}
+	if k.host == nil {
+		return nil
+	}
+	var write []uint64
+	// The end of a prompt goes first, so that within one prompt the end is also evicted first: a prefix
+	// without its end is of use, an end without its prefix is not.
+	for i := len(s.hashes) - 1; i >= 0; i-- {
+		h := s.hashes[i]
+		if k.host.has(h) {
+			k.host.touch(h)
+		} else if k.host.insert(h) {
+			k.counters.OffloadD2H++
+		}
+		if k.disk == nil {
+			continue
+		}
+		if k.filter.see(h, now) && !k.disk.has(h) && !k.writing[h] {
+			k.writing[h] = true
+			write = append(write, h)
+		}
+	}
+	return write
+}
+
+// written puts blocks into tier 2 whose write has completed.
+func (k *kvManager) written(hashes []uint64) {
+	for _, h := range hashes {
+		delete(k.writing, h)
+		if k.disk.insert(h) {
+			k.counters.OffloadH2D++
+		}
+	}
+}
+
+// finish returns the sequence's device blocks: shared ones stay cached, the rest is free. Released from
+// the end, so that the end is evicted first.
+func (k *kvManager) finish(s *sequence) {
+	for i := len(s.shared) - 1; i >= 0; i-- {
+		k.device.release(s.shared[i])
+	}
+	k.anonymous -= s.anonymous
+	s.shared, s.anonymous = nil, 0
+}
+
+// usedBlocks is how many device blocks running sequences hold.
+func (k *kvManager) usedBlocks() int { return k.device.used + k.anonymous }

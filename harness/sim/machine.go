@@ -1,0 +1,148 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Machine is the simulated Spark with one serving stack on it.
+type Machine struct {
+	spec   Spec
+	engine *engine
+	host   *host
+	disk   *NVMeDevice
+	cancel context.CancelFunc
+}
+
+// Start powers the machine on: its clock starts now, on the grid of the caller's clock. Close stops it.
+// The seed decides the machine's background I/O.
+func Start(spec Spec, p Params, seed uint64) (*Machine, error) {
+	if err := spec.check(); err != nil {
+		return nil, err
+	}
+	disk := NewNVMeDevice(p.NVMe, seed)
+	h := newHost(p.Host, spec)
+	e, err := newEngine(spec, p, h, disk)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	m := &Machine{spec: spec, engine: e, host: h, disk: disk, cancel: cancel}
+	e.start = time.Now()
+	go e.run(ctx)
+	return m, nil
+}
+
+// Close stops the engine and waits for it. Streams that are still open end with an error.
+func (m *Machine) Close() {
+	m.cancel()
+	<-m.engine.done
+}
+
+// Handlers are the HTTP servers of the machine by what they serve: "frontend" for both stacks, and
+// "worker" and "kvbm" for Dynamo.
+func (m *Machine) Handlers() map[string]http.Handler {
+	if m.spec.Dialect == DialectTRTLLM {
+		return map[string]http.Handler{"frontend": newTRTLLM(m)}
+	}
+	return map[string]http.Handler{"frontend": newDynamo(m), "worker": m.workerHandler(), "kvbm": m.kvbmHandler()}
+}
+
+// Stats returns the engine's gauges and counters.
+func (m *Machine) Stats(ctx context.Context) (EngineStats, error) {
+	var s EngineStats
+	err := m.query(ctx, func() { s = m.engine.stats })
+	return s, err
+}
+
+// Render writes the host's counters of this instant into files.
+func (m *Machine) Render(ctx context.Context, files *Files) error {
+	var rerr error
+	err := m.query(ctx, func() {
+		now := m.account()
+		rerr = files.render(m.host, m.disk.Counters(now), now)
+	})
+	if err != nil {
+		return err
+	}
+	return rerr
+}
+
+// account brings device and host counters to the present; only the engine's goroutine may call it.
+func (m *Machine) account() int64 {
+	now := m.engine.now()
+	// Completions of this instant belong to the engine's own events: look only as far as they allow.
+	if at, ok := m.disk.Next(); ok && at <= now {
+		now = at - 1
+	}
+	m.disk.Advance(now)
+	some, blocked := m.disk.StalledNS(now)
+	m.host.account(now, some, blocked)
+	return now
+}
+
+// query runs f on the engine's goroutine, between its events.
+func (m *Machine) query(ctx context.Context, f func()) error {
+	msg := message{query: f, done: make(chan struct{})}
+	if err := m.send(ctx, msg); err != nil {
+		return err
+	}
+	<-msg.done
+	return nil
+}
+
+func (m *Machine) send(ctx context.Context, msg message) error {
+	select {
+	case m.engine.inbox <- msg:
+		return nil
+	case <-m.engine.done:
+		return ErrStopped
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// submit hands a request to the engine; its events come on the returned sequence's channel.
+func (m *Machine) submit(ctx context.Context, r Submission) (*sequence, error) {
+	s := &sequence{id: r.ID, promptTokens: r.PromptTokens, maxTokens: r.MaxTokens, hashes: r.Hashes,
+		events: make(chan Event, r.MaxTokens+2)}
+	return s, m.send(ctx, message{submit: s})
+}
+
+// abandon tells the engine that nobody reads the events of s any more.
+func (m *Machine) abandon(s *sequence) {
+	_ = m.send(context.Background(), message{cancel: s})
+}
+
+// check refuses what would silently mean something else.
+func (s Spec) check() error {
+	var bad []string
+	need := func(ok bool, what string) {
+		if !ok {
+			bad = append(bad, what)
+		}
+	}
+	need(s.Dialect == DialectTRTLLM || s.Dialect == DialectDynamo, "a known dialect")
+	need(s.Model.Layers > 0, "a model")
+	need(s.KVElemBytes > 0, "the KV element size")
+	need(s.BlockTokens > 0, "tokens per block")
+	need(s.MaxBatchSize > 0, "a batch size")
+	need(s.MaxNumTokens > s.MaxBatchSize, "a token budget above the batch size")
+	need(s.Tokenize != nil, "a tokenizer")
+	if s.Model.Layers > 0 && s.BlockTokens > 0 && s.KVElemBytes > 0 {
+		need(s.Device.CapacityBytes >= s.BlockBytes(), "a KV pool of at least one block")
+		need(s.Disk.CapacityBytes == 0 || s.Disk.CapacityBytes >= s.BlockBytes(), "an NVMe tier of at least one block")
+	}
+	if s.Disk.CapacityBytes > 0 {
+		need(s.Host.CapacityBytes > 0, "a host tier above the NVMe tier")
+		need(s.Loader.QueueDepth > 0 && s.Loader.IOBytes > 0, "the loader's queue depth and I/O size")
+		need(s.OffloadMinFreq > 0, "the offload filter's minimum frequency")
+	}
+	if len(bad) > 0 {
+		return fmt.Errorf("the simulated machine needs %s", strings.Join(bad, ", "))
+	}
+	return nil
+}

@@ -1,0 +1,63 @@
+package sim
+
+import "net/http"
+
+// engineMetrics writes TensorRT-LLM's own families. The labels are literally "undefined" in the vintage
+// that this dialect follows.
+func (m *Machine) engineMetrics(p *page, st EngineStats) {
+	const labels = `engine_type="undefined",model_name="undefined"`
+	gauge := func(name, help string, v float64) { p.value("trtllm_"+name, "gauge", help, labels, v) }
+	counter := func(name, help string, v float64) { p.value("trtllm_"+name, "counter", help, labels, v) }
+	gauge("num_requests_running", "Number of requests in the running state", float64(st.Running))
+	gauge("num_requests_waiting", "Number of requests waiting to be scheduled", float64(st.Waiting))
+	gauge("num_context_requests", "Number of requests in the context phase", float64(st.Context))
+	gauge("num_generation_requests", "Number of requests in the generation phase", float64(st.Running-st.Context))
+	gauge("iteration_latency_seconds", "Latency of the last iteration", sec(st.LastIterNS))
+	gauge("kv_cache_max_blocks", "KV cache blocks in the pool", float64(st.KVMaxBlocks))
+	gauge("kv_cache_used_blocks", "KV cache blocks in use", float64(st.KVUsedBlocks))
+	gauge("kv_cache_free_blocks", "KV cache blocks free", float64(st.KVMaxBlocks-st.KVUsedBlocks))
+	gauge("kv_cache_tokens_per_block", "Tokens of a KV cache block", float64(m.spec.BlockTokens))
+	counter("kv_cache_reused_blocks_total", "KV cache blocks reused", float64(st.KV.DeviceHits))
+	counter("kv_cache_missed_blocks_total", "KV cache blocks missed", float64(st.KV.DeviceMisses))
+	counter("prompt_tokens_total", "Prompt tokens", float64(st.PromptTokens))
+	counter("generation_tokens_total", "Generated tokens", float64(st.OutputTokens))
+	if st.Completed > 0 { // no series before the first finished request
+		p.value("trtllm_request_success_total", "counter", "Finished requests", labels+`,finished_reason="length"`, float64(st.Completed))
+	}
+}
+
+// workerHandler is the Dynamo worker's system server: the engine's families pass through.
+func (m *Machine) workerHandler() http.Handler {
+	return metricsPage(m, func(p *page, st EngineStats) { m.engineMetrics(p, st) })
+}
+
+// kvbmHandler is KVBM's own metrics server. Nothing counts bytes, misses, evictions or prefetches; the
+// histograms are those of newer builds.
+func (m *Machine) kvbmHandler() http.Handler {
+	return metricsPage(m, func(p *page, st EngineStats) {
+		counter := func(name, help string, v int64) { p.value("kvbm_"+name, "counter", help, "", float64(v)) }
+		counter("matched_tokens", "The number of matched tokens", st.KV.MatchedTokens)
+		counter("offload_blocks_d2h", "The number of offload blocks from device to host", st.KV.OffloadD2H)
+		counter("offload_blocks_h2d", "The number of offload blocks from host to disk", st.KV.OffloadH2D)
+		counter("offload_blocks_d2d", "The number of offload blocks from device to disk", 0)
+		counter("onboard_blocks_h2d", "The number of onboard blocks from host to device", st.KV.OnboardH2D)
+		counter("onboard_blocks_d2d", "The number of onboard blocks from disk to device", st.KV.OnboardD2D)
+		p.histogram("kvbm_queue_d2d_onboard_seconds", "Time that onboarding from disk waited", "", st.Fetch.Queue)
+		p.histogram("kvbm_transfer_d2d_onboard_seconds", "Time that onboarding from disk took", `worker_id="0"`, st.Fetch.Transfer)
+	})
+}
+
+func metricsPage(m *Machine, fill func(*page, EngineStats)) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
+		st, err := m.Stats(r.Context())
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		p := newPage(w)
+		fill(p, st)
+		p.send()
+	})
+	return mux
+}

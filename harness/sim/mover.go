@@ -1,0 +1,135 @@
+package sim
+
+// mover carries KV between tiers. Loads from the NVMe are served one request after another, in order,
+// by one loader; writes by another; copies from host memory run side by side.
+type mover struct {
+	spec             Spec
+	host             HostParams
+	disk             *NVMeDevice
+	lanes            [laneCount]lane
+	copies           []job       // host copies under way, by completion time
+	byID             map[int]int // device transfer -> lane
+	loaderSoftwareNS float64     // CPU time spent by loaders
+}
+
+const (
+	laneRead = iota
+	laneWrite
+	laneCount
+)
+
+// lane is a queue of device transfers of which the first is under way.
+type lane struct {
+	queue []job
+	id    int // device transfer of queue[0]
+}
+
+type jobKind int
+
+const (
+	jobHostCopy jobKind = iota
+	jobDiskLoad
+	jobDiskWrite
+	jobSwapOut
+	jobSwapIn
+)
+
+// job is one transfer of a request's blocks.
+type job struct {
+	kind      jobKind
+	seq       *sequence
+	blocks    int
+	hashes    []uint64
+	startedNS int64
+	endNS     int64 // host copies
+}
+
+func newMover(spec Spec, host HostParams, disk *NVMeDevice) *mover {
+	return &mover{spec: spec, host: host, disk: disk, byID: map[int]int{}}
+}
+
+func (m *mover) copyFromHost(s *sequence, blocks int, now int64) {
+	ns := float64(int64(blocks)*m.spec.BlockBytes()) / m.host.HostCopyBytesPerSec * 1e9
+	j := job{kind: jobHostCopy, seq: s, blocks: blocks, startedNS: now, endNS: now + max(1, int64(ns/1000+0.5))*1000}
+	i := len(m.copies)
+	for i > 0 && m.copies[i-1].endNS > j.endNS {
+		i--
+	}
+	m.copies = append(m.copies[:i], append([]job{j}, m.copies[i:]...)...)
+}
+
+func (m *mover) loadFromDisk(s *sequence, blocks int, now int64) {
+	m.enqueue(laneRead, job{kind: jobDiskLoad, seq: s, blocks: blocks}, now)
+}
+
+func (m *mover) writeToDisk(hashes []uint64, now int64) {
+	m.enqueue(laneWrite, job{kind: jobDiskWrite, blocks: len(hashes), hashes: hashes}, now)
+}
+
+func (m *mover) swap(kind jobKind, s *sequence, blocks int, now int64) {
+	lane := laneRead
+	if kind == jobSwapOut {
+		lane = laneWrite
+	}
+	m.enqueue(lane, job{kind: kind, seq: s, blocks: blocks}, now)
+}
+
+func (m *mover) enqueue(l int, j job, now int64) {
+	m.lanes[l].queue = append(m.lanes[l].queue, j)
+	if len(m.lanes[l].queue) == 1 {
+		m.begin(l, now)
+	}
+}
+
+// begin starts the first transfer of a lane.
+func (m *mover) begin(l int, now int64) {
+	j := &m.lanes[l].queue[0]
+	j.startedNS = now
+	id := m.disk.Start(now, m.stream(l, j.kind), int64(j.blocks)*m.spec.BlockBytes())
+	m.lanes[l].id = id
+	m.byID[id] = l
+}
+
+func (m *mover) stream(l int, kind jobKind) NVMeStream {
+	s := NVMeStream{Name: "kv-load", ReadShare: 1, IOBytes: m.spec.Loader.IOBytes, Depth: m.spec.Loader.QueueDepth,
+		SoftwareNS: m.spec.Loader.SoftwareNSPerIO, Sync: true}
+	if kind == jobSwapOut || kind == jobSwapIn {
+		s.Name, s.IOBytes, s.Depth, s.SoftwareNS = "kv-swap", m.spec.Loader.SwapIOBytes, m.spec.Loader.SwapDepth, 0
+	}
+	if l == laneWrite {
+		s.Name, s.ReadShare = s.Name+"-write", 0
+	}
+	return s
+}
+
+// next is the time of the next completion.
+func (m *mover) next() (int64, bool) {
+	at, ok := m.disk.Next()
+	if len(m.copies) > 0 && (!ok || m.copies[0].endNS < at) {
+		return m.copies[0].endNS, true
+	}
+	return at, ok
+}
+
+// advance returns the transfers that completed by now, in order, and starts the next of their lanes.
+func (m *mover) advance(now int64) []job {
+	var out []job
+	for len(m.copies) > 0 && m.copies[0].endNS <= now {
+		out = append(out, m.copies[0])
+		m.copies = m.copies[1:]
+	}
+	for _, id := range m.disk.Advance(now) {
+		l := m.byID[id]
+		delete(m.byID, id)
+		q := &m.lanes[l].queue
+		out = append(out, (*q)[0])
+		*q = (*q)[1:]
+		if len(*q) > 0 {
+			m.begin(l, now)
+		}
+	}
+	return out
+}
+
+// loads is how many requests wait for or are in the tier-2 loader.
+func (m *mover) loads() int { return len(m.lanes[laneRead].queue) }

@@ -1,0 +1,110 @@
+package sim
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// Files is a proc/ and sys/ tree on disk that shows the machine's counters as a kernel would.
+type Files struct {
+	Proc, Sys string
+	open      map[string]*rendered
+}
+
+// rendered is one file that is rewritten in place.
+type rendered struct {
+	f    *os.File
+	size int
+	buf  []byte
+}
+
+// renderedFiles are the files below proc/ that Render writes. /proc/stat holds the aggregate CPU line
+// and the counters after it; nothing here reads the lines of single CPUs.
+var renderedFiles = []string{"stat", "meminfo", "diskstats", "pressure/io", "pressure/memory"}
+
+// BlockDevice is the name of the machine's only disk.
+const BlockDevice = "nvme0n1"
+
+// NewFiles lays out the tree below dir.
+func NewFiles(dir string) (*Files, error) {
+	t := &Files{Proc: filepath.Join(dir, "proc"), Sys: filepath.Join(dir, "sys"), open: map[string]*rendered{}}
+	for _, d := range []string{filepath.Join(t.Proc, "pressure"), filepath.Join(t.Sys, "block", BlockDevice)} {
+		if err := os.MkdirAll(d, 0o755); err != nil {
+			return nil, err
+		}
+	}
+	for _, name := range renderedFiles {
+		f, err := os.Create(filepath.Join(t.Proc, filepath.FromSlash(name)))
+		if err != nil {
+			return nil, fmt.Errorf("render the simulated host: %w", err)
+		}
+		t.open[name] = &rendered{f: f}
+	}
+	return t, nil
+}
+
+// Close closes the files; the tree stays.
+func (t *Files) Close() error {
+	var first error
+	for _, name := range renderedFiles {
+		if err := t.open[name].f.Close(); err != nil && first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+// write replaces the content of one file.
+func (t *Files) write(name string, fill func([]byte) []byte) error {
+	r := t.open[name]
+	r.buf = fill(r.buf[:0])
+	if _, err := r.f.WriteAt(r.buf, 0); err != nil {
+		return fmt.Errorf("render %s: %w", name, err)
+	}
+	if len(r.buf) < r.size {
+		if err := r.f.Truncate(int64(len(r.buf))); err != nil {
+			return fmt.Errorf("render %s: %w", name, err)
+		}
+	}
+	r.size = len(r.buf)
+	return nil
+}
+
+// render writes all files from counters of one instant.
+func (t *Files) render(h *host, d NVMeCounters, nowNS int64) error {
+	jiffies := func(ns float64) int64 { return int64(ns / 1e7) } // USER_HZ is 100
+	fills := map[string]func([]byte) []byte{
+		"stat": func(b []byte) []byte {
+			return fmt.Appendf(b, "cpu  %d 0 %d %d %d 0 0 0 0 0\nintr 0\nctxt 0\nbtime 946684800\nprocesses 1\nprocs_running 1\nprocs_blocked 0\n",
+				jiffies(h.userNS), jiffies(h.sysNS), jiffies(h.idleNS()), jiffies(h.waitNS))
+		},
+		"meminfo": func(b []byte) []byte {
+			total, free, available, cached := h.memory()
+			return fmt.Appendf(b, "MemTotal:       %d kB\nMemFree:        %d kB\nMemAvailable:   %d kB\nBuffers:        0 kB\nCached:         %d kB\nSwapCached:     0 kB\nSwapTotal:      0 kB\nSwapFree:       0 kB\nDirty:          0 kB\nWriteback:      0 kB\n",
+				total/1024, free/1024, available/1024, cached/1024)
+		},
+		"diskstats": func(b []byte) []byte {
+			return fmt.Appendf(b, " 259       0 %s %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d\n", BlockDevice,
+				d.ReadsCompleted, d.ReadsMerged, d.SectorsRead, d.MSReading,
+				d.WritesCompleted, d.WritesMerged, d.SectorsWritten, d.MSWriting,
+				d.InFlight, d.MSDoingIO, d.MSWeighted,
+				d.DiscardsCompleted, d.DiscardsMerged, d.SectorsDiscarded, d.MSDiscards, d.FlushesCompleted, d.MSFlushing)
+		},
+		"pressure/io":     func(b []byte) []byte { return pressure(b, h.avg[0], h.ioSome, h.avg[1], h.ioFull) },
+		"pressure/memory": func(b []byte) []byte { return pressure(b, pressureAverage{}, 0, pressureAverage{}, 0) },
+	}
+	for _, name := range renderedFiles {
+		if err := t.write(name, fills[name]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func pressure(b []byte, some pressureAverage, someNS float64, full pressureAverage, fullNS float64) []byte {
+	line := func(b []byte, name string, a pressureAverage, ns float64) []byte {
+		return fmt.Appendf(b, "%s avg10=%.2f avg60=%.2f avg300=%.2f total=%d\n", name, a.values[0], a.values[1], a.values[2], int64(ns/1000))
+	}
+	return line(line(b, "some", some, someNS), "full", full, fullNS)
+}

@@ -1,0 +1,93 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// generation is a request on its way through the engine, seen from the HTTP side.
+type generation struct {
+	m      *Machine
+	id     string
+	req    *completion
+	prompt int
+	seq    *sequence
+	cached int
+	done   Event
+}
+
+// begin submits the request. X-Request-Id, if sent, names it.
+func (m *Machine) begin(r *http.Request, c *completion, fallbackID string) (*generation, error) {
+	tokens := c.tokens(m.spec.Tokenize)
+	id := r.Header.Get("X-Request-Id")
+	if id == "" {
+		id = fallbackID
+	}
+	sub := Submission{ID: id, PromptTokens: len(tokens), MaxTokens: c.MaxTokens}
+	if m.spec.BlockReuse {
+		sub.Hashes = BlockHashes(tokens, m.spec.BlockTokens)
+	}
+	seq, err := m.submit(r.Context(), sub)
+	if err != nil {
+		return nil, err
+	}
+	return &generation{m: m, id: id, req: c, prompt: len(tokens), seq: seq}, nil
+}
+
+// next waits for the next event of the request. It fails when the client goes away or the machine stops.
+func (g *generation) next(ctx context.Context) (Event, error) {
+	select {
+	case e := <-g.seq.events:
+		return e, nil
+	default:
+	}
+	select {
+	case e := <-g.seq.events:
+		return e, nil
+	case <-ctx.Done():
+		g.m.abandon(g.seq)
+		return Event{}, ctx.Err()
+	case <-g.m.engine.done:
+		return Event{}, ErrStopped
+	}
+}
+
+// frames writes the frames of one stream. Each frame is one write and one flush, so that it reaches the
+// client at the instant of its token.
+type frames struct {
+	w     http.ResponseWriter
+	rc    *http.ResponseController
+	buf   []byte
+	stamp bool
+}
+
+func newFrames(w http.ResponseWriter, stamp bool) *frames {
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("Cache-Control", "no-cache")
+	return &frames{w: w, rc: http.NewResponseController(w), stamp: stamp}
+}
+
+// flush sends what has been appended to buf.
+func (f *frames) flush() error {
+	if f.stamp {
+		stamped := append([]byte(": sent "), strconv.FormatInt(time.Now().UnixNano(), 10)...)
+		f.buf = append(append(stamped, '\n'), f.buf...)
+	}
+	_, err := f.w.Write(f.buf)
+	f.buf = f.buf[:0]
+	if err != nil {
+		return err
+	}
+	return f.rc.Flush()
+}
+
+// headers sends the status line and headers now, before any token.
+func (f *frames) headers() error {
+	f.w.WriteHeader(http.StatusOK)
+	return f.rc.Flush()
+}
+
+func (f *frames) printf(format string, args ...any) { f.buf = fmt.Appendf(f.buf, format, args...) }

@@ -1,0 +1,38 @@
+package sim
+
+import "slices"
+
+// swapOut moves sequences to the NVMe until the rest fits the KV pool (mechanism KVSwapToNVMe): the one
+// that has run for the shortest time goes first, as in an engine that preempts by swapping.
+func (e *engine) swapOut(now int64) {
+	if !e.mech.KVSwapToNVMe {
+		return
+	}
+	for e.kv.free() < 0 && len(e.running) > 1 {
+		last := len(e.running) - 1
+		s := e.running[last]
+		e.running = e.running[:last]
+		s.pending++
+		e.kv.anonymous -= s.anonymous
+		s.swapped, s.anonymous = s.anonymous, 0
+		e.mover.swap(jobSwapOut, s, s.swapped, now)
+		e.swapped = append(e.swapped, s)
+	}
+}
+
+// swapIn brings back the sequence that has been out the longest, when the pool has room for it.
+func (e *engine) swapIn(now int64) {
+	for i := 0; i < len(e.swapped); {
+		s := e.swapped[i]
+		if s.pending > 0 || s.cancelled || e.kv.free() < s.swapped {
+			i++
+			continue
+		}
+		e.swapped = slices.Delete(e.swapped, i, i+1)
+		s.anonymous, s.swapped = s.swapped, 0
+		e.kv.anonymous += s.anonymous
+		s.pending++
+		e.loading++
+		e.mover.swap(jobSwapIn, s, s.anonymous, now)
+	}
+}

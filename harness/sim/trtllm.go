@@ -1,0 +1,208 @@
+package sim
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"path"
+	"sync/atomic"
+)
+
+// trtllm speaks the dialect of trtllm-serve.
+type trtllm struct {
+	m     *Machine
+	model string
+	ids   atomic.Int64
+}
+
+// newTRTLLM returns the handler of a trtllm-serve that runs with return_perf_metrics and
+// perf_metrics_max_requests set: Prometheus on /prometheus/metrics, one record for each request on
+// /perf_metrics.
+func newTRTLLM(m *Machine) http.Handler {
+	s := &trtllm{m: m, model: path.Base(m.spec.Model.Served)} // a local model folder is served under its base name
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /health", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
+	mux.HandleFunc("GET /version", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusOK, map[string]string{"version": "sparkharness-sim"})
+	})
+	mux.HandleFunc("GET /v1/models", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusOK, modelList(s.model, "tensorrt_llm"))
+	})
+	mux.HandleFunc("POST /v1/completions", func(w http.ResponseWriter, r *http.Request) { s.complete(w, r, false) })
+	mux.HandleFunc("POST /v1/chat/completions", func(w http.ResponseWriter, r *http.Request) { s.complete(w, r, true) })
+	mux.HandleFunc("GET /prometheus/metrics", s.prometheus)
+	mux.HandleFunc("GET /perf_metrics", s.perfMetrics)
+	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {
+		// With return_perf_metrics the Prometheus collector drains the iteration queue, and this page,
+		// which drains it too, stays empty.
+		writeJSON(w, http.StatusOK, []any{})
+	})
+	return mux
+}
+
+func modelList(id, owner string) any {
+	return map[string]any{"object": "list", "data": []any{
+		map[string]any{"id": id, "object": "model", "created": 946684800, "owned_by": owner},
+	}}
+}
+
+// badRequest is how trtllm-serve reports anything that goes wrong in a handler.
+func (s *trtllm) badRequest(w http.ResponseWriter, message string) {
+	writeJSON(w, http.StatusBadRequest, map[string]any{
+		"object": "error", "message": message, "type": "BadRequestError", "param": nil, "code": 400,
+	})
+}
+
+func (s *trtllm) complete(w http.ResponseWriter, r *http.Request, chat bool) {
+	c, err := decodeCompletion(w, r, chat)
+	if err != nil {
+		writeJSON(w, http.StatusBadRequest, map[string]string{"error": err.Error()})
+		return
+	}
+	if c.NvExt != nil {
+		writeJSON(w, http.StatusBadRequest, map[string]string{"error": "nvext: Extra inputs are not permitted"})
+		return
+	}
+	n := s.ids.Add(1)
+	g, err := s.m.begin(r, c, fmt.Sprintf("anon-%d", n))
+	if err != nil {
+		s.badRequest(w, err.Error())
+		return
+	}
+	if !c.Stream {
+		s.whole(w, r, g, chat)
+		return
+	}
+	first, err := g.next(r.Context())
+	switch {
+	case err != nil:
+		return
+	case first.Kind == EventTooLong:
+		s.badRequest(w, fmt.Sprintf("The sum of prompt length (%d) and max_tokens (%d) should not exceed max_num_tokens", g.prompt, c.MaxTokens))
+		return
+	case first.Kind == EventRefused:
+		writeJSON(w, http.StatusServiceUnavailable, map[string]string{"error": "queue is full"})
+		return
+	}
+	if s.stream(w, r, g, chat) != nil {
+		panic(http.ErrAbortHandler) // cut the connection: no error frame, no [DONE]
+	}
+}
+
+func (s *trtllm) stream(w http.ResponseWriter, r *http.Request, g *generation, chat bool) error {
+	f := newFrames(w, s.m.spec.StampSends)
+	if err := f.headers(); err != nil { // at once, before the first token
+		return err
+	}
+	e, err := g.next(r.Context())
+	if err != nil {
+		return err
+	}
+	head := `data: {"id":"cmpl-` + g.id + `","object":"text_completion","created":946684800,"model":"` + s.model + `","choices":[{"index":0,`
+	if chat {
+		head = `data: {"id":"chatcmpl-` + g.id + `","object":"chat.completion.chunk","created":946684800,"model":"` + s.model + `","choices":[{"index":0,`
+		// The role chunk leaves together with the first token and ends in a blank before the newlines.
+		f.buf = append(append(f.buf, head...), "\"delta\":{\"role\":\"assistant\"}}]} \n\n"...)
+	}
+	for i := 0; ; i++ {
+		if e.Kind == EventDone {
+			g.done = e
+			break
+		}
+		f.buf = append(f.buf, head...)
+		if chat {
+			f.buf = append(append(append(f.buf, `"delta":{"content":"`...), word(i)...), `"}`...)
+		} else {
+			f.buf = append(append(append(f.buf, `"text":"`...), word(i)...), '"')
+		}
+		if i == g.req.MaxTokens-1 {
+			f.buf = append(f.buf, `,"finish_reason":"length"`...)
+		}
+		f.buf = append(f.buf, "}]}\n\n"...)
+		if err := f.flush(); err != nil {
+			return err
+		}
+		if e, err = g.next(r.Context()); err != nil {
+			return err
+		}
+	}
+	if g.req.includeUsage() {
+		f.printf(`data: {"id":"cmpl-%s","object":"text_completion","created":946684800,"model":"%s","choices":[],"usage":%s}`+"\n\n", g.id, s.model, g.usage())
+	}
+	f.buf = append(f.buf, "data: [DONE]\n\n"...)
+	return f.flush()
+}
+
+// usage is the usage object of both servers.
+func (g *generation) usage() string {
+	return fmt.Sprintf(`{"prompt_tokens":%d,"total_tokens":%d,"completion_tokens":%d,"prompt_tokens_details":{"cached_tokens":%d}}`,
+		g.prompt, g.prompt+g.req.MaxTokens, g.req.MaxTokens, g.done.CachedTokens)
+}
+
+// whole answers a request without stream: true.
+func (s *trtllm) whole(w http.ResponseWriter, r *http.Request, g *generation, chat bool) {
+	text, refused, err := g.collect(r.Context())
+	switch {
+	case err != nil:
+		return
+	case refused == EventRefused:
+		writeJSON(w, http.StatusServiceUnavailable, map[string]string{"error": "queue is full"})
+	case refused == EventTooLong:
+		s.badRequest(w, "prompt too long")
+	default:
+		writeJSON(w, http.StatusOK, g.answer(s.model, text, chat))
+	}
+}
+
+// perfMetrics drains the records of finished requests.
+func (s *trtllm) perfMetrics(w http.ResponseWriter, r *http.Request) {
+	var records []PerfRecord
+	if err := s.m.query(r.Context(), func() {
+		records, s.m.engine.perf = s.m.engine.perf, nil
+	}); err != nil {
+		s.badRequest(w, err.Error())
+		return
+	}
+	type timing struct {
+		ServerArrival float64 `json:"server_arrival_time"`
+		Arrival       float64 `json:"arrival_time"`
+		Scheduled     float64 `json:"first_scheduled_time"`
+		First         float64 `json:"first_token_time"`
+		ServerFirst   float64 `json:"server_first_token_time"`
+		Last          float64 `json:"last_token_time"`
+	}
+	type kvMetrics struct {
+		Total  int `json:"num_total_allocated_blocks"`
+		New    int `json:"num_new_allocated_blocks"`
+		Reused int `json:"num_reused_blocks"`
+		Missed int `json:"num_missed_blocks"`
+	}
+	type metrics struct {
+		Timing timing    `json:"timing_metrics"`
+		KV     kvMetrics `json:"kv_cache_metrics"`
+	}
+	type line struct {
+		RequestID string  `json:"request_id"`
+		Perf      metrics `json:"perf_metrics"`
+	}
+	out := make([]line, 0, len(records))
+	for _, p := range records {
+		out = append(out, line{RequestID: p.ID, Perf: metrics{
+			Timing: timing{p.Arrival, p.Arrival, p.Scheduled, p.FirstToken, p.FirstToken, p.LastTok},
+			KV:     kvMetrics{Total: p.Reused + p.Missed, New: p.Missed, Reused: p.Reused, Missed: p.Missed},
+		}})
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(out)
+}
+
+func (s *trtllm) prometheus(w http.ResponseWriter, r *http.Request) {
+	st, err := s.m.Stats(r.Context())
+	if err != nil {
+		s.badRequest(w, err.Error())
+		return
+	}
+	p := newPage(w)
+	s.m.engineMetrics(p, st)
+	p.send()
+}

@@ -1,0 +1,158 @@
+package stats
+
+import (
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"gonum.org/v1/gonum/stat/distuv"
+)
+
+// Panel scores of nine lots of tuna in order of lightness (Hollander & Wolfe 1973, pp. 185-194; the
+// example of R's cor.test): tau 0.4444, exact two-sided p 0.1194.
+func TestMannKendallExact(t *testing.T) {
+	tau, p, err := MannKendall([]float64{2.5, 4.0, 2.6, 3.6, 2.8, 3.1, 5.2, 5.0, 3.8})
+	require.NoError(t, err)
+	assert.InDelta(t, 0.4444444, tau, 1e-7)
+	assert.InDelta(t, 0.1194, p, 5e-5)
+}
+
+// J. Little, "A Mann-Kendall example (by hand)", College of the Holy Cross: one tied pair, S = 54,
+// variance 14*13*33/18 - 1, Z = 2.9058.
+func TestMannKendallWithTies(t *testing.T) {
+	xs := []float64{12.9, 14.8, 13.2, 15.7, 13.8, 15.6, 12.9, 11.0, 17.3, 15.9, 19.0, 18.3, 20.1, 21.7}
+	tau, p, err := MannKendall(xs)
+	require.NoError(t, err)
+	assert.InDelta(t, 54/math.Sqrt(91*90), tau, 1e-12)
+	assert.InDelta(t, 2.9058, distuv.UnitNormal.Quantile(1-p/2), 5e-5)
+}
+
+func TestMannKendallEdges(t *testing.T) {
+	tau, p, err := MannKendall([]float64{5, 5, 5, 5, 5})
+	require.NoError(t, err)
+	assert.Equal(t, []float64{0, 1}, []float64{tau, p}, "a constant series has no trend")
+	tau, p, err = MannKendall([]float64{4, 3, 2, 1})
+	require.NoError(t, err)
+	assert.Equal(t, -1.0, tau)
+	assert.InDelta(t, 2.0/24, p, 1e-12)
+	_, _, err = MannKendall([]float64{1, 2, 3})
+	assert.ErrorIs(t, err, ErrNoData)
+	_, _, err = MannKendall([]float64{1, 2, 3, math.NaN()})
+	assert.Error(t, err)
+}
+
+// permute calls f with every order of xs.
+func permute(xs []float64, f func([]float64)) {
+	var rec func(k int)
+	rec = func(k int) {
+		if k == len(xs) {
+			f(xs)
+			return
+		}
+		for i := k; i < len(xs); i++ {
+			xs[k], xs[i] = xs[i], xs[k]
+			rec(k + 1)
+			xs[k], xs[i] = xs[i], xs[k]
+		}
+	}
+	rec(0)
+}
+
+// Counted over all orders, the exact p of an order is the share of orders at least as extreme.
+func TestExactKendallCountsOrders(t *testing.T) {
+	var taus, ps []float64
+	permute([]float64{1, 2, 3, 4, 5, 6}, func(xs []float64) {
+		tau, p, err := MannKendall(xs)
+		require.NoError(t, err)
+		taus, ps = append(taus, tau), append(ps, p)
+	})
+	for i := range taus {
+		extreme := 0
+		for _, tau := range taus {
+			if math.Abs(tau) >= math.Abs(taus[i])-1e-12 {
+				extreme++
+			}
+		}
+		require.InDelta(t, float64(extreme)/720, ps[i], 1e-12)
+	}
+}
+
+// Over all orders of a tied sample, S has exactly the variance that the p-value uses.
+func TestMannKendallVarianceUnderTies(t *testing.T) {
+	var sum, n, sd float64
+	untied := math.Sqrt(21 * (21 - 1 - 3)) // 7 values: a pair and a triple
+	permute([]float64{1, 1, 2, 3, 3, 3, 4}, func(xs []float64) {
+		tau, p, err := MannKendall(xs)
+		require.NoError(t, err)
+		s := tau * untied
+		sum += s * s
+		n++
+		if math.Abs(s) > 5 {
+			sd = (math.Abs(s) - 1) / distuv.UnitNormal.Quantile(1-p/2)
+		}
+	})
+	assert.InDelta(t, math.Sqrt(sum/n), sd, 1e-6)
+}
+
+// Hollander & Wolfe 1999, example 9.1 (cloud seeding, double ratios of five years): the median of the
+// ten slopes is -0.05625.
+func TestTheilSen(t *testing.T) {
+	slope, err := TheilSen([]float64{1, 2, 3, 4, 5}, []float64{1.26, 1.27, 1.12, 1.16, 1.03})
+	require.NoError(t, err)
+	assert.InDelta(t, -0.05625, slope, 1e-12)
+	slope, err = TheilSen([]float64{0, 0, 10, 20}, []float64{1, 100, 21, 41})
+	require.NoError(t, err)
+	assert.InDelta(t, 2, slope, 1e-12, "equal times give no slope; a wild point does not decide")
+	_, err = TheilSen([]float64{1, 1}, []float64{1, 2})
+	assert.ErrorIs(t, err, ErrNoData)
+	_, err = TheilSen([]float64{1}, []float64{1, 2})
+	assert.Error(t, err)
+}
+
+// Hollander & Wolfe 1999, example 6.2 (motivational effect of knowledge of performance; the data of R's
+// NSM3::pJCK): J = 22 + 30.5 + 26.5 = 79, mean 54. The variance corrected for ties, by formula 6.19, is
+// 150.29, hence J* = 2.04.
+func TestJonckheereTerpstra(t *testing.T) {
+	none := []float64{40, 35, 38, 43, 44, 41}
+	rough := []float64{38, 40, 47, 44, 40, 42}
+	accurate := []float64{48, 40, 45, 43, 46, 44}
+	z, p, err := JonckheereTerpstra([][]float64{none, rough, accurate})
+	require.NoError(t, err)
+	assert.InDelta(t, (79-54)/math.Sqrt(150.29), z, 1e-4)
+	assert.InDelta(t, distuv.UnitNormal.Survival(z), p, 1e-15)
+	assert.Less(t, p, 0.025)
+	back, pBack, err := JonckheereTerpstra([][]float64{accurate, rough, none})
+	require.NoError(t, err)
+	assert.InDelta(t, -z, back, 1e-12)
+	assert.InDelta(t, 1, p+pBack, 1e-12)
+}
+
+// Over all assignments of a tied sample to unequal groups, z has mean 0 and variance exactly 1.
+func TestJonckheereTerpstraMomentsUnderTies(t *testing.T) {
+	var sum, squares, n float64
+	permute([]float64{1, 1, 2, 3, 3, 3, 4, 5}, func(xs []float64) {
+		z, _, err := JonckheereTerpstra([][]float64{xs[:3], xs[3:4], xs[4:]})
+		require.NoError(t, err)
+		sum += z
+		squares += z * z
+		n++
+	})
+	assert.InDelta(t, 0, sum/n, 1e-9)
+	assert.InDelta(t, 1, squares/n, 1e-9)
+}
+
+func TestJonckheereTerpstraEdges(t *testing.T) {
+	z, p, err := JonckheereTerpstra([][]float64{{2, 2}, {2}})
+	require.NoError(t, err)
+	assert.Equal(t, []float64{0, 1}, []float64{z, p})
+	z, _, err = JonckheereTerpstra([][]float64{{1}, {2}})
+	require.NoError(t, err)
+	assert.InDelta(t, 1, z, 1e-12)
+	for name, groups := range map[string][][]float64{
+		"one group": {{1, 2}}, "empty group": {{1}, {}}, "NaN": {{1}, {math.NaN()}},
+	} {
+		_, _, err := JonckheereTerpstra(groups)
+		assert.Error(t, err, name)
+	}
+}

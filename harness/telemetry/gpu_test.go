@@ -1,0 +1,162 @@
+package telemetry
+
+import (
+	"context"
+	"io"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"sparkharness/harness/record"
+)
+
+const gpuHead = "utilization.gpu [%], memory.used [MiB], power.draw [W], clocks.current.sm [MHz], clocks_event_reasons.active\n"
+
+// newestGPU feeds a stream and returns what the source says after it.
+func newestGPU(t *testing.T, stream string) (*record.GPU, error) {
+	t.Helper()
+	var s record.SysSample
+	var err error
+	synctest.Test(t, func(t *testing.T) {
+		g := NewGPU(strings.NewReader(stream))
+		synctest.Wait()
+		err = g.Sample(t.Context(), &s)
+		require.NoError(t, g.Close())
+	})
+	return s.GPU, err
+}
+
+func TestGPULines(t *testing.T) {
+	const line = "96, 40536, 80.10, 2450, 0x0000000000000000\n"
+	full := &record.GPU{Util: new(96.), MemUsedBytes: new(40536. * (1 << 20)), PowerW: new(80.1), SMClockMHz: new(2450.), Throttled: new(false)}
+	reasons := func(mask string) string { return gpuHead + "96, 40536, 80.10, 2450, " + mask + "\n" }
+	throttled := func(v bool) *record.GPU { g := *full; g.Throttled = &v; return &g }
+	tests := map[string]struct {
+		stream string
+		want   *record.GPU
+	}{
+		"GB10 has no memory figure": {string(fixture(t, "nvidia_smi_gb10.csv")),
+			&record.GPU{Util: new(96.), PowerW: new(80.1), SMClockMHz: new(2450.), Throttled: new(false)}},
+		"older name, no power figure, hardware slowdown for heat": {string(fixture(t, "nvidia_smi_older.csv")),
+			&record.GPU{Util: new(87.), MemUsedBytes: new(40536. * (1 << 20)), SMClockMHz: new(1410.), Throttled: new(true)}},
+		"complete":                    {gpuHead + line, full},
+		"every kind of no value":      {gpuHead + "[N/A], N/A, -, [Not Supported], [Unknown Error]\n", &record.GPU{}},
+		"idle":                        {reasons("0x0000000000000001"), throttled(false)},
+		"software power cap":          {reasons("0x0000000000000004"), throttled(false)},
+		"hardware slowdown":           {reasons("0x0000000000000008"), throttled(true)},
+		"software thermal slowdown":   {reasons("0x0000000000000020"), throttled(true)},
+		"hardware thermal slowdown":   {reasons("0x0000000000000040"), throttled(true)},
+		"power brake with power cap":  {reasons("0x0000000000000084"), throttled(true)},
+		"torn last line":              {gpuHead + line + "12, 40536, 20.10, 24", full},
+		"torn inside the last number": {gpuHead + line + "12, 40536, 20.10, 2450, 0x00000000000000", full},
+		"line with too few fields":    {gpuHead + line + "12, 40536\n", full},
+		"line that is a message":      {gpuHead + line + "Unable to determine the device handle for GPU0\n", full},
+		"number that is none":         {gpuHead + line + "NaN, 40536, 80.10, 2450, 0x0\n", full},
+		"mask that is none":           {gpuHead + line + "12, 40536, 80.10, 2450, Active\n", full},
+		"overlong line":               {gpuHead + line + strings.Repeat("1,", 1<<16) + "\n", full},
+		"message before the header":   {"Warning: something\n" + gpuHead + line, full},
+		"CRLF, other order, a column that is not kept": {"clocks.sm [MHz], name, utilization.gpu [%]\r\n2450, NVIDIA GB10, 96\r\n",
+			&record.GPU{Util: new(96.), SMClockMHz: new(2450.)}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			got, err := newestGPU(t, tt.stream)
+			require.NoError(t, err)
+			assert.Equal(t, tt.want, got)
+		})
+	}
+}
+
+func TestGPUWithoutLine(t *testing.T) {
+	tests := map[string]struct{ stream, want string }{
+		"nothing":               {"", "gave no line yet: stream ended: EOF"},
+		"header only":           {gpuHead, "gave no line yet: stream ended: EOF"},
+		"torn header":           {"utilization.gpu [%], mem", "gave no line yet"},
+		"another unit":          {"memory.used [GiB]\n39\n", "gave no line yet"},
+		"not nvidia-smi at all": {"a, b\n1, 2\n", "gave no line yet"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			got, err := newestGPU(t, tt.stream)
+			require.ErrorContains(t, err, tt.want)
+			assert.Nil(t, got)
+		})
+	}
+}
+
+// A stream that hangs says nothing about the machine: its newest line goes out of date.
+func TestGPUAge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, w := io.Pipe()
+		g := NewGPU(r)
+		_, err := io.WriteString(w, gpuHead+"96, [N/A], 80.10, 2450, 0x0000000000000000\n")
+		require.NoError(t, err)
+		synctest.Wait()
+		var s record.SysSample
+		time.Sleep(2 * time.Second)
+		require.NoError(t, g.Sample(t.Context(), &s))
+		require.NotNil(t, s.GPU)
+
+		_, err = io.WriteString(w, "[N/A], what\n")
+		require.NoError(t, err)
+		synctest.Wait()
+		time.Sleep(time.Millisecond)
+		s = record.SysSample{}
+		err = g.Sample(t.Context(), &s)
+		require.ErrorContains(t, err, "newest nvidia-smi line is 2.001s old: nvidia-smi line has 2 fields, the header 5")
+		assert.Nil(t, s.GPU)
+
+		_, err = io.WriteString(w, "97, [N/A], 81, 2450, 0x0\n")
+		require.NoError(t, err)
+		synctest.Wait()
+		require.NoError(t, g.Sample(t.Context(), &s))
+		assert.Equal(t, 97., *s.GPU.Util)
+		require.NoError(t, g.Close(), "ends a reader that waits for a line")
+	})
+}
+
+func TestGPUCommand(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	assert.Equal(t, []string{"nvidia-smi",
+		"--query-gpu=utilization.gpu,memory.used,power.draw,clocks.sm,clocks_event_reasons.active",
+		"--format=csv,nounits", "-lms", "200"}, GPUCommand(ctx).Args)
+}
+
+func FuzzGPUStream(f *testing.F) {
+	f.Add(fixture(f, "nvidia_smi_gb10.csv"))
+	f.Add(fixture(f, "nvidia_smi_older.csv"))
+	f.Add([]byte(gpuHead + "1, 2\n\n,,,,\n0x, [, -, N/A, 0x\n"))
+	f.Fuzz(func(t *testing.T, stream []byte) {
+		g := NewGPU(strings.NewReader(string(stream)))
+		require.NoError(t, g.Close())
+		var s record.SysSample
+		err := g.Sample(t.Context(), &s)
+		require.Equal(t, err == nil, s.GPU != nil, "a group or a reason")
+		if s.GPU == nil {
+			return
+		}
+		for _, v := range []*float64{s.GPU.Util, s.GPU.MemUsedBytes, s.GPU.PowerW, s.GPU.SMClockMHz} {
+			if v != nil {
+				require.True(t, finite(*v), "a line of JSON cannot hold %v", *v)
+			}
+		}
+	})
+}
+
+func BenchmarkGPUSample(b *testing.B) {
+	g := NewGPU(strings.NewReader(string(fixture(b, "nvidia_smi_gb10.csv"))))
+	require.NoError(b, g.Close())
+	g.at = time.Now().Add(time.Hour)
+	b.ReportAllocs()
+	for b.Loop() {
+		var s record.SysSample
+		if err := g.Sample(b.Context(), &s); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

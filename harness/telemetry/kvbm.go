@@ -1,0 +1,229 @@
+package telemetry
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+
+	"sparkharness/harness/record"
+)
+
+// kvCounter is a counter of the page. Tiers: 0 device, 1 host, 2 disk.
+type kvCounter int
+
+const (
+	matchedTokens kvCounter = iota
+	deviceToHost
+	hostToDisk
+	deviceToDisk
+	hostToDevice
+	diskToDevice
+	kvCounters
+)
+
+// kvMoves is the table of KVBM's block counters, kvbm_<verb>_blocks_<suffix>. The suffix alone says
+// nothing: h2d is host to disk when offloading and host to device when onboarding.
+var kvMoves = [...]struct {
+	verb, suffix string
+	counter      kvCounter
+}{
+	{"offload", "d2h", deviceToHost},
+	{"offload", "h2d", hostToDisk},
+	{"offload", "d2d", deviceToDisk},
+	{"onboard", "h2d", hostToDevice},
+	{"onboard", "d2d", diskToDevice},
+}
+
+// kvNames are the counters' names without _total, which some versions append.
+var kvNames = func() (names [kvCounters]string) {
+	names[matchedTokens] = "kvbm_matched_tokens"
+	for _, m := range kvMoves {
+		names[m.counter] = "kvbm_" + m.verb + "_blocks_" + m.suffix
+	}
+	return names
+}()
+
+// KVBM reads the metrics page of Dynamo's KV block manager (DYN_KVBM_METRICS=1, port 6880).
+//
+// The page counts blocks; bytes are blocks times the block size. It has no misses, evictions and
+// prefetches, and nothing about tier 0, so these stay nil, as does every figure whose counter is
+// missing on the page. The hit-rate gauges are not read: they average over the last 1000 requests.
+//
+// Newer builds have histograms kvbm_transfer_*_seconds and kvbm_queue_*_seconds; those of disk to
+// device (d2d onboard) give the fetch latency of tier 2. One observation is one onboard operation of
+// one request. The quantiles are of the transfers that completed since the previous sample, and each is
+// the transfer's quantile (see histogram.quantile) plus the mean queue wait observed in the same
+// interval, or in the latest interval that had one when a wait was observed before its transfer ended.
+// So the figure is exact when one fetch was queued and completed in the interval, as at 200 ms most
+// are; otherwise the spread of the waits is missing from it. Without a queue histogram the quantiles
+// stay nil, since a transfer alone is not a fetch latency.
+type KVBM struct {
+	page       scraper
+	blockBytes float64
+	prev       *kvbmPage
+	wait       *float64 // mean queue wait of the latest interval that observed one, s
+}
+
+// kvbmPage is what is used of one page. Counters and histograms are summed over label sets; the known
+// versions put labels on the transfer histograms only.
+type kvbmPage struct {
+	counters [kvCounters]float64
+	seen     [kvCounters]bool
+	transfer histogram
+	queue    histogram
+}
+
+// NewKVBM makes a source for the page at url. blockBytes is the size of one KV block over all layers:
+// tokens per block x KV bytes per token.
+func NewKVBM(client *http.Client, url string, blockBytes float64) (*KVBM, error) {
+	if blockBytes <= 0 || !finite(blockBytes) {
+		return nil, fmt.Errorf("kvbm: block size of %v bytes; give tokens per block x KV bytes per token, KVBM does not report it", blockBytes)
+	}
+	return &KVBM{page: scraper{client: client, url: url, accept: textFormat}, blockBytes: blockBytes}, nil
+}
+
+// Name is "kvbm".
+func (k *KVBM) Name() string { return "kvbm" }
+
+// LastScrape is a copy of the newest page as it came, at most 4 MiB, nil before the first.
+func (k *KVBM) LastScrape() []byte { return k.page.lastPage() }
+
+// SampleKV scrapes and fills s. Errors wrap ErrScrape, or ErrReset when a counter went backwards.
+func (k *KVBM) SampleKV(ctx context.Context, s *record.KVSample) error {
+	cur := &kvbmPage{}
+	ours := false
+	err := k.page.samples(ctx, func(name, labels []byte, v float64) error {
+		if !bytes.HasPrefix(name, kvbmPrefix) || !finite(v) {
+			return nil
+		}
+		ours = true
+		return cur.add(name, labels, v)
+	})
+	if err != nil {
+		return err
+	}
+	if !ours {
+		return fmt.Errorf("%w: GET %s: no kvbm_ metric on the page; is DYN_KVBM_METRICS=1 set, and does the port belong to KVBM?",
+			ErrScrape, k.page.url)
+	}
+	var fetch record.KVTier
+	if k.prev != nil {
+		fetch, err = k.advance(cur)
+	}
+	k.prev = cur
+	if err != nil {
+		k.wait = nil
+		return fmt.Errorf("%s: %w", k.page.url, err)
+	}
+	k.fill(s, cur, fetch)
+	return nil
+}
+
+var kvbmPrefix = []byte("kvbm_")
+
+func (p *kvbmPage) add(name, labels []byte, v float64) error {
+	plain := bytes.TrimSuffix(name, []byte("_total"))
+	for c, n := range kvNames {
+		if string(plain) == n {
+			p.counters[c] += v
+			p.seen[c] = true
+			return nil
+		}
+	}
+	stem, part, ok := bytes.Cut(name, []byte("_seconds"))
+	if !ok || !bytes.Contains(stem, []byte("d2d")) || !bytes.Contains(stem, []byte("onboard")) {
+		return nil
+	}
+	switch {
+	case bytes.HasPrefix(stem, []byte("kvbm_transfer_")):
+		return p.transfer.add(string(part), labels, v)
+	case bytes.HasPrefix(stem, []byte("kvbm_queue_")):
+		return p.queue.add(string(part), labels, v)
+	}
+	return nil
+}
+
+// advance checks cur against the page before it and returns the quantiles of the fetches between them.
+func (k *KVBM) advance(cur *kvbmPage) (record.KVTier, error) {
+	prev := k.prev
+	for c, n := range kvNames {
+		if !cur.seen[c] {
+			// A metric that is missing once keeps its last value for the comparison with the next page.
+			cur.counters[c] = prev.counters[c]
+		} else if cur.counters[c] < prev.counters[c] {
+			return record.KVTier{}, fmt.Errorf("%s fell from %v to %v: %w", n, prev.counters[c], cur.counters[c], ErrReset)
+		}
+	}
+	transfers, err := since(&cur.transfer, &prev.transfer)
+	if err != nil {
+		return record.KVTier{}, fmt.Errorf("histogram of disk to device transfers: %w", err)
+	}
+	waits, err := since(&cur.queue, &prev.queue)
+	if err != nil {
+		return record.KVTier{}, fmt.Errorf("histogram of disk to device queue waits: %w", err)
+	}
+	if waits.count > 0 {
+		k.wait = new(waits.sum / waits.count)
+	}
+	if k.wait == nil || transfers.count == 0 {
+		return record.KVTier{}, nil
+	}
+	q := func(q float64) *float64 {
+		v, ok := transfers.quantile(q)
+		if !ok {
+			return nil
+		}
+		return new(round4(1e3 * (*k.wait + v)))
+	}
+	return record.KVTier{FetchP50ms: q(0.50), FetchP95ms: q(0.95), FetchP99ms: q(0.99)}, nil
+}
+
+// since is what cur observed since prev. A histogram that is missing once is treated as a counter is.
+func since(cur, prev *histogram) (histogram, error) {
+	if !cur.seen {
+		*cur = *prev
+		cur.seen = false
+		return histogram{}, nil
+	}
+	return cur.minus(prev)
+}
+
+// fill writes the page's figures into s, nil where the page had no such metric.
+func (k *KVBM) fill(s *record.KVSample, p *kvbmPage, fetch record.KVTier) {
+	count := func(c kvCounter) *float64 {
+		if !p.seen[c] {
+			return nil
+		}
+		return new(p.counters[c])
+	}
+	// The sum is unknown if one of its counters is missing.
+	bytesOf := func(cs ...kvCounter) *float64 {
+		sum := 0.0
+		for _, c := range cs {
+			if !p.seen[c] {
+				return nil
+			}
+			sum += p.counters[c]
+		}
+		return new(sum * k.blockBytes)
+	}
+	s.BlockSizeBytes = new(k.blockBytes)
+	s.MatchedTokens = count(matchedTokens)
+	s.Tier1 = record.KVTier{
+		Hits:     count(hostToDevice),
+		BytesIn:  bytesOf(deviceToHost),
+		BytesOut: bytesOf(hostToDevice),
+	}
+	s.Tier2 = fetch
+	s.Tier2.Hits = count(diskToDevice)
+	s.Tier2.BytesIn = bytesOf(hostToDisk, deviceToDisk)
+	s.Tier2.BytesOut = bytesOf(diskToDevice)
+	if p.transfer.seen {
+		s.Tier2.FetchCount = new(p.transfer.count)
+		s.Tier2.FetchTransferMS = new(round4(1e3 * p.transfer.sum))
+	}
+	if p.queue.seen {
+		s.Tier2.FetchQueueMS = new(round4(1e3 * p.queue.sum))
+	}
+}

@@ -1,0 +1,191 @@
+package telemetry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"sparkharness/harness/record"
+)
+
+// Sampler reads its sources at Start + Offset + k x Cadence, for k = 0, 1, 2 ..., without drift. A slot
+// whose time has passed when the Sampler comes to it is missed: it is counted and never made up for,
+// so intervals have the cadence or a multiple of it.
+//
+// The first slot only takes the first reading of the counters. It writes no machine sample, but a KV
+// sample, whose counters are cumulative, so that every later one has a value to be compared with.
+type Sampler struct {
+	Cadence time.Duration
+	// Offset keeps ticks apart from instants at which others act; in virtual time simultaneous events
+	// have no order.
+	Offset time.Duration
+	// Start is the zero of the cell's clock, with its monotonic reading (time.Now, not a parsed time).
+	Start time.Time
+
+	// Sys are sampled in this order, KV (optional) after them, one at a time. The context of a tick ends
+	// a tenth of the cadence before the next slot, so put sources that can hang last.
+	Sys []SysSource
+	KV  KVSource
+
+	Phase func() string // of the interval that ends now
+	OnSys func(*record.SysSample) error
+	OnKV  func(*record.KVSample) error
+}
+
+// Coverage says how much of a run its samples cover.
+type Coverage struct {
+	Slots   int              `json:"slots"` // after the first one, missed ones included
+	Sources []SourceCoverage `json:"sources"`
+}
+
+// SourceCoverage is the part of one source: Samples of Coverage.Slots were obtained.
+type SourceCoverage struct {
+	Name      string `json:"name"`
+	Samples   int    `json:"samples"`
+	LastError string `json:"last_error,omitempty"`
+}
+
+// Run samples until ctx ends, which is no error; a tick that is under way then is dropped. It returns
+// an error at once for an incomplete Sampler and when OnSys or OnKV returns one, but never for a
+// failing source.
+func (s *Sampler) Run(ctx context.Context) (Coverage, error) {
+	cov := s.coverage()
+	if err := s.check(); err != nil {
+		return cov, err
+	}
+	first := s.Start.Add(s.Offset)
+	due := func(slot int) time.Time { return first.Add(time.Duration(slot) * s.Cadence) }
+	next := max(0, ceilDiv(time.Since(first), s.Cadence))
+	timer := time.NewTimer(time.Until(due(next)))
+	defer timer.Stop()
+	var prev time.Time // the tick before; zero in the first slot
+	last := next
+	for {
+		select {
+		case <-ctx.Done():
+			return cov, nil
+		case <-timer.C:
+		}
+		now := time.Now()
+		slot := slotAt(next, now.Sub(first), s.Cadence)
+		tickCtx, cancel := context.WithDeadline(ctx, due(slot+1).Add(-s.Cadence/10))
+		t := s.tick(tickCtx, now, prev)
+		cancel()
+		if ctx.Err() != nil {
+			return cov, nil
+		}
+		if !prev.IsZero() {
+			cov.add(slot-last, t.errs)
+		}
+		if err := s.emit(t, !prev.IsZero()); err != nil {
+			return cov, err
+		}
+		prev, last = now, slot
+		next = max(slot+1, ceilDiv(time.Since(first), s.Cadence))
+		timer.Reset(time.Until(due(next)))
+	}
+}
+
+// slotAt is the slot that a tick belongs to, by the time since the first slot: the one that the timer
+// was set for, or a later one if the timer itself came late by a whole cadence.
+func slotAt(next int, since, cadence time.Duration) int { return max(next, int(since/cadence)) }
+
+// ceilDiv is how many steps of width c it takes to reach d or more.
+func ceilDiv(d, c time.Duration) int { return int((d + c - 1) / c) }
+
+func (s *Sampler) check() error {
+	switch {
+	case s.Cadence <= 0:
+		return fmt.Errorf("sampler: cadence %v; it must be positive, for example 200ms", s.Cadence)
+	case s.Offset < 0:
+		return fmt.Errorf("sampler: offset %v is negative", s.Offset)
+	case s.Start.IsZero():
+		return errors.New("sampler: no start time")
+	case s.Phase == nil:
+		return errors.New("sampler: no phase")
+	case len(s.Sys) == 0 && s.KV == nil:
+		return errors.New("sampler: no source")
+	case len(s.Sys) > 0 && s.OnSys == nil, s.KV != nil && s.OnKV == nil:
+		return errors.New("sampler: sources without a function that takes their samples")
+	}
+	return nil
+}
+
+func (s *Sampler) coverage() Coverage {
+	var cov Coverage
+	for _, src := range s.Sys {
+		cov.Sources = append(cov.Sources, SourceCoverage{Name: src.Name()})
+	}
+	if s.KV != nil {
+		cov.Sources = append(cov.Sources, SourceCoverage{Name: s.KV.Name()})
+	}
+	return cov
+}
+
+func (c *Coverage) add(slots int, errs []error) {
+	c.Slots += slots
+	for i, err := range errs {
+		if err == nil {
+			c.Sources[i].Samples++
+			continue
+		}
+		c.Sources[i].LastError = oneLine(err)
+	}
+}
+
+// oneLine prints joined errors, which stand on lines of their own, on one.
+func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
+
+// tick is what one slot gave. errs has an element for each source of Coverage.Sources.
+type tick struct {
+	sys  record.SysSample
+	kv   record.KVSample
+	errs []error
+}
+
+func (s *Sampler) tick(ctx context.Context, now, prev time.Time) *tick {
+	ts := unixSeconds(s.Start, now)
+	phase := s.Phase()
+	t := &tick{
+		sys: record.SysSample{TS: ts, Phase: phase},
+		kv:  record.KVSample{TS: ts, Phase: phase},
+	}
+	if !prev.IsZero() {
+		t.sys.DtMS = float64(now.Sub(prev).Round(time.Microsecond)) / 1e6
+	}
+	for _, src := range s.Sys {
+		t.errs = append(t.errs, src.Sample(ctx, &t.sys))
+	}
+	if s.KV != nil {
+		err := s.KV.SampleKV(ctx, &t.kv)
+		if err != nil {
+			t.kv.Failed = new(oneLine(err))
+		}
+		t.errs = append(t.errs, err)
+	}
+	return t
+}
+
+func (s *Sampler) emit(t *tick, sys bool) error {
+	if sys && len(s.Sys) > 0 {
+		if err := s.OnSys(&t.sys); err != nil {
+			return fmt.Errorf("machine sample: %w", err)
+		}
+	}
+	if s.KV != nil {
+		if err := s.OnKV(&t.kv); err != nil {
+			return fmt.Errorf("kv sample: %w", err)
+		}
+	}
+	return nil
+}
+
+// unixSeconds is start's wall clock plus the monotonic time since, in whole microseconds: a wall clock
+// that is set while a cell runs moves no sample.
+func unixSeconds(start, now time.Time) float64 {
+	ns := start.UnixNano() + int64(now.Sub(start))
+	return math.Round(float64(ns)/1e3) / 1e6
+}

@@ -1,0 +1,15 @@
+// Package hypotheses is the test plan as tests: one file a hypothesis, each with its claim, its
+// mechanism, what would refute it, and its decision rule. Run one with
+//
+//	cd hypotheses && go test -run H2A
+//
+// Index (the files hold the details; configs/hypotheses/ holds the sweeps and thresholds):
+//
+//	H0   queue saturation defines usable concurrency               stacks A, B   Llama-3.1-8B
+//	H2A  context and concurrency create no KV storage traffic      stack A       Llama-3.3-70B
+//	H2B  RAM tiers overflow into NVMe and a storage knee appears   stacks A, B   Llama-3.3-70B
+//
+// Stack A is trtllm-serve with its KV cache in unified memory only; stack B is Dynamo with KVBM's host
+// and NVMe tiers. controls_test.go runs each hypothesis in worlds that lack its mechanism, where it must
+// not come out Supported.
+package hypotheses

@@ -1,0 +1,351 @@
+package hypotheses
+
+import (
+	"fmt"
+	"math"
+	"testing"
+
+	"sparkharness/harness"
+	"sparkharness/harness/record"
+	"sparkharness/harness/report"
+	"sparkharness/harness/stats"
+	"sparkharness/harness/verdict"
+)
+
+// H0: queue saturation defines usable concurrency.
+//
+// Mechanism: a server runs so many sequences at once; past that, requests wait for a slot, and the tail
+// of TTFT leaves the median behind.
+//
+// Falsifier: no step from which p99 > 2 x p50 TTFT holds for two consecutive steps while requests wait
+// for admission; throughput that goes on growing past it; or a place that moves between repetitions.
+//
+// The 2 x rule alone has two blind spots, which is why a firing counts only with the server's own word
+// that requests waited, and why two other knees stand beside it. With few users TTFT is a mix of "idle"
+// and "a decode step is running", and the ratio passes 2 without any queue. And past saturation
+// everybody waits alike, so that the ratio falls again. Think times and output lengths are random
+// (configs/hypotheses/h0.yaml) so that users do not move in lockstep.
+var h0 = harness.Hypothesis{
+	ID:        "H0",
+	Claim:     "Queue saturation defines usable concurrency",
+	Mechanism: "past the server's slots requests wait for admission, and p99 TTFT leaves p50 behind",
+	Falsifier: "no queue knee, throughput that keeps growing past it, or a knee that moves between repetitions",
+	Config:    "h0.yaml",
+	Requires:  []string{"rule_ratio", "rule_consecutive", "queue_wait_share", "growth_ratio"},
+	Overloads: func(c record.Cell) bool { return c.Level("rate") != "" },
+	Refine:    refineH0,
+	Decide:    decideH0,
+}
+
+func TestH0(t *testing.T) { harness.Run(t, h0) }
+
+// sweepLevel is one concurrency (or offered rate) of one stack.
+type sweepLevel struct {
+	group  *harness.Group
+	x      float64
+	p50    float64
+	p99    float64
+	rps    float64
+	waited int // requests that waited for admission
+	n      int // requests whose wait is known
+}
+
+func (l sweepLevel) share() float64 {
+	if l.n == 0 {
+		return 0
+	}
+	return float64(l.waited) / float64(l.n)
+}
+
+// levels reads a stack's sweep: the closed loop, or the open one. With rep > 0 only that repetition.
+func levels(ev *harness.Evidence, stack string, open bool, rep int) []sweepLevel {
+	var out []sweepLevel
+	for _, g := range ev.Groups() {
+		if g.Stack() != stack || g.Open() != open {
+			continue
+		}
+		cells := g.Cells
+		if rep > 0 {
+			cells = nil
+			for _, c := range g.Cells {
+				if c.Rep == rep {
+					cells = append(cells, c)
+				}
+			}
+			if len(cells) == 0 {
+				continue
+			}
+		}
+		sub := &harness.Group{Cell: g.Cell, Cells: cells}
+		l := sweepLevel{group: sub, x: float64(g.Users())}
+		if open {
+			l.x = *cells[0].RateRPS
+		}
+		p50, ok1 := sub.Percentile(0.5)
+		p99, ok2 := sub.Percentile(0.99)
+		if !ok1 || !ok2 {
+			continue
+		}
+		l.p50, l.p99 = p50, p99
+		for _, c := range cells {
+			l.rps += c.RPS() / float64(len(cells))
+			w, n := c.WaitedForAdmission()
+			l.waited, l.n = l.waited+w, l.n+n
+		}
+		out = append(out, l)
+	}
+	return out
+}
+
+func ruleLevels(ls []sweepLevel) []stats.Level {
+	out := make([]stats.Level, len(ls))
+	for i, l := range ls {
+		out[i] = stats.Level{X: l.x, P50: l.p50, P99: l.p99, Throughput: l.rps}
+	}
+	return out
+}
+
+// queueKnee is the first firing of the rule at which requests waited for admission; the firings before
+// it are blind spots. ok is false if there is none.
+func queueKnee(ev *harness.Evidence, ls []sweepLevel) (knee int, blind []int, ok bool) {
+	for _, i := range stats.RuleFirings(ruleLevels(ls), ev.Threshold("rule_ratio"), int(ev.Threshold("rule_consecutive"))) {
+		if ls[i].share() > ev.Threshold("queue_wait_share") {
+			return i, blind, true
+		}
+		blind = append(blind, i)
+	}
+	return 0, blind, false
+}
+
+// refineH0 adds levels on both sides of the first step of the coarse sweep at which the rule's ratio is
+// exceeded with requests waiting for admission. A single step is enough to look closer: past saturation
+// the ratio falls again, so that on a coarse grid two consecutive steps may not show it.
+func refineH0(ev *harness.Evidence) []record.Cell {
+	var out []record.Cell
+	steps := ev.Exp.Hypothesis.Sweep.FineStep
+	for _, stack := range ev.Exp.StackNames() {
+		ls := levels(ev, stack, false, 0)
+		at := -1
+		for i, l := range ls {
+			if l.p99 > ev.Threshold("rule_ratio")*l.p50 && l.share() > ev.Threshold("queue_wait_share") {
+				at = i
+				break
+			}
+		}
+		if at < 0 {
+			continue
+		}
+		for _, side := range [][2]int{{at - 1, at}, {at, at + 1}} {
+			if side[0] < 0 || side[1] >= len(ls) {
+				continue
+			}
+			for _, users := range between(int(ls[side[0]].x), int(ls[side[1]].x), steps) {
+				c := ls[at].group.Cell.Without("conc", "rep")
+				out = append(out, append(c, record.NewCell("conc", users)...))
+			}
+		}
+	}
+	return out
+}
+
+// between returns up to n whole numbers evenly spaced strictly between lo and hi.
+func between(lo, hi, n int) []int {
+	var out []int
+	last := lo
+	for i := 1; i <= n; i++ {
+		v := int(math.Round(float64(lo) + float64(hi-lo)*float64(i)/float64(n+1)))
+		if v > last && v < hi {
+			out = append(out, v)
+			last = v
+		}
+	}
+	return out
+}
+
+func decideH0(ev *harness.Evidence) harness.Conclusion {
+	var c harness.Conclusion
+	for _, stack := range ev.Exp.StackNames() {
+		decideH0Stack(ev, stack, &c)
+	}
+	return c
+}
+
+func decideH0Stack(ev *harness.Evidence, stack string, c *harness.Conclusion) {
+	ls := levels(ev, stack, false, 0)
+	knee, blind, ok := queueKnee(ev, ls)
+	for _, i := range blind {
+		c.Checks = append(c.Checks, verdict.Check{Name: stack + ".blind_spot", State: verdict.Noted, Detail: fmt.Sprintf(
+			"stack %s: the rule also fires at %.0f users, where %.1f %% of requests waited for admission: no queue, but a mix of an idle and a busy server", stack, ls[i].x, ls[i].share()*100)})
+	}
+	saturation := saturationKnee(ev, stack, ls)
+	open := openKnee(ev, stack)
+	c.Findings = append(c.Findings, ruleFinding(stack, ls, knee, ok), saturation, open)
+	c.Figures = append(c.Figures, h0Figure(ev, stack, ls, c.Findings[len(c.Findings)-3:]))
+	if !ok || knee == 0 {
+		why := "the rule fires nowhere with requests waiting for admission"
+		if ok {
+			why = "the rule fires at the lowest concurrency, so no usable level lies below"
+		}
+		c.Checks = append(c.Checks, verdict.Check{Name: stack + ".queue_knee", State: verdict.Contradicted, Detail: fmt.Sprintf("stack %s: %s", stack, why)})
+		return
+	}
+	c.Checks = append(c.Checks, kneeIsQueue(stack, ls, knee), growthStops(ev, stack, ls, knee), agrees(ev, stack, ls))
+	c.Checks = append(c.Checks, disagreement(stack, ls[knee-1].x, saturation, open)...)
+	c.UWork = append(c.UWork, harness.UWork{Stack: stack, Model: ev.Exp.Hypothesis.Model,
+		ContextTokens: ls[knee].group.Cells[0].ContextTokens, Users: int(ls[knee-1].x)})
+	if c.Effect == nil {
+		if d, err := ev.Bootstrap().PercentileRatio(ls[knee].group.TTFT(), 0.99, 0.5); err == nil {
+			lo, hi := d.Interval(0.95)
+			c.Effect = &verdict.Effect{Name: fmt.Sprintf("p99/p50 TTFT at the knee (stack %s, %.0f users)", stack, ls[knee].x),
+				Value: d.Value, Lo: &lo, Hi: &hi, Unit: "1", Confidence: 0.95, N: ls[knee].n}
+		}
+	}
+}
+
+func ruleFinding(stack string, ls []sweepLevel, knee int, ok bool) report.Finding {
+	f := report.Finding{Name: "knee by the 2 x rule, " + stack, Unit: "users", Detail: "none"}
+	if ok && knee > 0 {
+		x, below := ls[knee].x, ls[knee-1].x
+		f.Value, f.Lo, f.Hi = &x, &below, &x
+		f.Detail = fmt.Sprintf("U_work is %.0f users, the step below", below)
+	}
+	return f
+}
+
+// kneeIsQueue holds if more requests wait for admission at the knee than one step below it.
+func kneeIsQueue(stack string, ls []sweepLevel, knee int) verdict.Check {
+	at, below := ls[knee], ls[knee-1]
+	c := verdict.Check{Name: stack + ".queue_knee", Unit: "1", N: at.n}
+	lo, hi := stats.ClopperPearson(at.waited, at.n, 0.95)
+	_, belowHi := stats.ClopperPearson(below.waited, below.n, 0.95)
+	v := at.share()
+	c.Value, c.Lo, c.Hi = &v, &lo, &hi
+	c.Detail = fmt.Sprintf("stack %s: at %.0f users p99/p50 TTFT is %.1f and %.1f %% [%.1f, %.1f] of requests waited for admission; one step below, at %.0f users, %.1f and %.1f %% (n %d and %d)",
+		stack, at.x, at.p99/at.p50, v*100, lo*100, hi*100, below.x, below.p99/below.p50, below.share()*100, at.n, below.n)
+	switch {
+	case lo > belowHi:
+		c.State = verdict.Holds
+	case at.share() <= below.share():
+		c.State = verdict.Contradicted
+	default:
+		c.State = verdict.Undecided
+	}
+	return c
+}
+
+// growthStops holds if completed requests per second grow less than growth_ratio times as fast as
+// concurrency from the knee to the end of the sweep.
+func growthStops(ev *harness.Evidence, stack string, ls []sweepLevel, knee int) verdict.Check {
+	at, last := ls[knee], ls[len(ls)-1]
+	growth := (last.rps/at.rps - 1) / (last.x/at.x - 1)
+	need := ev.Threshold("growth_ratio")
+	return verdict.Check{Name: stack + ".growth_stops", State: verdict.Decide(growth < need), Value: &growth, Unit: "1", Detail: fmt.Sprintf(
+		"stack %s: from %.0f to %.0f users completed requests grow from %.2f to %.2f per s, %.2f times as fast as concurrency (need below %.2f)",
+		stack, at.x, last.x, at.rps, last.rps, growth, need)}
+}
+
+// agrees holds if each repetition alone puts U_work within one step of the others.
+func agrees(ev *harness.Evidence, stack string, pooled []sweepLevel) verdict.Check {
+	c := verdict.Check{Name: stack + ".repetitions_agree"}
+	low, high := len(pooled), -1
+	var users []string
+	for rep := 1; rep <= ev.Exp.Hypothesis.Run.Reps; rep++ {
+		ls := levels(ev, stack, false, rep)
+		knee, _, ok := queueKnee(ev, ls)
+		if !ok || knee == 0 || len(ls) != len(pooled) {
+			c.State = verdict.Contradicted
+			c.Detail = fmt.Sprintf("stack %s: repetition %d alone shows no queue knee", stack, rep)
+			return c
+		}
+		low, high = min(low, knee), max(high, knee)
+		users = append(users, fmt.Sprintf("%.0f", ls[knee-1].x))
+	}
+	c.State, c.N = verdict.Decide(high-low <= 1), len(users)
+	c.Detail = fmt.Sprintf("stack %s: U_work by repetition is %v users, %d step(s) apart (at most 1)", stack, users, high-low)
+	return c
+}
+
+// saturationKnee is N* = X_max (R_0 + Z), where the asymptotes of a closed system cross.
+func saturationKnee(ev *harness.Evidence, stack string, ls []sweepLevel) report.Finding {
+	f := report.Finding{Name: "saturation knee, " + stack, Unit: "users", Detail: "no closed-loop level"}
+	if len(ls) == 0 {
+		return f
+	}
+	xmax, z, cells := 0.0, 0.0, 0
+	for _, l := range ls {
+		xmax = max(xmax, l.rps)
+		for _, c := range l.group.Cells {
+			if c.Info.Load.MeanThink != nil {
+				z += c.Info.Load.MeanThink.Seconds()
+				cells++
+			}
+		}
+	}
+	row := ev.Row(ls[0].group)
+	if cells == 0 || row.E2E.P50 == nil {
+		return f
+	}
+	z /= float64(cells)
+	r0 := ls[0].group.MeanE2E() / 1e3
+	n := stats.SaturationKnee(xmax, r0, z)
+	f.Value = &n
+	f.Detail = fmt.Sprintf("X_max %.2f/s x (R_0 %.2f s + Z %.2f s)", xmax, r0, z)
+	return f
+}
+
+// openKnee is the rule's knee under Poisson arrivals, put into users by N = rate x (R + Z).
+func openKnee(ev *harness.Evidence, stack string) report.Finding {
+	f := report.Finding{Name: "open-loop knee, " + stack, Unit: "users", Detail: "the rule fires at no offered rate"}
+	ls := levels(ev, stack, true, 0)
+	knee, _, ok := queueKnee(ev, ls)
+	if !ok {
+		return f
+	}
+	think, err := ev.Exp.Hypothesis.Load.ThinkTime.Seconds()
+	if err != nil {
+		return f
+	}
+	at := ls[knee]
+	n := at.x * (at.group.MeanE2E()/1e3 + harness.MeanOf(think))
+	f.Value = &n
+	f.Detail = fmt.Sprintf("p99/p50 TTFT is %.1f at %.4g offered requests per s, as many as this number of users send", at.p99/at.p50, at.x)
+	return f
+}
+
+// disagreement says where the three knees differ by more than a tenth.
+func disagreement(stack string, uwork float64, others ...report.Finding) []verdict.Check {
+	var out []verdict.Check
+	for _, f := range others {
+		if f.Value == nil {
+			out = append(out, verdict.Check{Name: stack + ".knees_differ", State: verdict.Noted, Detail: fmt.Sprintf("stack %s: U_work is %.0f users; %s: %s", stack, uwork, f.Name, f.Detail)})
+			continue
+		}
+		if math.Abs(*f.Value/uwork-1) > 0.1 {
+			out = append(out, verdict.Check{Name: stack + ".knees_differ", State: verdict.Noted, Detail: fmt.Sprintf(
+				"stack %s: the knees disagree: U_work by the rule is %.0f users, the %s is at %.0f (%+.0f %%)", stack, uwork, f.Name, *f.Value, (*f.Value/uwork-1)*100)})
+		}
+	}
+	return out
+}
+
+func h0Figure(ev *harness.Evidence, stack string, ls []sweepLevel, knees []report.Finding) report.Figure {
+	p := report.Panel{XLabel: "users", YLabel: "TTFT, ms", LogX: true, LogY: true}
+	x := report.Panel{XLabel: "users", YLabel: "completed requests, 1/s", LogX: true}
+	p50, p95, p99, rps := harness.NewSeries("p50"), harness.NewSeries("p95"), harness.NewSeries("p99"), harness.NewSeries("completed")
+	for _, l := range ls {
+		row := ev.Row(l.group)
+		p50.Percentile(l.x, row.TTFT.P50)
+		p95.Percentile(l.x, row.TTFT.P95)
+		p99.Percentile(l.x, row.TTFT.P99)
+		rps.Value(l.x, &l.rps)
+	}
+	for i, label := range []string{"2 x rule", "saturation", "open loop"} {
+		if v := knees[i].Value; v != nil {
+			p.Marks = append(p.Marks, report.Mark{X: *v, Label: label})
+		}
+	}
+	x.Marks = p.Marks
+	p.Series = []report.Series{p50.Series, p95.Series, p99.Series}
+	x.Series = []report.Series{rps.Series}
+	return report.Figure{Name: "knees_" + stack, Title: "H0: TTFT and throughput against concurrency, stack " + stack, Panels: []report.Panel{p, x}}
+}

@@ -1,0 +1,129 @@
+package hypotheses
+
+import (
+	"fmt"
+	"testing"
+
+	"sparkharness/harness"
+	"sparkharness/harness/report"
+	"sparkharness/harness/stats"
+	"sparkharness/harness/verdict"
+)
+
+// H2A: on Stack A more context and concurrency create no KV storage traffic.
+//
+// Mechanism: the KV cache lives in a pool of unified memory; what does not fit waits or is refused, and
+// nothing is written to or read from the NVMe. p99 grows because requests wait and the GPU is busy.
+//
+// Falsifier: NVMe reads above the idle baseline in any cell, or p99 growth that queue depth and GPU
+// activity do not explain.
+//
+// Thresholds: reads are "equivalent to idle" within 10 % of the baseline or an absolute floor, whichever
+// is larger, because an idle drive does next to nothing and 10 % of that is noise.
+var h2a = harness.Hypothesis{
+	ID:        "H2A",
+	Claim:     "More context and concurrency create no KV storage traffic on a server whose KV cache is in unified memory only",
+	Mechanism: "KV that does not fit the pool waits for it; p99 grows with the queue and the GPU, the NVMe stays idle",
+	Falsifier: "NVMe reads above the idle baseline in any cell, or p99 that queue depth and GPU activity do not explain",
+	Config:    "h2a.yaml",
+	Requires:  []string{"idle_margin_share", "idle_margin_rps", "r2_min"},
+	Decide:    decideH2A,
+	// The claim about reads is an equivalence, but it does not rest on p99.
+}
+
+func TestH2A(t *testing.T) { harness.Run(t, h2a) }
+
+func decideH2A(ev *harness.Evidence) harness.Conclusion {
+	groups := ev.Groups()
+	reads := ev.IdleReads(groups, ev.Threshold("idle_margin_share"), ev.Threshold("idle_margin_rps"))
+	explained, effect := queueExplainsP99(ev)
+	return harness.Conclusion{
+		Checks:   []verdict.Check{reads, explained, rejections(groups)},
+		Effect:   effect,
+		Findings: nil,
+		Figures:  []report.Figure{h2aFigure(ev, groups)},
+	}
+}
+
+// queueExplainsP99 regresses the p99 of every cell (repetitions apart) on the mean queue depth and the
+// GPU's busy share. The interval of R2 is a bootstrap over cells.
+func queueExplainsP99(ev *harness.Evidence) (verdict.Check, *verdict.Effect) {
+	need := ev.Threshold("r2_min")
+	c := verdict.Check{Name: "queue_explains_p99", Unit: "1"}
+	var p99, queue, busy []float64
+	for _, cell := range ev.Cells {
+		v, ok := (&harness.Group{Cells: []*harness.CellData{cell}}).Percentile(0.99)
+		q, g := cell.Sys.Measure.Queue.Value(), cell.Sys.Measure.GPUBusy.Value()
+		if !ok || q == nil || g == nil {
+			continue
+		}
+		p99, queue, busy = append(p99, v), append(queue, *q), append(busy, *g)
+	}
+	fit, err := stats.OLS(p99, [][]float64{queue, busy})
+	if err != nil {
+		c.State, c.Detail = verdict.Undecided, fmt.Sprintf("p99 cannot be regressed on queue depth and GPU busy: %v", err)
+		return c, nil
+	}
+	lo, hi, err := ev.Bootstrap().R2(p99, [][]float64{queue, busy}, 0.95)
+	if err != nil {
+		c.State, c.Detail = verdict.Undecided, fmt.Sprintf("R2 has no interval: %v", err)
+		return c, nil
+	}
+	c.Value, c.Lo, c.Hi, c.N = &fit.R2, &lo, &hi, fit.N
+	c.Detail = fmt.Sprintf("queue depth and GPU busy explain R2 = %.3f [%.3f, %.3f] of p99 TTFT over %d cells (need %.2f)", fit.R2, lo, hi, fit.N, need)
+	switch {
+	case fit.R2 >= need:
+		c.State = verdict.Holds
+	case hi < need:
+		c.State = verdict.Contradicted
+	default:
+		c.State = verdict.Undecided
+	}
+	return c, &verdict.Effect{Name: "R2 of p99 TTFT on queue depth and GPU busy", Value: fit.R2, Lo: &lo, Hi: &hi, Unit: "1", Confidence: 0.95, N: fit.N}
+}
+
+// rejections counts refused requests: they are what overload looks like on this stack, and no reason to
+// drop a cell.
+func rejections(groups []*harness.Group) verdict.Check {
+	refused, all := 0, 0
+	for _, g := range groups {
+		for _, c := range g.Cells {
+			for i := range c.Requests {
+				all++
+				if c.Requests[i].RC == "rejected" {
+					refused++
+				}
+			}
+		}
+	}
+	return verdict.Check{Name: "rejections", State: verdict.Noted, N: all, Detail: fmt.Sprintf("%d of %d requests were refused for load", refused, all)}
+}
+
+func h2aFigure(ev *harness.Evidence, groups []*harness.Group) report.Figure {
+	latency := report.Panel{XLabel: "context, tokens", YLabel: "TTFT p99, ms", LogX: true, LogY: true}
+	reads := report.Panel{XLabel: "context, tokens", YLabel: "NVMe reads, 1/s", LogX: true}
+	for _, users := range ev.UserLevels() {
+		name := fmt.Sprintf("%d users", users)
+		p := harness.NewSeries(name)
+		r := harness.NewSeries(name)
+		for _, g := range groups {
+			if g.Users() != users {
+				continue
+			}
+			row := ev.Row(g)
+			p.Percentile(float64(row.ContextTokens), row.TTFT.P99)
+			r.Value(float64(row.ContextTokens), row.NVMeRPS)
+		}
+		latency.Series = append(latency.Series, p.Series)
+		reads.Series = append(reads.Series, r.Series)
+	}
+	idle := harness.NewSeries("idle baseline")
+	for _, g := range groups {
+		row := ev.Row(g)
+		if row.Concurrency == ev.UserLevels()[0] {
+			idle.Value(float64(row.ContextTokens), row.NVMeIdleRPS)
+		}
+	}
+	reads.Series = append(reads.Series, idle.Series)
+	return report.Figure{Name: "p99_and_reads", Title: "H2A: p99 TTFT against context, and the NVMe beside it", Panels: []report.Panel{latency, reads}}
+}

@@ -1,0 +1,10 @@
+package hypotheses
+
+import (
+	"os"
+	"testing"
+
+	"sparkharness/harness"
+)
+
+func TestMain(m *testing.M) { os.Exit(harness.Main(m)) }
