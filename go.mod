@@ -1,6 +1,6 @@
 module sparkharness
 
-go 1.26.8
+go 1.26.0
 
 require (
 	github.com/jedib0t/go-pretty/v6 v6.8.3
@@ -37,6 +37,5 @@ require (
 	golang.org/x/image v0.30.0 // indirect
 	golang.org/x/sys v0.49.0 // indirect
 	golang.org/x/text v0.43.0 // indirect
-	golang.org/x/tools v0.51.0 // indirect
 	google.golang.org/protobuf v1.36.12 // indirect
 )

@@ -285,7 +285,11 @@ func (c *cellRun) spec() (load.Spec, error) {
 		MinRequests: hc.Run.MinRequests, Start: c.start,
 	}
 	if c.pc.RateRPS != nil {
-		s.Loop = load.Open{Pacer: load.Poisson{RPS: *c.pc.RateRPS}}
+		var pacer load.Pacer = load.Poisson{RPS: *c.pc.RateRPS}
+		if hc.Sweep.Arrivals == "constant" {
+			pacer = load.Constant{RPS: *c.pc.RateRPS}
+		}
+		s.Loop = load.Open{Pacer: pacer}
 		return s, nil
 	}
 	think, err := distribution(hc.Load.ThinkTime.Seconds())

@@ -51,6 +51,9 @@ func loadExperiment(h Hypothesis, o *Options) (*Experiment, error) {
 	}
 	e := &Experiment{Rig: o.Rig, Hypothesis: hc, Stacks: map[string]*config.Stack{}}
 	if o.Rig == rigSim {
+		if filepath.Base(o.World) != o.World {
+			return nil, fmt.Errorf("-world %s is a path, not a name (%s)", o.World, listWorlds(o.configs()))
+		}
 		if e.World, err = config.LoadWorld(filepath.Join(o.configs(), "worlds", o.World+".yaml")); err != nil {
 			return nil, fmt.Errorf("world %q (%s): %w", o.World, listWorlds(o.configs()), err)
 		}

@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -73,20 +74,20 @@ func Main(m *testing.M) int {
 }
 
 // gcPercent lets the heap, some 100 MB here, grow this much between collections.
-const gcPercent = 600
+const gcPercent = 1000
 
 // close prints the closing table and rebuilds what spans all runs.
 func (s *sessionState) close() int {
 	if len(s.lines) == 0 {
 		return 0
 	}
-	report.Closing(s.out, s.lines)
-	warnings, err := report.WriteSummary(s.options.results())
-	if err == nil {
-		err = report.WriteIndex(s.options.results())
-	}
-	for _, w := range warnings {
-		fmt.Fprintln(s.out, "warning:", w)
+	err := report.Closing(s.out, s.lines)
+	for _, write := range []func(string) ([]string, error){report.WriteSummary, report.WriteIndex} {
+		warnings, werr := write(s.options.results())
+		for _, w := range warnings {
+			fmt.Fprintln(s.out, "warning:", w)
+		}
+		err = errors.Join(err, werr)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -13,6 +13,7 @@ import (
 // Options are the flags of a hypothesis run.
 type Options struct {
 	Rig      string
+	Configs  string
 	Config   string
 	World    string
 	Seed     uint64
@@ -33,6 +34,7 @@ const rigSim = "sim"
 // Register adds the flags to a flag set.
 func (o *Options) Register(fs *flag.FlagSet) {
 	fs.StringVar(&o.Rig, "rig", rigSim, "where cells run: "+strings.Join(rigNames(), ", "))
+	fs.StringVar(&o.Configs, "configs", "", "`folder` of the configuration files (default configs/ in the repository)")
 	fs.StringVar(&o.Config, "config", "", "hypothesis `file` to use instead of configs/hypotheses/<id>.yaml")
 	fs.StringVar(&o.World, "world", "default", "`name` of the simulated machine, a file of configs/worlds")
 	fs.Uint64Var(&o.Seed, "seed", 0, "seed of every random choice, instead of the configuration's")
@@ -69,7 +71,12 @@ func (o *Options) Expected(id string) (verdict.Outcome, error) {
 	return verdict.Supported, nil
 }
 
-func (o *Options) configs() string { return filepath.Join(o.Root, "configs") }
+func (o *Options) configs() string {
+	if o.Configs != "" {
+		return o.Configs
+	}
+	return filepath.Join(o.Root, "configs")
+}
 
 func (o *Options) results() string {
 	if o.Results != "" {

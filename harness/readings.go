@@ -236,13 +236,12 @@ func NewSeries(name string) *Series {
 	return &Series{report.Series{Name: name, X: []float64{}, Y: []float64{}}}
 }
 
-// Value adds a point; nil adds none, because what was not measured is not drawn.
+// Value adds a point without bounds; nil adds none, because what was not measured is not drawn.
 func (s *Series) Value(x float64, y *float64) {
 	if y == nil {
 		return
 	}
 	s.X, s.Y = append(s.X, x), append(s.Y, *y)
-	s.Lo, s.Hi = append(s.Lo, nil), append(s.Hi, nil)
 }
 
 // Percentile adds a percentile with its bounds.

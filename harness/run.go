@@ -289,7 +289,9 @@ func (r *run) conclude() (*report.Report, error) {
 	if err := render(r.art.dir, rep); err != nil {
 		return nil, err
 	}
-	report.Table(session.out, rep)
+	if err := report.Table(session.out, rep); err != nil {
+		return nil, err
+	}
 	fmt.Fprintf(session.out, "%s: %.2f h of machine time in %.0f s of wall time\n\n", r.h.ID, r.cellTime.Hours(), r.manifest.WallSeconds)
 	return rep, nil
 }

@@ -105,8 +105,8 @@ func ruleLevels(ls []sweepLevel) []stats.Level {
 	return out
 }
 
-// queueKnee is the first firing of the rule at which requests waited for admission; the firings before
-// it are blind spots. ok is false if there is none.
+// queueKnee is the first step from which the rule holds for consecutive steps and at which requests
+// waited for admission; earlier firings are blind spots. ok is false if there is none.
 func queueKnee(ev *harness.Evidence, ls []sweepLevel) (knee int, blind []int, ok bool) {
 	for _, i := range stats.RuleFirings(ruleLevels(ls), ev.Threshold("rule_ratio"), int(ev.Threshold("rule_consecutive"))) {
 		if ls[i].share() > ev.Threshold("queue_wait_share") {

@@ -38,6 +38,12 @@ func (h *Hypothesis) check(r *reader) {
 	increasing(r, "sweep.ctx", h.Sweep.Ctx)
 	increasing(r, "sweep.conc", h.Sweep.Conc)
 	increasing(r, "sweep.rate_rps", h.Sweep.RateRPS)
+	switch {
+	case len(h.Sweep.RateRPS) > 0:
+		r.oneOf("sweep.arrivals", h.Sweep.Arrivals, "poisson", "constant")
+	case h.Sweep.Arrivals != "":
+		r.refuse("sweep.arrivals", "says how an open loop arrives, but sweep.rate_rps lists no rate")
+	}
 	h.Run.check(r)
 	h.Gates.check(r)
 	for _, name := range slices.Sorted(maps.Keys(h.Thresholds)) {
@@ -68,7 +74,7 @@ func (h *Hypothesis) checkFiles(r *reader, configs string) {
 }
 
 func (l *Load) check(r *reader) {
-	r.plain("load.workload", l.Workload)
+	r.oneOf("load.workload", l.Workload, "fixed_context")
 	r.oneOf("load.nonce", l.Nonce, "none", "per_user", "per_request")
 	_, err := l.ThinkTime.Seconds()
 	refuseLaw(r, "load.think_time", err)

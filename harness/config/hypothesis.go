@@ -28,6 +28,7 @@ type Load struct {
 type Sweep struct {
 	Ctx      []Tokens  `yaml:"ctx"`
 	Conc     []int     `yaml:"conc"`                // users of the closed loop
+	Arrivals string    `yaml:"arrivals,omitempty"`  // of the open loop: poisson or constant; needed with rate_rps
 	RateRPS  []float64 `yaml:"rate_rps,omitempty"`  // Poisson arrivals, an open loop; optional
 	FineStep int       `yaml:"fine_step,omitempty"` // levels added between the knee's coarse neighbours; optional
 }

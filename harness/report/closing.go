@@ -43,7 +43,7 @@ func Closing(w io.Writer, lines []Line) error {
 		t.AppendRow(row)
 	}
 	render(&b, t)
-	b.WriteString("\n" + tally(lines) + "\n")
+	b.WriteString("\n" + tally(lines, "hypothesis", "hypotheses") + "\n")
 	if differs {
 		b.WriteString("* not the expected verdict\n")
 	}
@@ -70,7 +70,7 @@ func closingRow(l Line, effectWidth, reasonWidth int, withRig bool) table.Row {
 	}
 	headline, n := []string{"-"}, "-"
 	if e := v.Effect; e != nil {
-		headline, n = wrap(e.Name+" "+effect(e), effectWidth), count(e.N)
+		headline, n = wrap(e.Name+": "+effect(e), effectWidth), count(e.N)
 	}
 	passed, total := gateCount(v.Gates)
 	return table.Row{dash(clean(r.Hypothesis)), dash(clean(strings.Join(r.Stacks, ", "))), string(v.Outcome), dash(string(l.Expected)),
@@ -121,8 +121,8 @@ func commonOrigin(lines []Line) string {
 	return common
 }
 
-// tally counts the outcomes: "3 hypotheses: 2 Supported, 1 Refuted".
-func tally(lines []Line) string {
+// tally counts the outcomes of lines, each of which is one of many: "3 runs: 2 Supported, 1 Refuted".
+func tally(lines []Line, one, many string) string {
 	counts := map[verdict.Outcome]int{}
 	for _, l := range lines {
 		if l.Report == nil {
@@ -137,12 +137,12 @@ func tally(lines []Line) string {
 			parts = append(parts, fmt.Sprintf("%d %s", counts[o], o))
 		}
 	}
-	noun := "hypotheses"
+	noun := many
 	if len(lines) == 1 {
-		noun = "hypothesis"
+		noun = one
 	}
 	if len(parts) == 0 {
-		return "0 hypotheses"
+		return "0 " + many
 	}
 	return fmt.Sprintf("%d %s: %s", len(lines), noun, strings.Join(parts, ", "))
 }

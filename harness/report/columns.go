@@ -1,14 +1,29 @@
 package report
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // column is one column of the latency table, in the terminal and on the page.
 type column struct {
-	name string
+	name string // a '|' is where the terminal breaks it
 	unit string
 	text bool // aligned left
 	cell func(*Row) string
 	has  func(*Row) bool // the row has a value; a column without any is left out
+}
+
+// headLines are the lines of the column's heading in a terminal, the unit last.
+func (c column) headLines() string { return strings.ReplaceAll(c.name, "|", "\n") + "\n" + c.unit }
+
+// heading is the column's heading in one line.
+func (c column) heading() string {
+	name := strings.ReplaceAll(strings.ReplaceAll(c.name, "/|", "/"), "|", " ")
+	if c.unit == "" {
+		return name
+	}
+	return name + ", " + c.unit
 }
 
 // always marks a column that every row fills.
@@ -31,21 +46,21 @@ func estimate(name string, get func(*Row) *Percentile) column {
 // latencyColumns are the columns that at least one row has a value for.
 func latencyColumns(rows []Row) []column {
 	all := []column{
-		{name: "cell", unit: "factor=level", text: true, has: always, cell: func(r *Row) string { return clean(r.Cell) }},
-		{name: "n", unit: "requests", has: always, cell: func(r *Row) string { return count(r.Samples) }},
-		{name: "cens/fail/rej", unit: "requests",
+		{name: "cell", text: true, has: always, cell: func(r *Row) string { return clean(r.Cell) }},
+		{name: "n", unit: "req", has: always, cell: func(r *Row) string { return count(r.Samples) }},
+		{name: "cens/|fail/|rej", unit: "req",
 			has:  func(r *Row) bool { return r.Censored+r.Failed+r.Rejected > 0 },
 			cell: func(r *Row) string { return fmt.Sprintf("%d/%d/%d", r.Censored, r.Failed, r.Rejected) }},
-		estimate("TTFT p50", func(r *Row) *Percentile { return r.TTFT.P50 }),
-		estimate("TTFT p95", func(r *Row) *Percentile { return r.TTFT.P95 }),
-		{name: "TTFT p99 [bounds]", unit: "ms",
+		estimate("TTFT|p50", func(r *Row) *Percentile { return r.TTFT.P50 }),
+		estimate("TTFT|p95", func(r *Row) *Percentile { return r.TTFT.P95 }),
+		{name: "TTFT p99|[bounds]", unit: "ms",
 			has:  func(r *Row) bool { return r.TTFT.P99 != nil },
 			cell: func(r *Row) string { return bounded(r.TTFT.P99) }},
-		estimate("E2E p99", func(r *Row) *Percentile { return r.E2E.P99 }),
+		estimate("E2E|p99", func(r *Row) *Percentile { return r.E2E.P99 }),
 		{name: "rps", unit: "1/s", has: always, cell: func(r *Row) string { return number(r.RPS) }},
-		plain("GPU busy", "%", func(r *Row) *float64 { return r.GPUBusyPct }),
-		plain("queue", "requests", func(r *Row) *float64 { return r.QueueDepth }),
-		{name: "NVMe r/s (idle)", unit: "1/s",
+		plain("GPU|busy", "%", func(r *Row) *float64 { return r.GPUBusyPct }),
+		plain("queue", "req", func(r *Row) *float64 { return r.QueueDepth }),
+		{name: "NVMe r/s|(idle)", unit: "1/s",
 			has: func(r *Row) bool { return r.NVMeRPS != nil || r.NVMeIdleRPS != nil },
 			cell: func(r *Row) string {
 				if r.NVMeRPS == nil && r.NVMeIdleRPS == nil {
@@ -54,10 +69,10 @@ func latencyColumns(rows []Row) []column {
 				return optional(r.NVMeRPS) + " (" + optional(r.NVMeIdleRPS) + ")"
 			}},
 		plain("r_await", "ms", func(r *Row) *float64 { return r.RAwaitMS }),
-		{name: "tier-2 hit", unit: "%",
+		{name: "tier-2|hit", unit: "%",
 			has:  func(r *Row) bool { return r.Tier2Hit != nil },
 			cell: func(r *Row) string { return share(r.Tier2Hit) }},
-		plain("fetch p95", "ms", func(r *Row) *float64 { return r.FetchP95MS }),
+		plain("fetch|p95", "ms", func(r *Row) *float64 { return r.FetchP95MS }),
 	}
 	var kept []column
 	for _, c := range all {

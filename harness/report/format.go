@@ -128,15 +128,18 @@ func value(v, lo, hi *float64, unit string) string {
 	return s
 }
 
-// span prints a duration given in seconds.
+// span prints a duration given in seconds, to a tenth of its unit.
 func span(seconds float64) string {
+	tenth := func(v float64) string {
+		return strings.TrimSuffix(thousands(strconv.FormatFloat(v, 'f', 1, 64)), ".0")
+	}
 	switch {
 	case seconds < 120:
-		return number(seconds) + " s"
+		return tenth(seconds) + " s"
 	case seconds < 2*3600:
-		return number(seconds/60) + " min"
+		return tenth(seconds/60) + " min"
 	}
-	return number(seconds/3600) + " h"
+	return tenth(seconds/3600) + " h"
 }
 
 // spaced joins what is not empty with single spaces.

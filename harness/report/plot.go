@@ -117,7 +117,7 @@ type panel struct {
 	axes
 	plot   *plot.Plot
 	byName map[string]look
-	legend [][]string // names of series by row
+	legend [][]Series // by row
 }
 
 func newPanel(a axes, byName map[string]look) panel {
@@ -132,7 +132,9 @@ func newPanel(a axes, byName map[string]look) panel {
 		axis.Tick.Length = 4
 		axis.Padding = 0
 	}
-	p.plot.Y.LineStyle.Width = 0
+	p.plot.X.Tick.Label.YAlign *= 1.2 // a little below the tick
+	// The grid would lie on top of gonum's axis lines; draw draws the one that is wanted.
+	p.plot.X.LineStyle.Width, p.plot.Y.LineStyle.Width = 0, 0
 	p.plot.Y.Label.TextStyle = typeface(9, false, faint) // measured, though the heading is its label
 	p.plot.X.Label.TextStyle = typeface(9.5, false, ink)
 	p.plot.X.Label.TextStyle.XAlign = draw.XCenter
@@ -186,6 +188,7 @@ func (p panel) draw(c draw.Canvas, left vg.Length) {
 	area := draw.Crop(c, left-p.left(), 0, 0, 0)
 	data := p.plot.DataCanvas(area)
 	p.plot.Draw(area)
+	data.StrokeLine2(p.plot.X.Tick.LineStyle, data.Min.X, data.Min.Y, data.Max.X, data.Min.Y)
 	p.drawMarks(data, marksTop)
 	for _, s := range p.Series {
 		curve{s, p.byName[s.Name]}.Plot(data, p.plot)

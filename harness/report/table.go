@@ -58,10 +58,10 @@ func latencyTable(b *strings.Builder, rows []Row) {
 	head := make(table.Row, len(columns))
 	configs := make([]table.ColumnConfig, len(columns))
 	for i, c := range columns {
-		head[i] = c.name + "\n" + c.unit
-		configs[i] = table.ColumnConfig{Number: i + 1, Align: text.AlignRight, AlignHeader: text.AlignRight}
+		head[i] = c.headLines()
+		configs[i] = table.ColumnConfig{Number: i + 1, Align: text.AlignRight, AlignHeader: text.AlignRight, VAlignHeader: text.VAlignBottom}
 		if c.text {
-			configs[i] = table.ColumnConfig{Number: i + 1, WidthMax: cellWidth, WidthMaxEnforcer: wrapKey}
+			configs[i] = table.ColumnConfig{Number: i + 1, WidthMax: cellWidth, WidthMaxEnforcer: wrapKey, VAlignHeader: text.VAlignBottom}
 		}
 	}
 	t.SetColumnConfigs(configs)
@@ -113,14 +113,14 @@ func conclusion(b *strings.Builder, r *Report) {
 	v := r.Verdict
 	block(b, "verdict", verdictLines(v))
 	if e := v.Effect; e != nil {
-		block(b, "effect", [][]string{{clean(e.Name) + " " + effect(e) + ", n " + count(e.N)}})
+		block(b, "effect", [][]string{{clean(e.Name) + ": " + effect(e) + ", n " + count(e.N)}})
 	}
 	var gates, checks, findings, parts [][]string
 	for _, g := range v.Gates {
 		gates = append(gates, []string{clean(g.Name), gateState(g), clean(g.Detail)})
 	}
 	for _, c := range v.Checks {
-		checks = append(checks, []string{clean(c.Name), string(c.State), clean(c.Detail)})
+		checks = append(checks, []string{clean(c.Name), clean(string(c.State)), clean(c.Detail)})
 	}
 	for _, f := range r.Findings {
 		findings = append(findings, []string{clean(f.Name), value(f.Value, f.Lo, f.Hi, f.Unit), clean(f.Detail)})

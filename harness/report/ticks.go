@@ -55,7 +55,7 @@ func linearTicks(lo, hi float64) []plot.Tick {
 	for i := math.Ceil(lo / step); i*step <= hi; i++ {
 		// Rounded to the step's decimals, because 3*0.1 is not 0.3 and would print so.
 		v, _ := strconv.ParseFloat(strconv.FormatFloat(i*step, 'e', 12, 64), 64)
-		ticks = append(ticks, plot.Tick{Value: v, Label: tickLabel(v)})
+		ticks = append(ticks, plot.Tick{Value: v + 0, Label: tickLabel(v + 0)}) // + 0 makes 0 of -0
 		if len(ticks) > 20 {
 			break // the step is below the resolution of the numbers
 		}

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"context"
+	"encoding/json"
 	"strings"
 )
 
@@ -35,7 +36,7 @@ func (g *generation) answer(model, text string, chat bool) any {
 		choice["text"] = text
 	}
 	return map[string]any{
-		"id": "cmpl-" + g.id, "object": object, "created": 946684800, "model": model, "choices": []any{choice},
+		"id": "cmpl-" + g.id, "object": object, "created": json.Number(g.created), "model": model, "choices": []any{choice},
 		"usage": map[string]any{
 			"prompt_tokens": g.prompt, "completion_tokens": g.req.MaxTokens, "total_tokens": g.prompt + g.req.MaxTokens,
 			"prompt_tokens_details": map[string]int{"cached_tokens": g.done.CachedTokens},

@@ -90,7 +90,7 @@ func (s *dynamo) stream(w http.ResponseWriter, r *http.Request, g *generation, c
 	if chat {
 		object = "chat.completion.chunk"
 	}
-	head := `data: {"id":"cmpl-` + g.id + `","object":"` + object + `","created":946684800,"model":"` + s.model + `","choices":[{"index":0,`
+	head := `data: {"id":"cmpl-` + g.id + `","object":"` + object + `","created":` + g.created + `,"model":"` + s.model + `","choices":[{"index":0,`
 	for i := 0; ; i++ {
 		if e.Kind == EventDone {
 			g.done = e
@@ -135,7 +135,7 @@ func (s *dynamo) stream(w http.ResponseWriter, r *http.Request, g *generation, c
 		}
 	}
 	if g.req.includeUsage() {
-		f.printf(`data: {"id":"cmpl-%s","object":"%s","created":946684800,"model":"%s","choices":[],"usage":%s}`+"\n\n", g.id, object, s.model, g.usage())
+		f.printf(`data: {"id":"cmpl-%s","object":"%s","created":%s,"model":"%s","choices":[],"usage":%s}`+"\n\n", g.id, object, g.created, s.model, g.usage())
 	}
 	f.buf = append(f.buf, "data: [DONE]\n\n"...)
 	return f.flush()

@@ -68,6 +68,8 @@ type EngineStats struct {
 	KVMaxBlocks      int
 	KV               KVCounters
 	Fetch            FetchStats
+	HostHitRate      float64 // over the last 1000 requests
+	DiskHitRate      float64
 	LoadingTier2     int
 }
 
@@ -350,7 +352,7 @@ func (e *engine) emit(s *sequence, now int64) {
 	if len(e.perf) < perfRecords {
 		e.perf = append(e.perf, PerfRecord{
 			ID: s.id, Arrival: sec(s.arrivedNS), Scheduled: sec(s.scheduledNS), FirstToken: sec(s.firstNS), LastTok: sec(now),
-			Reused: s.match.blocks(), Missed: len(s.hashes) - s.match.blocks(),
+			Reused: s.match.blocks(), Missed: e.kv.blocksFor(s.promptTokens) - s.match.blocks(),
 		})
 	}
 	s.events <- Event{
@@ -383,6 +385,7 @@ func (e *engine) refreshStats() {
 	e.stats.Context = len(e.prefill) + e.loading
 	e.stats.KVUsedBlocks = min(e.kv.usedBlocks(), e.kv.device.capacity)
 	e.stats.KV = e.kv.counters
+	e.stats.HostHitRate, e.stats.DiskHitRate = e.kv.recent.rates()
 	e.stats.LoadingTier2 = e.mover.loads()
 }
 

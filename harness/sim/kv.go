@@ -15,6 +15,7 @@ type kvManager struct {
 	filter      *frequencyFilter
 	writing     map[uint64]bool // on the way to tier 2
 	counters    KVCounters
+	recent      hitWindow
 }
 
 // KVCounters are counted since the server's start, in blocks unless the name says otherwise.
@@ -122,6 +123,7 @@ func (k *kvManager) admit(s *sequence, overcommit bool) bool {
 	s.match = m
 	if k.reuse {
 		k.counters.LookupBlocks += int64(len(s.hashes))
+		k.recent.add(m, len(s.hashes))
 		k.counters.DeviceHits += int64(m.device)
 		k.counters.DeviceMisses += int64(len(s.hashes) - m.device)
 		k.counters.HostHitBlocks += int64(m.host)

@@ -23,6 +23,9 @@ func Start(spec Spec, p Params, seed uint64) (*Machine, error) {
 	if err := spec.check(); err != nil {
 		return nil, err
 	}
+	if err := p.NVMe.Validate(); err != nil {
+		return nil, err
+	}
 	disk := NewNVMeDevice(p.NVMe, seed)
 	h := newHost(p.Host, spec)
 	e, err := newEngine(spec, p, h, disk)

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -284,6 +285,7 @@ func TestTiersServePrefixes(t *testing.T) {
 		assert.EqualValues(t, 128, st.KV.OffloadH2D)
 		assert.EqualValues(t, 1, st.Fetch.Transfer.Count)
 		assert.EqualValues(t, 126*32, st.KV.MatchedTokens)
+		assert.InDelta(t, 125.0/(4*128), st.DiskHitRate, 1e-9, "over the last 1000 requests: here all four")
 	})
 }
 
@@ -446,5 +448,58 @@ func TestOverload(t *testing.T) {
 		}
 		wg.Wait()
 		assert.Equal(t, []int{200, 200, 529, 529}, status)
+	})
+}
+
+// FIFO and LRU are different code paths: a block that is used again stays under LRU and goes under FIFO.
+func TestEvictionPolicies(t *testing.T) {
+	for policy, want := range map[string]int{"LRU": 96, "FIFO": 0} {
+		t.Run(policy, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				spec := specB(t, "L8B")
+				spec.Host, spec.Disk = sim.TierSpec{}, sim.TierSpec{}
+				spec.Device = sim.TierSpec{CapacityBytes: 9 * spec.BlockBytes(), Policy: policy}
+				m := start(t, spec, sim.DefaultParams())
+				m.ask("u0-q0", prompt("first", 97), 2)  // four blocks, three of them whole
+				m.ask("u1-q0", prompt("second", 97), 2) // both fit
+				m.ask("u0-q1", prompt("first", 97), 2)  // the first is used again
+				m.ask("u2-q0", prompt("third", 97), 2)  // something has to go
+				assert.Equal(t, want, m.ask("u0-q2", prompt("first", 97), 2).cached)
+			})
+		})
+	}
+	_, err := sim.Start(func() sim.Spec {
+		s := specA(t, "L8B")
+		s.Device.Policy = "MRU"
+		return s
+	}(), sim.DefaultParams(), 1)
+	require.ErrorContains(t, err, "known: LRU, FIFO")
+}
+
+// The host's counters as files: what a kernel would show.
+func TestRenderedHost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := start(t, specA(t, "L8B"), sim.DefaultParams())
+		files, err := sim.NewFiles(t.TempDir())
+		require.NoError(t, err)
+		defer files.Close()
+		m.ask("u0-q0", prompt("x", 100), 50)
+		time.Sleep(500 * time.Nanosecond)
+		require.NoError(t, m.Render(context.Background(), files))
+		stat, err := os.ReadFile(files.Proc + "/stat")
+		require.NoError(t, err)
+		var user, nice, system, idle, iowait int64
+		_, err = fmt.Sscanf(string(stat), "cpu %d %d %d %d %d", &user, &nice, &system, &idle, &iowait)
+		require.NoError(t, err)
+		// 20 CPUs of 100 jiffies a second; the engine's threads were busy while the GPU was.
+		total := float64(user+system+idle+iowait) / 2000
+		assert.InDelta(t, 49*0.0488+0.049, total, 0.03)
+		assert.Positive(t, user)
+		mem, err := os.ReadFile(files.Proc + "/meminfo")
+		require.NoError(t, err)
+		assert.Contains(t, string(mem), "MemTotal:       127600524 kB")
+		disk, err := os.ReadFile(files.Proc + "/diskstats")
+		require.NoError(t, err)
+		assert.Len(t, strings.Fields(string(disk)), 20, "three columns of names and 17 of counters")
 	})
 }

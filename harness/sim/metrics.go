@@ -42,6 +42,8 @@ func (m *Machine) kvbmHandler() http.Handler {
 		counter("offload_blocks_d2d", "The number of offload blocks from device to disk", 0)
 		counter("onboard_blocks_h2d", "The number of onboard blocks from host to device", st.KV.OnboardH2D)
 		counter("onboard_blocks_d2d", "The number of onboard blocks from disk to device", st.KV.OnboardD2D)
+		p.value("kvbm_host_cache_hit_rate", "gauge", "Host cache hit rate (0.0-1.0) from the sliding window", "", st.HostHitRate)
+		p.value("kvbm_disk_cache_hit_rate", "gauge", "Disk cache hit rate (0.0-1.0) from the sliding window", "", st.DiskHitRate)
 		p.histogram("kvbm_queue_d2d_onboard_seconds", "Time that onboarding from disk waited", "", st.Fetch.Queue)
 		p.histogram("kvbm_transfer_d2d_onboard_seconds", "Time that onboarding from disk took", `worker_id="0"`, st.Fetch.Transfer)
 	})

@@ -10,13 +10,14 @@ import (
 
 // generation is a request on its way through the engine, seen from the HTTP side.
 type generation struct {
-	m      *Machine
-	id     string
-	req    *completion
-	prompt int
-	seq    *sequence
-	cached int
-	done   Event
+	m       *Machine
+	id      string
+	created string // Unix seconds
+	req     *completion
+	prompt  int
+	seq     *sequence
+	cached  int
+	done    Event
 }
 
 // begin submits the request. X-Request-Id, if sent, names it.
@@ -34,7 +35,7 @@ func (m *Machine) begin(r *http.Request, c *completion, fallbackID string) (*gen
 	if err != nil {
 		return nil, err
 	}
-	return &generation{m: m, id: id, req: c, prompt: len(tokens), seq: seq}, nil
+	return &generation{m: m, id: id, created: strconv.FormatInt(time.Now().Unix(), 10), req: c, prompt: len(tokens), seq: seq}, nil
 }
 
 // next waits for the next event of the request. It fails when the client goes away or the machine stops.

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"path"
 	"sync/atomic"
+	"time"
 )
 
 // trtllm speaks the dialect of trtllm-serve.
@@ -42,7 +43,7 @@ func newTRTLLM(m *Machine) http.Handler {
 
 func modelList(id, owner string) any {
 	return map[string]any{"object": "list", "data": []any{
-		map[string]any{"id": id, "object": "model", "created": 946684800, "owned_by": owner},
+		map[string]any{"id": id, "object": "model", "created": time.Now().Unix(), "owned_by": owner},
 	}}
 }
 
@@ -98,9 +99,9 @@ func (s *trtllm) stream(w http.ResponseWriter, r *http.Request, g *generation, c
 	if err != nil {
 		return err
 	}
-	head := `data: {"id":"cmpl-` + g.id + `","object":"text_completion","created":946684800,"model":"` + s.model + `","choices":[{"index":0,`
+	head := `data: {"id":"cmpl-` + g.id + `","object":"text_completion","created":` + g.created + `,"model":"` + s.model + `","choices":[{"index":0,`
 	if chat {
-		head = `data: {"id":"chatcmpl-` + g.id + `","object":"chat.completion.chunk","created":946684800,"model":"` + s.model + `","choices":[{"index":0,`
+		head = `data: {"id":"chatcmpl-` + g.id + `","object":"chat.completion.chunk","created":` + g.created + `,"model":"` + s.model + `","choices":[{"index":0,`
 		// The role chunk leaves together with the first token and ends in a blank before the newlines.
 		f.buf = append(append(f.buf, head...), "\"delta\":{\"role\":\"assistant\"}}]} \n\n"...)
 	}
@@ -127,7 +128,7 @@ func (s *trtllm) stream(w http.ResponseWriter, r *http.Request, g *generation, c
 		}
 	}
 	if g.req.includeUsage() {
-		f.printf(`data: {"id":"cmpl-%s","object":"text_completion","created":946684800,"model":"%s","choices":[],"usage":%s}`+"\n\n", g.id, s.model, g.usage())
+		f.printf(`data: {"id":"cmpl-%s","object":"text_completion","created":%s,"model":"%s","choices":[],"usage":%s}`+"\n\n", g.id, g.created, s.model, g.usage())
 	}
 	f.buf = append(f.buf, "data: [DONE]\n\n"...)
 	return f.flush()

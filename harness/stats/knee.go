@@ -10,9 +10,9 @@ type Level struct {
 	Throughput float64 // completed requests/s
 }
 
-// RuleFirings returns the indices at which the tail rule fires: each is the first step of a run of at
-// least consecutive steps with P99 > ratio * P50. A run counts once. It panics if ratio or consecutive
-// is not positive.
+// RuleFirings returns the indices at which the tail rule fires: from each of them on, P99 > ratio * P50
+// holds for at least consecutive steps, itself included. It panics if ratio or consecutive is not
+// positive.
 func RuleFirings(levels []Level, ratio float64, consecutive int) []int {
 	if !(ratio > 0) || consecutive < 1 {
 		panic(fmt.Sprintf("stats: RuleFirings with ratio %g over %d steps", ratio, consecutive))
@@ -24,7 +24,7 @@ func RuleFirings(levels []Level, ratio float64, consecutive int) []int {
 			run = 0
 			continue
 		}
-		if run++; run == consecutive {
+		if run++; run >= consecutive {
 			firings = append(firings, i-consecutive+1)
 		}
 	}

@@ -1,0 +1,231 @@
+package harness
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"sparkharness/harness/record"
+)
+
+// small is a hypothesis over the short configurations of fixtures/configs.
+func small(id string, requires ...string) Hypothesis {
+	return Hypothesis{ID: id, Claim: "a claim", Config: strings.ToLower(id) + ".yaml", Requires: requires,
+		Decide: func(*Evidence) Conclusion { return Conclusion{} }}
+}
+
+var (
+	smallH2A = small("H2A", "idle_margin_share", "idle_margin_rps", "r2_min")
+	smallH2B = small("H2B", "fetch_share", "tier2_hit_share", "rise_alpha", "idle_margin_share", "idle_margin_rps")
+)
+
+func testOptions(t *testing.T) *Options {
+	t.Helper()
+	return &Options{Rig: rigSim, World: "default", Root: "..", Configs: filepath.Join("..", "fixtures", "configs"),
+		Results: t.TempDir(), Expect: "Supported"}
+}
+
+func testPlan(t *testing.T, h Hypothesis, o *Options) (*Experiment, *Plan) {
+	t.Helper()
+	e, err := loadExperiment(h, o)
+	require.NoError(t, err)
+	digest, err := e.digest()
+	require.NoError(t, err)
+	p, err := newPlan(e, runID(e, digest), digest)
+	require.NoError(t, err)
+	return e, p
+}
+
+// The plan is an object made before any data: golden, so that a change of order or seeds is seen.
+// Rewrite with UPDATE=1.
+func TestPlanGolden(t *testing.T) {
+	e, p := testPlan(t, smallH2B, testOptions(t))
+	var b bytes.Buffer
+	p.print(&b, e, smallH2B)
+	golden := filepath.Join("testdata", "plan_h2b.txt")
+	if os.Getenv("UPDATE") != "" {
+		require.NoError(t, os.MkdirAll("testdata", 0o755))
+		require.NoError(t, os.WriteFile(golden, b.Bytes(), 0o644))
+	}
+	want, err := os.ReadFile(golden)
+	require.NoError(t, err)
+	assert.Equal(t, string(want), b.String())
+}
+
+func TestPlanSeeds(t *testing.T) {
+	o := testOptions(t)
+	_, p := testPlan(t, smallH2B, o)
+	byKey := map[string]PlannedCell{}
+	for _, c := range p.Cells {
+		byKey[c.Key] = c
+	}
+	a, b := byKey["stack=A/ctx=4096/conc=32/rep=1"], byKey["stack=B/ctx=4096/conc=32/rep=1"]
+	assert.Equal(t, a.LoadSeed, b.LoadSeed, "arms of a block share the load's randomness")
+	assert.NotEqual(t, a.MachineSeed, b.MachineSeed)
+	assert.NotEqual(t, a.LoadSeed, byKey["stack=A/ctx=4096/conc=32/rep=2"].LoadSeed)
+
+	_, same := testPlan(t, smallH2B, o)
+	assert.Equal(t, p, same)
+	o.Seed = 2
+	_, other := testPlan(t, smallH2B, o)
+	assert.NotEqual(t, p.RunID, other.RunID)
+	assert.NotEqual(t, p.Cells[0].LoadSeed, other.Cells[0].LoadSeed)
+}
+
+func TestPlanRoundTrip(t *testing.T) {
+	_, p := testPlan(t, smallH2A, testOptions(t))
+	path := filepath.Join(t.TempDir(), "plan.json")
+	require.NoError(t, p.save(path))
+	back, err := readPlan(path)
+	require.NoError(t, err)
+	assert.Equal(t, p, back)
+
+	require.NoError(t, os.WriteFile(path, []byte(`{"cells":[{"cell":"ctx=../../x"}]}`), 0o644))
+	_, err = readPlan(path)
+	require.ErrorContains(t, err, "plan.json")
+}
+
+func TestExperimentRoundTrip(t *testing.T) {
+	e, _ := testPlan(t, smallH2B, testOptions(t))
+	path := filepath.Join(t.TempDir(), "config.yaml")
+	require.NoError(t, e.save(path))
+	back, err := readExperiment(path)
+	require.NoError(t, err)
+	d1, err := e.digest()
+	require.NoError(t, err)
+	d2, err := back.digest()
+	require.NoError(t, err)
+	assert.Equal(t, d1, d2)
+}
+
+// The world's memory becomes part of the effective configuration: a label is not a treatment.
+func TestWorldChangesTheConfiguration(t *testing.T) {
+	o := testOptions(t)
+	o.World = "ample_ram"
+	e, _ := testPlan(t, smallH2B, o)
+	assert.EqualValues(t, 80<<30, e.Stacks["B"].Dynamo.Tiers.Tier1.CapacityBytes)
+	o.World = "swap_to_nvme"
+	e, _ = testPlan(t, smallH2A, o)
+	assert.EqualValues(t, 4<<30, e.Stacks["A"].Runtime.KVPoolBytes)
+}
+
+// Each bad input is one clear line, before anything runs.
+func TestBadInput(t *testing.T) {
+	write := func(t *testing.T, o *Options, from string, change func(string) string) {
+		t.Helper()
+		dir := t.TempDir()
+		require.NoError(t, os.CopyFS(dir, os.DirFS(o.Configs)))
+		path := filepath.Join(dir, from)
+		b, err := os.ReadFile(path)
+		require.NoError(t, err)
+		changed := change(string(b))
+		require.NotEqual(t, string(b), changed)
+		require.NoError(t, os.WriteFile(path, []byte(changed), 0o644))
+		o.Configs = dir
+	}
+	replace := func(a, b string) func(string) string {
+		return func(s string) string { return strings.Replace(s, a, b, 1) }
+	}
+	for _, tc := range []struct {
+		name string
+		h    Hypothesis
+		set  func(t *testing.T, o *Options)
+		want string
+	}{
+		{"unknown world", smallH2A, func(_ *testing.T, o *Options) { o.World = "mars" }, "ample_ram, default"},
+		{"world that leaves the folder", smallH2A, func(_ *testing.T, o *Options) { o.World = "../hypotheses/h0" }, "is a path, not a name"},
+		{"another hypothesis's file", smallH2A, func(_ *testing.T, o *Options) { o.Config = filepath.Join(o.Configs, "hypotheses", "h0.yaml") }, "is the configuration of H0, not of H2A"},
+		{"missing threshold", smallH2A, func(t *testing.T, o *Options) {
+			write(t, o, "hypotheses/h2a.yaml", func(s string) string {
+				i := strings.Index(s, "  r2_min")
+				return s[:i]
+			})
+		}, "thresholds.r2_min: missing"},
+		{"threshold that nobody reads", smallH2A, func(t *testing.T, o *Options) {
+			write(t, o, "hypotheses/h2a.yaml", replace("  r2_min", "  r3_min: 1\n  r2_min"))
+		}, "thresholds.r3_min: H2A decides nothing by it"},
+		{"unknown field", smallH2A, func(t *testing.T, o *Options) {
+			write(t, o, "hypotheses/h2a.yaml", replace("  reps: 2", "  repz: 2"))
+		}, "repz"},
+		{"size without unit", smallH2A, func(t *testing.T, o *Options) {
+			write(t, o, "stackA_llama70b_baseline.yaml", replace("16GiB", "16"))
+		}, "needs a unit"},
+		{"wrong stack", smallH2A, func(t *testing.T, o *Options) {
+			write(t, o, "hypotheses/h2a.yaml", replace("A: stackA_llama70b_baseline.yaml", "A: stackB_llama70b_dynamo_tiered.yaml"))
+		}, "which is stack B"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			o := testOptions(t)
+			tc.set(t, o)
+			_, err := loadExperiment(tc.h, o)
+			require.ErrorContains(t, err, tc.want)
+		})
+	}
+}
+
+// 8GB is read as what it says.
+func TestGBIsNotGiB(t *testing.T) {
+	o := testOptions(t)
+	dir := t.TempDir()
+	require.NoError(t, os.CopyFS(dir, os.DirFS(o.Configs)))
+	path := filepath.Join(dir, "stackB_llama70b_dynamo_tiered.yaml")
+	b, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(path, bytes.Replace(b, []byte("8GiB"), []byte("8GB"), 1), 0o644))
+	o.Configs = dir
+	e, _ := testPlan(t, smallH2B, o)
+	assert.EqualValues(t, 8_000_000_000, e.Stacks["B"].Dynamo.Tiers.Tier0.CapacityBytes)
+}
+
+func TestPromptMissing(t *testing.T) {
+	o := testOptions(t)
+	e, p := testPlan(t, smallH2A, o)
+	p.Cells = append(p.Cells, PlannedCell{Key: "ctx=3000", ContextTokens: 3000})
+	_, err := openRun(smallH2A, o, e, p, p.Digest)
+	require.ErrorContains(t, err, "3000")
+	assert.NotContains(t, err.Error(), "\n")
+}
+
+func TestResultsCannotBeWritten(t *testing.T) {
+	o := testOptions(t)
+	file := filepath.Join(o.Results, "a-file")
+	require.NoError(t, os.WriteFile(file, nil, 0o644))
+	o.Results = filepath.Join(file, "results")
+	e, p := testPlan(t, smallH2A, o)
+	_, err := openRun(smallH2A, o, e, p, p.Digest)
+	require.ErrorContains(t, err, "results")
+	assert.NotContains(t, err.Error(), "\n")
+}
+
+func TestExpected(t *testing.T) {
+	for _, tc := range []struct{ expect, id, want string }{
+		{"", "H0", "Supported"},
+		{"Refuted", "H0", "Refuted"},
+		{"H0=refuted,H2A=Invalid", "H2A", "Invalid"},
+		{"H0=refuted", "H2A", "Supported"},
+		{"Inconclusive,H0=Refuted", "H2A", "Inconclusive"},
+	} {
+		got, err := (&Options{Expect: tc.expect}).Expected(tc.id)
+		require.NoError(t, err)
+		assert.EqualValues(t, tc.want, got, tc)
+	}
+	_, err := (&Options{Expect: "H0=Maybe"}).Expected("H0")
+	require.ErrorContains(t, err, "-expect")
+}
+
+func TestCompareCells(t *testing.T) {
+	less := [][2]string{{"ctx=256", "ctx=1024"}, {"stack=A/ctx=4096", "stack=B/ctx=256"}, {"conc=4", "rate=2"}, {"rate=8", "rate=10"}}
+	for _, l := range less {
+		a, err := record.ParseCell(l[0])
+		require.NoError(t, err)
+		b, err := record.ParseCell(l[1])
+		require.NoError(t, err)
+		assert.Negative(t, compareCells(a, b), l)
+		assert.Positive(t, compareCells(b, a), l)
+	}
+}

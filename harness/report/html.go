@@ -1,0 +1,35 @@
+package report
+
+import (
+	"bytes"
+	_ "embed"
+	"fmt"
+	"html/template"
+	"path/filepath"
+)
+
+//go:embed page.html.tmpl
+var pageSource string
+
+// WriteIndex puts resultsDir/index.html: the verdicts of all runs below resultsDir and a section for each.
+// The page holds its style and its figures, loads nothing, and runs no script. The warnings name reports
+// that could not be read; the page lists them too.
+func WriteIndex(resultsDir string) (warnings []string, err error) {
+	runs, warnings, err := folders(resultsDir)
+	if err != nil {
+		return nil, err
+	}
+	p, err := newPage(resultsDir, runs, warnings)
+	if err != nil {
+		return warnings, err
+	}
+	t, err := template.New("page").Parse(pageSource)
+	if err != nil {
+		return warnings, fmt.Errorf("page template: %w", err)
+	}
+	var buf bytes.Buffer
+	if err := t.Execute(&buf, p); err != nil {
+		return warnings, fmt.Errorf("page: %w", err)
+	}
+	return warnings, writeFile(filepath.Join(resultsDir, "index.html"), buf.Bytes())
+}

@@ -1,0 +1,186 @@
+package report
+
+import (
+	"fmt"
+	"html/template"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"unicode"
+
+	"sparkharness/harness/verdict"
+)
+
+// page is what the template of index.html prints. Every string in it is escaped by html/template; only the
+// figures are passed on as they are, because they are drawn here and never read from disk.
+type page struct {
+	Runs      []runView
+	Origins   []string // how far the numbers speak about hardware, each origin once
+	Simulated int      // runs whose numbers are not all measured
+	Tally     string
+	Warnings  []string
+}
+
+// runView is one run as the page shows it.
+type runView struct {
+	*Report
+	Anchor     string
+	Badge      string // CSS class of the outcome
+	Rig        string
+	Origin     string
+	Simulated  bool
+	Cells      string
+	Measured   string
+	Effect     string
+	EffectName string
+	EffectN    string
+	Gates      string
+	GateRows   [][]string // state class, name, state, detail
+	CheckRows  [][]string // state class, name, state, value, n, detail
+	Findings   [][]string // name, value, detail
+	Heads      []headView
+	Lines      [][]cellView
+	Drawings   []template.HTML
+	Links      []link
+}
+
+type headView struct {
+	Text string
+	Left bool
+}
+
+type cellView struct {
+	Text string
+	Left bool
+}
+
+type link struct{ Text, URL string }
+
+// newPage prepares the runs, by hypothesis in natural order, then by run id.
+func newPage(resultsDir string, runs []folder, warnings []string) (page, error) {
+	p := page{Warnings: warnings}
+	runs = slices.Clone(runs)
+	slices.SortStableFunc(runs, func(a, b folder) int { return natural(a.report.Hypothesis, b.report.Hypothesis) })
+	var lines []Line
+	for i, run := range runs {
+		v, err := newRunView(resultsDir, run)
+		if err != nil {
+			return p, fmt.Errorf("run %q: %w", run.report.RunID, err)
+		}
+		v.Anchor = fmt.Sprintf("run-%d", i+1)
+		p.Runs = append(p.Runs, v)
+		if v.Simulated {
+			p.Simulated++
+		}
+		if o := v.Rig + ": " + v.Origin; !slices.Contains(p.Origins, o) {
+			p.Origins = append(p.Origins, o)
+		}
+		lines = append(lines, Line{Report: run.report})
+	}
+	p.Tally = tally(lines, "run", "runs")
+	return p, nil
+}
+
+func newRunView(resultsDir string, run folder) (runView, error) {
+	r := run.report
+	passed, total := gateCount(r.Verdict.Gates)
+	v := runView{
+		Report: r, Badge: strings.ToLower(string(r.Verdict.Outcome)),
+		Rig: rigLine(r), Origin: origin(r.Rig), Simulated: r.Rig != "spark",
+		Cells: fmt.Sprintf("%d of %d", r.CellsMeasured, r.CellsPlanned), Measured: span(r.CellSeconds),
+		Effect: "-", EffectN: "-", Gates: fmt.Sprintf("%d/%d", passed, total),
+	}
+	if e := r.Verdict.Effect; e != nil {
+		v.Effect, v.EffectName, v.EffectN = effect(e), e.Name, count(e.N)
+	}
+	for _, g := range r.Verdict.Gates {
+		state := gateState(g)
+		v.GateRows = append(v.GateRows, []string{strings.ToLower(state), g.Name, state, g.Detail})
+	}
+	for _, c := range r.Verdict.Checks {
+		v.CheckRows = append(v.CheckRows, []string{checkClass(c.State), c.Name, string(c.State), value(c.Value, c.Lo, c.Hi, c.Unit), checkN(c), c.Detail})
+	}
+	for _, f := range r.Findings {
+		v.Findings = append(v.Findings, []string{f.Name, value(f.Value, f.Lo, f.Hi, f.Unit), f.Detail})
+	}
+	columns := latencyColumns(r.Rows)
+	for _, c := range columns {
+		v.Heads = append(v.Heads, headView{c.heading(), c.text})
+	}
+	for i := range r.Rows {
+		line := make([]cellView, len(columns))
+		for k, c := range columns {
+			line[k] = cellView{c.cell(&r.Rows[i]), c.text}
+		}
+		v.Lines = append(v.Lines, line)
+	}
+	for _, f := range r.Figures {
+		d, err := drawFigure(f, rigLine(r)+": "+origin(r.Rig))
+		if err != nil {
+			return v, fmt.Errorf("figure %q: %w", f.Name, err)
+		}
+		v.Drawings = append(v.Drawings, template.HTML(d.inline())) // #nosec G203: our own drawing, its text escaped
+	}
+	v.Links = links(resultsDir, run)
+	return v, nil
+}
+
+// links lead to the run's files that exist, relative to the page.
+func links(resultsDir string, run folder) []link {
+	names := []string{FileName, "table.txt"}
+	for _, n := range figureNames(run.report.Figures) {
+		names = append(names, "figures/"+n+".csv")
+	}
+	var out []link
+	for _, n := range names {
+		if _, err := os.Stat(filepath.Join(resultsDir, run.name, n)); err != nil {
+			continue
+		}
+		// The leading "./" keeps a colon in a folder's name from becoming a scheme.
+		out = append(out, link{Text: strings.TrimPrefix(n, "figures/"), URL: "./" + url.PathEscape(run.name) + "/" + n})
+	}
+	return out
+}
+
+// checkClass is the CSS class of a check's state.
+func checkClass(s verdict.State) string {
+	switch s {
+	case verdict.Holds:
+		return "ok"
+	case verdict.Contradicted:
+		return "failed"
+	case verdict.Undecided:
+		return "grade"
+	}
+	return "noted"
+}
+
+func checkN(c verdict.Check) string {
+	if c.N == 0 {
+		return "-"
+	}
+	return count(c.N)
+}
+
+// natural orders names such as H2B and H10 by their numbers first.
+func natural(a, b string) int {
+	split := func(s string) (digits, rest string) {
+		s = strings.TrimLeftFunc(s, func(r rune) bool { return !unicode.IsDigit(r) })
+		rest = strings.TrimLeftFunc(s, unicode.IsDigit)
+		return strings.TrimLeft(s[:len(s)-len(rest)], "0"), rest
+	}
+	da, ra := split(a)
+	db, rb := split(b)
+	if len(da) != len(db) {
+		return len(da) - len(db)
+	}
+	if c := strings.Compare(da, db); c != 0 {
+		return c
+	}
+	if c := strings.Compare(ra, rb); c != 0 {
+		return c
+	}
+	return strings.Compare(a, b)
+}

@@ -1,0 +1,116 @@
+package hypotheses
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"sparkharness/harness"
+	"sparkharness/harness/report"
+)
+
+// TestReplay derives the verdicts of recorded runs (fixtures/runs, short ones: see fixtures/configs) from
+// their lines alone, and finds the recorded report again. -update records them anew.
+func TestReplay(t *testing.T) {
+	for _, h := range []harness.Hypothesis{h0, h2a, h2b} {
+		t.Run(h.ID, func(t *testing.T) {
+			dir := filepath.Join(harness.Root(), "fixtures", "runs", strings.ToLower(h.ID))
+			if harness.Updating() {
+				harness.Rerecord(t, h, filepath.Join(harness.Root(), "fixtures", "configs"), dir)
+			}
+			rep, err := harness.Replay(h, dir)
+			require.NoError(t, err)
+			out := t.TempDir()
+			require.NoError(t, report.Write(out, rep))
+			assertSame(t, decode(t, dir), decode(t, out), "report")
+		})
+	}
+}
+
+// What a replay says follows from the lines: other lines, another report.
+func TestReplayFollowsTheLines(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.CopyFS(dir, os.DirFS(filepath.Join(harness.Root(), "fixtures", "runs", "h2a"))))
+	cells, err := filepath.Glob(filepath.Join(dir, "cells", "*", "sysmon.jsonl"))
+	require.NoError(t, err)
+	require.NotEmpty(t, cells)
+	for _, path := range cells {
+		b, err := os.ReadFile(path)
+		require.NoError(t, err)
+		// A thousand reads in every second of the measure phase.
+		var out strings.Builder
+		for line := range strings.Lines(string(b)) {
+			if strings.Contains(line, `"phase":"measure"`) {
+				head, tail, ok := strings.Cut(line, `"reads":`)
+				require.True(t, ok, line)
+				_, rest, _ := strings.Cut(tail, ",")
+				line = head + `"reads":1000,` + rest
+			}
+			out.WriteString(line)
+		}
+		require.NoError(t, os.WriteFile(path, []byte(out.String()), 0o644))
+	}
+	rep, err := harness.Replay(h2a, dir)
+	require.NoError(t, err)
+	found := false
+	for _, c := range rep.Verdict.Checks {
+		if c.Name == "reads_as_idle" {
+			found = true
+			assert.EqualValues(t, "contradicted", c.State, c.Detail)
+		}
+	}
+	assert.True(t, found)
+}
+
+// A run of one hypothesis is not evidence for another.
+func TestReplayRefusesAnotherHypothesis(t *testing.T) {
+	_, err := harness.Replay(h2b, filepath.Join(harness.Root(), "fixtures", "runs", "h2a"))
+	require.ErrorContains(t, err, "a run of H2A, not of H2B")
+}
+
+func decode(t *testing.T, dir string) any {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(dir, "report.json"))
+	require.NoError(t, err)
+	var v any
+	require.NoError(t, json.Unmarshal(b, &v))
+	return v
+}
+
+// assertSame compares two JSON values. Numbers may differ in their last digits, because processors with
+// fused multiply-add round differently.
+func assertSame(t *testing.T, want, got any, path string) {
+	t.Helper()
+	switch w := want.(type) {
+	case map[string]any:
+		g, ok := got.(map[string]any)
+		if !assert.True(t, ok, path) || !assert.Equal(t, len(w), len(g), path) {
+			return
+		}
+		for k := range w {
+			assertSame(t, w[k], g[k], path+"."+k)
+		}
+	case []any:
+		g, ok := got.([]any)
+		if !assert.True(t, ok, path) || !assert.Equal(t, len(w), len(g), path) {
+			return
+		}
+		for i := range w {
+			assertSame(t, w[i], g[i], fmt.Sprintf("%s[%d]", path, i))
+		}
+	case float64:
+		g, ok := got.(float64)
+		if assert.True(t, ok, path) {
+			assert.InDelta(t, w, g, 1e-9*max(1, math.Abs(w)), path)
+		}
+	default:
+		assert.Equal(t, want, got, path)
+	}
+}
