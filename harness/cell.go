@@ -40,7 +40,6 @@ type CellInfo struct {
 	Coverage telemetry.Coverage `json:"coverage"`
 	Settings rig.Settings       `json:"settings"` // read back from the servers
 	HasKV    bool               `json:"has_kv"`
-	Note     string             `json:"note,omitempty"` // why the cell ended early
 }
 
 // PerfLine is one line of perf.jsonl: a request as the server timed it.
@@ -123,7 +122,7 @@ func (c *cellRun) run() error {
 	var sampler sync.WaitGroup
 	sampler.Go(func() { samplerErr = c.sample(sampling, telemetrySources, writers) })
 	if telemetrySources.Perf != nil {
-		sampler.Go(func() { perfErr = c.drainPerf(sampling, telemetrySources.Perf, writers[filePerf]) })
+		sampler.Go(func() { perfErr = c.drainPerf(ctx, sampling, telemetrySources.Perf, writers[filePerf]) })
 	}
 
 	loadErr := c.idle(ctx)
@@ -210,9 +209,11 @@ func (c *cellRun) sample(ctx context.Context, src rig.Telemetry, w map[string]*r
 // of some hundred.
 const perfEvery = 5 * time.Second
 
-func (c *cellRun) drainPerf(ctx context.Context, p *telemetry.Perf, w *record.Writer) error {
+// drainPerf reads the server's per-request records until sampling ends. A page that has been asked for is
+// read to its end all the same, because the server forgets what it has sent.
+func (c *cellRun) drainPerf(ctx, sampling context.Context, p *telemetry.Perf, w *record.Writer) error {
 	select {
-	case <-ctx.Done():
+	case <-sampling.Done():
 		return nil
 	case <-time.After(2 * rig.TickOffset / 3): // off the grid, and off the sampler's ticks
 	}
@@ -220,7 +221,7 @@ func (c *cellRun) drainPerf(ctx context.Context, p *telemetry.Perf, w *record.Wr
 	defer ticker.Stop()
 	for {
 		select {
-		case <-ctx.Done():
+		case <-sampling.Done():
 			return nil
 		case <-ticker.C:
 			if err := c.savePerf(ctx, p, w); err != nil && ctx.Err() == nil {

@@ -39,6 +39,11 @@ func loadExperiment(h Hypothesis, o *Options) (*Experiment, error) {
 	if err := checkThresholds(path, h, hc); err != nil {
 		return nil, err
 	}
+	for _, factor := range h.OneLevel {
+		if n := map[string]int{"ctx": len(hc.Sweep.Ctx), "conc": len(hc.Sweep.Conc)}[factor]; n != 1 {
+			return nil, fmt.Errorf("%s: sweep.%s has %d levels; %s compares cells of a single one", path, factor, n, h.ID)
+		}
+	}
 	if o.Seed != 0 {
 		hc.Run.Seed = o.Seed
 	}
@@ -116,9 +121,24 @@ func listWorlds(configs string) string {
 	return "there are " + strings.Join(names, ", ")
 }
 
-// digest is the SHA-256 of everything that decides the run's outcome.
-func (e *Experiment) digest() (string, error) {
-	return config.Digest(e.Rig, e.Hypothesis, e.Stacks, e.World)
+// digest is the SHA-256 of the configuration, of the prompts, and of the simulated machine's constants.
+// The program itself is not part of it: manifest.json has its commit.
+func (e *Experiment) digest(root string) (string, error) {
+	prompts, err := os.ReadFile(filepath.Join(root, "inputs", "prompts", "index.json"))
+	if err != nil {
+		return "", fmt.Errorf("index of the prompts: %w (make inputs writes it)", err)
+	}
+	parts := []any{e.Rig, e.Hypothesis, e.Stacks, e.World, string(prompts)}
+	if e.Rig == rigSim {
+		for _, name := range e.stackNames() {
+			physics, err := rig.SimOptions{Stack: e.Stacks[name], World: e.World, Model: e.Hypothesis.Model}.Physics()
+			if err != nil {
+				return "", err
+			}
+			parts = append(parts, physics)
+		}
+	}
+	return config.Digest(parts...)
 }
 
 // stackNames are the experiment's stacks in order.

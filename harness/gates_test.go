@@ -3,6 +3,7 @@ package harness
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -31,6 +32,7 @@ func goodEvidence() *Evidence {
 		c.Key, c.Rep, c.Stack, c.ContextTokens, c.Users = c.Cell.String(), rep, "A", 1000, 4
 		c.Info.Load.MeasureStart, c.Info.Load.MeasureEnd = ptr(100.0), ptr(400.0)
 		c.Info.Settings.KVPoolBytes, c.Info.Settings.WantKVPool, c.Info.Settings.KVBlockBytes = ptr(1e9), 1e9, 1e6
+		c.Info.Settings.BlockTokens, c.Info.Settings.WantBlockTokens = ptr(32.0), 32
 		c.Info.Coverage = telemetry.Coverage{Slots: 1500, Sources: []telemetry.SourceCoverage{{Name: "proc", Samples: 1500}, {Name: "block", Samples: 1490}}}
 		for i := range 110 {
 			c.Requests = append(c.Requests, RequestData{At: float64(i) * 2.7, TTFT: 100 + float64(i*7%13), HasTTFT: true,
@@ -73,6 +75,7 @@ func TestGatesFail(t *testing.T) {
 		{"alignment", "no_samples", verdict.Invalid, func(ev *Evidence) { ev.Cells[1].Info.Coverage.Slots = 0 }},
 		{"treatment", "kv_pool", verdict.Invalid, func(ev *Evidence) { ev.Cells[2].Info.Settings.KVPoolBytes = ptr(0.5e9) }},
 		{"treatment", "not_read_back", verdict.Invalid, func(ev *Evidence) { ev.Cells[2].Info.Settings.KVPoolBytes = nil }},
+		{"treatment", "block_tokens", verdict.Invalid, func(ev *Evidence) { ev.Cells[2].Info.Settings.BlockTokens = ptr(16.0) }},
 		{"client", "send_lag", verdict.Invalid, func(ev *Evidence) {
 			for i := range 20 {
 				ev.Cells[0].Requests[i].LagMS = 5
@@ -93,6 +96,16 @@ func TestGatesFail(t *testing.T) {
 				ev.Cells[0].Requests[i].RC = record.RCCut
 			}
 		}},
+		{"errors", "failed_requests", verdict.Invalid, func(ev *Evidence) {
+			for i := range 5 {
+				ev.Cells[0].Requests[i].RC = record.RCRejected
+			}
+		}},
+		{"errors", "timeouts", verdict.Inconclusive, func(ev *Evidence) {
+			for i := range 5 {
+				ev.Cells[0].Requests[i].RC = record.RCTimeout
+			}
+		}},
 		{"environment", "swap", verdict.Invalid, func(ev *Evidence) { ev.Cells[0].Sys.SwapOn = true }},
 		{"environment", "throttled", verdict.Invalid, func(ev *Evidence) { ev.Cells[0].Sys.Throttle = 1 }},
 		{"environment", "foreign_traffic", verdict.Invalid, func(ev *Evidence) { ev.Cells[0].Sys.Baseline.WriteIOs = 6000 }},
@@ -105,8 +118,15 @@ func TestGatesFail(t *testing.T) {
 			}
 		}},
 		{"steady state", "trend", verdict.Inconclusive, func(ev *Evidence) {
-			for i := range ev.Cells[0].Requests {
-				ev.Cells[0].Requests[i].TTFT *= 1 + float64(i)/50
+			for _, c := range ev.Cells {
+				for i := range c.Requests {
+					c.Requests[i].TTFT *= 1 + float64(i)/200 // half as much again by the end
+				}
+			}
+		}},
+		{"steady state", "not_testable", verdict.Inconclusive, func(ev *Evidence) {
+			for _, c := range ev.Cells {
+				c.Requests = c.Requests[:3]
 			}
 		}},
 		{"steady state", "warmup_capped", verdict.Inconclusive, func(ev *Evidence) { ev.Cells[0].Info.Load.WarmupCapped = true }},
@@ -127,7 +147,7 @@ func TestGatesFail(t *testing.T) {
 func TestSteadyLeavesOverloadOut(t *testing.T) {
 	ev := goodEvidence()
 	ev.Cells[0].Info.Load.WarmupCapped = true
-	h := Hypothesis{Overloads: func(c record.Cell) bool { return c.Int("rep") == 1 }}
+	h := Hypothesis{Overloads: func(c record.Cell) bool { return c.Int("conc") == 4 }}
 	assert.True(t, gateOf(t, ev, h, "steady state").Passed)
 }
 
@@ -177,15 +197,56 @@ func TestIdleReads(t *testing.T) {
 	}
 }
 
-// A request waited for admission if the server says that it waited longer than any iteration took.
-func TestWaitedForAdmission(t *testing.T) {
-	c := &CellData{Requests: []RequestData{
-		{WaitMS: ptr(10.0), ITLMaxMS: ptr(50.0)}, {WaitMS: ptr(49.0), ITLMaxMS: ptr(60.0)},
-		{WaitMS: ptr(61.0)}, {WaitMS: nil, ITLMaxMS: ptr(20.0)},
-	}}
-	waited, n := c.WaitedForAdmission()
-	assert.Equal(t, 1, waited)
-	assert.Equal(t, 3, n)
+// Refused requests fail no gate where the claim is about failures.
+func TestClaimsFailures(t *testing.T) {
+	ev := goodEvidence()
+	for i := range 50 {
+		ev.Cells[0].Requests[i].RC = record.RCRejected
+	}
+	assert.True(t, gateOf(t, ev, Hypothesis{ClaimsFailures: true}, "errors").Passed)
+}
+
+// The steady-state gate has the same power with one cell as with many.
+func TestSteadyDoesNotLosePowerWithCells(t *testing.T) {
+	ev := goodEvidence()
+	for _, c := range ev.Cells {
+		for i := range c.Requests {
+			c.Requests[i].TTFT *= 1 + float64(i)/110 // doubles
+		}
+	}
+	drifting := ev.Cells
+	for conc := 5; conc < 60; conc++ {
+		for _, c := range goodEvidence().Cells {
+			c.Cell = record.NewCell("ctx", 1000, "conc", conc, "rep", c.Rep)
+			c.Key = c.Cell.String()
+			ev.Cells = append(ev.Cells, c)
+		}
+	}
+	require.Len(t, drifting, 3)
+	assert.Equal(t, "trend", gateOf(t, ev, Hypothesis{}, "steady state").Code)
+}
+
+// A request waited for admission if the server says that it waited longer than iterations take; one slow
+// token does not hide the waits, and waits that are not known are not waits of zero.
+func TestWaits(t *testing.T) {
+	c := &CellData{}
+	for range 2000 {
+		c.Info.Load.Gaps.Add(50 * time.Millisecond)
+	}
+	c.Info.Load.Gaps.Add(8 * time.Second)
+	c.Requests = []RequestData{
+		{RC: record.RCOK, WaitMS: ptr(10.0)}, {RC: record.RCOK, WaitMS: ptr(49.0)}, {RC: record.RCOK, WaitMS: ptr(61.0)},
+		{RC: record.RCOK}, {RC: record.RCTimeout, WaitMS: ptr(900.0)},
+	}
+	points, answered := c.Waits()
+	assert.Equal(t, 4, answered)
+	require.Len(t, points, 3)
+	assert.Equal(t, []float64{0, 0, 1}, []float64{points[0].V, points[1].V, points[2].V})
+
+	g := (&Evidence{Exp: goodEvidence().Exp, Cells: []*CellData{c}}).WaitsKnown()
+	assert.False(t, g.Passed)
+	assert.Equal(t, verdict.Invalid, g.OnFailure)
+	assert.Contains(t, g.Detail, "perf_metrics_max_requests")
 }
 
 // A time-out is a censored observation; a failed request says nothing about latency.

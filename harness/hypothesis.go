@@ -18,6 +18,12 @@ type Hypothesis struct {
 	// Equivalence says that the claim is "no effect": then noise could hide an effect, and the stability
 	// gate decides.
 	Equivalence bool
+	// ClaimsFailures says that refused requests are part of what is claimed about: they are counted and
+	// reported, and fail no gate.
+	ClaimsFailures bool
+	// OneLevel are the factors of the sweep (ctx, conc) that the decision rule holds fixed: a configuration
+	// with more levels of one is refused, because the rule would mix them.
+	OneLevel []string
 	// Overloads marks cells whose load is meant to exceed what the server can do. Their queues grow by
 	// design, so the steady-state gate leaves them out.
 	Overloads func(record.Cell) bool

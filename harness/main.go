@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -41,8 +40,8 @@ func (s *sessionState) add(l report.Line) {
 func Main(m *testing.M) int {
 	session.options.Register(flag.CommandLine)
 	flag.Parse()
-	if !slices.Contains(rigNames(), session.options.Rig) {
-		fmt.Fprintf(os.Stderr, "-rig %s: this build has %v\n", session.options.Rig, rigNames())
+	if err := session.options.check(flag.CommandLine); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		return 2
 	}
 	signals := make(chan os.Signal, 2)

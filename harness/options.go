@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -45,6 +46,33 @@ func (o *Options) Register(fs *flag.FlagSet) {
 	fs.BoolVar(&o.PlanOnly, "plan-only", false, "print the ordered cells and the estimated time, run nothing")
 	fs.BoolVar(&o.Resume, "resume", false, "keep the complete cells of an earlier run with the same configuration")
 	fs.BoolVar(&o.Update, "update", false, "rewrite golden files instead of comparing with them")
+}
+
+// check refuses flags that were given without a meaning.
+func (o *Options) check(fs *flag.FlagSet) error {
+	if !slices.Contains(rigNames(), o.Rig) {
+		return fmt.Errorf("-rig %s: this build has %s", o.Rig, strings.Join(rigNames(), ", "))
+	}
+	var bad error
+	fs.Visit(func(f *flag.Flag) {
+		switch {
+		case f.Name == "seed" && o.Seed == 0, f.Name == "reps" && o.Reps < 1, f.Name == "duration" && o.Duration < time.Second:
+			bad = fmt.Errorf("-%s %s: give at least 1%s", f.Name, f.Value, map[string]string{"duration": "s"}[f.Name])
+		}
+	})
+	if bad != nil {
+		return bad
+	}
+	for part := range strings.SplitSeq(o.Expect, ",") {
+		_, outcome, named := strings.Cut(strings.TrimSpace(part), "=")
+		if !named {
+			outcome = strings.TrimSpace(part)
+		}
+		if _, err := verdict.ParseOutcome(outcome); err != nil {
+			return fmt.Errorf("-expect %s: %w", o.Expect, err)
+		}
+	}
+	return nil
 }
 
 // Expected is the outcome that makes the hypothesis's test pass.

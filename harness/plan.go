@@ -20,6 +20,7 @@ type Plan struct {
 	Hypothesis string        `json:"hypothesis"`
 	Digest     string        `json:"config_digest"`
 	Cells      []PlannedCell `json:"cells"`
+	Refined    bool          `json:"refined"` // the second stage has been planned, with or without cells
 }
 
 // PlannedCell is one cell with its factors resolved.
@@ -141,8 +142,8 @@ func (p *Plan) print(w io.Writer, e *Experiment, h Hypothesis) {
 	}
 	fmt.Fprintf(w, "estimated: at least %.1f h %s\n", p.estimate(r).Hours(), clock)
 	if h.Refine != nil && e.Hypothesis.Sweep.FineStep > 0 {
-		fmt.Fprintf(w, "then a second stage around what the first finds: %d levels a stack, %d cells\n",
-			e.Hypothesis.Sweep.FineStep, e.Hypothesis.Sweep.FineStep*r.Reps*len(e.Stacks))
+		levels := 2 * e.Hypothesis.Sweep.FineStep // on each side of what the first finds
+		fmt.Fprintf(w, "then a second stage around what the first finds: up to %d levels a stack, %d cells\n", levels, levels*r.Reps*len(e.Stacks))
 	}
 	for i, c := range p.Cells {
 		fmt.Fprintf(w, "%4d  %s\n", i+1, c.Key)

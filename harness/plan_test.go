@@ -2,6 +2,7 @@ package harness
 
 import (
 	"bytes"
+	"flag"
 	"os"
 	"path/filepath"
 	"strings"
@@ -34,7 +35,7 @@ func testPlan(t *testing.T, h Hypothesis, o *Options) (*Experiment, *Plan) {
 	t.Helper()
 	e, err := loadExperiment(h, o)
 	require.NoError(t, err)
-	digest, err := e.digest()
+	digest, err := e.digest("..")
 	require.NoError(t, err)
 	p, err := newPlan(e, runID(e, digest), digest)
 	require.NoError(t, err)
@@ -96,9 +97,9 @@ func TestExperimentRoundTrip(t *testing.T) {
 	require.NoError(t, e.save(path))
 	back, err := readExperiment(path)
 	require.NoError(t, err)
-	d1, err := e.digest()
+	d1, err := e.digest("..")
 	require.NoError(t, err)
-	d2, err := back.digest()
+	d2, err := back.digest("..")
 	require.NoError(t, err)
 	assert.Equal(t, d1, d2)
 }
@@ -108,7 +109,7 @@ func TestWorldChangesTheConfiguration(t *testing.T) {
 	o := testOptions(t)
 	o.World = "ample_ram"
 	e, _ := testPlan(t, smallH2B, o)
-	assert.EqualValues(t, 80<<30, e.Stacks["B"].Dynamo.Tiers.Tier1.CapacityBytes)
+	assert.EqualValues(t, 48<<30, e.Stacks["B"].Dynamo.Tiers.Tier1.CapacityBytes)
 	o.World = "swap_to_nvme"
 	e, _ = testPlan(t, smallH2A, o)
 	assert.EqualValues(t, 4<<30, e.Stacks["A"].Runtime.KVPoolBytes)
@@ -155,6 +156,7 @@ func TestBadInput(t *testing.T) {
 		{"size without unit", smallH2A, func(t *testing.T, o *Options) {
 			write(t, o, "stackA_llama70b_baseline.yaml", replace("16GiB", "16"))
 		}, "needs a unit"},
+		{"levels that the rule would mix", Hypothesis{ID: "H2A", Config: "h2a.yaml", Requires: smallH2A.Requires, OneLevel: []string{"ctx"}}, func(*testing.T, *Options) {}, "sweep.ctx has 2 levels"},
 		{"wrong stack", smallH2A, func(t *testing.T, o *Options) {
 			write(t, o, "hypotheses/h2a.yaml", replace("A: stackA_llama70b_baseline.yaml", "A: stackB_llama70b_dynamo_tiered.yaml"))
 		}, "which is stack B"},
@@ -227,5 +229,32 @@ func TestCompareCells(t *testing.T) {
 		require.NoError(t, err)
 		assert.Negative(t, compareCells(a, b), l)
 		assert.Positive(t, compareCells(b, a), l)
+	}
+}
+
+// A flag that was given means something or is refused.
+func TestFlagsAreChecked(t *testing.T) {
+	for _, tc := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"-reps", "-4"}, "-reps -4"},
+		{[]string{"-seed", "0"}, "-seed 0"},
+		{[]string{"-duration", "1ns"}, "-duration 1ns: give at least 1s"},
+		{[]string{"-rig", "moon"}, "this build has sim"},
+		{[]string{"-expect", "H7=Nonsense"}, "not one of"},
+		{[]string{"-expect", "Refuted,H0=Supported", "-reps", "2"}, ""},
+		{nil, ""},
+	} {
+		var o Options
+		fs := flag.NewFlagSet("test", flag.ContinueOnError)
+		o.Register(fs)
+		require.NoError(t, fs.Parse(tc.args))
+		err := o.check(fs)
+		if tc.want == "" {
+			require.NoError(t, err, tc.args)
+			continue
+		}
+		require.ErrorContains(t, err, tc.want)
 	}
 }

@@ -22,9 +22,9 @@ type progress struct {
 
 const progressEvery = 5 * time.Second
 
-func newProgress(w io.Writer, label string, total, done int) *progress {
+func newProgress(w io.Writer, label string, total int) *progress {
 	now := time.Now()
-	return &progress{w: w, label: label, total: total, done: done, started: now, last: now}
+	return &progress{w: w, label: label, total: total, started: now, last: now}
 }
 
 // add notes a finished cell.

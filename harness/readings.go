@@ -78,8 +78,8 @@ func (ev *Evidence) UserLevels() []int {
 	return slices.Compact(out)
 }
 
-// MeanE2E is the mean latency of the answered requests, ms.
-func (g *Group) MeanE2E() float64 {
+// MeanE2E is the mean latency of the answered requests, ms; ok is false without any.
+func (g *Group) MeanE2E() (ms float64, ok bool) {
 	total, n := 0.0, 0
 	for _, c := range g.Cells {
 		for i := range c.Requests {
@@ -90,30 +90,58 @@ func (g *Group) MeanE2E() float64 {
 		}
 	}
 	if n == 0 {
-		return math.NaN()
+		return 0, false
 	}
-	return total / float64(n)
+	return total / float64(n), true
 }
 
-// WaitedForAdmission counts the requests that the engine did not take up at its next iteration: their
-// wait, as the server reports it, is longer than the longest gap between two tokens of the cell, which
-// no iteration exceeds. n counts the requests whose wait is known.
-func (c *CellData) WaitedForAdmission() (waited, n int) {
-	longest := 0.0
-	for i := range c.Requests {
-		if g := c.Requests[i].ITLMaxMS; g != nil {
-			longest = max(longest, *g)
-		}
+// Waits says of each answered request of the cell whether it waited for admission (V is 1 or 0): the
+// engine did not take it up at its next iteration, because its wait, as the server reports it, is longer
+// than all but one in a thousand of the gaps between tokens. A gap is as long as an iteration; the
+// longest of all would let one hiccup of the server hide every wait. answered counts those whose wait
+// should be known.
+func (c *CellData) Waits() (points stats.Rep, answered int) {
+	gap, ok := c.Info.Load.Gaps.Quantile(0.999)
+	if !ok {
+		return nil, 0
 	}
+	longest := gap.Seconds() * 1e3
 	for i := range c.Requests {
-		if w := c.Requests[i].WaitMS; w != nil {
-			n++
-			if *w > longest {
-				waited++
-			}
+		r := &c.Requests[i]
+		if r.RC != record.RCOK {
+			continue
 		}
+		answered++
+		if r.WaitMS == nil {
+			continue
+		}
+		p := stats.Point{T: r.At}
+		if *r.WaitMS > longest {
+			p.V = 1
+		}
+		points = append(points, p)
 	}
-	return waited, n
+	return points, answered
+}
+
+// WaitsKnown is the gate that a claim about admission waits needs: the server told them.
+func (ev *Evidence) WaitsKnown() verdict.Gate {
+	const name = "admission waits"
+	need := ev.Exp.Hypothesis.Gates.MinCoverage
+	least := worst{}
+	for _, c := range ev.Cells {
+		points, answered := c.Waits()
+		if answered == 0 {
+			continue // other gates say so
+		}
+		least.high(-float64(len(points))/float64(answered), c.Key)
+	}
+	if !least.seen || -least.value < need {
+		return verdict.Fail(name, verdict.Invalid, "not_reported", fmt.Sprintf(
+			"the server told how long it kept requests waiting for %.0f %% of the answers of %s (need %.0f %%): set return_perf_metrics and perf_metrics_max_requests on trtllm-serve, or allow nvext timing on Dynamo",
+			-least.value*100, least.where, need*100))
+	}
+	return verdict.Pass(name, fmt.Sprintf("the server told the wait of at least %.1f %% of the answered requests (need %.0f %%)", -least.value*100, need*100))
 }
 
 // IdleReads tests whether the NVMe reads of every group are equivalent to the idle baseline watched just

@@ -31,7 +31,7 @@ func (ev *Evidence) report(h Hypothesis) (*report.Report, Conclusion, error) {
 		Rig: e.Rig, Clock: clockOf(e.Rig), Model: e.Hypothesis.Model, Stacks: e.stackNames(),
 		Seed: e.Hypothesis.Run.Seed, ConfigDigest: ev.Plan.Digest,
 		CellsPlanned: len(ev.Plan.Cells), CellsMeasured: len(ev.Cells),
-		Interrupted:  len(ev.Cells) < len(ev.Plan.Cells),
+		Interrupted:  len(ev.Cells) < len(ev.Plan.Cells) || ev.stageMissing(h),
 		Uncalibrated: []string{}, Findings: []report.Finding{}, Rows: []report.Row{}, Figures: []report.Figure{},
 	}
 	if e.World != nil {
@@ -66,4 +66,9 @@ func (ev *Evidence) report(h Hypothesis) (*report.Report, Conclusion, error) {
 	r.Findings = append(r.Findings, c.Findings...)
 	r.Figures = append(r.Figures, c.Figures...)
 	return r, c, nil
+}
+
+// stageMissing reports whether the run ended before the second stage of its sweep was planned.
+func (ev *Evidence) stageMissing(h Hypothesis) bool {
+	return h.Refine != nil && ev.Exp.Hypothesis.Sweep.FineStep > 0 && !ev.Plan.Refined
 }

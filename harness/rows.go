@@ -106,7 +106,8 @@ func (ev *Evidence) kvColumns(g *Group, r *report.Row) {
 // KVGroup is the KV manager over a group.
 type KVGroup struct {
 	// Shares of the whole prompt blocks that were looked up, a number that the harness derives from the
-	// server's own prompt counts; nil if a counter is not exposed.
+	// server's own prompt counts; nil if a counter is not exposed. Blocks count when they are onboarded,
+	// lookups when their request is due, so a share may exceed 1 by a request or two at the edges.
 	Tier1Share, Tier2Share *float64
 	Tier2Bytes             *float64 // read from tier 2
 	FetchMS                []float64
@@ -133,9 +134,11 @@ func (ev *Evidence) KV(g *Group) *KVGroup {
 		out.BlockBytes = c.KV.BlockBytes
 		block := ev.Exp.Stacks[c.Stack].Runtime.TokensPerBlock
 		for i := range c.Requests {
+			tokens := c.ContextTokens // nominal where the request was not answered
 			if p := c.Requests[i].Prompt; p != nil {
-				lookups += float64(*p / block)
+				tokens = *p
 			}
+			lookups += float64(tokens / block)
 		}
 	}
 	if lookups > 0 {

@@ -3,8 +3,10 @@ package harness
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -37,8 +39,9 @@ func Run(t *testing.T, h Hypothesis) {
 	}
 }
 
-// RunControl executes a hypothesis in each of its control worlds, where its mechanism is missing: the
-// verdict must not be Supported.
+// RunControl executes a hypothesis in each of its control worlds, where its mechanism is missing. There
+// the verdict must be Refuted, and by the check that the configuration names: a run that is Inconclusive
+// or Invalid there has shown nothing.
 func RunControl(t *testing.T, h Hypothesis) {
 	t.Helper()
 	base := *session.options
@@ -47,10 +50,8 @@ func RunControl(t *testing.T, h Hypothesis) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(exp.Hypothesis.Controls) == 0 {
-		t.Fatalf("%s names no control world: a verdict that no world refutes proves nothing", h.ID)
-	}
-	for _, world := range exp.Hypothesis.Controls {
+	for _, world := range slices.Sorted(maps.Keys(exp.Hypothesis.Controls)) {
+		check := exp.Hypothesis.Controls[world]
 		t.Run(world, func(t *testing.T) {
 			o := base
 			o.World = world
@@ -58,9 +59,16 @@ func RunControl(t *testing.T, h Hypothesis) {
 			if rep == nil {
 				return
 			}
-			session.add(report.Line{Report: rep, Path: path, Expected: rep.Verdict.Outcome})
-			if rep.Verdict.Outcome == verdict.Supported {
-				t.Errorf("%s is Supported in world %s, which lacks its mechanism: %s", h.ID, world, firstReason(rep))
+			session.add(report.Line{Report: rep, Path: path, Expected: verdict.Refuted})
+			state := verdict.State("missing")
+			for _, c := range rep.Verdict.Checks {
+				if c.Name == check {
+					state = c.State
+				}
+			}
+			if rep.Verdict.Outcome != verdict.Refuted || state != verdict.Contradicted {
+				t.Errorf("%s in world %s, which lacks its mechanism, is %s with check %s %s; expected Refuted with it contradicted: %s",
+					h.ID, world, rep.Verdict.Outcome, check, state, firstReason(rep))
 			}
 		})
 	}
@@ -81,7 +89,7 @@ func execute(t *testing.T, h Hypothesis, o *Options) (*report.Report, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	digest, err := exp.digest()
+	digest, err := exp.digest(o.Root)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +112,10 @@ func execute(t *testing.T, h Hypothesis, o *Options) (*report.Report, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if rep.Interrupted {
+	switch {
+	case r.failed.Load():
+		t.Errorf("%s: ended after %d of %d cells because a cell failed (above); what was measured is kept", h.ID, rep.CellsMeasured, rep.CellsPlanned)
+	case rep.Interrupted:
 		t.Errorf("%s: interrupted after %d of %d cells; continue with -resume", h.ID, rep.CellsMeasured, rep.CellsPlanned)
 	}
 	return rep, filepath.Join(r.art.dir, "report.json")
@@ -154,7 +165,7 @@ func openRun(h Hypothesis, o *Options, exp *Experiment, plan *Plan, digest strin
 	}
 	r.manifest = newManifest(plan.RunID, digest, exp, o.Resume, time.Now())
 	if err := errors.Join(exp.save(r.art.path("config.yaml")), plan.save(r.art.path("plan.json")), r.manifest.save(r.art.dir)); err != nil {
-		return nil, fmt.Errorf("results cannot be written: %w", err)
+		return nil, errors.Join(fmt.Errorf("results cannot be written: %w", err), r.art.close())
 	}
 	// Simulated hosts rewrite their files five times a simulated second: keep that off the disk.
 	r.tools.scratch, err = os.MkdirTemp(memoryBacked(), "sparkharness-")
@@ -183,7 +194,12 @@ func checkPrompts(lib *prompt.Library, p *Plan) error {
 	return nil
 }
 
-func (r *run) close() { os.RemoveAll(r.tools.scratch) }
+func (r *run) close() {
+	os.RemoveAll(r.tools.scratch)
+	if err := r.art.close(); err != nil {
+		fmt.Fprintln(session.out, "warning:", err)
+	}
+}
 
 // walk measures the plan's cells, and those of the second stage.
 func (r *run) walk(t *testing.T) {
@@ -196,13 +212,13 @@ func (r *run) walk(t *testing.T) {
 		t.Fatal(err)
 	}
 	more := r.h.Refine(r.first)
-	if len(more) == 0 {
-		return
-	}
 	first := len(r.plan.Cells)
-	if err := r.plan.extend(r.exp, more); err != nil {
-		t.Fatal(err)
+	if len(more) > 0 {
+		if err := r.plan.extend(r.exp, more); err != nil {
+			t.Fatal(err)
+		}
 	}
+	r.plan.Refined = true
 	if err := r.plan.save(r.art.path("plan.json")); err != nil {
 		t.Fatal(err)
 	}
@@ -217,7 +233,10 @@ func (r *run) stage(t *testing.T, cells []PlannedCell) {
 			todo = append(todo, pc)
 		}
 	}
-	r.progress = newProgress(session.out, r.h.ID, len(todo), 0)
+	if len(todo) == 0 {
+		return
+	}
+	r.progress = newProgress(session.out, r.h.ID, len(todo))
 	t.Run("cells", func(t *testing.T) {
 		for _, pc := range todo {
 			t.Run(pc.Key, func(t *testing.T) {
@@ -251,7 +270,7 @@ func (r *run) cell(t *testing.T, pc PlannedCell) {
 		r.fail(t, pc, err)
 		return
 	}
-	if err := r.art.complete(pc, dir); err != nil {
+	if err := r.art.keep(pc, dir); err != nil {
 		r.fail(t, pc, err)
 		return
 	}

@@ -24,7 +24,7 @@ func openTest(t *testing.T, h Hypothesis, o *Options) *run {
 	e, p := testPlan(t, h, o)
 	r, err := openRun(h, o, e, p, p.Digest)
 	require.NoError(t, err)
-	t.Cleanup(r.close)
+	t.Cleanup(func() { os.RemoveAll(r.tools.scratch) })
 	return r
 }
 
@@ -79,7 +79,7 @@ func TestInterrupt(t *testing.T) {
 	dir, err := r.art.begin(first)
 	require.NoError(t, err)
 	require.NoError(t, measureCell(t, r, first, dir))
-	require.NoError(t, r.art.complete(first, dir))
+	require.NoError(t, r.art.keep(first, dir))
 
 	dir, err = r.art.begin(second)
 	require.NoError(t, err)
@@ -104,23 +104,35 @@ func TestInterrupt(t *testing.T) {
 	assert.Equal(t, verdict.Inconclusive, rep.Verdict.Outcome)
 	assert.Contains(t, rep.Verdict.Reasons[0], "1 of 4 planned cells")
 
+	// Nobody else may write the folder meanwhile.
+	_, err = newArtifacts(r.o.Results, r.plan.RunID, r.plan.Digest, false)
+	require.ErrorContains(t, err, "another process is running")
+	require.NoError(t, r.art.close())
+
 	// -resume keeps the complete cell and measures the other one anew.
 	o := *r.o
 	o.Resume = true
 	e, p := testPlan(t, smallH2A, &o)
 	again, err := openRun(smallH2A, &o, e, p, p.Digest)
 	require.NoError(t, err)
-	defer again.close()
 	assert.True(t, again.art.has(first))
 	assert.False(t, again.art.has(second))
+	require.NoError(t, again.art.close())
 
-	// Another configuration is refused; without -resume the earlier run is set aside, not mixed in.
+	// Another configuration is refused; without -resume the earlier run is set aside, not mixed in, and an
+	// incomplete run never pushes out a complete one.
 	_, err = newArtifacts(o.Results, p.RunID, "another digest", true)
 	require.ErrorContains(t, err, "another configuration")
+	require.NoError(t, os.MkdirAll(again.art.dir+previousSuffix, 0o755))
 	fresh, err := newArtifacts(o.Results, p.RunID, p.Digest, false)
 	require.NoError(t, err)
 	assert.False(t, fresh.has(first))
 	assert.DirExists(t, fresh.dir+previousSuffix)
+	assert.DirExists(t, fresh.dir+incompleteSuffix)
+	require.NoError(t, fresh.close())
+
+	_, err = newArtifacts(t.TempDir(), p.RunID, p.Digest, true)
+	require.ErrorContains(t, err, "run without -resume")
 }
 
 // A cell that fails is named, and nothing that was measured is lost.
@@ -155,6 +167,7 @@ func TestTreatmentIsReadBack(t *testing.T) {
 	assert.Contains(t, g.Detail, "8.00 GiB, configured are 16.00 GiB")
 	c.Info.Settings.KVPoolBytes = nil
 	assert.False(t, ev.settings().Passed, "not read back is not confirmed")
+	require.NotNil(t, c.Info.Settings.BlockTokens)
 }
 
 // Both APIs and both dialects, and a constant open loop, end to end.

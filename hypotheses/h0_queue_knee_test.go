@@ -3,6 +3,8 @@ package hypotheses
 import (
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 	"testing"
 
 	"sparkharness/harness"
@@ -32,6 +34,7 @@ var h0 = harness.Hypothesis{
 	Falsifier: "no queue knee, throughput that keeps growing past it, or a knee that moves between repetitions",
 	Config:    "h0.yaml",
 	Requires:  []string{"rule_ratio", "rule_consecutive", "queue_wait_share", "growth_ratio"},
+	OneLevel:  []string{"ctx"},
 	Overloads: func(c record.Cell) bool { return c.Level("rate") != "" },
 	Refine:    refineH0,
 	Decide:    decideH0,
@@ -41,20 +44,17 @@ func TestH0(t *testing.T) { harness.Run(t, h0) }
 
 // sweepLevel is one concurrency (or offered rate) of one stack.
 type sweepLevel struct {
-	group  *harness.Group
-	x      float64
-	p50    float64
-	p99    float64
-	rps    float64
-	waited int // requests that waited for admission
-	n      int // requests whose wait is known
-}
-
-func (l sweepLevel) share() float64 {
-	if l.n == 0 {
-		return 0
-	}
-	return float64(l.waited) / float64(l.n)
+	group *harness.Group
+	x     float64
+	p50   float64
+	p99   float64
+	rps   float64
+	// shares are the parts of the answered requests that waited for admission, by repetition; share is
+	// that of all together, and lo and hi are the least and the most of the repetitions. Waits come in
+	// bursts, so that requests of a run are no sample; the repetitions are.
+	shares        []float64
+	share, lo, hi float64
+	n             int
 }
 
 // levels reads a stack's sweep: the closed loop, or the open one. With rep > 0 only that repetition.
@@ -89,9 +89,23 @@ func levels(ev *harness.Evidence, stack string, open bool, rep int) []sweepLevel
 		l.p50, l.p99 = p50, p99
 		for _, c := range cells {
 			l.rps += c.RPS() / float64(len(cells))
-			w, n := c.WaitedForAdmission()
-			l.waited, l.n = l.waited+w, l.n+n
+			points, _ := c.Waits()
+			waited := 0.0
+			for _, p := range points {
+				waited += p.V
+			}
+			if len(points) == 0 {
+				continue
+			}
+			l.shares = append(l.shares, waited/float64(len(points)))
+			l.share += waited
+			l.n += len(points)
 		}
+		if l.n == 0 {
+			continue
+		}
+		l.share /= float64(l.n)
+		l.lo, l.hi = slices.Min(l.shares), slices.Max(l.shares)
 		out = append(out, l)
 	}
 	return out
@@ -106,10 +120,11 @@ func ruleLevels(ls []sweepLevel) []stats.Level {
 }
 
 // queueKnee is the first step from which the rule holds for consecutive steps and at which requests
-// waited for admission; earlier firings are blind spots. ok is false if there is none.
+// waited for admission: more than the threshold's share of them in every repetition. Earlier firings are
+// blind spots. ok is false if there is none.
 func queueKnee(ev *harness.Evidence, ls []sweepLevel) (knee int, blind []int, ok bool) {
 	for _, i := range stats.RuleFirings(ruleLevels(ls), ev.Threshold("rule_ratio"), int(ev.Threshold("rule_consecutive"))) {
-		if ls[i].share() > ev.Threshold("queue_wait_share") {
+		if ls[i].lo > ev.Threshold("queue_wait_share") {
 			return i, blind, true
 		}
 		blind = append(blind, i)
@@ -127,7 +142,7 @@ func refineH0(ev *harness.Evidence) []record.Cell {
 		ls := levels(ev, stack, false, 0)
 		at := -1
 		for i, l := range ls {
-			if l.p99 > ev.Threshold("rule_ratio")*l.p50 && l.share() > ev.Threshold("queue_wait_share") {
+			if l.p99 > ev.Threshold("rule_ratio")*l.p50 && l.share > ev.Threshold("queue_wait_share") {
 				at = i
 				break
 			}
@@ -163,7 +178,7 @@ func between(lo, hi, n int) []int {
 }
 
 func decideH0(ev *harness.Evidence) harness.Conclusion {
-	var c harness.Conclusion
+	c := harness.Conclusion{Gates: []verdict.Gate{ev.WaitsKnown()}}
 	for _, stack := range ev.Exp.StackNames() {
 		decideH0Stack(ev, stack, &c)
 	}
@@ -175,7 +190,7 @@ func decideH0Stack(ev *harness.Evidence, stack string, c *harness.Conclusion) {
 	knee, blind, ok := queueKnee(ev, ls)
 	for _, i := range blind {
 		c.Checks = append(c.Checks, verdict.Check{Name: stack + ".blind_spot", State: verdict.Noted, Detail: fmt.Sprintf(
-			"stack %s: the rule also fires at %.0f users, where %.1f %% of requests waited for admission: no queue, but a mix of an idle and a busy server", stack, ls[i].x, ls[i].share()*100)})
+			"stack %s: the rule also fires at %.0f users, where %.1f %% of requests waited for admission (least of the repetitions: %.1f %%): no queue that every repetition shows", stack, ls[i].x, ls[i].share*100, ls[i].lo*100)})
 	}
 	saturation := saturationKnee(ev, stack, ls)
 	open := openKnee(ev, stack)
@@ -189,7 +204,7 @@ func decideH0Stack(ev *harness.Evidence, stack string, c *harness.Conclusion) {
 		c.Checks = append(c.Checks, verdict.Check{Name: stack + ".queue_knee", State: verdict.Contradicted, Detail: fmt.Sprintf("stack %s: %s", stack, why)})
 		return
 	}
-	c.Checks = append(c.Checks, kneeIsQueue(stack, ls, knee), growthStops(ev, stack, ls, knee), agrees(ev, stack, ls))
+	c.Checks = append(c.Checks, kneeIsQueue(stack, ls, knee), growthStops(ev, stack, ls, knee), agrees(ev, stack, ls, knee))
 	c.Checks = append(c.Checks, disagreement(stack, ls[knee-1].x, saturation, open)...)
 	c.UWork = append(c.UWork, harness.UWork{Stack: stack, Model: ev.Exp.Hypothesis.Model,
 		ContextTokens: ls[knee].group.Cells[0].ContextTokens, Users: int(ls[knee-1].x)})
@@ -203,7 +218,7 @@ func decideH0Stack(ev *harness.Evidence, stack string, c *harness.Conclusion) {
 }
 
 func ruleFinding(stack string, ls []sweepLevel, knee int, ok bool) report.Finding {
-	f := report.Finding{Name: "knee by the 2 x rule, " + stack, Unit: "users", Detail: "none"}
+	f := report.Finding{Name: "knee by the p99/p50 rule, " + stack, Unit: "users", Detail: "none"}
 	if ok && knee > 0 {
 		x, below := ls[knee].x, ls[knee-1].x
 		f.Value, f.Lo, f.Hi = &x, &below, &x
@@ -212,20 +227,23 @@ func ruleFinding(stack string, ls []sweepLevel, knee int, ok bool) report.Findin
 	return f
 }
 
-// kneeIsQueue holds if more requests wait for admission at the knee than one step below it.
+// kneeIsQueue holds if in every repetition more requests wait for admission at the knee than one step
+// below it.
 func kneeIsQueue(stack string, ls []sweepLevel, knee int) verdict.Check {
 	at, below := ls[knee], ls[knee-1]
-	c := verdict.Check{Name: stack + ".queue_knee", Unit: "1", N: at.n}
-	lo, hi := stats.ClopperPearson(at.waited, at.n, 0.95)
-	_, belowHi := stats.ClopperPearson(below.waited, below.n, 0.95)
-	v := at.share()
-	c.Value, c.Lo, c.Hi = &v, &lo, &hi
-	c.Detail = fmt.Sprintf("stack %s: at %.0f users p99/p50 TTFT is %.1f and %.1f %% [%.1f, %.1f] of requests waited for admission; one step below, at %.0f users, %.1f and %.1f %% (n %d and %d)",
-		stack, at.x, at.p99/at.p50, v*100, lo*100, hi*100, below.x, below.p99/below.p50, below.share()*100, at.n, below.n)
-	switch {
-	case lo > belowHi:
+	c := verdict.Check{Name: stack + ".queue_knee", Unit: "1", N: at.n, Value: &at.share, Lo: &at.lo, Hi: &at.hi}
+	c.Detail = fmt.Sprintf("stack %s: at %.0f users p99/p50 TTFT is %.1f and %.1f %% (repetitions %.1f to %.1f) of requests waited for admission; one step below, at %.0f users, %.1f and %.1f %% (%.1f to %.1f) (n %d and %d)",
+		stack, at.x, at.p99/at.p50, at.share*100, at.lo*100, at.hi*100, below.x, below.p99/below.p50, below.share*100, below.lo*100, below.hi*100, at.n, below.n)
+	more := 0
+	for i := range min(len(at.shares), len(below.shares)) {
+		if at.shares[i] > below.shares[i] {
+			more++
+		}
+	}
+	switch more {
+	case len(at.shares):
 		c.State = verdict.Holds
-	case at.share() <= below.share():
+	case 0:
 		c.State = verdict.Contradicted
 	default:
 		c.State = verdict.Undecided
@@ -237,31 +255,43 @@ func kneeIsQueue(stack string, ls []sweepLevel, knee int) verdict.Check {
 // concurrency from the knee to the end of the sweep.
 func growthStops(ev *harness.Evidence, stack string, ls []sweepLevel, knee int) verdict.Check {
 	at, last := ls[knee], ls[len(ls)-1]
+	c := verdict.Check{Name: stack + ".growth_stops", Unit: "1"}
+	if at.rps == 0 || last.x == at.x {
+		c.State, c.Detail = verdict.Undecided, fmt.Sprintf("stack %s: nothing was completed at the knee, or no level lies beyond it", stack)
+		return c
+	}
 	growth := (last.rps/at.rps - 1) / (last.x/at.x - 1)
 	need := ev.Threshold("growth_ratio")
-	return verdict.Check{Name: stack + ".growth_stops", State: verdict.Decide(growth < need), Value: &growth, Unit: "1", Detail: fmt.Sprintf(
-		"stack %s: from %.0f to %.0f users completed requests grow from %.2f to %.2f per s, %.2f times as fast as concurrency (need below %.2f)",
-		stack, at.x, last.x, at.rps, last.rps, growth, need)}
+	c.State, c.Value = verdict.Decide(growth < need), &growth
+	c.Detail = fmt.Sprintf("stack %s: from %.0f to %.0f users completed requests grow from %.2f to %.2f per s, %.2f times as fast as concurrency (need below %.2f)",
+		stack, at.x, last.x, at.rps, last.rps, growth, need)
+	return c
 }
 
-// agrees holds if each repetition alone puts U_work within one step of the others.
-func agrees(ev *harness.Evidence, stack string, pooled []sweepLevel) verdict.Check {
-	c := verdict.Check{Name: stack + ".repetitions_agree"}
-	low, high := len(pooled), -1
+// agrees holds if each repetition alone puts U_work within one fine step of the others: the distance
+// between the knee of all repetitions together and the level below it.
+func agrees(ev *harness.Evidence, stack string, pooled []sweepLevel, knee int) verdict.Check {
+	c := verdict.Check{Name: stack + ".repetitions_agree", Unit: "users"}
+	step := pooled[knee].x - pooled[knee-1].x
+	low, high := math.Inf(1), math.Inf(-1)
 	var users []string
 	for rep := 1; rep <= ev.Exp.Hypothesis.Run.Reps; rep++ {
 		ls := levels(ev, stack, false, rep)
-		knee, _, ok := queueKnee(ev, ls)
-		if !ok || knee == 0 || len(ls) != len(pooled) {
-			c.State = verdict.Contradicted
-			c.Detail = fmt.Sprintf("stack %s: repetition %d alone shows no queue knee", stack, rep)
+		if len(ls) != len(pooled) {
+			c.State, c.Detail = verdict.Undecided, fmt.Sprintf("stack %s: repetition %d lacks a level", stack, rep)
 			return c
 		}
-		low, high = min(low, knee), max(high, knee)
-		users = append(users, fmt.Sprintf("%.0f", ls[knee-1].x))
+		k, _, ok := queueKnee(ev, ls)
+		if !ok || k == 0 {
+			c.State, c.Detail = verdict.Contradicted, fmt.Sprintf("stack %s: repetition %d alone shows no queue knee", stack, rep)
+			return c
+		}
+		low, high = min(low, ls[k-1].x), max(high, ls[k-1].x)
+		users = append(users, fmt.Sprintf("%.0f", ls[k-1].x))
 	}
-	c.State, c.N = verdict.Decide(high-low <= 1), len(users)
-	c.Detail = fmt.Sprintf("stack %s: U_work by repetition is %v users, %d step(s) apart (at most 1)", stack, users, high-low)
+	apart := high - low
+	c.State, c.N, c.Value = verdict.Decide(apart <= step), len(users), &apart
+	c.Detail = fmt.Sprintf("stack %s: U_work by repetition is %s users, %.0f apart (at most one fine step, %.0f)", stack, strings.Join(users, ", "), apart, step)
 	return c
 }
 
@@ -281,12 +311,13 @@ func saturationKnee(ev *harness.Evidence, stack string, ls []sweepLevel) report.
 			}
 		}
 	}
-	row := ev.Row(ls[0].group)
-	if cells == 0 || row.E2E.P50 == nil {
+	r0, ok := ls[0].group.MeanE2E()
+	if cells == 0 || !ok {
+		f.Detail = "not known: the lowest level has no answered request or no think time"
 		return f
 	}
 	z /= float64(cells)
-	r0 := ls[0].group.MeanE2E() / 1e3
+	r0 /= 1e3
 	n := stats.SaturationKnee(xmax, r0, z)
 	f.Value = &n
 	f.Detail = fmt.Sprintf("X_max %.2f/s x (R_0 %.2f s + Z %.2f s)", xmax, r0, z)
@@ -295,18 +326,25 @@ func saturationKnee(ev *harness.Evidence, stack string, ls []sweepLevel) report.
 
 // openKnee is the rule's knee under Poisson arrivals, put into users by N = rate x (R + Z).
 func openKnee(ev *harness.Evidence, stack string) report.Finding {
-	f := report.Finding{Name: "open-loop knee, " + stack, Unit: "users", Detail: "the rule fires at no offered rate"}
+	f := report.Finding{Name: "open-loop knee, " + stack, Unit: "users"}
 	ls := levels(ev, stack, true, 0)
-	knee, _, ok := queueKnee(ev, ls)
-	if !ok {
+	if len(ls) == 0 {
+		f.Detail = "not measured: the sweep has no open loop"
 		return f
 	}
-	think, err := ev.Exp.Hypothesis.Load.ThinkTime.Seconds()
-	if err != nil {
+	knee, _, ok := queueKnee(ev, ls)
+	if !ok {
+		f.Detail = fmt.Sprintf("the rule fires at none of the offered rates, %.4g to %.4g requests per s", ls[0].x, ls[len(ls)-1].x)
 		return f
 	}
 	at := ls[knee]
-	n := at.x * (at.group.MeanE2E()/1e3 + harness.MeanOf(think))
+	think, err := ev.Exp.Hypothesis.Load.ThinkTime.Seconds()
+	e2e, known := at.group.MeanE2E()
+	if err != nil || !known {
+		f.Detail = "not known: no answered request at the knee"
+		return f
+	}
+	n := at.x * (e2e/1e3 + harness.MeanOf(think))
 	f.Value = &n
 	f.Detail = fmt.Sprintf("p99/p50 TTFT is %.1f at %.4g offered requests per s, as many as this number of users send", at.p99/at.p50, at.x)
 	return f
@@ -339,7 +377,7 @@ func h0Figure(ev *harness.Evidence, stack string, ls []sweepLevel, knees []repor
 		p99.Percentile(l.x, row.TTFT.P99)
 		rps.Value(l.x, &l.rps)
 	}
-	for i, label := range []string{"2 x rule", "saturation", "open loop"} {
+	for i, label := range []string{"p99/p50 rule", "saturation", "open loop"} {
 		if v := knees[i].Value; v != nil {
 			p.Marks = append(p.Marks, report.Mark{X: *v, Label: label})
 		}

@@ -29,6 +29,7 @@ var h2b = harness.Hypothesis{
 	Falsifier: "no level where tier-2 fetches are half of TTFT p95 at a fifth of the lookups, a knee at the first level, or reads on Stack A",
 	Config:    "h2b.yaml",
 	Requires:  []string{"fetch_share", "tier2_hit_share", "rise_alpha", "idle_margin_share", "idle_margin_rps"},
+	OneLevel:  []string{"conc"},
 	Decide:    decideH2B,
 }
 

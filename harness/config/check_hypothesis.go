@@ -27,12 +27,9 @@ func (h *Hypothesis) check(r *reader) {
 	if h.Profile != "" {
 		r.plain("profile", h.Profile)
 	}
-	for i, name := range h.Controls {
-		path := fmt.Sprintf("controls[%d]", i)
-		r.plain(path, name)
-		if slices.Contains(h.Controls[:i], name) {
-			r.refuse(path, "%s stands twice", name)
-		}
+	for _, world := range slices.Sorted(maps.Keys(h.Controls)) {
+		r.plain(join("controls", world), world)
+		r.plain(join("controls", world), h.Controls[world])
 	}
 	h.Load.check(r)
 	increasing(r, "sweep.ctx", h.Sweep.Ctx)
@@ -68,8 +65,8 @@ func (h *Hypothesis) checkFiles(r *reader, configs string) {
 	if h.Profile != "" {
 		exists("profile", "profiles/"+h.Profile+".yaml")
 	}
-	for i, name := range h.Controls {
-		exists(fmt.Sprintf("controls[%d]", i), "worlds/"+name+".yaml")
+	for _, world := range slices.Sorted(maps.Keys(h.Controls)) {
+		exists(join("controls", world), "worlds/"+world+".yaml")
 	}
 }
 

@@ -50,7 +50,7 @@ telemetry:
 const hypothesis = `hypothesis: H0
 model: L8B
 stacks: {A: stackA.yaml}
-controls: [w1]
+controls: {w1: a_check}
 load:
   workload: fixed_context
   nonce: per_user
@@ -171,16 +171,16 @@ func TestHypothesisFaults(t *testing.T) {
 		edits []string
 		want  []string
 	}{
-		"name":              {[]string{"hypothesis: H0", "hypothesis: H 0"}, []string{`1: hypothesis: "H 0" is not a plain name: letters, digits, '.', '_', '-'`}},
-		"profile":           {[]string{"model: L8B", "model: L8B\nprofile: ../spill"}, []string{`3: profile: "../spill" is not a plain name: letters, digits, '.', '_', '-'`}},
-		"stack letter":      {[]string{"{A: stackA.yaml}", "{a: stackA.yaml}"}, []string{"3: stacks.a: no such stack; there are A and B"}},
-		"stack escapes":     {[]string{"stackA.yaml", "x/../../stackA.yaml"}, []string{`3: stacks.A: must be a path inside the folder of configurations, relative to it, not "x/../../stackA.yaml"`}},
-		"stack is absolute": {[]string{"stackA.yaml", "/etc/passwd"}, []string{`3: stacks.A: must be a path inside the folder of configurations, relative to it, not "/etc/passwd"`}},
-		"no stacks":         {[]string{"{A: stackA.yaml}", "{}"}, []string{"3: stacks: is empty"}},
-		"no controls":       {[]string{"controls: [w1]", "controls: []"}, []string{"4: controls: is empty"}},
-		"control twice":     {[]string{"controls: [w1]", "controls: [w1, w1]"}, []string{"4: controls[1]: w1 stands twice"}},
-		"control is a path": {[]string{"controls: [w1]", "controls: [w/1]"}, []string{`4: controls[0]: "w/1" is not a plain name: letters, digits, '.', '_', '-'`}},
-		"nonce":             {[]string{"per_user", "per_session"}, []string{`7: load.nonce: must be none, per_user or per_request, not "per_session"`}},
+		"name":                {[]string{"hypothesis: H0", "hypothesis: H 0"}, []string{`1: hypothesis: "H 0" is not a plain name: letters, digits, '.', '_', '-'`}},
+		"profile":             {[]string{"model: L8B", "model: L8B\nprofile: ../spill"}, []string{`3: profile: "../spill" is not a plain name: letters, digits, '.', '_', '-'`}},
+		"stack letter":        {[]string{"{A: stackA.yaml}", "{a: stackA.yaml}"}, []string{"3: stacks.a: no such stack; there are A and B"}},
+		"stack escapes":       {[]string{"stackA.yaml", "x/../../stackA.yaml"}, []string{`3: stacks.A: must be a path inside the folder of configurations, relative to it, not "x/../../stackA.yaml"`}},
+		"stack is absolute":   {[]string{"stackA.yaml", "/etc/passwd"}, []string{`3: stacks.A: must be a path inside the folder of configurations, relative to it, not "/etc/passwd"`}},
+		"no stacks":           {[]string{"{A: stackA.yaml}", "{}"}, []string{"3: stacks: is empty"}},
+		"no controls":         {[]string{"controls: {w1: a_check}", "controls: {}"}, []string{"4: controls: is empty"}},
+		"control of no check": {[]string{"controls: {w1: a_check}", "controls: {w1: a check}"}, []string{`4: controls.w1: "a check" is not a plain name: letters, digits, '.', '_', '-'`}},
+		"control is a path":   {[]string{"controls: {w1: a_check}", "controls: {w/1: a_check}"}, []string{`4: controls."w/1": "w/1" is not a plain name: letters, digits, '.', '_', '-'`}},
+		"nonce":               {[]string{"per_user", "per_session"}, []string{`7: load.nonce: must be none, per_user or per_request, not "per_session"`}},
 		"think time": {[]string{"mean: 20s", "mean: 20, min: 1s"}, []string{
 			"8: load.think_time.min: is no parameter of the exponential distribution",
 			"8: load.think_time.mean: 20 needs a unit, such as 300s or 200ms",

@@ -156,12 +156,12 @@ func TestLoadHypothesisFiles(t *testing.T) {
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "worlds"), 0o755))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "worlds", "w1.yaml"), nil, 0o644))
 	path := filepath.Join(dir, "hypotheses", "h.yaml")
-	require.NoError(t, os.WriteFile(path, []byte(edit(t, hypothesis, "controls: [w1]", "controls: [w1, w2]\nprofile: spill")), 0o644))
+	require.NoError(t, os.WriteFile(path, []byte(edit(t, hypothesis, "controls: {w1: a_check}", "controls: {w1: a_check, w2: a_check}\nprofile: spill")), 0o644))
 
 	_, err := LoadHypothesis(path)
 	require.EqualError(t, err, strings.Join([]string{
 		path + ":3: stacks.A: there is no file stackA.yaml in the folder of configurations",
-		path + ":4: controls[1]: there is no file worlds/w2.yaml in the folder of configurations",
+		path + ":4: controls.w2: there is no file worlds/w2.yaml in the folder of configurations",
 		path + ":5: profile: there is no file profiles/spill.yaml in the folder of configurations",
 	}, "\n"))
 

@@ -10,17 +10,18 @@ import (
 
 // answer is what a streamed response has given so far. It is reused from request to request.
 type answer struct {
-	frames frameReader
-	first  time.Time // first chunk with text
-	last   time.Time // newest chunk with text
-	end    time.Time // newest event
-	gaps   []time.Duration
-	finish bool
-	done   bool   // [DONE] was seen
-	failed string // the server's message, if it reported an error inside the stream
-	usage  usage
-	wait   float64
-	waited bool // wait is set
+	frames  frameReader
+	first   time.Time // first chunk with text
+	last    time.Time // newest chunk with text
+	end     time.Time // newest event
+	gaps    []time.Duration
+	finish  bool
+	done    bool   // [DONE] was seen
+	failed  string // the server's message, if it reported an error inside the stream
+	usage   usage
+	wait    float64
+	waited  bool                               // wait is set
+	observe func(comment []byte, at time.Time) // see Spec; usually nil
 }
 
 func (a *answer) reset(body io.Reader) {
@@ -72,6 +73,9 @@ func (a *answer) read(limit time.Time) error {
 			return nil
 		}
 		a.take(c, f.at)
+		if c.text && a.observe != nil {
+			a.observe(f.comment, f.at)
+		}
 	}
 }
 

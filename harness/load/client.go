@@ -131,6 +131,9 @@ func (c *client) exchange(ctx context.Context, req *request, res *result, origin
 	}
 	a := res.answer
 	a.reset(resp.Body)
+	if c.spec.observe != nil {
+		a.observe = c.spec.observe(req)
+	}
 	err = a.read(limit)
 	if err != nil {
 		res.end = time.Now()

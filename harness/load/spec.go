@@ -39,6 +39,10 @@ type Spec struct {
 	// Start is the zero of the cell's clock: a time.Now() of this process, on whole microseconds in
 	// virtual time. Record times are its Unix time plus the monotonic time since.
 	Start time.Time
+
+	// observe, nil but in a benchmark of the client's own error, gives for a request what is called with
+	// each of its chunks of text: the frame's comment, valid during the call, and when it was read.
+	observe func(*request) func(comment []byte, at time.Time)
 }
 
 // APIs and dialects.

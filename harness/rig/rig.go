@@ -32,7 +32,7 @@ type Telemetry struct {
 	Sys  []telemetry.SysSource
 	KV   telemetry.KVSource
 	Perf *telemetry.Perf
-	// Scrapes are raw pages by file name, to be saved at the ends of a cell.
+	// Scrapes are the newest raw pages by file name, saved with a cell when it ends.
 	Scrapes map[string]func() []byte
 }
 
@@ -45,4 +45,8 @@ type Settings struct {
 	WantKVPool    float64  `json:"want_kv_pool_bytes"`
 	KVBlockBytes  float64  `json:"kv_block_bytes"`
 	KVBlockOrigin string   `json:"kv_block_bytes_formula"`
+	// WantBlockTokens is the block size that the configuration asks for.
+	WantBlockTokens float64 `json:"want_kv_block_tokens"`
+	// NotReadBack are settings that no page of the server tells.
+	NotReadBack []string `json:"not_read_back"`
 }

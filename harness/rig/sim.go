@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -66,16 +68,16 @@ func (s *Sim) listen() error {
 	network := &memnet.Network{}
 	handlers := s.machine.Handlers()
 	s.served = make(chan error, len(handlers))
-	for name, h := range handlers {
+	for _, name := range slices.Sorted(maps.Keys(handlers)) {
 		addr := addrs[name]
 		if addr == "" {
 			return fmt.Errorf("the stack file names no address for the %s server", name)
 		}
 		l, err := network.Listen(addr)
 		if err != nil {
-			return err
+			return fmt.Errorf("the %s server of the stack file: %w", name, err)
 		}
-		srv := &http.Server{Handler: h}
+		srv := &http.Server{Handler: handlers[name]}
 		s.servers = append(s.servers, srv)
 		go func() { s.served <- srv.Serve(l) }()
 	}
@@ -117,13 +119,13 @@ func (s *Sim) Telemetry() Telemetry {
 	e := s.opts.Stack.Endpoint
 	t := Telemetry{Scrapes: map[string]func() []byte{}}
 	// The files must hold something before the sources look at what there is.
-	if err := s.machine.Render(context.Background(), s.files); err != nil {
-		return Telemetry{Sys: []telemetry.SysSource{failed{"render", err}}}
-	}
+	err := s.machine.Render(context.Background(), s.files)
+	t.Sys = append(t.Sys, orFail("render", render{s}, err))
 	proc, err := telemetry.NewProc(s.files.Proc)
-	t.Sys = append(t.Sys, render{s}, orFail("proc", proc, err))
+	t.Sys = append(t.Sys, orFail("proc", proc, err))
 	block, err := telemetry.NewBlock(s.files.Proc, s.files.Sys, s.opts.Stack.Telemetry.Device)
 	t.Sys = append(t.Sys, orFail("block", block, err), s.gpu)
+	// The sources that go over HTTP come last: they can hang.
 	engine := telemetry.NewEngine(s.client, e.EngineMetrics)
 	t.Sys = append(t.Sys, engine)
 	t.Scrapes["engine.prom"] = engine.LastScrape
@@ -132,10 +134,12 @@ func (s *Sim) Telemetry() Telemetry {
 	}
 	if e.KVBMMetrics != "" {
 		kvbm, err := telemetry.NewKVBM(s.client, e.KVBMMetrics, float64(s.spec.BlockBytes()))
-		if err == nil {
-			t.KV = kvbm
-			t.Scrapes["kvbm.prom"] = kvbm.LastScrape
+		if err != nil {
+			t.KV = failed{"kvbm", err}
+			return t
 		}
+		t.KV = kvbm
+		t.Scrapes["kvbm.prom"] = kvbm.LastScrape
 	}
 	return t
 }
@@ -203,8 +207,9 @@ func orFail(name string, src telemetry.SysSource, err error) telemetry.SysSource
 	return src
 }
 
-func (f failed) Name() string                                    { return f.name }
-func (f failed) Sample(context.Context, *record.SysSample) error { return f.err }
+func (f failed) Name() string                                     { return f.name }
+func (f failed) Sample(context.Context, *record.SysSample) error  { return f.err }
+func (f failed) SampleKV(context.Context, *record.KVSample) error { return f.err }
 
 // trimSlash is the base of a URL to which paths are appended.
 func trimSlash(u string) string { return strings.TrimRight(u, "/") }

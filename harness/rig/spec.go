@@ -71,6 +71,9 @@ func SimSpec(o SimOptions) (sim.Spec, sim.Params, error) {
 		spec.Loader.SoftwareNSPerIO = int64(d.Loader.SoftwareTimePerIO)
 	}
 	params := sim.DefaultParams()
+	if err := fits(spec, params.Host); err != nil {
+		return spec, params, err
+	}
 	if w := o.World; w != nil {
 		params.Mechanisms = sim.Mechanisms{
 			UnlimitedSlots:   w.Mechanisms.UnlimitedSlots,
@@ -79,6 +82,17 @@ func SimSpec(o SimOptions) (sim.Spec, sim.Params, error) {
 		}
 	}
 	return spec, params, nil
+}
+
+// fits refuses a stack that the machine's one memory cannot hold.
+func fits(s sim.Spec, h sim.HostParams) error {
+	need := h.OSBytes + s.Model.WeightsBytes + s.Device.CapacityBytes + s.Host.CapacityBytes
+	if need <= h.MemTotalBytes {
+		return nil
+	}
+	gib := func(b int64) float64 { return float64(b) / (1 << 30) }
+	return fmt.Errorf("the stack does not fit the machine's memory of %.1f GiB: %.1f GiB for the operating system + %.1f GiB of weights + %.1f GiB of KV pool + %.1f GiB of host tier = %.1f GiB; make a tier smaller",
+		gib(h.MemTotalBytes), gib(h.OSBytes), gib(s.Model.WeightsBytes), gib(s.Device.CapacityBytes), gib(s.Host.CapacityBytes), gib(need))
 }
 
 // Dialect is the request dialect of a stack.

@@ -53,7 +53,7 @@ func (s *dynamo) complete(w http.ResponseWriter, r *http.Request, chat bool) {
 	}
 	if !c.Stream {
 		text, refused, err := g.collect(r.Context())
-		if err == nil && !s.refuse(w, refused) {
+		if !s.refuse(w, refused, err) {
 			writeJSON(w, http.StatusOK, g.answer(s.model, text, chat))
 		}
 		return
@@ -63,7 +63,7 @@ func (s *dynamo) complete(w http.ResponseWriter, r *http.Request, chat bool) {
 	if err == nil && first.Kind == EventQueued {
 		first, err = g.next(r.Context())
 	}
-	if err != nil || s.refuse(w, first.Kind) {
+	if s.refuse(w, first.Kind, err) {
 		return
 	}
 	if err := s.stream(w, r, g, chat, first); err != nil && r.Context().Err() == nil {
@@ -71,12 +71,15 @@ func (s *dynamo) complete(w http.ResponseWriter, r *http.Request, chat bool) {
 	}
 }
 
-// refuse answers a request that the engine did not take; it reports whether it did.
-func (s *dynamo) refuse(w http.ResponseWriter, kind EventKind) bool {
-	switch kind {
-	case EventRefused:
+// refuse answers a request that the engine did not take, or, with err, did not serve; it reports whether
+// it did. Nobody reads the answer when err is that the client has gone.
+func (s *dynamo) refuse(w http.ResponseWriter, kind EventKind, err error) bool {
+	switch {
+	case err != nil:
+		s.fail(w, http.StatusServiceUnavailable, "Service Unavailable", err.Error())
+	case kind == EventRefused:
 		s.fail(w, 529, "Overloaded", "all workers are busy")
-	case EventTooLong:
+	case kind == EventTooLong:
 		s.fail(w, http.StatusBadRequest, "Bad Request", "Validation: prompt does not fit the KV cache of the worker")
 	default:
 		return false

@@ -22,7 +22,8 @@ type engine struct {
 	disk    *NVMeDevice
 	mover   *mover
 	waiting []*sequence // in order of arrival
-	loading int         // admitted, their KV is on the way
+	loading int         // admitted, their prompt's KV is on the way
+	coming  int         // their KV is on the way back from the NVMe (KVSwapToNVMe)
 	prefill []*sequence
 	running []*sequence // decode
 	swapped []*sequence // KV on the NVMe (KVSwapToNVMe)
@@ -55,7 +56,7 @@ var ErrStopped = errors.New("the simulated machine has stopped")
 // EngineStats are the engine's gauges and counters.
 type EngineStats struct {
 	Running, Waiting int
-	Context          int // admitted, prompt not done, KV on its way included
+	Context          int // admitted, prompt not done, its KV on the way included
 	Iterations       int64
 	LastIterNS       int64
 	BusyNS           int64 // time with an iteration under way
@@ -64,13 +65,12 @@ type EngineStats struct {
 	PromptTokens     int64
 	OutputTokens     int64
 	CachedTokens     int64
-	KVUsedBlocks     int
+	KVUsedBlocks     int // held by sequences; above KVMaxBlocks while a pool is overcommitted
 	KVMaxBlocks      int
 	KV               KVCounters
 	Fetch            FetchStats
 	HostHitRate      float64 // over the last 1000 requests
 	DiskHitRate      float64
-	LoadingTier2     int
 }
 
 // PerfRecord is one finished request as trtllm-serve's /perf_metrics tells it, seconds of the machine.
@@ -182,17 +182,13 @@ func rank(m message) int {
 
 func (e *engine) arrive(s *sequence, now int64) {
 	s.arrivedNS, s.scheduledNS = now, -1
-	switch {
-	case e.kv.blocksFor(s.promptTokens+s.maxTokens) > e.kv.device.capacity,
-		e.spec.MaxContextTokens > 0 && s.promptTokens+s.maxTokens > e.spec.MaxContextTokens:
-		s.events <- Event{Kind: EventTooLong}
-	case e.spec.MaxQueued > 0 && len(e.waiting) >= e.spec.MaxQueued:
+	if e.spec.MaxQueued > 0 && len(e.waiting) >= e.spec.MaxQueued {
 		e.stats.Refused++
 		s.events <- Event{Kind: EventRefused}
-	default:
-		s.events <- Event{Kind: EventQueued}
-		e.waiting = append(e.waiting, s)
+		return
 	}
+	s.events <- Event{Kind: EventQueued}
+	e.waiting = append(e.waiting, s)
 }
 
 // advance applies everything that completes at or before now.
@@ -214,7 +210,7 @@ func (e *engine) schedule(now int64) {
 	e.swapIn(now)
 	for len(e.waiting) > 0 {
 		s := e.waiting[0]
-		active := e.loading + len(e.prefill) + len(e.running) + len(e.swapped)
+		active := e.loading + e.coming + len(e.prefill) + len(e.running) + len(e.swapped)
 		if active >= e.spec.MaxBatchSize && !e.mech.UnlimitedSlots {
 			break
 		}
@@ -270,7 +266,7 @@ func (e *engine) moved(j job, now int64) {
 	case jobSwapIn:
 		e.kv.counters.SwapInBlocks += int64(j.blocks)
 		j.seq.pending--
-		e.loading--
+		e.coming--
 		e.running = append(e.running, j.seq)
 	}
 }
@@ -380,13 +376,12 @@ func (e *engine) dropCancelled() {
 }
 
 func (e *engine) refreshStats() {
-	e.stats.Running = len(e.running) + len(e.prefill) + e.loading + len(e.swapped)
+	e.stats.Running = len(e.running) + len(e.prefill) + e.loading + e.coming + len(e.swapped)
 	e.stats.Waiting = len(e.waiting)
 	e.stats.Context = len(e.prefill) + e.loading
-	e.stats.KVUsedBlocks = min(e.kv.usedBlocks(), e.kv.device.capacity)
+	e.stats.KVUsedBlocks = e.kv.usedBlocks()
 	e.stats.KV = e.kv.counters
 	e.stats.HostHitRate, e.stats.DiskHitRate = e.kv.recent.rates()
-	e.stats.LoadingTier2 = e.mover.loads()
 }
 
 func sec(ns int64) float64 { return float64(ns) / 1e9 }

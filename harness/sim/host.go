@@ -11,6 +11,7 @@ type host struct {
 	sysNS                 float64
 	waitNS                float64 // iowait
 	gpuNS                 float64
+	lastSoftware          float64 // ns
 	ioSome                float64 // ns
 	ioFull                float64
 	lastSome, lastBlocked int64
@@ -26,11 +27,12 @@ func newHost(p HostParams, spec Spec) *host { return &host{p: p, spec: spec} }
 func (h *host) step(now, ns int64) { h.steps = append(h.steps, span{now, now + ns}) }
 
 // account brings the counters to now. someNS and blockedNS are the device's cumulative stall times: with
-// at least one blocked task, and summed over blocked tasks.
+// at least one blocked task, and summed over blocked tasks. softwareNS is the CPU time that the loader
+// has taken so far.
 //
 // iowait is what Linux makes of it: idle time of a CPU on which a task that waits for I/O last ran. A
 // CPU that is busy hides it, and one blocked task is at most one CPU's share.
-func (h *host) account(now, someNS, blockedNS int64) {
+func (h *host) account(now, someNS, blockedNS int64, softwareNS float64) {
 	dt := float64(now - h.lastNS)
 	if dt <= 0 {
 		return
@@ -44,9 +46,9 @@ func (h *host) account(now, someNS, blockedNS int64) {
 		}
 	}
 	h.steps = keep
-	cores := dt*h.p.IdleCores + busy*h.p.EngineCores
-	some, blocked := float64(someNS-h.lastSome), float64(blockedNS-h.lastBlocked)
 	// A loader that is not blocked in the drive runs its software part on a CPU.
+	cores := dt*h.p.IdleCores + busy*h.p.EngineCores + max(0, softwareNS-h.lastSoftware)
+	some, blocked := float64(someNS-h.lastSome), float64(blockedNS-h.lastBlocked)
 	idleShare := max(0, 1-cores/(dt*float64(h.p.CPUs)))
 	h.userNS += cores * (1 - h.p.SystemShare)
 	h.sysNS += cores * h.p.SystemShare
@@ -55,7 +57,7 @@ func (h *host) account(now, someNS, blockedNS int64) {
 	h.ioSome += some
 	// "full" needs every non-idle task to be stalled: while the engine works on an iteration none is.
 	h.ioFull += some * max(0, 1-busy/dt)
-	h.lastNS, h.lastSome, h.lastBlocked = now, someNS, blockedNS
+	h.lastNS, h.lastSome, h.lastBlocked, h.lastSoftware = now, someNS, blockedNS, softwareNS
 	h.avg[0].update(now, h.ioSome)
 	h.avg[1].update(now, h.ioFull)
 }

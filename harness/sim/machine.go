@@ -83,7 +83,7 @@ func (m *Machine) account() int64 {
 	}
 	m.disk.Advance(now)
 	some, blocked := m.disk.StalledNS(now)
-	m.host.account(now, some, blocked)
+	m.host.account(now, some, blocked, m.engine.mover.softwareAt(now))
 	return now
 }
 
@@ -108,11 +108,26 @@ func (m *Machine) send(ctx context.Context, msg message) error {
 	}
 }
 
-// submit hands a request to the engine; its events come on the returned sequence's channel.
+// submit hands a request to the engine; its events come on the returned sequence's channel. One that can
+// never fit is answered here: the channel of the others has room for all their events.
 func (m *Machine) submit(ctx context.Context, r Submission) (*sequence, error) {
-	s := &sequence{id: r.ID, promptTokens: r.PromptTokens, maxTokens: r.MaxTokens, hashes: r.Hashes,
-		events: make(chan Event, r.MaxTokens+2)}
+	s := &sequence{id: r.ID, promptTokens: r.PromptTokens, maxTokens: r.MaxTokens, hashes: r.Hashes}
+	if r.MaxTokens > m.spec.maxSequenceTokens()-r.PromptTokens {
+		s.events = make(chan Event, 1)
+		s.events <- Event{Kind: EventTooLong}
+		return s, nil
+	}
+	s.events = make(chan Event, r.MaxTokens+2)
 	return s, m.send(ctx, message{submit: s})
+}
+
+// maxSequenceTokens is the longest prompt plus output that fits the KV pool and the context window.
+func (s Spec) maxSequenceTokens() int {
+	pool := int(s.Device.CapacityBytes/s.BlockBytes()) * s.BlockTokens
+	if s.MaxContextTokens > 0 {
+		return min(pool, s.MaxContextTokens)
+	}
+	return pool
 }
 
 // abandon tells the engine that nobody reads the events of s any more.

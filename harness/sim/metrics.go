@@ -15,7 +15,7 @@ func (m *Machine) engineMetrics(p *page, st EngineStats) {
 	gauge("iteration_latency_seconds", "Latency of the last iteration", sec(st.LastIterNS))
 	gauge("kv_cache_max_blocks", "KV cache blocks in the pool", float64(st.KVMaxBlocks))
 	gauge("kv_cache_used_blocks", "KV cache blocks in use", float64(st.KVUsedBlocks))
-	gauge("kv_cache_free_blocks", "KV cache blocks free", float64(st.KVMaxBlocks-st.KVUsedBlocks))
+	gauge("kv_cache_free_blocks", "KV cache blocks free", float64(max(0, st.KVMaxBlocks-st.KVUsedBlocks)))
 	gauge("kv_cache_tokens_per_block", "Tokens of a KV cache block", float64(m.spec.BlockTokens))
 	counter("kv_cache_reused_blocks_total", "KV cache blocks reused", float64(st.KV.DeviceHits))
 	counter("kv_cache_missed_blocks_total", "KV cache blocks missed", float64(st.KV.DeviceMisses))

@@ -1,15 +1,17 @@
 package sim
 
+import "math"
+
 // mover carries KV between tiers. Loads from the NVMe are served one request after another, in order,
 // by one loader; writes by another; copies from host memory run side by side.
 type mover struct {
-	spec             Spec
-	host             HostParams
-	disk             *NVMeDevice
-	lanes            [laneCount]lane
-	copies           []job       // host copies under way, by completion time
-	byID             map[int]int // device transfer -> lane
-	loaderSoftwareNS float64     // CPU time spent by loaders
+	spec       Spec
+	host       HostParams
+	disk       *NVMeDevice
+	lanes      [laneCount]lane
+	copies     []job       // host copies under way, by completion time
+	byID       map[int]int // device transfer -> lane
+	softwareNS float64     // CPU time of the device transfers that have ended
 }
 
 const (
@@ -122,6 +124,7 @@ func (m *mover) advance(now int64) []job {
 		l := m.byID[id]
 		delete(m.byID, id)
 		q := &m.lanes[l].queue
+		m.softwareNS += m.software(l, (*q)[0], math.Inf(1))
 		out = append(out, (*q)[0])
 		*q = (*q)[1:]
 		if len(*q) > 0 {
@@ -131,5 +134,35 @@ func (m *mover) advance(now int64) []job {
 	return out
 }
 
-// loads is how many requests wait for or are in the tier-2 loader.
-func (m *mover) loads() int { return len(m.lanes[laneRead].queue) }
+// softwareAt is the CPU time that loaders have taken until now, in ns: each I/O costs the software time
+// of its stream. The device must have been advanced to now.
+//
+// It follows the bytes moved, not the time that tasks were not blocked, so that it never falls and does
+// not depend on when it is asked: the operating system's own reads block tasks too.
+func (m *mover) softwareAt(now int64) float64 {
+	total := m.softwareNS
+	running := m.disk.running(now)
+	for l := range m.lanes {
+		if len(m.lanes[l].queue) == 0 {
+			continue
+		}
+		moved := math.Inf(1) // all of it, if the device has ended the transfer
+		for _, t := range m.disk.transfers {
+			if t.id == m.lanes[l].id {
+				moved = t.movedAfter(running)
+			}
+		}
+		total += m.software(l, m.lanes[l].queue[0], moved)
+	}
+	return total
+}
+
+// software is the CPU time of the first `moved` bytes of a transfer, of all of it at most.
+func (m *mover) software(l int, j job, moved float64) float64 {
+	whole := int64(j.blocks) * m.spec.BlockBytes()
+	s := m.stream(l, j.kind)
+	if whole == 0 || s.SoftwareNS == 0 {
+		return 0
+	}
+	return min(moved, float64(whole)) / float64(min(s.IOBytes, whole)) * float64(s.SoftwareNS)
+}

@@ -4,6 +4,10 @@ import "slices"
 
 // swapOut moves sequences to the NVMe until the rest fits the KV pool (mechanism KVSwapToNVMe): the one
 // that has run for the shortest time goes first, as in an engine that preempts by swapping.
+//
+// A sequence's blocks are free when its write starts, not when it ends: the write goes through a staging
+// buffer outside the pool, whose copy takes no time here. The sequence can come back only after its
+// write has ended.
 func (e *engine) swapOut(now int64) {
 	if !e.mech.KVSwapToNVMe {
 		return
@@ -32,7 +36,7 @@ func (e *engine) swapIn(now int64) {
 		s.anonymous, s.swapped = s.swapped, 0
 		e.kv.anonymous += s.anonymous
 		s.pending++
-		e.loading++
+		e.coming++
 		e.mover.swap(jobSwapIn, s, s.anonymous, now)
 	}
 }

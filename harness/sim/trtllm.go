@@ -54,6 +54,12 @@ func (s *trtllm) badRequest(w http.ResponseWriter, message string) {
 	})
 }
 
+// unavailable answers a request that the machine did not serve because it has stopped. Nobody reads the
+// answer when the client has gone.
+func unavailable(w http.ResponseWriter, err error) {
+	http.Error(w, err.Error(), http.StatusServiceUnavailable)
+}
+
 func (s *trtllm) complete(w http.ResponseWriter, r *http.Request, chat bool) {
 	c, err := decodeCompletion(w, r, chat)
 	if err != nil {
@@ -67,7 +73,7 @@ func (s *trtllm) complete(w http.ResponseWriter, r *http.Request, chat bool) {
 	n := s.ids.Add(1)
 	g, err := s.m.begin(r, c, fmt.Sprintf("anon-%d", n))
 	if err != nil {
-		s.badRequest(w, err.Error())
+		unavailable(w, err)
 		return
 	}
 	if !c.Stream {
@@ -77,6 +83,7 @@ func (s *trtllm) complete(w http.ResponseWriter, r *http.Request, chat bool) {
 	first, err := g.next(r.Context())
 	switch {
 	case err != nil:
+		unavailable(w, err)
 		return
 	case first.Kind == EventTooLong:
 		s.badRequest(w, fmt.Sprintf("The sum of prompt length (%d) and max_tokens (%d) should not exceed max_num_tokens", g.prompt, c.MaxTokens))
@@ -145,7 +152,7 @@ func (s *trtllm) whole(w http.ResponseWriter, r *http.Request, g *generation, ch
 	text, refused, err := g.collect(r.Context())
 	switch {
 	case err != nil:
-		return
+		unavailable(w, err)
 	case refused == EventRefused:
 		writeJSON(w, http.StatusServiceUnavailable, map[string]string{"error": "queue is full"})
 	case refused == EventTooLong:

@@ -156,3 +156,29 @@ func TestJonckheereTerpstraEdges(t *testing.T) {
 		assert.Error(t, err, name)
 	}
 }
+
+// With one series it is Mann-Kendall's normal approximation; several weak trends of one direction add up
+// to a strong one, and opposite ones cancel.
+func TestSeasonalKendall(t *testing.T) {
+	long := []float64{3, 1, 4, 1.5, 5, 9, 2, 6, 5.5, 3.5, 8, 9.5}
+	_, want, err := MannKendall(long)
+	require.NoError(t, err)
+	got, err := SeasonalKendall([][]float64{long})
+	require.NoError(t, err)
+	assert.InDelta(t, want, got, 1e-12)
+
+	rising, falling := []float64{1, 3, 2, 4, 3.5, 5}, []float64{5, 3.5, 4, 2, 3, 1}
+	one, err := SeasonalKendall([][]float64{rising})
+	require.NoError(t, err)
+	three, err := SeasonalKendall([][]float64{rising, rising, rising})
+	require.NoError(t, err)
+	assert.Less(t, three, one/5)
+	none, err := SeasonalKendall([][]float64{rising, falling})
+	require.NoError(t, err)
+	assert.Equal(t, 1.0, none)
+	flat, err := SeasonalKendall([][]float64{{2, 2, 2, 2}})
+	require.NoError(t, err)
+	assert.Equal(t, 1.0, flat)
+	_, err = SeasonalKendall([][]float64{{1, 2, 3}})
+	require.ErrorIs(t, err, ErrNoData)
+}
