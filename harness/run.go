@@ -311,7 +311,8 @@ func (r *run) conclude() (*report.Report, error) {
 	if err := report.Table(session.out, rep); err != nil {
 		return nil, err
 	}
-	fmt.Fprintf(session.out, "%s: %.2f h of machine time in %.0f s of wall time\n\n", r.h.ID, r.cellTime.Hours(), r.manifest.WallSeconds)
+	fmt.Fprintf(session.out, "%s: %.2f h of machine time in %.0f s of wall time, %.2f h per s\n\n",
+		r.h.ID, r.cellTime.Hours(), r.manifest.WallSeconds, r.cellTime.Hours()/max(r.manifest.WallSeconds, 1e-3))
 	return rep, nil
 }
 

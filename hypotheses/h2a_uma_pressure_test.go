@@ -53,7 +53,7 @@ func decideH2A(ev *harness.Evidence) harness.Conclusion {
 // The interval of R2 is a bootstrap over levels, and must lie above the threshold.
 func queueExplainsP99(ev *harness.Evidence) (verdict.Check, *verdict.Effect) {
 	need := ev.Threshold("r2_min")
-	c := verdict.Check{Name: "queue_explains_p99", Unit: "1"}
+	c := verdict.Check{Name: "queue_explains_p99", Unit: ""}
 	var p99, queue, busy []float64
 	var level []string
 	for _, cell := range ev.Cells {
@@ -83,7 +83,7 @@ func queueExplainsP99(ev *harness.Evidence) (verdict.Check, *verdict.Effect) {
 	c.State = verdict.Above(lo, hi, need)
 	c.Value, c.Lo, c.Hi, c.N = &fit.R2, &lo, &hi, fit.N
 	c.Detail = fmt.Sprintf("log queue depth and GPU busy explain R2 = %.3f [%.3f, %.3f] of log p99 TTFT over %d cells (need %.2f)", fit.R2, lo, hi, fit.N, need)
-	return c, &verdict.Effect{Name: "R2 of log p99 TTFT on log queue depth and GPU busy", Value: fit.R2, Lo: &lo, Hi: &hi, Unit: "1", Confidence: 0.95, N: fit.N}
+	return c, &verdict.Effect{Name: "R2 of log p99 TTFT on log queue depth and GPU busy", Value: fit.R2, Lo: &lo, Hi: &hi, Unit: "", Confidence: 0.95, N: fit.N}
 }
 
 // rejections counts refused requests.

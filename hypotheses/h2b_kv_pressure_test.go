@@ -70,7 +70,7 @@ func decideH2B(ev *harness.Evidence) harness.Conclusion {
 // storageKnee finds the first level that meets the definition.
 func storageKnee(ev *harness.Evidence, groups []*harness.Group) (*harness.Group, []verdict.Check, *verdict.Effect) {
 	needFetch, needHits := ev.Threshold("fetch_share"), ev.Threshold("tier2_hit_share")
-	knee := verdict.Check{Name: "storage_knee", Unit: "1"}
+	knee := verdict.Check{Name: "storage_knee", Unit: ""}
 	first := verdict.Check{Name: "not_at_first_level"}
 	largest := 0.0
 	for i, g := range groups {
@@ -97,7 +97,7 @@ func storageKnee(ev *harness.Evidence, groups []*harness.Group) (*harness.Group,
 		first.State = verdict.Decide(i > 0)
 		first.Detail = fmt.Sprintf("the knee is at level %d of %d", i+1, len(groups))
 		return g, []verdict.Check{knee, first}, &verdict.Effect{Name: fmt.Sprintf("tier-2 fetch p95 / TTFT p95 at ctx %d", g.Cells[0].ContextTokens),
-			Value: share.Value, Lo: &lo, Hi: &hi, Unit: "1", Confidence: 0.95, N: n}
+			Value: share.Value, Lo: &lo, Hi: &hi, Unit: "", Confidence: 0.95, N: n}
 	}
 	knee.State = verdict.Contradicted
 	knee.Detail = fmt.Sprintf("no context has a storage knee; tier 2 served at most %.1f %% of the lookups (need %.0f %%)", largest*100, needHits*100)
