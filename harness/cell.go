@@ -1,7 +1,6 @@
 package harness
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -255,69 +254,6 @@ func (c *cellRun) idle(ctx context.Context) error {
 	}
 }
 
-// drive sends the cell's load.
-func (c *cellRun) drive(ctx context.Context, w *record.Writer) (load.Summary, error) {
-	spec, err := c.spec()
-	if err != nil {
-		return load.Summary{}, err
-	}
-	return load.Run(ctx, spec, func(r *record.Request) error {
-		c.order = append(c.order, lineKey{r.IntendedTS, r.User, r.Seq})
-		return w.Write(r)
-	}, c.enter)
-}
-
-// spec is the cell's load from the configuration.
-func (c *cellRun) spec() (load.Spec, error) {
-	hc, ep := c.exp.Hypothesis, c.rig.Endpoint()
-	output, err := distribution(hc.Load.OutputTokens.Plain())
-	if err != nil {
-		return load.Spec{}, fmt.Errorf("load.output_tokens: %w", err)
-	}
-	s := load.Spec{
-		RunID: c.runID, Stack: c.pc.Stack, Model: hc.Model, Workload: hc.Load.Workload,
-		ContextTokens: c.pc.ContextTokens, Output: output, Nonce: load.Nonce(hc.Load.Nonce),
-		Prompter: load.FixedContext{Seed: c.pc.LoadSeed, Body: c.prompts.Body},
-		Timeout:  time.Duration(hc.Load.RequestTimeout), Seed: c.pc.LoadSeed,
-		BaseURL: ep.BaseURL, API: ep.API, Dialect: ep.Dialect, ModelID: c.info.Settings.Model,
-		APIKey: load.Secret(ep.APIKey), HTTP: ep.HTTP,
-		Warmup:   load.Warmup{Min: time.Duration(hc.Run.Warmup.Min), Max: time.Duration(hc.Run.Warmup.Max), Passes: hc.Run.Warmup.Passes},
-		Duration: time.Duration(hc.Run.Duration), MaxDuration: time.Duration(hc.Run.MaxDuration),
-		MinRequests: hc.Run.MinRequests, Start: c.start,
-	}
-	if c.pc.RateRPS != nil {
-		var pacer load.Pacer = load.Poisson{RPS: *c.pc.RateRPS}
-		if hc.Sweep.Arrivals == "constant" {
-			pacer = load.Constant{RPS: *c.pc.RateRPS}
-		}
-		s.Loop = load.Open{Pacer: pacer}
-		return s, nil
-	}
-	think, err := distribution(hc.Load.ThinkTime.Seconds())
-	if err != nil {
-		return s, fmt.Errorf("load.think_time: %w", err)
-	}
-	s.Loop = load.Closed{Users: c.pc.Users, Think: think}
-	return s, nil
-}
-
-func distribution(l config.Law, err error) (load.Dist, error) {
-	if err != nil {
-		return nil, err
-	}
-	switch l.Dist {
-	case config.Constant:
-		return load.NewConstant(l.A)
-	case config.Uniform:
-		return load.NewUniform(l.A, l.B)
-	case config.Exponential:
-		return load.NewExponential(l.A)
-	case config.LogNormal:
-		return load.NewLognormal(l.A, l.B)
-	}
-	return nil, fmt.Errorf("distribution %q is not known", l.Dist)
-}
-
 // finish sorts what arrived in order of completion, saves the raw pages and cell.json.
 func (c *cellRun) finish(src rig.Telemetry) error {
 	for name, page := range src.Scrapes {
@@ -338,42 +274,6 @@ func (c *cellRun) finish(src rig.Telemetry) error {
 		return fmt.Errorf("encode %s: %w", fileCell, err)
 	}
 	return os.WriteFile(filepath.Join(c.dir, fileCell), append(b, '\n'), 0o644)
-}
-
-// lineKey is what a line of metrics.jsonl is sorted by.
-type lineKey struct {
-	ts        float64
-	user, seq int
-}
-
-// sortLines rewrites a JSON Lines file in the order of its lines' keys, which are given in the order in
-// which the lines were written.
-func sortLines(path string, keys []lineKey, order func(a, b lineKey) int) error {
-	raw, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	lines := bytes.SplitAfter(raw, []byte{'\n'})
-	if len(lines) > 0 && len(lines[len(lines)-1]) == 0 {
-		lines = lines[:len(lines)-1]
-	}
-	if len(lines) != len(keys) {
-		return fmt.Errorf("%s has %d lines, %d were written", path, len(lines), len(keys))
-	}
-	index := make([]int, len(keys))
-	for i := range index {
-		index[i] = i
-	}
-	slices.SortStableFunc(index, func(a, b int) int { return order(keys[a], keys[b]) })
-	sorted := make([]byte, 0, len(raw))
-	for _, i := range index {
-		sorted = append(sorted, lines[i]...)
-	}
-	tmp := path + ".sorted"
-	if err := os.WriteFile(tmp, sorted, 0o644); err != nil {
-		return err
-	}
-	return os.Rename(tmp, path)
 }
 
 // unixSeconds is a time as records have it, microseconds kept.

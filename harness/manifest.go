@@ -1,12 +1,13 @@
 package harness
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
-	"runtime/debug"
 	"strings"
 	"time"
 )
@@ -28,32 +29,35 @@ type Manifest struct {
 	OS           string    `json:"os"`
 	Arch         string    `json:"arch"`
 	Kernel       string    `json:"kernel"`
-	Commit       string    `json:"commit"` // of this program, "" if the build does not say
-	Modules      []string  `json:"modules"`
+	Commit       string    `json:"commit"`        // of this program with "-dirty" for local changes; "" outside a git checkout
+	GoSumSHA256  string    `json:"go_sum_sha256"` // of the dependencies
 	Resumed      bool      `json:"resumed"`
 }
 
 // newManifest fills in what is known at the start.
-func newManifest(runID, digest string, e *Experiment, resumed bool, now time.Time) Manifest {
+func newManifest(root, runID, digest string, e *Experiment, resumed bool, now time.Time) Manifest {
 	m := Manifest{
 		RunID: runID, Rig: e.Rig, Clock: clockOf(e.Rig), ConfigDigest: digest, Seed: e.Hypothesis.Run.Seed,
 		Started: now.UTC(), GoVersion: runtime.Version(), GOMAXPROCS: runtime.GOMAXPROCS(0),
-		OS: runtime.GOOS, Arch: runtime.GOARCH, Resumed: resumed, Modules: []string{},
+		OS: runtime.GOOS, Arch: runtime.GOARCH, Resumed: resumed,
+		Commit: commit(root),
 	}
 	if b, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
 		m.Kernel = strings.TrimSpace(string(b))
 	}
-	if info, ok := debug.ReadBuildInfo(); ok {
-		for _, s := range info.Settings {
-			if s.Key == "vcs.revision" {
-				m.Commit = s.Value
-			}
-		}
-		for _, d := range info.Deps {
-			m.Modules = append(m.Modules, d.Path+"@"+d.Version)
-		}
+	if b, err := os.ReadFile(filepath.Join(root, "go.sum")); err == nil {
+		m.GoSumSHA256 = fmt.Sprintf("%x", sha256.Sum256(b))
 	}
 	return m
+}
+
+// commit asks git, because test binaries carry no version of their own.
+func commit(root string) string {
+	out, err := exec.Command("git", "-C", root, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*").Output()
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(out))
 }
 
 func clockOf(rig string) string {

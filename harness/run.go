@@ -163,7 +163,7 @@ func openRun(h Hypothesis, o *Options, exp *Experiment, plan *Plan, digest strin
 	if r.art, err = newArtifacts(o.results(), plan.RunID, digest, o.Resume); err != nil {
 		return nil, err
 	}
-	r.manifest = newManifest(plan.RunID, digest, exp, o.Resume, time.Now())
+	r.manifest = newManifest(o.Root, plan.RunID, digest, exp, o.Resume, time.Now())
 	if err := errors.Join(exp.save(r.art.path("config.yaml")), plan.save(r.art.path("plan.json")), r.manifest.save(r.art.dir)); err != nil {
 		return nil, errors.Join(fmt.Errorf("results cannot be written: %w", err), r.art.close())
 	}

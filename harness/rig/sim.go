@@ -93,11 +93,12 @@ func (s *Sim) startGPU() {
 	r, w := io.Pipe()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
+	machine, period := s.machine, time.Duration(s.opts.Stack.Telemetry.Cadence)
 	go func() {
 		defer close(done)
 		defer w.Close()
 		time.Sleep(gpuOffset)
-		s.machine.StreamGPU(ctx, w, time.Duration(s.opts.Stack.Telemetry.Cadence))
+		machine.StreamGPU(ctx, w, period)
 	}()
 	s.gpu = telemetry.NewGPU(r)
 	s.gpuEnd = func() {
