@@ -1,0 +1,93 @@
+package harness
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"sparkharness/harness/record"
+	"sparkharness/harness/stats"
+	"sparkharness/harness/verdict"
+)
+
+// steadySlices is how many pieces of the measure phase the trend test compares.
+const steadySlices = 10
+
+// steady fails on a trend of TTFT over the measure phase that is both significant and large: for each
+// group, the medians of slices of the phase, repetitions together (seasonal Kendall), and the drift over
+// the phase as a share of the median (Theil-Sen, mean over repetitions). There is no correction for the
+// number of groups: a gate must not get easier to pass with more cells.
+func (ev *Evidence) steady(groups []*Group, overloads func(record.Cell) bool) verdict.Gate {
+	const name = "steady state"
+	g := ev.Exp.Hypothesis.Gates
+	bad := worst{}
+	tested, due := 0, 0
+	for _, grp := range groups {
+		if overloads != nil && overloads(grp.Cell) {
+			continue
+		}
+		due++
+		var series [][]float64
+		drift := 0.0
+		for _, c := range grp.Cells {
+			if c.Info.Load.WarmupCapped {
+				return verdict.Fail(name, verdict.Inconclusive, "warmup_capped",
+					fmt.Sprintf("%s: warm-up reached its limit of %v before every user had its passes; raise run.warmup.max", c.Key, ev.Exp.Hypothesis.Run.Warmup.Max))
+			}
+			medians, d, ok := trend(c)
+			if ok {
+				series, drift = append(series, medians), drift+d
+			}
+		}
+		p, err := stats.SeasonalKendall(series)
+		if err != nil {
+			continue
+		}
+		tested++
+		drift /= float64(len(series))
+		if p < g.SteadyAlpha {
+			bad.high(math.Abs(drift), fmt.Sprintf("%s: TTFT drifts by %+.0f %% of its median over the measure phase (p %.2g)", grp.Cell, drift*100, p))
+		}
+	}
+	switch {
+	case tested < due:
+		return verdict.Fail(name, verdict.Inconclusive, "not_testable", fmt.Sprintf("%d of %d cells have too few requests to test for a trend", due-tested, due))
+	case bad.value > g.SteadyMaxDrift:
+		return verdict.Fail(name, verdict.Inconclusive, "trend", bad.where+"; measure longer or warm up longer")
+	}
+	return verdict.Pass(name, fmt.Sprintf("no trend above %.0f %% of the median over the measure phase in %d cells", g.SteadyMaxDrift*100, tested))
+}
+
+// trend returns the medians of TTFT in equal slices of the measure phase and their drift over it as a
+// share of the median; ok is false with too few requests to fill half of the slices.
+func trend(c *CellData) (medians []float64, drift float64, ok bool) {
+	length := c.Seconds()
+	if length <= 0 {
+		return nil, 0, false
+	}
+	var bins [steadySlices][]float64
+	for _, pt := range c.TTFT() {
+		i := min(steadySlices-1, max(0, int(pt.T/length*steadySlices)))
+		bins[i] = append(bins[i], pt.V)
+	}
+	var ts []float64
+	for i, bin := range bins {
+		if len(bin) == 0 {
+			continue
+		}
+		slices.Sort(bin)
+		ts, medians = append(ts, float64(i)), append(medians, stats.Quantile(bin, 0.5))
+	}
+	if len(medians) < steadySlices/2 {
+		return nil, 0, false
+	}
+	slope, err := stats.TheilSen(ts, medians)
+	if err != nil {
+		return nil, 0, false
+	}
+	mid := stats.Quantile(slices.Sorted(slices.Values(medians)), 0.5)
+	if mid <= 0 {
+		return nil, 0, false
+	}
+	return medians, slope * steadySlices / mid, true
+}
