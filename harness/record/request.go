@@ -29,7 +29,7 @@ type Request struct {
 	Stack         string   `json:"stack"`
 	Model         string   `json:"model"`
 	Workload      string   `json:"workload"`
-	ContextTokens int      `json:"context_tokens"` // nominal prompt length
+	ContextTokens int      `json:"context_tokens"` // nominal length of this prompt
 	Concurrency   int      `json:"concurrency"`    // users of a closed loop; 0 in an open loop
 	TTFTms        *float64 `json:"lat_ttft_ms"`    // to the first chunk with non-empty text
 	E2Ems         *float64 `json:"lat_e2e_ms"`
@@ -39,7 +39,9 @@ type Request struct {
 	Seq          int      `json:"seq"` // request number of this user, from 0
 	Session      *int     `json:"session"`
 	Turn         *int     `json:"turn"`
-	Adapter      *string  `json:"adapter"`
+	Reusable     *int     `json:"reusable_tokens"` // of this prompt, with which an earlier prompt of its session began; null where the workload does not say
+	Adapter      *string  `json:"adapter"`         // LoRA adapter; null for the base model
+	FirstTouch   *bool    `json:"first_touch"`     // the first request of the run for its adapter; null where nobody has looked
 	Phase        string   `json:"phase"`
 	IntendedTS   float64  `json:"intended_ts"`   // when the load plan wanted it sent, s
 	SendLagMS    float64  `json:"send_lag_ms"`   // ts - intended_ts

@@ -17,6 +17,8 @@ type SysSample struct {
 
 // Phases that only samples have.
 const (
+	PhasePrepare  = "prepare"  // what the treatments act on, such as the run before a warm one
+	PhaseTreat    = "treat"    // treatments under way, until the server answers again
 	PhaseBaseline = "baseline" // idle, before any load
 	PhaseDrain    = "drain"
 )
@@ -87,7 +89,7 @@ type Engine struct {
 }
 
 // KVSample is one line of dynkv.jsonl: the KV manager's counters since its start, at TS.
-// Blocks are counted by the server; bytes are derived (blocks x kv_block_size_bytes).
+// Blocks are counted by the server; bytes are derived (blocks x kv_block_size_bytes, which is configured).
 type KVSample struct {
 	TS             float64  `json:"ts"`
 	Phase          string   `json:"phase"`
@@ -96,8 +98,11 @@ type KVSample struct {
 	Tier0          KVTier   `json:"tier0"`
 	Tier1          KVTier   `json:"tier1"`
 	Tier2          KVTier   `json:"tier2"`
-	Evictions      *float64 `json:"evictions"`
+	Evictions      *float64 `json:"evictions"` // blocks, from the host tier
 	Prefetches     *float64 `json:"prefetches"`
+	// Derived names the fields of this line that the harness computed because the server does not report
+	// them, such as tier1.bytes_in and evictions. A field that is null is not named.
+	Derived []string `json:"derived,omitempty"`
 	// Failed says why the scrape gave nothing.
 	Failed *string `json:"failed,omitempty"`
 }
