@@ -16,7 +16,7 @@ func (b Bootstrap) student(stream uint64, df int) []float64 {
 	for i := range out {
 		out[i] = dist.Quantile((float64(i) + 0.5) / float64(b.Draws))
 	}
-	rng := rand.New(rand.NewPCG(b.Seed, streamBetween+stream))
+	rng := rand.New(rand.NewPCG(b.Seed, stream))
 	rng.Shuffle(len(out), func(i, j int) { out[i], out[j] = out[j], out[i] })
 	return out
 }

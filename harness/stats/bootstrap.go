@@ -177,6 +177,11 @@ func (b Bootstrap) single(stream uint64, a arm, reps []Rep, s statistic) (draws,
 // draw computes each statistic for the data as measured and for every draw. The arms share the drawn
 // times; cells are their repetitions.
 func (b Bootstrap) draw(stream uint64, stats []statistic, arms []arm, cells ...[]Rep) ([]draws, error) {
+	return b.drawMoved(stream, streamBetween+stream, stats, arms, cells...)
+}
+
+// drawMoved is draw with a stream of its own for the moves between repetitions.
+func (b Bootstrap) drawMoved(stream, between uint64, stats []statistic, arms []arm, cells ...[]Rep) ([]draws, error) {
 	wins, err := windows(b.Block, cells...)
 	if err != nil {
 		return nil, err
@@ -201,7 +206,7 @@ func (b Bootstrap) draw(stream uint64, stats []statistic, arms []arm, cells ...[
 		}
 	}
 	if len(wins) > 1 {
-		t := b.student(stream, len(wins)-1)
+		t := b.student(between, len(wins)-1)
 		for k, st := range stats {
 			out[k].widen(reps[k], t, st.log)
 		}

@@ -41,11 +41,19 @@ func (b Bootstrap) check(ps []float64, cells ...[]Rep) error {
 			if len(rep) == 0 {
 				return fmt.Errorf("bootstrap: %w: repetition %d is empty", ErrNoData, r+1)
 			}
-			for _, p := range rep {
-				if !finite(p.V) || !finite(p.T) || p.T < 0 {
-					return fmt.Errorf("repetition %d has the point t=%g v=%g: leave out what was not measured, and count time from the start of the measure window", r+1, p.T, p.V)
-				}
+			if err := measured(r, rep); err != nil {
+				return err
 			}
+		}
+	}
+	return nil
+}
+
+// measured refuses points that are no measurement.
+func measured(r int, rep Rep) error {
+	for _, p := range rep {
+		if !finite(p.V) || !finite(p.T) || p.T < 0 {
+			return fmt.Errorf("repetition %d has the point t=%g v=%g: leave out what was not measured, and count time from the start of the measure window", r+1, p.T, p.V)
 		}
 	}
 	return nil
