@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 )
 
 // check holds a hypothesis against itself; what its thresholds mean is the business of its test.
@@ -32,15 +33,9 @@ func (h *Hypothesis) check(r *reader) {
 		r.plain(join("controls", world), h.Controls[world])
 	}
 	h.Load.check(r)
-	increasing(r, "sweep.ctx", h.Sweep.Ctx)
-	increasing(r, "sweep.conc", h.Sweep.Conc)
-	increasing(r, "sweep.rate_rps", h.Sweep.RateRPS)
-	switch {
-	case len(h.Sweep.RateRPS) > 0:
-		r.oneOf("sweep.arrivals", h.Sweep.Arrivals, "poisson", "constant")
-	case h.Sweep.Arrivals != "":
-		r.refuse("sweep.arrivals", "says how an open loop arrives, but sweep.rate_rps lists no rate")
-	}
+	h.Sweep.check(r)
+	h.checkChat(r)
+	h.checkStacks(r)
 	h.Run.check(r)
 	h.Gates.check(r)
 	for _, name := range slices.Sorted(maps.Keys(h.Thresholds)) {
@@ -70,8 +65,94 @@ func (h *Hypothesis) checkFiles(r *reader, configs string) {
 	}
 }
 
+// Policies are the eviction policies that a tier may have.
+var Policies = []string{"LRU", "FIFO", "LFU", "SEGMENTED"}
+
+func (s *Sweep) check(r *reader) {
+	increasing(r, "sweep.tier1", s.Tier1)
+	increasing(r, "sweep.turns", s.Turns)
+	increasing(r, "sweep.reuse", s.Reuse)
+	increasing(r, "sweep.ctx", s.Ctx)
+	increasing(r, "sweep.sessions", s.Sessions)
+	increasing(r, "sweep.conc", s.Conc)
+	increasing(r, "sweep.rate_rps", s.RateRPS)
+	known(r, "sweep.phase", s.Phase, "cold", "warm")
+	known(r, "sweep.policy", s.Policy, Policies...)
+	for i, q := range s.Reuse {
+		if q >= 1 {
+			r.refuse(fmt.Sprintf("sweep.reuse[%d]", i), "is a share of the prompt tokens below 1, not %v", q)
+		}
+	}
+	switch {
+	case len(s.RateRPS) > 0:
+		r.oneOf("sweep.arrivals", s.Arrivals, "poisson", "constant")
+	case s.Arrivals != "":
+		r.refuse("sweep.arrivals", "says how an open loop arrives, but sweep.rate_rps lists no rate")
+	}
+	if len(s.Conc)+len(s.Sessions)+len(s.RateRPS) == 0 {
+		r.refuse("sweep.conc", "required field is missing: how many users the closed loop has (or sweep.sessions, or sweep.rate_rps of an open loop)")
+	}
+}
+
+// known asks for levels from a list, each once.
+func known(r *reader, path string, levels []string, allowed ...string) {
+	for i, level := range levels {
+		at := fmt.Sprintf("%s[%d]", path, i)
+		r.oneOf(at, level, allowed...)
+		if slices.Contains(levels[:i], level) {
+			r.refuse(at, "%s stands twice", level)
+		}
+	}
+}
+
+// checkChat asks for what sessions need, and for nothing of it without sessions.
+func (h *Hypothesis) checkChat(r *reader) {
+	s := &h.Sweep
+	chat := h.Load.Workload == "sessioned_chat"
+	for _, f := range []struct {
+		path  string
+		given bool
+	}{
+		{"load.chat", h.Load.Chat != nil}, {"sweep.turns", len(s.Turns) > 0}, {"sweep.reuse", len(s.Reuse) > 0},
+		{"sweep.sessions", len(s.Sessions) > 0},
+	} {
+		switch {
+		case chat && !f.given:
+			r.refuse(f.path, "required field of the workload sessioned_chat is missing")
+		case !chat && f.given:
+			r.refuse(f.path, "belongs to the workload sessioned_chat")
+		}
+	}
+	if !chat {
+		return
+	}
+	if len(s.Conc)+len(s.RateRPS) > 0 {
+		r.refuse("sweep.conc", "sessioned_chat has a user for each live session: give sweep.sessions alone")
+	}
+	if h.Load.Nonce != "none" {
+		r.refuse("load.nonce", "must be none for sessioned_chat, whose sessions share nothing as it is, not %q", h.Load.Nonce)
+	}
+	if h.Load.Chat != nil && h.Load.Chat.TurnSpread >= 1 {
+		r.refuse("load.chat.turn_spread", "is a share below 1 of the mean, not %v", h.Load.Chat.TurnSpread)
+	}
+}
+
+// checkStacks asks for the stack that a factor treats.
+func (h *Hypothesis) checkStacks(r *reader) {
+	if h.Stacks["B"] != "" {
+		return
+	}
+	const why = "treats the host tier of Stack B, which stacks does not name"
+	if len(h.Sweep.Tier1) > 0 {
+		r.refuse("sweep.tier1", why)
+	}
+	if len(h.Sweep.Policy) > 0 {
+		r.refuse("sweep.policy", why)
+	}
+}
+
 func (l *Load) check(r *reader) {
-	r.oneOf("load.workload", l.Workload, "fixed_context")
+	r.oneOf("load.workload", l.Workload, "fixed_context", "sessioned_chat")
 	r.oneOf("load.nonce", l.Nonce, "none", "per_user", "per_request")
 	_, err := l.ThinkTime.Seconds()
 	refuseLaw(r, "load.think_time", err)
@@ -82,6 +163,43 @@ func (l *Load) check(r *reader) {
 	}
 	if err == nil && tokens.Dist == Constant && tokens.A != math.Trunc(tokens.A) {
 		r.refuse("load.output_tokens.value", "must be a whole number of tokens, not %v", tokens.A)
+	}
+	if l.Popularity != nil {
+		l.Popularity.check(r, "load.popularity")
+	}
+	if l.Adapters != nil {
+		l.Adapters.check(r)
+	}
+}
+
+func (p *Popularity) check(r *reader, path string) {
+	r.oneOf(path+".dist", p.Dist, "uniform", "zipf")
+	switch {
+	case p.Dist == "zipf" && p.Exponent == 0:
+		r.refuse(path+".exponent", "required field of zipf is missing, such as 0.8")
+	case p.Dist == "uniform" && p.Exponent != 0:
+		r.refuse(path+".exponent", "is no parameter of uniform")
+	}
+}
+
+func (a *Adapters) check(r *reader) {
+	const at = "load.adapters."
+	r.plain(at+"list", a.List)
+	r.oneOf(at+"pick", a.Pick, "uniform", "hot_set", "round_robin", "all_once")
+	hot := a.Pick == "hot_set"
+	for _, f := range []struct {
+		name  string
+		value float64
+	}{{"hot_set", a.HotSet}, {"hot_share", a.HotShare}} {
+		switch {
+		case hot && (f.value == 0 || f.value >= 1):
+			r.refuse(at+f.name, "is a share above 0 and below 1, not %v", f.value)
+		case !hot && f.value != 0:
+			r.refuse(at+f.name, "belongs to pick: hot_set")
+		}
+	}
+	if !strings.HasPrefix(a.Dir, "/") {
+		r.refuse(at+"dir", "must be an absolute path on the server, not %q", a.Dir)
 	}
 }
 

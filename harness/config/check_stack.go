@@ -82,7 +82,7 @@ func (d *Dynamo) check(r *reader, tokensPerBlock int) {
 	}
 	for i, tier := range []Tier{d.Tiers.Tier0, d.Tiers.Tier1, d.Tiers.Tier2} {
 		path := fmt.Sprintf("dynamo.tiers.tier%d", i)
-		r.oneOf(path+".eviction_policy", tier.EvictionPolicy, "LRU", "FIFO")
+		r.oneOf(path+".eviction_policy", tier.EvictionPolicy, Policies...)
 		switch {
 		case i < 2 && tier.Path != "":
 			r.refuse(path+".path", "only tier2 is in a folder")

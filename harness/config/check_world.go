@@ -2,6 +2,9 @@ package config
 
 func (w *World) check(r *reader) {
 	r.plain("world", w.World)
+	if p := w.Load.Popularity; p != nil {
+		p.check(r, "load.popularity")
+	}
 	capacities := []struct {
 		path string
 		size *Size

@@ -29,6 +29,15 @@ type Law struct {
 	A, B float64
 }
 
+// Scaled is the law of the quantity times factor.
+func (l Law) Scaled(factor float64) Law {
+	l.A *= factor
+	if l.Dist == Uniform {
+		l.B *= factor
+	}
+	return l
+}
+
 // The laws that a distribution may follow.
 const (
 	Constant    = "constant"

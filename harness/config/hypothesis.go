@@ -7,7 +7,7 @@ type Hypothesis struct {
 	Model      string             `yaml:"model"`
 	Stacks     map[string]string  `yaml:"stacks"`            // A and B to a stack file, relative to configs/
 	Profile    string             `yaml:"profile,omitempty"` // optional: a KV budget of configs/profiles
-	Controls   map[string]string  `yaml:"controls"`          // control world to the check that it must contradict
+	Controls   map[string]string  `yaml:"controls"`          // control world to the check that it must contradict, to gate.<name> that it must fail, or to not.<name>, a check that must not hold
 	Load       Load               `yaml:"load"`
 	Sweep      Sweep              `yaml:"sweep"`
 	Run        Run                `yaml:"run"`
@@ -17,17 +17,57 @@ type Hypothesis struct {
 
 // Load is what the clients do.
 type Load struct {
-	Workload       string       `yaml:"workload"` // fixed_context
-	Nonce          string       `yaml:"nonce"`    // none, per_user or per_request
+	Workload       string       `yaml:"workload"`             // fixed_context or sessioned_chat
+	Nonce          string       `yaml:"nonce"`                // none, per_user or per_request; sessioned_chat: none, its sessions share nothing as it is
+	Popularity     *Popularity  `yaml:"popularity,omitempty"` // how unequally users ask; absent: all alike
 	ThinkTime      Distribution `yaml:"think_time"`
 	OutputTokens   Distribution `yaml:"output_tokens"`
 	RequestTimeout Duration     `yaml:"request_timeout"`
+	Chat           *Chat        `yaml:"chat,omitempty"`     // required by sessioned_chat
+	Adapters       *Adapters    `yaml:"adapters,omitempty"` // LoRA adapters that requests name
 }
 
-// Sweep lists factor levels. A level of ctx may be an alias such as 4k.
+// Popularity says how the requests spread over the users of a closed loop: user k of them (from 1) asks
+// in proportion to k^-exponent.
+type Popularity struct {
+	Dist     string  `yaml:"dist"` // zipf, or uniform
+	Exponent float64 `yaml:"exponent,omitempty"`
+}
+
+// Chat shapes multi-turn sessions. How long a prompt is on average, how many turns a session has and
+// which share of the prompt tokens is reusable are factors of the sweep: ctx, turns and reuse.
+type Chat struct {
+	// ReferenceSessions is the number of live sessions for which think_time holds. With n of them every
+	// session thinks n/reference_sessions as long, so that the request rate stays.
+	ReferenceSessions int `yaml:"reference_sessions"`
+	// TurnSpread is how far the number of turns of a session varies: uniform from (1 - spread) to
+	// (1 + spread) times its mean.
+	TurnSpread float64 `yaml:"turn_spread,omitempty"`
+	// LengthSpread is the sigma of the log-normal lengths of messages and fresh parts; absent: all alike.
+	LengthSpread float64 `yaml:"length_spread,omitempty"`
+}
+
+// Adapters are the LoRA adapters of a load.
+type Adapters struct {
+	List     string  `yaml:"list"`                // file below inputs/lora_lists, one name a line
+	Pick     string  `yaml:"pick"`                // uniform, hot_set, round_robin or all_once
+	HotSet   float64 `yaml:"hot_set,omitempty"`   // hot_set: share of the adapters that are hot
+	HotShare float64 `yaml:"hot_share,omitempty"` // hot_set: share of the requests that ask for them
+	Rank     int     `yaml:"rank"`                // of the adapters' matrices; decides their size on the simulated machine
+	Dir      string  `yaml:"dir"`                 // folder on the server that holds a folder for each adapter
+}
+
+// Sweep lists factor levels. A level of ctx may be an alias such as 4k. Every factor that is absent is
+// left as the stack and load say.
 type Sweep struct {
-	Ctx      []Tokens  `yaml:"ctx"`
-	Conc     []int     `yaml:"conc"`                // users of the closed loop
+	Phase    []string  `yaml:"phase,omitempty"`     // cold (caches dropped, server restarted) and warm (run before)
+	Tier1    []Size    `yaml:"tier1,omitempty"`     // capacity of Stack B's host tier
+	Policy   []string  `yaml:"policy,omitempty"`    // eviction policy of Stack B's host tier
+	Turns    []int     `yaml:"turns,omitempty"`     // sessioned_chat: mean turns of a session
+	Reuse    []float64 `yaml:"reuse,omitempty"`     // sessioned_chat: share of the prompt tokens that an earlier prompt began with
+	Ctx      []Tokens  `yaml:"ctx"`                 // prompt length; sessioned_chat: its mean
+	Sessions []int     `yaml:"sessions,omitempty"`  // sessioned_chat: live sessions, each a user of the closed loop
+	Conc     []int     `yaml:"conc,omitempty"`      // users of the closed loop
 	Arrivals string    `yaml:"arrivals,omitempty"`  // of the open loop: poisson or constant; needed with rate_rps
 	RateRPS  []float64 `yaml:"rate_rps,omitempty"`  // Poisson arrivals, an open loop; optional
 	FineStep int       `yaml:"fine_step,omitempty"` // levels added between the knee's coarse neighbours; optional

@@ -31,14 +31,16 @@ type Runtime struct {
 	KVPoolBytes       Size   `yaml:"kv_pool_bytes,omitempty"`           // device KV pool; required for A, forbidden for B, where it is tiers.tier0.capacity_bytes
 	EnableBlockReuse  *bool  `yaml:"enable_block_reuse"`                // reuse of KV between requests
 	MaxQueuedRequests *int   `yaml:"max_queued_requests" config:"null"` // beyond it the server refuses; null: queues without bound
+	MaxLoRAs          int    `yaml:"max_loras,omitempty"`               // LoRA adapters on the device at once; absent: the server takes none
 }
 
 // Dynamo is Stack B's KV block manager.
 type Dynamo struct {
 	KVBlockSize         int    `yaml:"kv_block_size"` // tokens; must equal runtime.tokens_per_block
 	PrefetchEnable      *bool  `yaml:"prefetch_enable"`
-	PrefetchDepth       *int   `yaml:"prefetch_depth"`
-	OffloadMinFrequency int    `yaml:"offload_min_frequency"` // sightings before a block is written to tier 2; KVBM's default is 2
+	PrefetchDepth       *int   `yaml:"prefetch_depth"`            // waiting requests whose tier-2 blocks are loaded ahead
+	ExclusiveTiers      bool   `yaml:"exclusive_tiers,omitempty"` // a block lives in one tier; absent or false: lower tiers are written through
+	OffloadMinFrequency int    `yaml:"offload_min_frequency"`     // sightings before a block is written to tier 2; KVBM's default is 2
 	Tiers               Tiers  `yaml:"tiers"`
 	Loader              Loader `yaml:"loader"`
 }

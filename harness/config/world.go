@@ -6,6 +6,7 @@ type World struct {
 	World      string     `yaml:"world"`
 	Note       string     `yaml:"note"` // what differs from the default, in one sentence
 	Mechanisms Mechanisms `yaml:"mechanisms,omitempty"`
+	Load       WorldLoad  `yaml:"load,omitempty"`  // users of this world that are not those of the hypothesis
 	Tiers      WorldTiers `yaml:"tiers,omitempty"` // memory that this world's machine gives the stack instead of what its file says
 }
 
@@ -14,6 +15,14 @@ type Mechanisms struct {
 	UnlimitedSlots   bool `yaml:"unlimited_slots,omitempty"`   // any number of sequences runs at once
 	UnlimitedCompute bool `yaml:"unlimited_compute,omitempty"` // a step costs the same whatever is in it
 	KVSwapToNVMe     bool `yaml:"kv_swap_to_nvme,omitempty"`   // the engine admits beyond its KV pool and swaps sequences to NVMe
+
+	LoRAPreloaded      bool `yaml:"lora_preloaded,omitempty"`       // the server reads every adapter when it starts
+	IgnoreTierSettings bool `yaml:"ignore_tier_settings,omitempty"` // the KV manager runs with a host tier of its own choice, whatever it is told
+}
+
+// WorldLoad overrides what the users do.
+type WorldLoad struct {
+	Popularity *Popularity `yaml:"popularity,omitempty"`
 }
 
 // WorldTiers overrides tier capacities; null keeps the stack's own.
