@@ -16,7 +16,7 @@ type length struct {
 // a context of 65,536 tokens.
 var lengths = []length{
 	{128, ""}, {256, ""}, {512, ""},
-	{1024, "1k"}, {1536, ""}, {2048, "2k"}, {4096, "4k"}, {8192, "8k"}, {16384, "16k"}, {32768, "32k"}, {64000, "64k"},
+	{1024, "1k"}, {1536, ""}, {2048, "2k"}, {3072, ""}, {4096, "4k"}, {6144, ""}, {8192, "8k"}, {16384, "16k"}, {32768, "32k"}, {64000, "64k"},
 }
 
 // ParseTokens reads a prompt length in tokens: decimal digits ("4096") or an alias ("4k"). Whether there

@@ -99,7 +99,7 @@ func TestBodyRefuses(t *testing.T) {
 		is     error
 		want   []string
 	}{
-		{"unknown length", 3000, "", ErrNoPrompt, []string{"3000.txt", "128, 256, 512, 1024, 1536, 2048, 4096, 8192, 16384, 32768, 64000", "make inputs"}},
+		{"unknown length", 3000, "", ErrNoPrompt, []string{"3000.txt", "128, 256, 512, 1024, 1536, 2048, 3072, 4096, 6144, 8192, 16384, 32768, 64000", "make inputs"}},
 		{"zero", 0, "", ErrNoPrompt, []string{"0.txt"}},
 		{"two lines", 128, "a\nb", nil, []string{"one line"}},
 		{"line break at the end", 128, "a\n", nil, []string{"one line"}},

@@ -58,7 +58,7 @@ func TestCommittedIndex(t *testing.T) {
 			aliases[e.Alias] = e.Tokens
 		}
 	}
-	assert.Equal(t, []int{128, 256, 512, 1024, 1536, 2048, 4096, 8192, 16384, 32768, 64000}, tokens)
+	assert.Equal(t, []int{128, 256, 512, 1024, 1536, 2048, 3072, 4096, 6144, 8192, 16384, 32768, 64000}, tokens)
 	assert.Equal(t, map[string]int{"1k": 1024, "2k": 2048, "4k": 4096, "8k": 8192, "16k": 16384, "32k": 32768, "64k": 64000}, aliases)
 	for _, e := range idx.Prompts {
 		assert.Equal(t, e.Tokens, tokenizer(t).Count(committed(t, e.Tokens)))
