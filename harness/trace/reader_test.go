@@ -1,0 +1,107 @@
+package trace
+
+import (
+	"io"
+	"math"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestReaderReadsLines(t *testing.T) {
+	path := written(t, spelled(1000, 1, 7)+spelled(1000, 512, 8)+spelled(3500, 513, 8, 9))
+	r, err := Open(path)
+	requests := all(t, r, err)
+	assert.Equal(t, []Request{
+		{Line: 1, At: 0, Input: 1, Output: 9, Blocks: []int64{7}},
+		{Line: 2, At: 0, Input: 512, Output: 9, Blocks: []int64{8}},
+		{Line: 3, At: 2500 * time.Millisecond, Input: 513, Output: 9, Blocks: []int64{8, 9}},
+	}, requests)
+	assert.Equal(t, []int{1, 512, 512, 1}, []int{requests[0].Tokens(0), requests[1].Tokens(0), requests[2].Tokens(0), requests[2].Tokens(1)})
+}
+
+func TestReaderTakesTheLastLineWithoutItsBreak(t *testing.T) {
+	text := spelled(0, 1, 7) + spelled(1, 1, 7)
+	assert.Len(t, readAll(t, written(t, text[:len(text)-1]), Options{}), 2)
+}
+
+func TestOptions(t *testing.T) {
+	path := written(t, spelled(100, 10, 1)+spelled(103, 1000, 2, 3)+spelled(110, 20, 4)+spelled(120, 30, 5))
+	for name, tc := range map[string]struct {
+		o       Options
+		lines   []int
+		at      []time.Duration
+		leftOut int
+	}{
+		"as it is":     {Options{}, []int{1, 2, 3, 4}, []time.Duration{0, 3000, 10_000, 20_000}, 0},
+		"slower":       {Options{TimeScale: 2.5}, []int{1, 2, 3, 4}, []time.Duration{0, 7500, 25_000, 50_000}, 0},
+		"whole micros": {Options{TimeScale: 1. / 7}, []int{1, 2, 3, 4}, []time.Duration{0, 429, 1429, 2857}, 0},
+		"short ones":   {Options{MaxInput: 30}, []int{1, 3, 4}, []time.Duration{0, 10_000, 20_000}, 1},
+		"the first":    {Options{Limit: 2, MaxInput: 999}, []int{1, 3}, []time.Duration{0, 10_000}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, err := OpenWith(path, tc.o)
+			requests := all(t, r, err)
+			var lines []int
+			var at []time.Duration
+			for _, req := range requests {
+				lines, at = append(lines, req.Line), append(at, req.At/time.Microsecond)
+			}
+			assert.Equal(t, tc.lines, lines)
+			assert.Equal(t, tc.at, at)
+			assert.Equal(t, tc.leftOut, r.LeftOut())
+		})
+	}
+}
+
+func TestOptionsRefused(t *testing.T) {
+	path := written(t, spelled(0, 1, 1))
+	for want, bad := range map[string][]Options{
+		"time scale":        {{TimeScale: -1}, {TimeScale: math.NaN()}, {TimeScale: math.Inf(1)}, {TimeScale: maxTimeScale + 1}},
+		"share of sessions": {{Sessions: -0.1}, {Sessions: 1.1}, {Sessions: math.NaN()}},
+		"longest prompt":    {{MaxInput: -1}},
+		"limit":             {{Limit: -1}},
+	} {
+		for _, o := range bad {
+			_, err := OpenWith(path, o)
+			assert.ErrorContains(t, err, want, "%+v", o)
+			_, err = Describe(path, o)
+			assert.ErrorContains(t, err, want, "%+v", o)
+		}
+	}
+}
+
+func TestReaderStopsAtAFault(t *testing.T) {
+	path := written(t, spelled(5, 1, 1)+spelled(4, 1, 1))
+	r, err := Open(path)
+	require.NoError(t, err)
+	defer r.Close()
+	_, err = r.Next()
+	require.NoError(t, err)
+	_, err = r.Next()
+	assert.EqualError(t, err, path+":2: timestamp 4 goes back from 5: sort the trace by time")
+	_, err = r.Next()
+	assert.Equal(t, io.EOF, err)
+
+	_, err = OpenWith(path, Options{Sessions: 0.5})
+	assert.ErrorContains(t, err, path+":2: ", "the pass that counts blocks")
+}
+
+func TestNoFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "none")
+	_, err := Open(path)
+	assert.ErrorContains(t, err, path)
+	_, err = Describe(path, Options{})
+	assert.ErrorContains(t, err, path)
+	assert.ErrorContains(t, Check(path, 3), path)
+}
+
+func BenchmarkReader(b *testing.B) {
+	path := generated(b, conversations())
+	for b.Loop() {
+		readAll(b, path, Options{})
+	}
+}
