@@ -1,7 +1,6 @@
 package load
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -36,10 +35,22 @@ func newClient(spec *Spec) *client {
 // request is one request, ready to send.
 type request struct {
 	user, seq int
-	tokens    int // output tokens to ask for
-	body      []byte
+	tokens    int    // output tokens to ask for
+	prompt    Prompt // without its text
+	drawn     int    // index of the adapter that the request's own randomness gives it
+	adapter   *string
+	name      string // goes out as its id; empty for that of user and seq
+	body      *body
 	intended  time.Time
 	phase     string
+}
+
+// id is what servers that take a request id are told.
+func (r *request) id() string {
+	if r.name != "" {
+		return r.name
+	}
+	return fmt.Sprintf("u%d-q%d", r.user, r.seq)
 }
 
 // result is what became of a request.
@@ -61,13 +72,15 @@ const linger = time.Second
 func (c *client) do(ctx context.Context, req *request) *result {
 	sent := time.Now()
 	origin := sent
-	if _, open := c.spec.Loop.(Open); open {
+	if _, closed := c.spec.Loop.(Closed); !closed {
 		origin = req.intended
 	}
 	res := &result{sent: sent, rec: record.Request{
 		RunID: c.spec.RunID, Stack: c.spec.Stack, Model: c.spec.Model, Workload: c.spec.Workload,
-		ContextTokens: c.spec.ContextTokens, Concurrency: c.spec.users(),
-		User: req.user, Seq: req.seq, Phase: req.phase, AskedTokens: req.tokens,
+		ContextTokens: req.prompt.Tokens, Concurrency: c.spec.users(),
+		User: req.user, Seq: req.seq, Session: req.prompt.Session, Turn: req.prompt.Turn, Reusable: req.prompt.Reusable,
+		Adapter: req.adapter,
+		Phase:   req.phase, AskedTokens: req.tokens,
 		TS: c.ts(sent), IntendedTS: c.ts(req.intended), SendLagMS: millis(sent.Sub(req.intended)),
 	}}
 	res.answer = c.answers.Get().(*answer)
@@ -99,15 +112,27 @@ func (c *client) exchange(ctx context.Context, req *request, res *result, origin
 	connected := false
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GotConn: func(httptrace.GotConnInfo) { connected = true },
+		WroteRequest: func(w httptrace.WroteRequestInfo) {
+			if w.Err == nil {
+				req.body.release()
+			}
+		},
 	})
-	hreq, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, bytes.NewReader(req.body))
+	content, err := req.body.open()
 	if err != nil {
 		res.end = time.Now()
 		return record.RCHTTP, err
 	}
+	hreq, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, content)
+	if err != nil {
+		res.end = time.Now()
+		return record.RCHTTP, err
+	}
+	// As net/http sets them for a body that it knows: it may have to send it on another connection.
+	hreq.ContentLength, hreq.GetBody = req.body.size(), req.body.open
 	hreq.Header.Set("Content-Type", "application/json")
 	hreq.Header.Set("Accept", "text/event-stream")
-	hreq.Header.Set("X-Request-Id", fmt.Sprintf("u%d-q%d", req.user, req.seq))
+	hreq.Header.Set("X-Request-Id", req.id())
 	if c.spec.APIKey != "" {
 		hreq.Header.Set("Authorization", "Bearer "+string(c.spec.APIKey))
 	}

@@ -18,19 +18,22 @@ func (r *run) user(ctx context.Context, loop Closed, user int) {
 		free   time.Duration // when the last answer ended
 		pause  time.Duration // least think time
 		passes int
+		think  = loop.thinkOf(user)
+		turns  = rota{slot: user, slots: loop.Users}
 	)
 	for seq := 0; ; seq++ {
-		req, think, err := r.prepare(user, seq, loop.Think)
+		req, wait, err := r.prepare(user, seq, think, nil)
 		if err != nil {
 			r.mu.Lock()
 			r.fail(err)
 			r.mu.Unlock()
 			return
 		}
-		due := ceilMicro(free + max(think, pause))
+		due := ceilMicro(free + max(wait, pause))
 		if !r.sleep(ctx, due, r.ended) || !r.begin(req, due, due-free) {
 			return
 		}
+		r.assign(req, &turns)
 		rc, end := r.send(ctx, req)
 		free, pause = end, failurePause
 		if rc == record.RCOK || rc == record.RCTimeout {

@@ -71,6 +71,9 @@ func (d lognormal) Mean() float64             { return d.median * math.Exp(d.sig
 // they had been thinking for ever, so a cell starts without the volley of everyone's first request.
 // A Dist from elsewhere gets a uniform share of a plain draw.
 func residual(d Dist, r *rand.Rand) float64 {
+	if d, ok := d.(stretched); ok {
+		return d.factor * residual(d.Dist, r)
+	}
 	share := r.Float64()
 	switch d := d.(type) {
 	case exponential:

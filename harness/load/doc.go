@@ -7,15 +7,16 @@
 // # Randomness
 //
 // Everything random about request (user, seq) is drawn from a PCG seeded by a hash of (Spec.Seed, user,
-// seq): first its output length, then the think time before it. Arms of a block that share a seed
-// therefore share users, lengths and think times, whatever the server does in between. In an open loop
-// the arrivals are one further stream of the same seed.
+// seq): first its output length, then the think time before it, then its adapter. Arms of a block that
+// share a seed therefore share users, lengths and think times, whatever the server does in between. In an
+// open loop the arrivals are one further stream of the same seed. What a prompt says is seeded by its
+// Prompter.
 //
 // # Users
 //
 // In a closed loop a user sends, waits for the end of the answer, thinks, and sends again; seq counts
 // that user's requests over all phases. In an open loop every arrival is a new user: user is the arrival
-// index and seq is 0.
+// index and seq is 0. A replay is an open loop whose arrivals come from a trace.
 //
 // # Phases
 //

@@ -11,36 +11,57 @@ import (
 // delays a send.
 const lookahead = 16
 
+// arrival is a request that is due at a given offset, or without one the end of the arrivals after that
+// offset, with the error that ended them if one did.
 type arrival struct {
 	req *request
 	at  time.Duration
+	err error
 }
 
-// arrivals sends when the pacer says so, each request in a goroutine of its own, until measure ends; it
-// returns when all have ended.
-func (r *run) arrivals(ctx context.Context, loop Open) {
-	planned := make(chan arrival, lookahead)
+// planner plans arrivals until halt closes or there are no more, and then closes planned.
+type planner func(planned chan<- arrival, halt <-chan struct{})
+
+// arrivals sends what is planned when it is due, each request in a goroutine of its own, until measure
+// ends; it returns when all have ended.
+func (r *run) arrivals(ctx context.Context, plan planner) {
+	// Two more are in the hands of the planner and of this loop.
+	planned := make(chan arrival, lookahead-2)
 	halt := make(chan struct{})
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer close(halt)
-	wg.Go(func() { r.plan(loop.Pacer, planned, halt) })
+	wg.Go(func() { plan(planned, halt) })
+	turns := rota{slots: 1}
 	for next := range planned {
+		if next.req == nil {
+			r.mu.Lock()
+			r.stages.exhausted(next.at)
+			r.mu.Unlock()
+			if next.err != nil {
+				wg.Wait()
+				r.mu.Lock()
+				r.fail(next.err)
+				r.mu.Unlock()
+			}
+			return
+		}
 		if !r.sleep(ctx, next.at, r.ended) || !r.begin(next.req, next.at, 0) {
 			return
 		}
+		r.assign(next.req, &turns)
 		wg.Go(func() { r.send(ctx, next.req) })
 	}
 }
 
-// plan draws arrivals until halt closes or one of them fails, and then closes planned.
+// plan is the planner of an open loop: it draws arrivals. One that fails ends the run at once.
 func (r *run) plan(pacer Pacer, planned chan<- arrival, halt <-chan struct{}) {
 	defer close(planned)
 	rng := generator(domainArrivals, r.spec.Seed)
 	var at time.Duration
 	for n := 0; ; n++ {
 		next := pacer.Next(rng, at)
-		req, _, err := r.prepare(n, 0, nil)
+		req, _, err := r.prepare(n, 0, nil, nil)
 		if err == nil && next < at {
 			err = fmt.Errorf("pacer: send %d is planned for %v, before the one at %v", n, next, at)
 		}
@@ -52,7 +73,7 @@ func (r *run) plan(pacer Pacer, planned chan<- arrival, halt <-chan struct{}) {
 		}
 		at = next
 		select {
-		case planned <- arrival{req, at}:
+		case planned <- arrival{req: req, at: at}:
 		case <-halt:
 			return
 		}

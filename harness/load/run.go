@@ -80,7 +80,13 @@ func Run(ctx context.Context, spec Spec, sink func(*record.Request) error, phase
 			wg.Go(func() { r.user(inner, loop, u) })
 		}
 	case Open:
-		wg.Go(func() { r.arrivals(inner, loop) })
+		wg.Go(func() {
+			r.arrivals(inner, func(planned chan<- arrival, halt <-chan struct{}) { r.plan(loop.Pacer, planned, halt) })
+		})
+	case Replay:
+		wg.Go(func() {
+			r.arrivals(inner, func(planned chan<- arrival, halt <-chan struct{}) { r.read(loop, planned, halt) })
+		})
 	}
 	whole := r.conduct(inner, phase)
 	wg.Wait()
@@ -130,10 +136,15 @@ func (r *run) sleep(ctx context.Context, until time.Duration, wake <-chan struct
 }
 
 // prepare draws request (user, seq) and makes its body. think is the draw of the wait before it, in
-// seconds, if the loop has one.
-func (r *run) prepare(user, seq int, think Dist) (req *request, wait time.Duration, err error) {
+// seconds, if the loop has one, and item what a trace says of the request, if there is one.
+func (r *run) prepare(user, seq int, think Dist, item *Item) (req *request, wait time.Duration, err error) {
 	rng := generator(domainRequest, r.spec.Seed, uint64(user), uint64(seq))
-	tokens := int(max(1, math.Round(r.spec.Output.Draw(rng))))
+	length, tokens := r.spec.ContextTokens, 0
+	if item != nil {
+		length, tokens = item.InputTokens, item.OutputTokens
+	} else {
+		tokens = int(max(1, math.Round(r.spec.Output.Draw(rng))))
+	}
 	switch {
 	case think == nil:
 	case seq == 0:
@@ -141,17 +152,22 @@ func (r *run) prepare(user, seq int, think Dist) (req *request, wait time.Durati
 	default:
 		wait = micros(think.Draw(rng))
 	}
+	drawn := 0
+	if r.spec.Adapters != nil {
+		drawn = r.spec.Adapters.draw(rng)
+	}
 	prompt, err := r.spec.Prompter.Prompt(PromptRequest{
-		ContextTokens: r.spec.ContextTokens, User: user, Seq: seq, Nonce: r.spec.Nonce,
+		ContextTokens: length, User: user, Seq: seq, Nonce: r.spec.Nonce, Item: item,
 	})
 	if err != nil {
 		return nil, 0, err
 	}
-	body, err := encodeBody(r.spec, prompt, tokens)
+	body, err := encodeBody(r.spec, prompt.Text, tokens)
 	if err != nil {
 		return nil, 0, err
 	}
-	return &request{user: user, seq: seq, tokens: tokens, body: body}, wait, nil
+	prompt.Text = "" // the body has it
+	return &request{user: user, seq: seq, tokens: tokens, prompt: prompt, drawn: drawn, body: body}, wait, nil
 }
 
 // begin labels a request that is due at the given offset; false if it is not to be sent.

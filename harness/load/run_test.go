@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"io"
 	"math"
 	"net/http"
 	"runtime"
@@ -150,15 +151,32 @@ func TestRunIsDeterministic(t *testing.T) {
 		},
 		"closed, random": func(s *Spec) { s.Loop = Closed{Users: 16, Think: must[Dist](t)(NewExponential(2))} },
 		"open":           func(s *Spec) { s.Loop = Open{Poisson{20}} },
+		"sessions":       func(s *Spec) { s.Prompter, s.Nonce = chat(t), NonceNone },
+		"weights": func(s *Spec) {
+			s.Loop = Closed{Users: 16, Think: must[Dist](t)(NewExponential(2)), Weights: ZipfWeights(16, 0.8)}
+		},
+		"adapters, drawn": func(s *Spec) {
+			s.Adapters = &Adapters{Names: names(9), Pick: PickHotSet, HotSet: 0.3, HotShare: 0.7, Dir: "/lora", InWarmup: true}
+		},
+		"adapters by turns, in lockstep": func(s *Spec) {
+			s.Loop, s.Output = Closed{Users: 32, Think: constant}, must[Dist](t)(NewConstant(8))
+			s.Adapters = &Adapters{Names: names(9), Pick: PickRoundRobin, Dir: "/lora"}
+		},
+		"replay": replayed(testItems(600), io.EOF),
+		"replay with adapters": func(s *Spec) {
+			replayed(testItems(600), io.EOF)(s)
+			s.Adapters = &Adapters{Names: names(9), Pick: PickAllOnce, Dir: "/lora"}
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
 			var want string
 			for i := range 4 {
-				runtime.GOMAXPROCS(1 + i%2)
-				o := drive(t, steady(1), change)
+				runtime.GOMAXPROCS(1 + 3*(i%2))
+				var w wire
+				o := drive(t, w.watch(steady(1)), change)
 				require.NoError(t, o.err)
-				text, err := json.Marshal([]any{o.recs, o.sum, o.phases})
+				text, err := json.Marshal([]any{o.recs, o.sum, o.phases, w.asks})
 				require.NoError(t, err)
 				if i == 0 {
 					want = string(text)
@@ -194,6 +212,26 @@ func TestArmsShareTheLoad(t *testing.T) {
 	}
 	assert.Greater(t, shared, 5)
 	assert.Greater(t, differ, 3, "another seed is another load")
+}
+
+// labelled is a workload whose prompts say of themselves all that a prompt can say.
+type labelled struct{}
+
+func (labelled) Prompt(req PromptRequest) (Prompt, error) {
+	return Prompt{Text: "x", Tokens: 100*req.User + req.Seq + 1, Session: num(req.User), Turn: num(req.Seq), Reusable: num(req.Seq / 2)}, nil
+}
+
+func TestRecordsCarryWhatThePromptSays(t *testing.T) {
+	o := drive(t, steady(1), func(s *Spec) { s.Prompter = labelled{} })
+	require.NoError(t, o.err)
+	for _, r := range o.recs {
+		require.Equal(t, 100*r.User+r.Seq+1, r.ContextTokens, "of this prompt, not of the spec")
+		require.Equal(t, []*int{num(r.User), num(r.Seq), num(r.Seq / 2)}, []*int{r.Session, r.Turn, r.Reusable})
+		require.Nil(t, r.Adapter)
+		require.Nil(t, r.FirstTouch)
+	}
+	plain := drive(t, steady(1), func(*Spec) {}).recs[0]
+	assert.Equal(t, []*int{nil, nil, nil}, []*int{plain.Session, plain.Turn, plain.Reusable})
 }
 
 func TestOpenLoop(t *testing.T) {

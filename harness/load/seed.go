@@ -7,6 +7,9 @@ const (
 	domainRequest uint64 = iota + 1
 	domainArrivals
 	domainNonce
+	domainSession
+	domainTurn
+	domainText
 )
 
 // hash folds parts into 64 bits with the finalizer of SplitMix64 (Steele, Lea and Flood 2014), a

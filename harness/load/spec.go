@@ -14,13 +14,14 @@ type Spec struct {
 	// What the records are labelled with.
 	RunID, Stack, Model, Workload string
 
-	ContextTokens int // nominal prompt length
+	ContextTokens int // nominal prompt length, as far as the prompter leaves it to the spec; none in a Replay
 	Loop          Loop
-	Output        Dist // output tokens of a request, rounded, at least 1
+	Output        Dist // output tokens of a request, rounded, at least 1; none in a Replay
 	Nonce         Nonce
 	Prompter      Prompter
 	Timeout       time.Duration // of one request, from the origin of its latency
 	Seed          uint64        // of the cell's load; shared by the arms of a block
+	Adapters      *Adapters     // optional
 
 	BaseURL string // such as http://127.0.0.1:8355, without /v1
 	API     string // APICompletions or APIChat
@@ -60,13 +61,15 @@ type Warmup struct {
 	Passes   int
 }
 
-// Loop is Closed or Open.
+// Loop is Closed, Open or Replay.
 type Loop interface{ check() error }
 
 // Closed is a loop of Users users that think for Think seconds between an answer and the next request.
 type Closed struct {
 	Users int
 	Think Dist
+	// Weights, optional, are the users' shares of the requests and sum to 1, one a user: see ZipfWeights.
+	Weights []float64
 }
 
 func (l Closed) check() error {
@@ -77,6 +80,7 @@ func (l Closed) check() error {
 	if l.Think == nil {
 		errs = append(errs, errors.New("closed loop: no think time (a loop without thinking says so with a constant of 0)"))
 	}
+	errs = append(errs, l.checkWeights())
 	return errors.Join(errs...)
 }
 
@@ -131,23 +135,31 @@ func (s *Spec) check() error {
 	} {
 		refuse(f.value == "", "%s is not set", f.name)
 	}
-	refuse(s.ContextTokens < 1, "context tokens %d is below 1", s.ContextTokens)
-	refuse(s.Output == nil, "output length distribution is not set")
+	_, replay := s.Loop.(Replay) // brings what follows with it
+	refuse(s.ContextTokens < 1 && !replay, "context tokens %d is below 1", s.ContextTokens)
+	refuse(s.Output == nil && !replay, "output length distribution is not set")
 	refuse(s.Prompter == nil, "prompter is not set")
+	if p, ok := s.Prompter.(prompterCheck); ok {
+		errs = append(errs, p.check(s))
+	}
 	refuse(s.Nonce != NonceNone && s.Nonce != NoncePerUser && s.Nonce != NoncePerRequest,
 		"nonce %q is not none, per_user or per_request", string(s.Nonce))
 	refuse(s.Timeout <= 0, "request timeout %v is not above 0", s.Timeout)
 	refuse(s.API != APICompletions && s.API != APIChat, "api %q is not completions or chat", s.API)
 	refuse(s.Dialect != DialectTRTLLM && s.Dialect != DialectDynamo, "dialect %q is not trtllm or dynamo", s.Dialect)
+	if s.Adapters != nil {
+		errs = append(errs, s.Adapters.check(s.Dialect))
+	}
 	u, err := url.Parse(s.BaseURL)
 	refuse(err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != "",
 		"base url %q is not http(s)://host:port", s.BaseURL)
 	refuse(s.HTTP == nil, "http client is not set")
 	refuse(s.HTTP != nil && s.HTTP.Timeout != 0, "http client has a timeout of its own, which would cut streams: leave it to the request timeout")
 	refuse(s.Warmup.Min <= 0, "warm-up min %v is not above 0", s.Warmup.Min)
-	refuse(s.Duration <= 0, "duration %v is not above 0", s.Duration)
+	refuse(s.Duration <= 0 && !replay, "duration %v is not above 0", s.Duration)
 	refuse(s.MaxDuration < s.Duration, "max duration %v is below duration %v", s.MaxDuration, s.Duration)
-	refuse(s.MinRequests < 1, "min requests %d is below 1", s.MinRequests)
+	refuse(s.MaxDuration <= 0 && replay, "max duration %v is not above 0", s.MaxDuration)
+	refuse(s.MinRequests < 1 && !replay, "min requests %d is below 1", s.MinRequests)
 	refuse(s.Start.IsZero(), "clock zero (start) is not set")
 	switch l := s.Loop.(type) {
 	case Closed:
@@ -157,8 +169,11 @@ func (s *Spec) check() error {
 	case Open:
 		errs = append(errs, l.check())
 		refuse(s.Nonce == NoncePerUser, "nonce per_user in an open loop reuses nothing, because every arrival is a new user: say per_request")
+	case Replay:
+		errs = append(errs, l.check())
+		refuse(s.Nonce == NoncePerUser, "nonce per_user in a replay reuses nothing, because every item is a new user: say per_request")
 	default:
-		refuse(true, "loop is neither Closed nor Open")
+		refuse(true, "loop is neither Closed, Open nor Replay")
 	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("load spec: %w", err)

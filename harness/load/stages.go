@@ -1,6 +1,7 @@
 package load
 
 import (
+	"math"
 	"time"
 
 	"sparkharness/harness/record"
@@ -32,6 +33,9 @@ func newStages(s *Spec) *stages {
 	}
 	if st.warming == 0 {
 		st.warmMax = st.warmMin
+	}
+	if _, replay := s.Loop.(Replay); replay {
+		st.measMin, st.minRequests = min(tick, st.measMax), math.MaxInt // until exhausted
 	}
 	st.next = st.warmMin
 	return st
@@ -70,6 +74,12 @@ func (s *stages) label(at time.Duration) (phase string, due bool) {
 		return record.PhaseMeasure, true
 	}
 	return record.PhaseWarmup, true
+}
+
+// exhausted reports that no request is due after the given offset, so that measure has nothing to wait for.
+func (s *stages) exhausted(at time.Duration) {
+	s.advance(at)
+	s.minRequests = 0
 }
 
 // passed reports that a user has had its passes by the given offset.

@@ -63,6 +63,27 @@ func TestStages(t *testing.T) {
 	}
 }
 
+// A replay measures until a check after its last item, or for as long as it may.
+func TestStagesOfAReplay(t *testing.T) {
+	for _, tt := range []struct {
+		name     string
+		last, to time.Duration
+	}{
+		{"at a check", 5500 * msec, 6500 * msec},
+		{"1 ns before a check", 5500*msec - 1, 5500 * msec},
+		{"within warm-up", 0, 3500 * msec},
+		{"after the maximum", time.Minute, 43000 * msec},
+	} {
+		s := newStages(&Spec{
+			Loop: Replay{}, Warmup: Warmup{Min: 2500 * time.Millisecond}, MaxDuration: 40500 * time.Millisecond,
+		})
+		s.exhausted(tt.last)
+		s.advance(time.Hour)
+		assert.Equal(t, 2500*msec, s.measureAt, tt.name)
+		assert.Equal(t, tt.to, s.endAt, tt.name)
+	}
+}
+
 func TestStagesLabel(t *testing.T) {
 	s := testStages(1)
 	s.passed(1)

@@ -27,8 +27,11 @@ func TestNonceSharesWhatItSays(t *testing.T) {
 			w := FixedContext{Seed: 9, Body: testBody}
 			for user := range 7 {
 				for seq := range 5 {
-					text, err := w.Prompt(PromptRequest{ContextTokens: 40, User: user, Seq: seq, Nonce: tt.nonce})
+					p, err := w.Prompt(PromptRequest{ContextTokens: 40, User: user, Seq: seq, Nonce: tt.nonce})
 					require.NoError(t, err)
+					text := p.Text
+					p.Text = ""
+					require.Equal(t, Prompt{Tokens: 40}, p, "nothing is known of sessions")
 					texts[text] = true
 					lengths[len(text)] = true
 					if tt.nonce != NonceNone {
