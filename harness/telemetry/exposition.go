@@ -143,10 +143,23 @@ func cutName(b []byte) (name, rest []byte) {
 }
 
 func cutBlank(b []byte) (word, rest []byte) {
-	if i := bytes.IndexAny(b, " \t"); i >= 0 {
-		return b[:i], b[i:]
+	for i, c := range b {
+		if blank(c) {
+			return b[:i], b[i:]
+		}
 	}
 	return b, nil
 }
 
-func trimBlanks(b []byte) []byte { return bytes.Trim(b, " \t") }
+// trimBlanks is bytes.Trim(b, " \t") in a fraction of its time, which was half of a page's.
+func trimBlanks(b []byte) []byte {
+	for len(b) > 0 && blank(b[0]) {
+		b = b[1:]
+	}
+	for len(b) > 0 && blank(b[len(b)-1]) {
+		b = b[:len(b)-1]
+	}
+	return b
+}
+
+func blank(c byte) bool { return c == ' ' || c == '\t' }

@@ -103,6 +103,12 @@ func TestExpositionStopsAtYieldError(t *testing.T) {
 	assert.ErrorContains(t, err, "line 1")
 }
 
+func TestExpositionBlanks(t *testing.T) {
+	got, err := samplesOf([]byte(" \t a \t{\t b = \"c\" \t} \t1 \t12 \t \n\t \nd \t2 \t \n"))
+	require.NoError(t, err)
+	assert.Equal(t, []sample{{"a", "\t b = \"c\" \t", 1}, {"d", "", 2}}, got)
+}
+
 func TestLabelValue(t *testing.T) {
 	labels := []byte(`worker_id="le=\"9\"", le = "0.1",`)
 	assert.Equal(t, "0.1", string(labelValue(labels, "le")))

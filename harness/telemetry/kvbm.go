@@ -46,9 +46,17 @@ var kvNames = func() (names [kvCounters]string) {
 
 // KVBM reads the metrics page of Dynamo's KV block manager (DYN_KVBM_METRICS=1, port 6880).
 //
-// The page counts blocks; bytes are blocks times the block size. It has no misses, evictions and
-// prefetches, and nothing about tier 0, so these stay nil, as does every figure whose counter is
-// missing on the page. The hit-rate gauges are not read: they average over the last 1000 requests.
+// The page counts blocks; bytes are blocks times the block size. It has nothing about tier 0, so that
+// stays nil, as does every figure whose counter is missing on the page. The hit-rate gauges are not
+// read: they average over the last 1000 requests. What the page does not say:
+//
+//   - Evictions are derived if the host tier's capacity is known (HostBlocks). They hold for a
+//     write-through tier: blocks enter it by an offload from the device only and leave it by eviction
+//     only, so of those that ever entered the ones above the capacity have been evicted.
+//   - Misses stay nil: matched tokens and onboarded blocks count what was found, and nothing counts what
+//     was looked for.
+//   - Prefetches stay nil: the onboard counters do not tell a block that was fetched ahead from one that
+//     a request waits for.
 //
 // Newer builds have histograms kvbm_transfer_*_seconds and kvbm_queue_*_seconds; those of disk to
 // device (d2d onboard) give the fetch latency of tier 2. One observation is one onboard operation of
@@ -61,6 +69,7 @@ var kvNames = func() (names [kvCounters]string) {
 type KVBM struct {
 	page       scraper
 	blockBytes float64
+	hostBlocks *float64 // capacity of the host tier; nil if unknown
 	prev       *kvbmPage
 	wait       *float64 // mean queue wait of the latest interval that observed one, s
 }
@@ -76,11 +85,32 @@ type kvbmPage struct {
 
 // NewKVBM makes a source for the page at url. blockBytes is the size of one KV block over all layers:
 // tokens per block x KV bytes per token.
-func NewKVBM(client *http.Client, url string, blockBytes float64) (*KVBM, error) {
+func NewKVBM(client *http.Client, url string, blockBytes float64, options ...KVBMOption) (*KVBM, error) {
 	if blockBytes <= 0 || !finite(blockBytes) {
 		return nil, fmt.Errorf("kvbm: block size of %v bytes; give tokens per block x KV bytes per token, KVBM does not report it", blockBytes)
 	}
-	return &KVBM{page: scraper{client: client, url: url, accept: textFormat}, blockBytes: blockBytes}, nil
+	k := &KVBM{page: scraper{client: client, url: url, accept: textFormat}, blockBytes: blockBytes}
+	for _, o := range options {
+		if err := o(k); err != nil {
+			return nil, err
+		}
+	}
+	return k, nil
+}
+
+// KVBMOption is something that a KVBM may know beyond its page.
+type KVBMOption func(*KVBM) error
+
+// HostBlocks is the capacity of the host tier in blocks, as the server's start-up log told it (see
+// StartupLog), nil if it is unknown. It must be that of the process whose counters are read.
+func HostBlocks(n *float64) KVBMOption {
+	return func(k *KVBM) error {
+		if n != nil && (*n < 0 || !finite(*n)) {
+			return fmt.Errorf("kvbm: host tier of %v blocks; give the capacity that the server's start-up log tells, or none", *n)
+		}
+		k.hostBlocks = n
+		return nil
+	}
 }
 
 // Name is "kvbm".
@@ -208,17 +238,28 @@ func (k *KVBM) fill(s *record.KVSample, p *kvbmPage, fetch record.KVTier) {
 		}
 		return new(sum * k.blockBytes)
 	}
+	derived := func(name string, v *float64) *float64 {
+		if v != nil {
+			s.Derived = append(s.Derived, name)
+		}
+		return v
+	}
 	s.BlockSizeBytes = new(k.blockBytes)
 	s.MatchedTokens = count(matchedTokens)
 	s.Tier1 = record.KVTier{
 		Hits:     count(hostToDevice),
-		BytesIn:  bytesOf(deviceToHost),
-		BytesOut: bytesOf(hostToDevice),
+		BytesIn:  derived("tier1.bytes_in", bytesOf(deviceToHost)),
+		BytesOut: derived("tier1.bytes_out", bytesOf(hostToDevice)),
 	}
-	s.Tier2 = fetch
-	s.Tier2.Hits = count(diskToDevice)
-	s.Tier2.BytesIn = bytesOf(hostToDisk, deviceToDisk)
-	s.Tier2.BytesOut = bytesOf(diskToDevice)
+	s.Tier2 = record.KVTier{
+		Hits:       count(diskToDevice),
+		BytesIn:    derived("tier2.bytes_in", bytesOf(hostToDisk, deviceToDisk)),
+		BytesOut:   derived("tier2.bytes_out", bytesOf(diskToDevice)),
+		FetchP50ms: derived("tier2.fetch_p50_ms", fetch.FetchP50ms),
+		FetchP95ms: derived("tier2.fetch_p95_ms", fetch.FetchP95ms),
+		FetchP99ms: derived("tier2.fetch_p99_ms", fetch.FetchP99ms),
+	}
+	s.Evictions = derived("evictions", k.evictions(count(deviceToHost)))
 	if p.transfer.seen {
 		s.Tier2.FetchCount = new(p.transfer.count)
 		s.Tier2.FetchTransferMS = new(round4(1e3 * p.transfer.sum))
@@ -226,4 +267,12 @@ func (k *KVBM) fill(s *record.KVSample, p *kvbmPage, fetch record.KVTier) {
 	if p.queue.seen {
 		s.Tier2.FetchQueueMS = new(round4(1e3 * p.queue.sum))
 	}
+}
+
+// evictions is how many of the blocks that entered the host tier it cannot hold any more.
+func (k *KVBM) evictions(entered *float64) *float64 {
+	if entered == nil || k.hostBlocks == nil {
+		return nil
+	}
+	return new(max(0, *entered-*k.hostBlocks))
 }

@@ -2,9 +2,12 @@ package telemetry
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -31,6 +34,7 @@ func TestKVBMMapping(t *testing.T) {
 		MatchedTokens:  new(4096.),
 		Tier1:          record.KVTier{Hits: new(70.), BytesIn: new(900. * blockBytes), BytesOut: new(70. * blockBytes)},
 		Tier2:          record.KVTier{Hits: new(58.), BytesIn: new(15. * blockBytes), BytesOut: new(58. * blockBytes)},
+		Derived:        []string{"tier1.bytes_in", "tier1.bytes_out", "tier2.bytes_in", "tier2.bytes_out"},
 	}
 	withFetch := want
 	withFetch.Tier2.FetchCount = new(3.)
@@ -59,9 +63,9 @@ func TestKVBMMissingMetrics(t *testing.T) {
 		"one part of what entered tier 2": {"kvbm_offload_blocks_h2d 12\n",
 			record.KVSample{BlockSizeBytes: new(float64(blockBytes))}},
 		"only disk reads": {"kvbm_onboard_blocks_d2d 2\n",
-			record.KVSample{BlockSizeBytes: new(float64(blockBytes)), Tier2: record.KVTier{Hits: new(2.), BytesOut: new(2. * blockBytes)}}},
+			record.KVSample{BlockSizeBytes: new(float64(blockBytes)), Tier2: record.KVTier{Hits: new(2.), BytesOut: new(2. * blockBytes)}, Derived: []string{"tier2.bytes_out"}}},
 		"a counter that is no number": {"kvbm_matched_tokens NaN\nkvbm_onboard_blocks_h2d 1\n",
-			record.KVSample{BlockSizeBytes: new(float64(blockBytes)), Tier1: record.KVTier{Hits: new(1.), BytesOut: new(1. * blockBytes)}}},
+			record.KVSample{BlockSizeBytes: new(float64(blockBytes)), Tier1: record.KVTier{Hits: new(1.), BytesOut: new(1. * blockBytes)}, Derived: []string{"tier1.bytes_out"}}},
 		"names that KVBM does not have": {"kvbm_disk_bytes_read 5\nkvbm_cache_evictions 5\nkvbm_cache_prefetches 5\nkvbm_onboard_blocks_o2d 5\n",
 			record.KVSample{BlockSizeBytes: new(float64(blockBytes))}},
 		"a transfer histogram of another direction": {"kvbm_transfer_d2d_seconds_count 5\nkvbm_transfer_h2d_onboard_seconds_count 5\n",
@@ -122,13 +126,18 @@ func TestKVBMFetchQuantiles(t *testing.T) {
 			assert.Nil(t, s.Tier2.FetchP99ms, "the first page has no page before it")
 			s = record.KVSample{}
 			require.NoError(t, k.SampleKV(t.Context(), &s))
+			quantiles := []string{"tier2.fetch_p50_ms", "tier2.fetch_p95_ms", "tier2.fetch_p99_ms"}
 			if tt.p50 == nil {
+				for _, q := range quantiles {
+					assert.NotContains(t, s.Derived, q)
+				}
 				assert.Nil(t, s.Tier2.FetchP50ms)
 				assert.Nil(t, s.Tier2.FetchP95ms)
 				assert.Nil(t, s.Tier2.FetchP99ms)
 				return
 			}
 			require.NotNil(t, s.Tier2.FetchP99ms)
+			assert.Subset(t, s.Derived, quantiles)
 			assert.InDelta(t, *tt.p50, *s.Tier2.FetchP50ms, 1e-3)
 			assert.InDelta(t, *tt.p99, *s.Tier2.FetchP99ms, 1e-3)
 			assert.GreaterOrEqual(t, *s.Tier2.FetchP95ms, *s.Tier2.FetchP50ms)
@@ -253,6 +262,62 @@ func TestNewKVBMRefusesNoBlockSize(t *testing.T) {
 	for _, size := range []float64{0, -1, 1e300} {
 		_, err := NewKVBM(http.DefaultClient, "http://kvbm:6880/metrics", size)
 		require.ErrorContains(t, err, "tokens per block x KV bytes per token")
+	}
+}
+
+func TestKVBMEvictions(t *testing.T) {
+	tests := map[string]struct {
+		page     string
+		capacity *float64
+		want     *float64
+	}{
+		"tier not full yet":      {"kvbm_offload_blocks_d2h 900\n", new(1000.), new(0.)},
+		"just full":              {"kvbm_offload_blocks_d2h 900\n", new(900.), new(0.)},
+		"more than fits":         {"kvbm_offload_blocks_d2h 900\n", new(250.), new(650.)},
+		"what passed by it":      {"kvbm_offload_blocks_d2h 900\nkvbm_offload_blocks_d2d 70\n", new(250.), new(650.)},
+		"no tier":                {"kvbm_offload_blocks_d2h 0\n", new(0.), new(0.)},
+		"capacity unknown":       {"kvbm_offload_blocks_d2h 900\n", nil, nil},
+		"offloads not on a page": {"kvbm_matched_tokens 900\n", new(250.), nil},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			k, err := NewKVBM(pages(tt.page), "http://kvbm:6880/metrics", blockBytes, HostBlocks(tt.capacity))
+			require.NoError(t, err)
+			var s record.KVSample
+			require.NoError(t, k.SampleKV(t.Context(), &s))
+			assert.Equal(t, tt.want, s.Evictions)
+			assert.Equal(t, tt.want != nil, slices.Contains(s.Derived, "evictions"))
+			assert.Nil(t, s.Prefetches)
+			assert.Nil(t, s.Tier1.Misses)
+			assert.Nil(t, s.Tier2.Misses)
+		})
+	}
+	for _, blocks := range []float64{-1, math.NaN(), math.Inf(1)} {
+		_, err := NewKVBM(http.DefaultClient, "http://kvbm:6880/metrics", blockBytes, HostBlocks(&blocks))
+		require.ErrorContains(t, err, "start-up log")
+	}
+}
+
+// The names are paths in the line, of figures that are there.
+func TestKVBMDerivedNamesFields(t *testing.T) {
+	none := []float64{}
+	page := string(fixture(t, "kvbm_mainline.prom"))
+	k, err := NewKVBM(pages(page+fetchPage(t, none, none), page+fetchPage(t, []float64{1.25}, []float64{0.5})),
+		"http://kvbm:6880/metrics", blockBytes, HostBlocks(new(250.)))
+	require.NoError(t, err)
+	require.NoError(t, k.SampleKV(t.Context(), &record.KVSample{}))
+	var s record.KVSample
+	require.NoError(t, k.SampleKV(t.Context(), &s))
+	require.Len(t, s.Derived, 8)
+	b, err := json.Marshal(s)
+	require.NoError(t, err)
+	for _, name := range s.Derived {
+		var v any
+		require.NoError(t, json.Unmarshal(b, &v))
+		for key := range strings.SplitSeq(name, ".") {
+			v = v.(map[string]any)[key]
+		}
+		assert.IsType(t, 0., v, name)
 	}
 }
 

@@ -31,13 +31,21 @@ type Sampler struct {
 	KV  KVSource
 
 	Phase func() string // of the interval that ends now
+	// Sparse (optional) tells the phases in which only each SparseEvery-th slot is due, the slots whose
+	// number is divisible by it. The others are neither sampled nor missed. Warm-up is discarded, and
+	// reading the machine five times a second during it costs most of a simulated run's time. The first
+	// slot of a sparse phase is sampled too, and so is the first one after it, which is labelled with the
+	// sparse phase.
+	Sparse      func(phase string) bool
+	SparseEvery int
+
 	OnSys func(*record.SysSample) error
 	OnKV  func(*record.KVSample) error
 }
 
 // Coverage says how much of a run its samples cover.
 type Coverage struct {
-	Slots   int              `json:"slots"` // after the first one, missed ones included
+	Slots   int              `json:"slots"` // that were due after the first one, missed ones included
 	Sources []SourceCoverage `json:"sources"`
 }
 
@@ -62,7 +70,7 @@ func (s *Sampler) Run(ctx context.Context) (Coverage, error) {
 	timer := time.NewTimer(time.Until(due(next)))
 	defer timer.Stop()
 	var prev time.Time // the tick before; zero in the first slot
-	last := next
+	var before waking
 	for {
 		select {
 		case <-ctx.Done():
@@ -70,21 +78,27 @@ func (s *Sampler) Run(ctx context.Context) (Coverage, error) {
 		case <-timer.C:
 		}
 		now := time.Now()
-		slot := slotAt(next, now.Sub(first), s.Cadence)
-		tickCtx, cancel := context.WithDeadline(ctx, due(slot+1).Add(-s.Cadence/10))
-		t := s.tick(tickCtx, now, prev)
-		cancel()
-		if ctx.Err() != nil {
-			return cov, nil
-		}
+		woken := s.waking(slotAt(next, now.Sub(first), s.Cadence))
 		if !prev.IsZero() {
-			cov.add(slot-last, t.errs)
+			cov.Slots += s.missed(before, woken)
 		}
-		if err := s.emit(t, !prev.IsZero()); err != nil {
-			return cov, err
+		if phase, ok := s.label(before, woken); ok {
+			tickCtx, cancel := context.WithDeadline(ctx, due(woken.slot+1).Add(-s.Cadence/10))
+			t := s.tick(tickCtx, phase, now, prev)
+			cancel()
+			if ctx.Err() != nil {
+				return cov, nil
+			}
+			if !prev.IsZero() {
+				cov.add(t.errs)
+			}
+			if err := s.emit(t, !prev.IsZero()); err != nil {
+				return cov, err
+			}
+			prev = now
 		}
-		prev, last = now, slot
-		next = max(slot+1, ceilDiv(time.Since(first), s.Cadence))
+		before = woken
+		next = max(woken.slot+1, ceilDiv(time.Since(first), s.Cadence))
 		timer.Reset(time.Until(due(next)))
 	}
 }
@@ -106,6 +120,8 @@ func (s *Sampler) check() error {
 		return errors.New("sampler: no start time")
 	case s.Phase == nil:
 		return errors.New("sampler: no phase")
+	case s.Sparse != nil && s.SparseEvery < 1:
+		return fmt.Errorf("sampler: each %d-th slot of a sparse phase; it must be 1 or more, for example 10", s.SparseEvery)
 	case len(s.Sys) == 0 && s.KV == nil:
 		return errors.New("sampler: no source")
 	case len(s.Sys) > 0 && s.OnSys == nil, s.KV != nil && s.OnKV == nil:
@@ -125,8 +141,8 @@ func (s *Sampler) coverage() Coverage {
 	return cov
 }
 
-func (c *Coverage) add(slots int, errs []error) {
-	c.Slots += slots
+func (c *Coverage) add(errs []error) {
+	c.Slots++
 	for i, err := range errs {
 		if err == nil {
 			c.Sources[i].Samples++
@@ -146,9 +162,8 @@ type tick struct {
 	errs []error
 }
 
-func (s *Sampler) tick(ctx context.Context, now, prev time.Time) *tick {
+func (s *Sampler) tick(ctx context.Context, phase string, now, prev time.Time) *tick {
 	ts := unixSeconds(s.Start, now)
-	phase := s.Phase()
 	t := &tick{
 		sys: record.SysSample{TS: ts, Phase: phase},
 		kv:  record.KVSample{TS: ts, Phase: phase},

@@ -243,6 +243,7 @@ func TestSamplerRefusesIncomplete(t *testing.T) {
 		"no phase":         {func(s *Sampler) { s.Phase = nil }, "no phase"},
 		"no source":        {func(s *Sampler) { s.Sys, s.KV = nil, nil }, "no source"},
 		"nobody takes sys": {func(s *Sampler) { s.OnSys = nil }, "takes their samples"},
+		"no sparse step":   {func(s *Sampler) { s.Sparse = func(string) bool { return true } }, "each 0-th slot"},
 		"nobody takes KV":  {func(s *Sampler) { s.OnKV = nil }, "takes their samples"},
 	} {
 		t.Run(name, func(t *testing.T) {
