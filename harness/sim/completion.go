@@ -25,7 +25,10 @@ type completion struct {
 	Seed          int64          `json:"seed"`
 	Stream        bool           `json:"stream"`
 	StreamOptions *streamOptions `json:"stream_options"`
-	NvExt         *nvext         `json:"nvext"` // Dynamo only
+	NvExt         *nvext         `json:"nvext"`        // Dynamo only
+	LoRA          *loraRequest   `json:"lora_request"` // trtllm-serve only
+
+	adapter string // name of the adapter that LoRA stands for, set by the server
 }
 
 type streamOptions struct {

@@ -42,6 +42,12 @@ func (s *dynamo) complete(w http.ResponseWriter, r *http.Request, chat bool) {
 		s.fail(w, http.StatusBadRequest, "Bad Request", "Validation: "+err.Error())
 		return
 	}
+	if c.LoRA != nil {
+		s.fail(w, http.StatusBadRequest, "Bad Request", `Validation: json: unknown field "lora_request"`)
+		return
+	}
+	// An adapter's name is a model that is not there: with TensorRT-LLM behind it Dynamo serves no LoRA
+	// (docs.nvidia.com/dynamo, feature matrix).
 	if c.Model != s.model {
 		s.fail(w, http.StatusNotFound, "Not Found", "Model not found")
 		return

@@ -21,8 +21,9 @@ type engine struct {
 	kv      *kvManager
 	disk    *NVMeDevice
 	mover   *mover
+	lora    *loraSlots
 	waiting []*sequence // in order of arrival
-	loading int         // admitted, their prompt's KV is on the way
+	loading int         // admitted, their prompt's KV or their adapter is on the way
 	coming  int         // their KV is on the way back from the NVMe (KVSwapToNVMe)
 	prefill []*sequence
 	running []*sequence // decode
@@ -56,7 +57,7 @@ var ErrStopped = errors.New("the simulated machine has stopped")
 // EngineStats are the engine's gauges and counters.
 type EngineStats struct {
 	Running, Waiting int
-	Context          int // admitted, prompt not done, its KV on the way included
+	Context          int // admitted, prompt not done, its KV or adapter on the way included
 	Iterations       int64
 	LastIterNS       int64
 	BusyNS           int64 // time with an iteration under way
@@ -69,6 +70,7 @@ type EngineStats struct {
 	KVMaxBlocks      int
 	KV               KVCounters
 	Fetch            FetchStats
+	LoRA             LoRAStats
 	HostHitRate      float64 // over the last 1000 requests
 	DiskHitRate      float64
 }
@@ -94,6 +96,8 @@ func newEngine(spec Spec, p Params, h *host, disk *NVMeDevice) (*engine, error) 
 		stepEndNS: -1,
 	}
 	e.mover = newMover(spec, p.Host, disk)
+	e.lora = newLoRASlots(spec, p.Mechanisms.LoRAPreloaded)
+	h.adapterBytes = e.lora.deviceBytes()
 	e.stats.KVMaxBlocks = kv.device.capacity
 	return e, nil
 }
@@ -201,9 +205,12 @@ func (e *engine) advance(now int64) {
 	}
 }
 
-// schedule drops cancelled requests, admits waiting ones and starts the next iteration.
+// schedule drops cancelled requests, admits waiting ones, prefetches for the rest and starts the next
+// iteration.
 func (e *engine) schedule(now int64) {
+	e.loadAdapter(now)
 	if e.stepEndNS >= 0 {
+		e.prefetch(now)
 		return
 	}
 	e.dropCancelled()
@@ -214,27 +221,48 @@ func (e *engine) schedule(now int64) {
 		if active >= e.spec.MaxBatchSize && !e.mech.UnlimitedSlots {
 			break
 		}
+		if !e.lora.room(s) {
+			break
+		}
 		if !e.kv.admit(s, e.mech.KVSwapToNVMe || e.mech.UnlimitedSlots) {
 			break // in order of arrival: nobody overtakes
 		}
 		e.waiting = e.waiting[1:]
 		e.startLoading(s, now)
+		e.writeDemoted(now)
 	}
+	e.prefetch(now)
 	e.swapOut(now)
 	e.startStep(now)
 }
 
-// startLoading asks for the sequence's KV in lower tiers; without any it can be worked on at once.
+// writeDemoted sends to the NVMe what exclusive tiers have evicted from the host.
+func (e *engine) writeDemoted(now int64) {
+	if write := e.kv.toWrite(now); len(write) > 0 {
+		e.mover.writeToDisk(write, now)
+	}
+}
+
+// startLoading asks for the sequence's KV in lower tiers and for its adapter; without any to wait for it
+// can be worked on at once.
 func (e *engine) startLoading(s *sequence, now int64) {
 	s.computed = s.match.blocks() * e.spec.BlockTokens
 	if s.match.host > 0 {
 		s.pending++
 		e.mover.copyFromHost(s, s.match.host, now)
 	}
-	if s.match.disk > 0 {
+	if n := s.match.disk - s.late; n > 0 {
 		s.pending++
 		s.loadAskedNS = now
-		e.mover.loadFromDisk(s, s.match.disk, now)
+		e.mover.loadFromDisk(s, n, now)
+	}
+	if s.late > 0 {
+		s.pending++
+		s.awaits.waiters = append(s.awaits.waiters, s)
+	}
+	if e.lora.hold(s) {
+		s.pending++
+		e.loadAdapter(now)
 	}
 	if s.pending > 0 {
 		e.loading++
@@ -248,16 +276,14 @@ func (e *engine) moved(j job, now int64) {
 	switch j.kind {
 	case jobHostCopy, jobDiskLoad:
 		if j.kind == jobHostCopy {
-			e.kv.counters.OnboardH2D += int64(j.blocks)
+			e.kv.fromHost(j.blocks)
 		} else {
-			e.kv.counters.OnboardD2D += int64(j.blocks)
+			e.kv.fromDisk(j.blocks)
 			e.stats.Fetch.observe(j.startedNS-j.seq.loadAskedNS, now-j.startedNS)
 		}
-		j.seq.pending--
-		if j.seq.pending == 0 {
-			e.loading--
-			e.prefill = append(e.prefill, j.seq)
-		}
+		e.loaded(j.seq)
+	case jobPrefetch:
+		e.prefetched(j.prefetch, now)
 	case jobDiskWrite:
 		e.kv.written(j.hashes)
 	case jobSwapOut:
@@ -268,6 +294,17 @@ func (e *engine) moved(j job, now int64) {
 		j.seq.pending--
 		e.coming--
 		e.running = append(e.running, j.seq)
+	case jobAdapterRead, jobAdapterCopy:
+		e.adapterMoved(j, now)
+	}
+}
+
+// loaded takes note that one of the things that an admitted sequence waits for is there.
+func (e *engine) loaded(s *sequence) {
+	s.pending--
+	if s.pending == 0 {
+		e.loading--
+		e.prefill = append(e.prefill, s)
 	}
 }
 
@@ -357,16 +394,18 @@ func (e *engine) emit(s *sequence, now int64) {
 		FirstNS: s.firstNS - s.arrivedNS, TotalNS: now - s.arrivedNS,
 	}
 	e.kv.finish(s)
+	e.lora.release(s)
 }
 
-// dropCancelled frees what clients have given up. A sequence whose KV is still on the way is dropped
-// when the transfer has ended.
+// dropCancelled frees what clients have given up. A sequence whose KV or adapter is still on the way is
+// dropped when the transfer has ended.
 func (e *engine) dropCancelled() {
 	gone := func(s *sequence) bool {
 		if !s.cancelled || s.pending > 0 {
 			return false
 		}
 		e.kv.finish(s)
+		e.lora.release(s)
 		return true
 	}
 	e.waiting = slices.DeleteFunc(e.waiting, func(s *sequence) bool { return s.cancelled })
@@ -380,7 +419,8 @@ func (e *engine) refreshStats() {
 	e.stats.Waiting = len(e.waiting)
 	e.stats.Context = len(e.prefill) + e.loading
 	e.stats.KVUsedBlocks = e.kv.usedBlocks()
-	e.stats.KV = e.kv.counters
+	e.stats.KV = e.kv.snapshot()
+	e.stats.LoRA = e.lora.snapshot()
 	e.stats.HostHitRate, e.stats.DiskHitRate = e.kv.recent.rates()
 }
 

@@ -24,6 +24,13 @@ func newFrequencyFilter(minFrequency int) *frequencyFilter {
 	return &frequencyFilter{min: minFrequency, seen: map[uint64]sighting{}, limit: filterEntries}
 }
 
+// passes reports whether the block would pass at time now, without counting a sighting. It is for blocks
+// that have been seen.
+func (f *frequencyFilter) passes(hash uint64, now int64) bool {
+	s := f.seen[hash]
+	return max(1, s.frequency-int((now-s.decayedNS)/filterDecayNS)) >= f.min
+}
+
 // see counts one sighting of the block at time now and reports whether it passes.
 func (f *frequencyFilter) see(hash uint64, now int64) bool {
 	s, known := f.seen[hash]

@@ -16,12 +16,16 @@ type host struct {
 	ioFull                float64
 	lastSome, lastBlocked int64
 	avg                   [2]pressureAverage // io some, io full
+	adapterBytes          int64              // device slots of adapters
+	cache                 pageCache
 }
 
 // span is a stretch of machine time, ns.
 type span struct{ from, to int64 }
 
-func newHost(p HostParams, spec Spec) *host { return &host{p: p, spec: spec} }
+func newHost(p HostParams, spec Spec) *host {
+	return &host{p: p, spec: spec, cache: pageCache{other: p.PageCacheBytes}}
+}
 
 // step notes that the GPU works from now for ns.
 func (h *host) step(now, ns int64) { h.steps = append(h.steps, span{now, now + ns}) }
@@ -67,14 +71,19 @@ func (h *host) idleNS() float64 {
 	return max(0, float64(h.lastNS)*float64(h.p.CPUs)-h.userNS-h.sysNS-h.waitNS)
 }
 
-// memory returns MemTotal, MemFree, MemAvailable and Cached in bytes. The engine allocates its weights
-// and KV pool at start, and KVBM its host tier, so none of them moves with load.
+// memory returns MemTotal, MemFree, MemAvailable and Cached in bytes. The engine allocates its weights,
+// KV pool and adapter slots at start, and KVBM its host tier, so none of them moves with load; files that
+// are read do (pageCache).
 func (h *host) memory() (total, free, available, cached int64) {
 	total = h.p.MemTotalBytes
-	used := h.p.OSBytes + h.spec.Model.WeightsBytes + h.spec.Device.CapacityBytes + h.spec.Host.CapacityBytes
-	cached = h.p.PageCacheBytes
-	free = max(0, total-used-cached)
+	cached = h.cache.other + h.cache.bytes
+	free = max(0, total-h.allocated()-cached)
 	return total, free, max(0, free+cached*9/10), cached
+}
+
+// allocated is what processes hold, all of it from the machine's start on.
+func (h *host) allocated() int64 {
+	return h.p.OSBytes + h.spec.Model.WeightsBytes + h.spec.Device.CapacityBytes + h.spec.Host.CapacityBytes + h.adapterBytes
 }
 
 // pressureAverage is the kernel's exponential average of a stall total over 10, 60 and 300 s, updated

@@ -3,8 +3,11 @@ package sim
 // kvManager holds the KV blocks of the device pool and, for Stack B, of the host and NVMe tiers.
 //
 // Blocks are keyed by a hash chained over the whole prefix, so an equal key means an equal prefix.
-// Lower tiers are inclusive and written through: a block computed or loaded on the device is also put
-// into the host tier, and from there, if the frequency filter lets it pass, onto the NVMe.
+// Lower tiers are inclusive and written through unless the spec makes them exclusive (exclusive.go): a
+// block computed or loaded on the device is also put into the host tier, and from there, if the
+// frequency filter lets it pass, onto the NVMe. Bytes are written whether or not a block is ever evicted
+// above, and with the filter's default only those of blocks that were seen twice: a prefix that was
+// evicted from the host tier after its first use is lost.
 type kvManager struct {
 	blockTokens int
 	blockBytes  int64
@@ -14,6 +17,10 @@ type kvManager struct {
 	host, disk  *tier
 	filter      *frequencyFilter
 	writing     map[uint64]bool // on the way to tier 2
+	exclusive   bool
+	demoted     []uint64           // exclusive tiers: evicted from the host tier and not looked at by the filter yet
+	arriving    map[uint64]arrival // being prefetched
+	prefetches  int                // started so far
 	counters    KVCounters
 	recent      hitWindow
 }
@@ -34,6 +41,8 @@ type KVCounters struct {
 	SwapInBlocks   int64
 	DeviceEvicted  int64
 	AllocatedTotal int64
+
+	Device, Host, Disk TierStats // the lower two are zero without the tier
 }
 
 func newKVManager(spec Spec) (*kvManager, error) {
@@ -42,6 +51,7 @@ func newKVManager(spec Spec) (*kvManager, error) {
 		blockBytes:  spec.BlockBytes(),
 		reuse:       spec.BlockReuse,
 		writing:     map[uint64]bool{},
+		arriving:    map[uint64]arrival{},
 	}
 	var err error
 	if k.device, err = newTier(spec.Device, k.blockBytes); err != nil {
@@ -57,6 +67,9 @@ func newKVManager(spec Spec) (*kvManager, error) {
 			return nil, err
 		}
 		k.filter = newFrequencyFilter(spec.OffloadMinFreq)
+	}
+	if spec.ExclusiveTiers {
+		k.exclude()
 	}
 	return k, nil
 }
@@ -115,11 +128,6 @@ func (k *kvManager) admit(s *sequence, overcommit bool) bool {
 	s.anonymous = need - m.device
 	k.anonymous += s.anonymous
 	k.counters.AllocatedTotal += int64(s.anonymous)
-	if over := len(k.device.blocks) + k.anonymous - k.device.capacity; over > 0 {
-		over = min(over, len(k.device.blocks)-k.device.used)
-		k.device.evict(over)
-		k.counters.DeviceEvicted += int64(over)
-	}
 	s.match = m
 	if k.reuse {
 		k.counters.LookupBlocks += int64(len(s.hashes))
@@ -128,13 +136,25 @@ func (k *kvManager) admit(s *sequence, overcommit bool) bool {
 		k.counters.DeviceMisses += int64(len(s.hashes) - m.device)
 		k.counters.HostHitBlocks += int64(m.host)
 		k.counters.DiskHitBlocks += int64(m.disk)
+		k.device.stats.looked(m.device, len(s.hashes))
+		if k.host != nil {
+			k.host.stats.looked(m.host, len(s.hashes)-m.device)
+		}
+		if k.disk != nil {
+			k.disk.stats.looked(m.disk, len(s.hashes)-m.device-m.host)
+		}
 		k.counters.MatchedTokens += int64((m.host + m.disk) * k.blockTokens)
 		for _, h := range s.hashes[m.device : m.device+m.host] {
-			k.host.touch(h)
+			k.useHost(h)
 		}
 		for _, h := range s.hashes[m.device+m.host : m.blocks()] {
-			k.disk.touch(h)
+			k.useDisk(h, s)
 		}
+	}
+	if over := len(k.device.blocks) + k.anonymous - k.device.capacity; over > 0 {
+		over = min(over, len(k.device.blocks)-k.device.used)
+		k.device.evict(over)
+		k.counters.DeviceEvicted += int64(over)
 	}
 	return true
 }
@@ -149,9 +169,10 @@ func (k *kvManager) computed(s *sequence, now int64) []uint64 {
 		if k.device.has(h) {
 			continue // another sequence computed the same block meanwhile; ours stays a private copy
 		}
-		k.device.blocks[h] = &block{hash: h}
-		k.device.order.add(k.device.blocks[h])
-		k.device.retain(h)
+		k.device.insertHeld(h)
+		if k.exclusive {
+			k.promoted(h)
+		}
 		s.shared = append(s.shared, h)
 		s.anonymous--
 		k.anonymous--
@@ -164,10 +185,19 @@ func (k *kvManager) computed(s *sequence, now int64) []uint64 {
 	// without its end is of use, an end without its prefix is not.
 	for i := len(s.hashes) - 1; i >= 0; i-- {
 		h := s.hashes[i]
-		if k.host.has(h) {
-			k.host.touch(h)
-		} else if k.host.insert(h) {
-			k.counters.OffloadD2H++
+		if k.exclusive {
+			if k.disk != nil {
+				k.filter.see(h, now)
+			}
+			continue
+		}
+		switch {
+		case !k.host.has(h):
+			k.toHost(h)
+		case i >= s.match.device && i < s.match.blocks():
+			k.host.refresh(h) // admit has counted the use
+		default:
+			k.host.use(h)
 		}
 		if k.disk == nil {
 			continue
@@ -180,14 +210,36 @@ func (k *kvManager) computed(s *sequence, now int64) []uint64 {
 	return write
 }
 
+// toHost copies a block from the device into the host tier.
+func (k *kvManager) toHost(hash uint64) {
+	if k.host.insert(hash) {
+		k.counters.OffloadD2H++
+		k.copied(k.device, k.host, 1)
+	}
+}
+
 // written puts blocks into tier 2 whose write has completed.
 func (k *kvManager) written(hashes []uint64) {
 	for _, h := range hashes {
 		delete(k.writing, h)
-		if k.disk.insert(h) {
-			k.counters.OffloadH2D++
+		k.counters.OffloadH2D++
+		k.copied(k.host, k.disk, 1)
+		if k.exclusive && (k.device.has(h) || k.host.has(h)) {
+			continue // computed again meanwhile
 		}
+		k.disk.insert(h)
 	}
+}
+
+// fromHost and fromDisk count blocks that have been copied onto the device.
+func (k *kvManager) fromHost(blocks int) {
+	k.counters.OnboardH2D += int64(blocks)
+	k.copied(k.host, k.device, blocks)
+}
+
+func (k *kvManager) fromDisk(blocks int) {
+	k.counters.OnboardD2D += int64(blocks)
+	k.copied(k.disk, k.device, blocks)
 }
 
 // finish returns the sequence's device blocks: shared ones stay cached, the rest is free. Released from

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -15,6 +16,8 @@ type Machine struct {
 	host   *host
 	disk   *NVMeDevice
 	cancel context.CancelFunc
+
+	startup atomic.Pointer[string] // log of the latest start
 }
 
 // Start powers the machine on: its clock starts now, on the grid of the caller's clock. Close stops it.
@@ -26,6 +29,7 @@ func Start(spec Spec, p Params, seed uint64) (*Machine, error) {
 	if err := p.NVMe.Validate(); err != nil {
 		return nil, err
 	}
+	spec = spec.built(p.Mechanisms)
 	disk := NewNVMeDevice(p.NVMe, seed)
 	h := newHost(p.Host, spec)
 	e, err := newEngine(spec, p, h, disk)
@@ -34,7 +38,9 @@ func Start(spec Spec, p Params, seed uint64) (*Machine, error) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	m := &Machine{spec: spec, engine: e, host: h, disk: disk, cancel: cancel}
+	m.started()
 	e.start = time.Now()
+	e.loadAdapter(0)
 	go e.run(ctx)
 	return m, nil
 }
@@ -111,7 +117,7 @@ func (m *Machine) send(ctx context.Context, msg message) error {
 // submit hands a request to the engine; its events come on the returned sequence's channel. One that can
 // never fit is answered here: the channel of the others has room for all their events.
 func (m *Machine) submit(ctx context.Context, r Submission) (*sequence, error) {
-	s := &sequence{id: r.ID, promptTokens: r.PromptTokens, maxTokens: r.MaxTokens, hashes: r.Hashes}
+	s := &sequence{id: r.ID, promptTokens: r.PromptTokens, maxTokens: r.MaxTokens, hashes: r.Hashes, adapter: r.Adapter}
 	if r.MaxTokens > m.spec.maxSequenceTokens()-r.PromptTokens {
 		s.events = make(chan Event, 1)
 		s.events <- Event{Kind: EventTooLong}
@@ -154,11 +160,15 @@ func (s Spec) check() error {
 		need(s.Device.CapacityBytes >= s.BlockBytes(), "a KV pool of at least one block")
 		need(s.Disk.CapacityBytes == 0 || s.Disk.CapacityBytes >= s.BlockBytes(), "an NVMe tier of at least one block")
 	}
+	need(s.PrefetchDepth >= 0, "a prefetch depth of 0 or more")
+	need(s.PrefetchDepth <= 0 || s.Disk.CapacityBytes > 0, "an NVMe tier, or PrefetchDepth 0")
+	need(!s.ExclusiveTiers || s.Host.CapacityBytes > 0, "a host tier, or ExclusiveTiers off")
 	if s.Disk.CapacityBytes > 0 {
 		need(s.Host.CapacityBytes > 0, "a host tier above the NVMe tier")
 		need(s.Loader.QueueDepth > 0 && s.Loader.IOBytes > 0, "the loader's queue depth and I/O size")
 		need(s.OffloadMinFreq > 0, "the offload filter's minimum frequency")
 	}
+	bad = append(bad, s.LoRA.missing()...)
 	if len(bad) > 0 {
 		return fmt.Errorf("the simulated machine needs %s", strings.Join(bad, ", "))
 	}

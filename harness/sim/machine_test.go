@@ -126,6 +126,11 @@ func (m *machine) ask(id, text string, maxTokens int) answer {
 	if strings.Contains(m.served, "/") {
 		body["nvext"] = map[string]any{"extra_fields": []string{"timing"}}
 	}
+	return m.send(id, body)
+}
+
+// send sends one streamed request body.
+func (m *machine) send(id string, body map[string]any) answer {
 	b, err := json.Marshal(body)
 	require.NoError(m.t, err)
 	req := httptest.NewRequest(http.MethodPost, "/v1/completions", bytes.NewReader(b))
@@ -451,9 +456,9 @@ func TestOverload(t *testing.T) {
 	})
 }
 
-// FIFO and LRU are different code paths: a block that is used again stays under LRU and goes under FIFO.
+// A block that is used again stays under all policies but FIFO.
 func TestEvictionPolicies(t *testing.T) {
-	for policy, want := range map[string]int{"LRU": 96, "FIFO": 0} {
+	for policy, want := range map[string]int{"LRU": 96, "FIFO": 0, "LFU": 96, "SEGMENTED": 96} {
 		t.Run(policy, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				spec := specB(t, "L8B")

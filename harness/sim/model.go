@@ -10,6 +10,9 @@ type Model struct {
 	KVHeads int
 	HeadDim int
 
+	Hidden       int // width of the residual stream
+	Intermediate int // width of the MLP
+
 	// DecodeBaseNS is the time of a decode step with one sequence and no context: reading the weights
 	// once, launch overheads included.
 	DecodeBaseNS float64
@@ -34,7 +37,7 @@ type Model struct {
 var models = []Model{
 	{
 		Name: "L8B", Served: "nvidia/Llama-3.1-8B-Instruct-FP8",
-		Layers: 32, KVHeads: 8, HeadDim: 128,
+		Layers: 32, KVHeads: 8, HeadDim: 128, Hidden: 4096, Intermediate: 14336,
 		// 20.5 tok/s single stream, SGLang, FP8 (lmsys.org/blog/2025-10-13-nvidia-dgx-spark).
 		DecodeBaseNS: 1e9 / 20.5,
 		// 0.503 ms in the fit above.
@@ -52,7 +55,7 @@ var models = []Model{
 	},
 	{
 		Name: "L70B", Served: "nvidia/Llama-3.3-70B-Instruct-NVFP4",
-		Layers: 80, KVHeads: 8, HeadDim: 128,
+		Layers: 80, KVHeads: 8, HeadDim: 128, Hidden: 8192, Intermediate: 28672,
 		// 4.0-4.2 tok/s single stream, vLLM, NVFP4 (NVIDIA/dgx-spark-playbooks issue 79, PR 91).
 		DecodeBaseNS: 1e9 / 4.1,
 		// The 7B slope times the ratio of parameters, 70.6/8.03.
@@ -85,6 +88,14 @@ func ModelByName(name string) (Model, error) {
 // KVBytesPerToken is layers x kv_heads x head_dim x 2 (K and V) x bytes of an element, all layers.
 func (m Model) KVBytesPerToken(elemBytes int) int64 {
 	return int64(m.Layers) * int64(m.KVHeads) * int64(m.HeadDim) * 2 * int64(elemBytes)
+}
+
+// LoRABytes is an adapter of a rank on all linear layers: for each module A (rank x in) and B (out x rank),
+// so rank x (in + out) values of 2 bytes (bf16). With h = Hidden, k = KVHeads x HeadDim, i = Intermediate:
+// q, o: h + h; k, v: h + k; gate, up: h + i; down: i + h.
+func (m Model) LoRABytes(rank int) int64 {
+	h, k, i := int64(m.Hidden), int64(m.KVHeads)*int64(m.HeadDim), int64(m.Intermediate)
+	return int64(rank) * (2*(h+h) + 2*(h+k) + 3*(h+i)) * int64(m.Layers) * 2
 }
 
 // kvReadBytesPerSec is the rate at which decode reads KV: the slope of the fit above, 0.2658 ms per

@@ -17,6 +17,7 @@ type mover struct {
 const (
 	laneRead = iota
 	laneWrite
+	laneAdapter // files of adapters
 	laneCount
 )
 
@@ -34,16 +35,22 @@ const (
 	jobDiskWrite
 	jobSwapOut
 	jobSwapIn
+	jobPrefetch
+	jobAdapterRead
+	jobAdapterCopy
 )
 
-// job is one transfer of a request's blocks.
+// job is one transfer of a request's blocks or of an adapter.
 type job struct {
 	kind      jobKind
 	seq       *sequence
 	blocks    int
 	hashes    []uint64
+	prefetch  *prefetch
+	slot      *loraSlot // of an adapter
 	startedNS int64
-	endNS     int64 // host copies
+	endNS     int64   // host copies
+	cpuNS     float64 // CPU time of a host copy
 }
 
 func newMover(spec Spec, host HostParams, disk *NVMeDevice) *mover {
@@ -52,7 +59,12 @@ func newMover(spec Spec, host HostParams, disk *NVMeDevice) *mover {
 
 func (m *mover) copyFromHost(s *sequence, blocks int, now int64) {
 	ns := float64(int64(blocks)*m.spec.BlockBytes()) / m.host.HostCopyBytesPerSec * 1e9
-	j := job{kind: jobHostCopy, seq: s, blocks: blocks, startedNS: now, endNS: now + max(1, int64(ns/1000+0.5))*1000}
+	m.copy(job{kind: jobHostCopy, seq: s, blocks: blocks}, ns, now)
+}
+
+// copy starts a host copy that takes ns, in whole microseconds.
+func (m *mover) copy(j job, ns float64, now int64) {
+	j.startedNS, j.endNS = now, now+max(1, int64(ns/1000+0.5))*1000
 	i := len(m.copies)
 	for i > 0 && m.copies[i-1].endNS > j.endNS {
 		i--
@@ -62,6 +74,10 @@ func (m *mover) copyFromHost(s *sequence, blocks int, now int64) {
 
 func (m *mover) loadFromDisk(s *sequence, blocks int, now int64) {
 	m.enqueue(laneRead, job{kind: jobDiskLoad, seq: s, blocks: blocks}, now)
+}
+
+func (m *mover) prefetch(p *prefetch, now int64) {
+	m.enqueue(laneRead, job{kind: jobPrefetch, blocks: len(p.hashes), prefetch: p}, now)
 }
 
 func (m *mover) writeToDisk(hashes []uint64, now int64) {
@@ -87,12 +103,24 @@ func (m *mover) enqueue(l int, j job, now int64) {
 func (m *mover) begin(l int, now int64) {
 	j := &m.lanes[l].queue[0]
 	j.startedNS = now
-	id := m.disk.Start(now, m.stream(l, j.kind), int64(j.blocks)*m.spec.BlockBytes())
+	// A query between two events may have moved the device to a later time than theirs.
+	id := m.disk.Start(max(now, m.disk.asked), m.stream(l, j.kind), m.size(*j))
 	m.lanes[l].id = id
 	m.byID[id] = l
 }
 
+// size is the bytes of a device transfer.
+func (m *mover) size(j job) int64 {
+	if j.slot != nil {
+		return j.slot.adapter.Bytes
+	}
+	return int64(j.blocks) * m.spec.BlockBytes()
+}
+
 func (m *mover) stream(l int, kind jobKind) NVMeStream {
+	if l == laneAdapter {
+		return m.host.fileRead()
+	}
 	s := NVMeStream{Name: "kv-load", ReadShare: 1, IOBytes: m.spec.Loader.IOBytes, Depth: m.spec.Loader.QueueDepth,
 		SoftwareNS: m.spec.Loader.SoftwareNSPerIO, Sync: true}
 	if kind == jobSwapOut || kind == jobSwapIn {
@@ -117,11 +145,15 @@ func (m *mover) next() (int64, bool) {
 func (m *mover) advance(now int64) []job {
 	var out []job
 	for len(m.copies) > 0 && m.copies[0].endNS <= now {
+		m.softwareNS += m.copies[0].cpuNS
 		out = append(out, m.copies[0])
 		m.copies = m.copies[1:]
 	}
 	for _, id := range m.disk.Advance(now) {
-		l := m.byID[id]
+		l, ok := m.byID[id]
+		if !ok {
+			continue // dropped after it had ended
+		}
 		delete(m.byID, id)
 		q := &m.lanes[l].queue
 		m.softwareNS += m.software(l, (*q)[0], math.Inf(1))
@@ -134,6 +166,17 @@ func (m *mover) advance(now int64) []job {
 	return out
 }
 
+// stop drops all transfers and returns the CPU time that they have taken until now (softwareAt).
+func (m *mover) stop(now int64) float64 {
+	ns := m.softwareAt(now)
+	for _, l := range m.lanes {
+		if len(l.queue) > 0 {
+			m.disk.Stop(now, l.id)
+		}
+	}
+	return ns
+}
+
 // softwareAt is the CPU time that loaders have taken until now, in ns: each I/O costs the software time
 // of its stream. The device must have been advanced to now.
 //
@@ -141,25 +184,37 @@ func (m *mover) advance(now int64) []job {
 // not depend on when it is asked: the operating system's own reads block tasks too.
 func (m *mover) softwareAt(now int64) float64 {
 	total := m.softwareNS
-	running := m.disk.running(now)
 	for l := range m.lanes {
-		if len(m.lanes[l].queue) == 0 {
-			continue
-		}
-		moved := math.Inf(1) // all of it, if the device has ended the transfer
-		for _, t := range m.disk.transfers {
-			if t.id == m.lanes[l].id {
-				moved = t.movedAfter(running)
-			}
-		}
-		total += m.software(l, m.lanes[l].queue[0], moved)
+		total += m.laneSoftware(l, now)
+	}
+	for _, j := range m.copies {
+		total += j.cpuSoFar(now)
 	}
 	return total
 }
 
+// cpuSoFar is the CPU time of a host copy until now.
+func (j job) cpuSoFar(now int64) float64 {
+	return j.cpuNS * max(0, min(1, float64(now-j.startedNS)/float64(j.endNS-j.startedNS)))
+}
+
+// laneSoftware is the CPU time of the transfer that a lane has under way.
+func (m *mover) laneSoftware(l int, now int64) float64 {
+	if len(m.lanes[l].queue) == 0 {
+		return 0
+	}
+	moved := math.Inf(1) // all of it, if the device has ended the transfer
+	for _, t := range m.disk.transfers {
+		if t.id == m.lanes[l].id {
+			moved = t.movedAfter(m.disk.running(now))
+		}
+	}
+	return m.software(l, m.lanes[l].queue[0], moved)
+}
+
 // software is the CPU time of the first `moved` bytes of a transfer, of all of it at most.
 func (m *mover) software(l int, j job, moved float64) float64 {
-	whole := int64(j.blocks) * m.spec.BlockBytes()
+	whole := m.size(j)
 	s := m.stream(l, j.kind)
 	if whole == 0 || s.SoftwareNS == 0 {
 		return 0

@@ -12,6 +12,10 @@ type Mechanisms struct {
 	UnlimitedSlots   bool // any number of sequences runs at once
 	UnlimitedCompute bool // a step costs DecodeBaseNS whatever is in it
 	KVSwapToNVMe     bool // admission ignores the KV pool; sequences that do not fit are swapped out and in
+	LoRAPreloaded    bool // the server reads all adapters, into a slot each, before it admits requests
+	// IgnoreTierSettings: where a host tier is configured, the KV manager builds one of 24 GiB with LRU
+	// instead, and says so in its startup log only.
+	IgnoreTierSettings bool
 }
 
 // HostParams describe the CPU side.
@@ -25,6 +29,15 @@ type HostParams struct {
 	// HostCopyBytesPerSec is a copy inside the one DRAM pool: reads and writes share 228 GB/s of
 	// measured triad bandwidth.
 	HostCopyBytesPerSec float64
+	// BufferedReadBytesPerSec is a read() of a file in the page cache: 7.1 GB/s, measured on a Spark
+	// (github.com/baldwinSPC/glimmer-burnin). It is one CPU's copy.
+	BufferedReadBytesPerSec float64
+	// ReadaheadBytes and ReadaheadNS make the read() of a file that is not in the page cache: one I/O of
+	// the kernel's readahead window at a time, and the CPU time of each. 128 KiB is Linux's default
+	// window (read_ahead_kb). The same source measured 1.1 GB/s, so 119.2 us a window, of which a read of
+	// 128 KiB takes the idle drive 68.5 us: 50.7 us are left for filling the cache and the copy.
+	ReadaheadBytes int64
+	ReadaheadNS    int64
 	// EngineCores are busy while the GPU runs a step (launch and sampling threads), IdleCores always
 	// (daemons); assumptions, they only feed the CPU counters.
 	EngineCores float64
@@ -52,6 +65,7 @@ func DefaultParams() Params {
 			SystemShare:         0.2,
 			GPUIdleW:            4, GPUBusyW: 80.1,
 			GPUIdleClockMHz: 208, GPUMaxMHz: 2450,
+			BufferedReadBytesPerSec: 7.1e9, ReadaheadBytes: 128 << 10, ReadaheadNS: 50_700,
 		},
 	}
 }
@@ -72,6 +86,14 @@ type Spec struct {
 	Disk             TierSpec // Dynamo only
 	OffloadMinFreq   int
 	Loader           LoaderSpec
+	LoRA             LoRASpec
+	// ExclusiveTiers keeps a block in one tier: evicted blocks move down, used ones up. Without it lower
+	// tiers are inclusive and written through, as KVBM's are.
+	ExclusiveTiers bool
+	// PrefetchDepth is of how many waiting requests, from the head of the queue, the NVMe blocks are
+	// loaded into the host tier ahead of admission; 0: none. TensorRT-LLM's V2 KV cache manager has it as
+	// disk_prefetch_num_reqs.
+	PrefetchDepth int
 	// Tokenize turns a prompt into token ids.
 	Tokenize func(string) []uint32
 	// StampSends puts a comment line with the wall clock (": sent <unix ns>") before each frame of a
@@ -88,7 +110,7 @@ const (
 // TierSpec is a KV tier; zero capacity means that there is none.
 type TierSpec struct {
 	CapacityBytes int64
-	Policy        string // LRU or FIFO
+	Policy        string // one of Policies
 }
 
 // LoaderSpec is how tier-2 blocks are read and written.
@@ -113,6 +135,13 @@ func (p Params) Uncalibrated(s Spec) []string {
 	if s.Disk.CapacityBytes > 0 {
 		out = append(out, "KVBM on a GB10: no figure published; the loader is that of another KV offload on GB10",
 			"NVMe with reads and writes mixed (queue model, no published row)")
+	}
+	if s.PrefetchDepth > 0 {
+		out = append(out, "prefetch from the NVMe (no figure published; it loads as a request's own fetch does)")
+	}
+	if len(s.LoRA.Adapters) > 0 {
+		out = append(out, "adapter compute (a LoRA request costs as much as one without)",
+			"adapter load path (buffered file read; no TensorRT-LLM figure for GB10)")
 	}
 	return out
 }

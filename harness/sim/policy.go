@@ -1,67 +1,61 @@
 package sim
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
-// block is a cached KV block in one tier; prev and next are its place in the tier's order.
+// block is a cached KV block in one tier. The fields below prefetched belong to the tier's policy.
 type block struct {
 	hash       uint64
-	refs       int // sequences that use it; a used block is never evicted
-	prev, next *block
+	refs       int    // sequences that use it; a used block is never evicted
+	prefetched bool   // and not used since
+	prev, next *block // neighbours in a blockList
+	arrival    uint64 // FIFO
+	place      int    // FIFO: index in the heap
+	frequency  *frequency
+	protected  bool // SEGMENTED
 }
 
-// policy orders the unused blocks of a tier for eviction.
+// policy orders the unused blocks of a tier for eviction. It keeps no memory of blocks that have gone.
 type policy interface {
-	add(*block)    // became evictable
-	remove(*block) // is used again, or gone
+	name() string
+	insert(*block)  // is new in the tier, unused
+	remove(*block)  // leaves the tier, unused
+	use(*block)     // serves a request; refs tells whether a sequence holds it
+	refresh(*block) // unused: as recent as a new block, but serves no further request
+	hold(*block)    // a sequence uses it: no victim until it is freed
+	free(*block)    // the last sequence has let go
+	// victim is the unused block that goes next; the tier asks only while there is one.
 	victim() *block
-	// keepsPlace reports whether a block that is used and released returns to the place it had, as in
-	// FIFO, instead of the newest end.
-	keepsPlace() bool
 }
 
-// newPolicy returns the named policy.
-func newPolicy(name string) (policy, error) {
-	switch name {
-	case "LRU":
-		return newOrdered(false), nil
-	case "FIFO":
-		return newOrdered(true), nil
+// policies are the known eviction policies. Each makes the order of a tier of some blocks.
+var policies = []struct {
+	name string
+	make func(capacity int) policy
+}{
+	{"LRU", func(int) policy { return newLRU() }},
+	{"FIFO", func(int) policy { return &fifo{} }},
+	{"LFU", func(int) policy { return newLFU() }},
+	{"SEGMENTED", func(capacity int) policy { return newSegmented(capacity) }},
+}
+
+// Policies are the names of the eviction policies that a TierSpec may have.
+func Policies() []string {
+	out := make([]string, len(policies))
+	for i, p := range policies {
+		out[i] = p.name
 	}
-	return nil, fmt.Errorf("eviction policy %q is not known (known: LRU, FIFO)", name)
+	return out
 }
 
-// ordered evicts from the old end of a list. LRU moves a block to the new end whenever it is used;
-// FIFO leaves it where its arrival put it.
-type ordered struct {
-	fifo bool
-	head block // sentinel: head.next is the oldest
-}
-
-func newOrdered(fifo bool) *ordered {
-	o := &ordered{fifo: fifo}
-	o.head.prev, o.head.next = &o.head, &o.head
-	return o
-}
-
-func (o *ordered) keepsPlace() bool { return o.fifo }
-
-func (o *ordered) add(b *block) {
-	last := o.head.prev
-	b.prev, b.next = last, &o.head
-	last.next, o.head.prev = b, b
-}
-
-func (o *ordered) remove(b *block) {
-	b.prev.next, b.next.prev = b.next, b.prev
-	b.prev, b.next = nil, nil
-}
-
-// victim returns the oldest block that no sequence uses, nil if there is none.
-func (o *ordered) victim() *block {
-	for b := o.head.next; b != &o.head; b = b.next {
-		if b.refs == 0 {
-			return b
+// newPolicy returns the named policy for a tier of some blocks.
+func newPolicy(name string, capacity int) (policy, error) {
+	for _, p := range policies {
+		if p.name == name {
+			return p.make(capacity), nil
 		}
 	}
-	return nil
+	return nil, fmt.Errorf("eviction policy %q is not known (known: %s)", name, strings.Join(Policies(), ", "))
 }

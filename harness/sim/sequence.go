@@ -8,11 +8,17 @@ type sequence struct {
 	hashes       []uint64 // chained keys of the prompt's whole blocks
 	events       chan Event
 	cancelled    bool
+	adapter      string    // LoRA adapter, empty for none
+	slot         *loraSlot // held from admission to the end
 
 	match     match
 	shared    []uint64 // device blocks held under a key
 	anonymous int      // device blocks held privately
 	swapped   int      // blocks that are on the NVMe instead
+
+	prefetched bool      // a prefetch of its blocks has been started
+	late       int       // matched blocks that a prefetch was bringing at admission
+	awaits     *prefetch // the last of these to end
 
 	computed int // prompt tokens whose KV is on the device
 	emitted  int
@@ -56,6 +62,7 @@ type Submission struct {
 	PromptTokens int
 	MaxTokens    int
 	Hashes       []uint64
+	Adapter      string
 }
 
 // BlockHashes returns the chained keys of the whole blocks of a prompt: FNV-1a over all tokens up to the

@@ -27,9 +27,9 @@ func (m *Machine) begin(r *http.Request, c *completion, fallbackID string) (*gen
 	if id == "" {
 		id = fallbackID
 	}
-	sub := Submission{ID: id, PromptTokens: len(tokens), MaxTokens: c.MaxTokens}
+	sub := Submission{ID: id, PromptTokens: len(tokens), MaxTokens: c.MaxTokens, Adapter: c.adapter}
 	if m.spec.BlockReuse {
-		sub.Hashes = BlockHashes(tokens, m.spec.BlockTokens)
+		sub.Hashes = underAdapter(c.adapter, BlockHashes(tokens, m.spec.BlockTokens))
 	}
 	seq, err := m.submit(r.Context(), sub)
 	if err != nil {

@@ -6,14 +6,18 @@ type tier struct {
 	order    policy
 	blocks   map[uint64]*block
 	used     int // blocks with refs > 0
+	stats    TierStats
+	// demote takes what is evicted, in exclusive tiers; nil: it is gone.
+	demote func(hash uint64)
 }
 
 func newTier(spec TierSpec, blockBytes int64) (*tier, error) {
-	p, err := newPolicy(spec.Policy)
+	capacity := int(spec.CapacityBytes / blockBytes)
+	p, err := newPolicy(spec.Policy, capacity)
 	if err != nil {
 		return nil, err
 	}
-	return &tier{capacity: int(spec.CapacityBytes / blockBytes), order: p, blocks: map[uint64]*block{}}, nil
+	return &tier{capacity: capacity, order: p, blocks: map[uint64]*block{}}, nil
 }
 
 func (t *tier) has(hash uint64) bool { return t.blocks[hash] != nil }
@@ -28,15 +32,15 @@ func (t *tier) run(hashes []uint64) int {
 	return len(hashes)
 }
 
-// touch marks a block as just used.
-func (t *tier) touch(hash uint64) {
-	b := t.blocks[hash]
-	if b == nil || t.order.keepsPlace() {
-		return
+// use notes that a block that no sequence holds serves a request; one that is not here is ignored.
+func (t *tier) use(hash uint64) {
+	if b := t.blocks[hash]; b != nil {
+		t.order.use(b)
 	}
-	t.order.remove(b)
-	t.order.add(b)
 }
+
+// refresh makes a block as recent as a new one without a further use.
+func (t *tier) refresh(hash uint64) { t.order.refresh(t.blocks[hash]) }
 
 // insert caches a block that no sequence uses, evicting for it if need be. It returns false if the tier
 // has no room that it may free.
@@ -49,8 +53,17 @@ func (t *tier) insert(hash uint64) bool {
 	}
 	b := &block{hash: hash}
 	t.blocks[hash] = b
-	t.order.add(b)
+	t.order.insert(b)
 	return true
+}
+
+// insertHeld caches a new block that one sequence uses; its room is the sequence's.
+func (t *tier) insertHeld(hash uint64) {
+	b := &block{hash: hash, refs: 1}
+	t.blocks[hash] = b
+	t.order.insert(b)
+	t.order.hold(b)
+	t.used++
 }
 
 // evict drops n unused blocks, or none if there are fewer.
@@ -59,11 +72,22 @@ func (t *tier) evict(n int) bool {
 		return false
 	}
 	for range n {
-		b := t.order.victim()
-		t.order.remove(b)
-		delete(t.blocks, b.hash)
+		h := t.order.victim().hash
+		t.drop(h)
+		t.stats.Evictions++
+		if t.demote != nil {
+			t.demote(h)
+		}
 	}
 	return true
+}
+
+// drop forgets a block that no sequence uses; one that is not here is ignored.
+func (t *tier) drop(hash uint64) {
+	if b := t.blocks[hash]; b != nil {
+		t.order.remove(b)
+		delete(t.blocks, hash)
+	}
 }
 
 // retain marks a cached block as used by one more sequence.
@@ -71,16 +95,18 @@ func (t *tier) retain(hash uint64) {
 	b := t.blocks[hash]
 	if b.refs == 0 {
 		t.used++
+		t.order.hold(b)
 	}
 	b.refs++
+	t.order.use(b)
 }
 
-// release undoes retain; the block becomes the newest of the unused.
+// release undoes retain; the policy decides where among the unused the block comes.
 func (t *tier) release(hash uint64) {
 	b := t.blocks[hash]
 	b.refs--
 	if b.refs == 0 {
 		t.used--
-		t.touch(hash)
+		t.order.free(b)
 	}
 }

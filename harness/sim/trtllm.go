@@ -14,6 +14,8 @@ type trtllm struct {
 	m     *Machine
 	model string
 	ids   atomic.Int64
+
+	adapters adapterIDs
 }
 
 // newTRTLLM returns the handler of a trtllm-serve that runs with return_perf_metrics and
@@ -68,6 +70,10 @@ func (s *trtllm) complete(w http.ResponseWriter, r *http.Request, chat bool) {
 	}
 	if c.NvExt != nil {
 		writeJSON(w, http.StatusBadRequest, map[string]string{"error": "nvext: Extra inputs are not permitted"})
+		return
+	}
+	if c.adapter, err = s.adapters.resolve(c.LoRA, s.m.spec.LoRA); err != nil {
+		s.badRequest(w, err.Error())
 		return
 	}
 	n := s.ids.Add(1)

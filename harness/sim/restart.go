@@ -1,0 +1,43 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+)
+
+// Restart ends the server process and starts it again, which takes no time of the machine. It refuses
+// while a request is in flight.
+//
+// All KV tiers are empty afterwards, the NVMe tier too: its file does not survive the process. Counters,
+// histograms, the hit window and the records of finished requests begin anew; transfers to and from the
+// NVMe are dropped, LoRA slots emptied, and what they have moved stays in the drive's counters. The operating system goes
+// on: its clock and its CPU, memory, pressure and disk counters know nothing of it.
+func (m *Machine) Restart(ctx context.Context) error {
+	var refused error
+	if err := m.query(ctx, func() { refused = m.restart() }); err != nil {
+		return err
+	}
+	return refused
+}
+
+// restart is for the engine's goroutine.
+func (m *Machine) restart() error {
+	e := m.engine
+	if st := e.stats; st.Running+st.Waiting > 0 {
+		return fmt.Errorf("the server cannot restart: %d requests are running and %d waiting; let them end first", st.Running, st.Waiting)
+	}
+	kv, err := newKVManager(e.spec)
+	if err != nil {
+		return err
+	}
+	now := m.account()
+	e.restartLoRA(now)
+	softwareNS := e.mover.stop(now)
+	e.kv, e.mover = kv, newMover(e.spec, e.mover.host, e.disk)
+	e.mover.softwareNS = softwareNS
+	e.stats = EngineStats{KVMaxBlocks: kv.device.capacity}
+	e.perf = nil
+	e.loadAdapter(now) // a preload begins with the process
+	m.started()
+	return nil
+}
