@@ -15,14 +15,16 @@ import (
 	"sparkharness/harness/telemetry"
 )
 
-// readBack asks a stack's servers what they run with.
-func readBack(ctx context.Context, client *http.Client, st *config.Stack, blockBytes float64, formula string) (Settings, error) {
+// readBack asks a stack's servers what they run with. log is what the server logged at its start.
+func readBack(ctx context.Context, client *http.Client, st *config.Stack, blockBytes float64, formula, log string) (Settings, error) {
 	out := Settings{KVBlockBytes: blockBytes, KVBlockOrigin: formula, WantKVPool: float64(KVPool(st)),
 		WantBlockTokens: float64(st.Runtime.TokensPerBlock), NotReadBack: []string{}}
-	if st.Dynamo != nil {
-		out.NotReadBack = []string{"host and NVMe tier capacity", "eviction policies", "offload filter", "loader"}
-	}
 	var err error
+	if st.Dynamo != nil {
+		if err = out.readTiers(st.Dynamo, log); err != nil {
+			return out, err
+		}
+	}
 	if out.Model, err = servedModel(ctx, client, st.Endpoint.URL); err != nil {
 		return out, err
 	}
@@ -41,6 +43,33 @@ func readBack(ctx context.Context, client *http.Client, st *config.Stack, blockB
 		out.KVPoolBytes = &pool
 	}
 	return out, nil
+}
+
+// readTiers takes the lower tiers from the start-up log.
+func (s *Settings) readTiers(d *config.Dynamo, log string) error {
+	s.NotReadBack = []string{"loader", "prefetch depth", "tier exclusiveness"}
+	tiers, err := telemetry.StartupLog(log)
+	if err != nil {
+		return fmt.Errorf("the server's start-up log: %w", err)
+	}
+	for _, t := range []struct {
+		name string
+		line *telemetry.TierLine
+		want config.Tier
+	}{{"host", tiers.Host, d.Tiers.Tier1}, {"disk", tiers.Disk, d.Tiers.Tier2}} {
+		if t.line == nil {
+			s.NotReadBack = append(s.NotReadBack, t.name+" tier capacity and policy")
+			continue
+		}
+		set := TierSetting{Tier: t.name, Bytes: t.line.Blocks * t.line.BlockBytes, WantBytes: float64(t.want.CapacityBytes),
+			Policy: t.line.Policy, WantPolicy: t.want.EvictionPolicy}
+		if t.line.MinFrequency != nil {
+			want := float64(d.OffloadMinFrequency)
+			set.MinFreq, set.WantMinFreq = t.line.MinFrequency, &want
+		}
+		s.Tiers = append(s.Tiers, set)
+	}
+	return nil
 }
 
 // servedModel is the id of the first model of /v1/models.
@@ -85,6 +114,31 @@ func metricValue(page []byte, name string) *float64 {
 		if v, err := strconv.ParseFloat(string(rest[0]), 64); err == nil && !math.IsNaN(v) && !math.IsInf(v, 0) {
 			return &v
 		}
+	}
+	return nil
+}
+
+// answers asks the server for one token, and returns when it has come.
+func answers(ctx context.Context, client *http.Client, baseURL, model string) error {
+	body, err := json.Marshal(map[string]any{"model": model, "prompt": "ready?", "max_tokens": 1})
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, trimSlash(baseURL)+"/v1/completions", bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := client.Do(req)
+	if err != nil {
+		return fmt.Errorf("the server at %s does not answer after its restart: %w", baseURL, err)
+	}
+	defer resp.Body.Close()
+	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+		return fmt.Errorf("the server at %s does not answer after its restart: %w", baseURL, err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("the server at %s answers %s after its restart", baseURL, resp.Status)
 	}
 	return nil
 }

@@ -148,9 +148,81 @@ func (s *Sim) Telemetry() Telemetry {
 // ReadBack asks the servers for their model and KV pool.
 func (s *Sim) ReadBack(ctx context.Context) (Settings, error) {
 	m := s.spec.Model
-	return readBack(ctx, s.client, s.opts.Stack, float64(s.spec.BlockBytes()),
+	out, err := readBack(ctx, s.client, s.opts.Stack, float64(s.spec.BlockBytes()),
 		fmt.Sprintf("2 x %d layers x %d KV heads x %d x %d B x %d tokens (%s, %s)",
-			m.Layers, m.KVHeads, m.HeadDim, s.spec.KVElemBytes, s.spec.BlockTokens, m.Name, s.opts.Stack.Runtime.KVDtype))
+			m.Layers, m.KVHeads, m.HeadDim, s.spec.KVElemBytes, s.spec.BlockTokens, m.Name, s.opts.Stack.Runtime.KVDtype),
+		s.machine.StartupLog())
+	for _, a := range s.spec.LoRA.Adapters {
+		if out.AdapterBytes == nil {
+			out.AdapterBytes = map[string]float64{}
+		}
+		out.AdapterBytes[a.Name] = float64(a.Bytes)
+	}
+	return out, err
+}
+
+// Treat acts on the simulated machine and reads the effect where one would on a real one: the page cache
+// in /proc/meminfo, the restart in the engine's count of finished requests.
+func (s *Sim) Treat(ctx context.Context, t Treatment) (Treated, error) {
+	out := Treated{Treatment: t}
+	var do func(context.Context) error
+	var read func(context.Context) (*float64, error)
+	switch t {
+	case DropCaches:
+		out.Reading, do, read = "page cache, B", s.machine.DropCaches, s.cached
+	case Restart:
+		out.Reading, do, read = "requests finished since the server's start", s.restart, s.finished
+	default:
+		return out, fmt.Errorf("treatment %q is not known to the simulated machine", t)
+	}
+	var err error
+	if out.Before, err = read(ctx); err != nil {
+		return out, err
+	}
+	if err := do(ctx); err != nil {
+		return out, err
+	}
+	out.After, err = read(ctx)
+	return out, err
+}
+
+// restart returns when the new server process has answered a request.
+func (s *Sim) restart(ctx context.Context) error {
+	if err := s.machine.Restart(ctx); err != nil {
+		return err
+	}
+	return answers(ctx, s.client, s.opts.Stack.Endpoint.URL, s.spec.Model.Served)
+}
+
+// cached is the page cache as /proc/meminfo has it.
+func (s *Sim) cached(ctx context.Context) (*float64, error) {
+	if err := s.machine.Render(ctx, s.files); err != nil {
+		return nil, err
+	}
+	proc, err := telemetry.NewProc(s.files.Proc)
+	if err != nil {
+		return nil, err
+	}
+	var sample record.SysSample
+	if err := proc.Sample(ctx, &sample); err != nil || sample.Mem == nil {
+		return nil, err
+	}
+	return sample.Mem.Cached, nil
+}
+
+// finished is the engine's count of requests; a server that has finished none has no such series.
+func (s *Sim) finished(ctx context.Context) (*float64, error) {
+	engine := telemetry.NewEngine(s.client, s.opts.Stack.Endpoint.EngineMetrics)
+	var sample record.SysSample
+	if err := engine.Sample(ctx, &sample); err != nil {
+		return nil, err
+	}
+	v := metricValue(engine.LastScrape(), "request_success_total")
+	if v == nil {
+		none := 0.0
+		v = &none
+	}
+	return v, nil
 }
 
 // Uncalibrated lists what of this machine rests on no measurement.

@@ -52,7 +52,7 @@ func TestReadBack(t *testing.T) {
 	}{
 		"A": {"Llama-3.3-70B-Instruct-NVFP4", 16 << 30, []string{}},
 		"B": {"nvidia/Llama-3.3-70B-Instruct-NVFP4", 8 << 30,
-			[]string{"host and NVMe tier capacity", "eviction policies", "offload filter", "loader"}},
+			[]string{"loader", "prefetch depth", "tier exclusiveness"}},
 	} {
 		t.Run(stack, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -210,7 +210,7 @@ func TestOpenSimRefuses(t *testing.T) {
 			"127.0.0.1:8081: address already in use"},
 		"no worker address": {func(o *SimOptions) { o.Stack.Endpoint.EngineMetrics = "" }, "no address for the worker server"},
 		"no KVBM address":   {func(o *SimOptions) { o.Stack.Endpoint.KVBMMetrics = "" }, "no address for the kvbm server"},
-		"prefetcher":        {func(o *SimOptions) { o.Stack.Dynamo.PrefetchEnable = new(true) }, "dynamo.prefetch_enable"},
+		"no adapter slots":  {func(o *SimOptions) { o.Adapters = []string{"a"} }, "runtime.max_loras must say"},
 		"unknown model":     {func(o *SimOptions) { o.Model = "L9B" }, "known: [L8B L70B]"},
 		"too much memory": {func(o *SimOptions) { o.Stack.Dynamo.Tiers.Tier1.CapacityBytes = 80 << 30 },
 			"6.0 GiB for the operating system + 39.1 GiB of weights + 8.0 GiB of KV pool + 80.0 GiB of host tier = 133.1 GiB"},

@@ -19,6 +19,9 @@ type SimOptions struct {
 	Dir string
 	// StampSends: see sim.Spec.
 	StampSends bool
+	// Adapters are LoRA adapters on the machine's NVMe, all of one rank.
+	Adapters    []string
+	AdapterRank int
 }
 
 // maxContextTokens is Llama 3.x's context window.
@@ -59,9 +62,10 @@ func SimSpec(o SimOptions) (sim.Spec, sim.Params, error) {
 		spec.MaxQueued = *st.Runtime.MaxQueuedRequests
 	}
 	if d := st.Dynamo; d != nil {
-		if d.PrefetchEnable != nil && *d.PrefetchEnable {
-			return spec, sim.Params{}, fmt.Errorf("dynamo.prefetch_enable: the simulated machine has no prefetcher; set it to false")
+		if d.PrefetchDepth != nil {
+			spec.PrefetchDepth = *d.PrefetchDepth
 		}
+		spec.ExclusiveTiers = d.ExclusiveTiers
 		spec.Device.Policy = d.Tiers.Tier0.EvictionPolicy
 		spec.Host = sim.TierSpec{CapacityBytes: int64(d.Tiers.Tier1.CapacityBytes), Policy: d.Tiers.Tier1.EvictionPolicy}
 		spec.Disk = sim.TierSpec{CapacityBytes: int64(d.Tiers.Tier2.CapacityBytes), Policy: d.Tiers.Tier2.EvictionPolicy}
@@ -69,6 +73,15 @@ func SimSpec(o SimOptions) (sim.Spec, sim.Params, error) {
 		spec.Loader.QueueDepth = d.Loader.QueueDepth
 		spec.Loader.IOBytes = int64(d.Loader.IOBytes)
 		spec.Loader.SoftwareNSPerIO = int64(d.Loader.SoftwareTimePerIO)
+	}
+	if len(o.Adapters) > 0 {
+		if st.Runtime.MaxLoRAs < 1 {
+			return spec, sim.Params{}, fmt.Errorf("stack %s: the load names LoRA adapters, so runtime.max_loras must say how many fit on the device at once", st.Stack)
+		}
+		spec.LoRA.Slots = st.Runtime.MaxLoRAs
+		for _, name := range o.Adapters {
+			spec.LoRA.Adapters = append(spec.LoRA.Adapters, sim.Adapter{Name: name, Bytes: model.LoRABytes(o.AdapterRank)})
+		}
 	}
 	params := sim.DefaultParams()
 	if err := fits(spec, params.Host); err != nil {
@@ -79,6 +92,9 @@ func SimSpec(o SimOptions) (sim.Spec, sim.Params, error) {
 			UnlimitedSlots:   w.Mechanisms.UnlimitedSlots,
 			UnlimitedCompute: w.Mechanisms.UnlimitedCompute,
 			KVSwapToNVMe:     w.Mechanisms.KVSwapToNVMe,
+
+			LoRAPreloaded:      w.Mechanisms.LoRAPreloaded,
+			IgnoreTierSettings: w.Mechanisms.IgnoreTierSettings,
 		}
 	}
 	return spec, params, nil
