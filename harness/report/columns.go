@@ -2,23 +2,24 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
-// column is one column of the latency table, in the terminal and on the page.
-type column struct {
+// column is one column of a table of Ts, in the terminal and on the page.
+type column[T any] struct {
 	name string // a '|' is where the terminal breaks it
 	unit string
 	text bool // aligned left
-	cell func(*Row) string
-	has  func(*Row) bool // the row has a value; a column without any is left out
+	cell func(*T) string
+	has  func(*T) bool // the row has a value; a column without any is left out
 }
 
 // headLines are the lines of the column's heading in a terminal, the unit last.
-func (c column) headLines() string { return strings.ReplaceAll(c.name, "|", "\n") + "\n" + c.unit }
+func (c column[T]) headLines() string { return strings.ReplaceAll(c.name, "|", "\n") + "\n" + c.unit }
 
 // heading is the column's heading in one line.
-func (c column) heading() string {
+func (c column[T]) heading() string {
 	name := strings.ReplaceAll(strings.ReplaceAll(c.name, "/|", "/"), "|", " ")
 	if c.unit == "" {
 		return name
@@ -27,27 +28,39 @@ func (c column) heading() string {
 }
 
 // always marks a column that every row fills.
-func always(*Row) bool { return true }
+func always[T any](*T) bool { return true }
 
 // plain is a column of an optional number.
-func plain(name, unit string, get func(*Row) *float64) column {
-	return column{name: name, unit: unit,
+func plain(name, unit string, get func(*Row) *float64) column[Row] {
+	return column[Row]{name: name, unit: unit,
 		cell: func(r *Row) string { return optional(get(r)) },
 		has:  func(r *Row) bool { return get(r) != nil }}
 }
 
 // estimate is a column of a percentile without its bounds.
-func estimate(name string, get func(*Row) *Percentile) column {
-	return column{name: name, unit: "ms",
+func estimate(name string, get func(*Row) *Percentile) column[Row] {
+	return column[Row]{name: name, unit: "ms",
 		cell: func(r *Row) string { return percentile(get(r)) },
 		has:  func(r *Row) bool { return get(r) != nil }}
 }
 
-// latencyColumns are the columns that at least one row has a value for.
-func latencyColumns(rows []Row) []column {
-	all := []column{
-		{name: "cell", text: true, has: always, cell: func(r *Row) string { return clean(r.Cell) }},
-		{name: "n", unit: "req", has: always, cell: func(r *Row) string { return count(r.Samples) }},
+// filled are the columns that at least one row has a value for.
+func filled[T any](all []column[T], rows []T) []column[T] {
+	return slices.DeleteFunc(all, func(c column[T]) bool {
+		return !slices.ContainsFunc(rows, func(r T) bool { return c.has(&r) })
+	})
+}
+
+// cellColumn is the key of the cell: every factor that was varied, whatever it is called.
+func cellColumn() column[Row] {
+	return column[Row]{name: "cell", text: true, has: always[Row], cell: func(r *Row) string { return clean(r.Cell) }}
+}
+
+// latencyColumns are the columns of the latency table.
+func latencyColumns(rows []Row) []column[Row] {
+	return filled([]column[Row]{
+		cellColumn(),
+		{name: "n", unit: "req", has: always[Row], cell: func(r *Row) string { return count(r.Samples) }},
 		{name: "cens/|fail/|rej", unit: "req",
 			has:  func(r *Row) bool { return r.Censored+r.Failed+r.Rejected > 0 },
 			cell: func(r *Row) string { return fmt.Sprintf("%d/%d/%d", r.Censored, r.Failed, r.Rejected) }},
@@ -57,7 +70,7 @@ func latencyColumns(rows []Row) []column {
 			has:  func(r *Row) bool { return r.TTFT.P99 != nil },
 			cell: func(r *Row) string { return bounded(r.TTFT.P99) }},
 		estimate("E2E|p99", func(r *Row) *Percentile { return r.E2E.P99 }),
-		{name: "rps", unit: "1/s", has: always, cell: func(r *Row) string { return number(r.RPS) }},
+		{name: "rps", unit: "1/s", has: always[Row], cell: func(r *Row) string { return number(r.RPS) }},
 		plain("GPU|busy", "%", func(r *Row) *float64 { return r.GPUBusyPct }),
 		plain("queue", "req", func(r *Row) *float64 { return r.QueueDepth }),
 		{name: "NVMe r/s|(idle)", unit: "1/s",
@@ -73,15 +86,5 @@ func latencyColumns(rows []Row) []column {
 			has:  func(r *Row) bool { return r.Tier2Hit != nil },
 			cell: func(r *Row) string { return share(r.Tier2Hit) }},
 		plain("fetch|p95", "ms", func(r *Row) *float64 { return r.FetchP95MS }),
-	}
-	var kept []column
-	for _, c := range all {
-		for i := range rows {
-			if c.has(&rows[i]) {
-				kept = append(kept, c)
-				break
-			}
-		}
-	}
-	return kept
+	}, rows)
 }

@@ -23,6 +23,7 @@ func TestWriteThenRead(t *testing.T) {
 	assert.Equal(t, want.Rows, got.Rows)
 	assert.Equal(t, want.Verdict, got.Verdict)
 	assert.Equal(t, want.Findings, got.Findings)
+	assert.Equal(t, want.Sizing, got.Sizing)
 
 	require.NoError(t, Write(dir, got))
 	second, err := os.ReadFile(filepath.Join(dir, FileName))

@@ -32,6 +32,7 @@ type Report struct {
 
 	Verdict  verdict.Verdict `json:"verdict"`
 	Findings []Finding       `json:"findings"` // numbers that the hypothesis computed, such as knees
+	Sizing   *Sizing         `json:"sizing"`   // null unless the hypothesis answers a sizing question
 	Rows     []Row           `json:"rows"`     // a row for each cell, repetitions pooled
 	Figures  []Figure        `json:"figures"`
 }
@@ -46,7 +47,7 @@ type Finding struct {
 	Detail string   `json:"detail"`
 }
 
-// Row is one line of the latency table: a cell with its repetitions pooled.
+// Row is one line of the latency and of the workload table: a cell with its repetitions pooled.
 type Row struct {
 	Cell          string   `json:"cell"` // key without rep
 	Stack         string   `json:"stack"`
@@ -84,6 +85,14 @@ type Row struct {
 	Tier2ReadMB *float64 `json:"tier2_read_MB"`
 	FetchP50MS  *float64 `json:"tier2_fetch_p50_ms"`
 	FetchP95MS  *float64 `json:"tier2_fetch_p95_ms"`
+
+	PromptTokens  *float64    `json:"prompt_tokens_mean"`
+	ReuseOffered  *float64    `json:"reuse_offered_share"` // of prompt tokens: an earlier prompt of the session began with them
+	WorkingSetGiB *float64    `json:"working_set_GiB"`     // KV cache of all that the load may ask for again
+	NVMeReadGB    *float64    `json:"nvme_read_GB"`        // in the measure phase
+	FirstTouchN   *int        `json:"first_touch_n"`       // requests whose prefix nobody had asked for before
+	FirstTouchMS  *float64    `json:"first_touch_ttft_mean_ms"`
+	LaterP99      *Percentile `json:"later_ttft_p99_ms"` // over all other requests
 }
 
 // Latency are percentiles in ms: Hyndman-Fan type 7 with distribution-free order-statistic bounds.

@@ -27,6 +27,7 @@ func sampleH2B() *Report {
 		CellsPlanned:  30,
 		CellsMeasured: 30,
 		CellSeconds:   15120,
+		Sizing:        sampleSizing(),
 	}
 	levels := []float64{256, 512, 1024, 2048, 4096}
 	p99 := Panel{XLabel: "context, tokens", YLabel: "TTFT p99, ms", LogX: true, LogY: true,
@@ -46,6 +47,10 @@ func sampleH2B() *Report {
 				row.Tier1Hit, row.Tier2Hit = ptr(0.9-share), ptr(share)
 				row.NVMeRPS, row.NVMeReadMBs, row.RAwaitMS = ptr(tenth(12+3400*share)), ptr(440*share), ptr(tenth(0.68+3*share)/10)
 				row.Tier2ReadMB = ptr(132000 * share)
+				row.PromptTokens, row.ReuseOffered, row.CachedShare = ptr(ctx*1.05), ptr(0.75), ptr(tenth(7.4-share)/10)
+				row.WorkingSetGiB, row.NVMeReadGB = ptr(tenth(ctx*0.0125)), ptr(tenth(132*share))
+				first := 48 + i
+				row.FirstTouchN, row.FirstTouchMS, row.LaterP99 = &first, ptr(tenth(base*0.7)), &Percentile{Value: base, Lo: ptr(tenth(base * 0.9))}
 				if share > 0 {
 					row.FetchP50MS, row.FetchP95MS = ptr(tenth(base*0.3)), ptr(tenth(base*0.62))
 				}

@@ -50,14 +50,17 @@ func TestSchemaRefuses(t *testing.T) {
 	row := func(d map[string]any) map[string]any { return d["rows"].([]any)[0].(map[string]any) }
 	v := func(d map[string]any) map[string]any { return d["verdict"].(map[string]any) }
 	for name, change := range map[string]func(map[string]any){
-		"a missing field":         func(d map[string]any) { delete(d, "seed") },
-		"a missing row field":     func(d map[string]any) { delete(row(d), "r_await_ms") },
-		"a renamed row field":     func(d map[string]any) { row(d)["r_await"] = row(d)["r_await_ms"]; delete(row(d), "r_await_ms") },
-		"an additional field":     func(d map[string]any) { d["note"] = "" },
-		"an unknown outcome":      func(d map[string]any) { v(d)["outcome"] = "Maybe" },
-		"an unknown state":        func(d map[string]any) { v(d)["checks"].([]any)[0].(map[string]any)["state"] = "ok" },
-		"an unknown rig":          func(d map[string]any) { d["rig"] = "cloud" },
-		"an unknown clock":        func(d map[string]any) { d["clock"] = "wall" },
+		"a missing field":     func(d map[string]any) { delete(d, "seed") },
+		"a missing row field": func(d map[string]any) { delete(row(d), "r_await_ms") },
+		"a renamed row field": func(d map[string]any) { row(d)["r_await"] = row(d)["r_await_ms"]; delete(row(d), "r_await_ms") },
+		"an additional field": func(d map[string]any) { d["note"] = "" },
+		"an unknown outcome":  func(d map[string]any) { v(d)["outcome"] = "Maybe" },
+		"an unknown state":    func(d map[string]any) { v(d)["checks"].([]any)[0].(map[string]any)["state"] = "ok" },
+		"an unknown rig":      func(d map[string]any) { d["rig"] = "cloud" },
+		"an unknown clock":    func(d map[string]any) { d["clock"] = "wall" },
+		"a sizing row without its knee": func(d map[string]any) {
+			delete(d["sizing"].(map[string]any)["rows"].([]any)[0].(map[string]any), "knee_tokens")
+		},
 		"null for a list":         func(d map[string]any) { d["rows"] = nil },
 		"text for a number":       func(d map[string]any) { row(d)["samples"] = "12" },
 		"null for a plain number": func(d map[string]any) { row(d)["samples"] = nil },
@@ -109,7 +112,11 @@ func (w schemaWalk) compare(path string, typ reflect.Type, node map[string]any) 
 			w.compare(path, typ.Elem(), options[1].(map[string]any))
 			return
 		}
-		assert.Equal(w, []any{"number", "null"}, node["type"], path)
+		word := "number"
+		if typ.Elem().Kind() == reflect.Int {
+			word = "integer"
+		}
+		assert.Equal(w, []any{word, "null"}, node["type"], path)
 		assert.NotEmpty(w, node["x-unit"], "%s has a unit", path)
 	case reflect.Float64:
 		assert.Equal(w, "number", node["type"], path)

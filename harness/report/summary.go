@@ -47,7 +47,8 @@ func WriteSummary(resultsDir string) (warnings []string, err error) {
 	return warnings, writeFile(filepath.Join(resultsDir, SummaryName), buf.Bytes())
 }
 
-// summaryFields are the columns: first those that the test plan names, in its order, then the rest.
+// summaryFields are the columns: first those that the test plan names, in its order, then the rest. A new
+// column goes to the end, so that readers by position keep theirs.
 func summaryFields() []field {
 	of := func(name string, get func(*Row) string) field {
 		return field{name, func(_ *Report, r *Row) string { return get(r) }}
@@ -63,6 +64,7 @@ func summaryFields() []field {
 	p99 := func(l *Latency) *Percentile { return l.P99 }
 	ttft := func(r *Row) *Latency { return &r.TTFT }
 	e2e := func(r *Row) *Latency { return &r.E2E }
+	later := func(r *Row) *Latency { return &Latency{P99: r.LaterP99} }
 	point := func(name string, of func(*Row) *Latency, which func(*Latency) *Percentile) field {
 		return opt(name, func(r *Row) *float64 {
 			if p := which(of(r)); p != nil {
@@ -124,12 +126,25 @@ func summaryFields() []field {
 	fields = append(fields, boundFields("p95_e2e", e2e, p95)...)
 	fields = append(fields, boundFields("p99_e2e", e2e, p99)...)
 	fields = append(fields, opt("p99_e2e_mlperf_bound_ms", func(r *Row) *float64 { return r.E2E.P99Bound }))
-	return append(fields,
+	fields = append(fields,
 		gapField("p50_itl_ms", func(g *ITL) string { return exact(g.P50) }),
 		gapField("p99_itl_ms", func(g *ITL) string { return exact(g.P99) }),
 		gapField("max_itl_ms", func(g *ITL) string { return exact(g.Max) }),
 		gapField("itl_gaps", func(g *ITL) string { return strconv.FormatInt(g.Gaps, 10) }),
+		opt("prompt_tokens_mean", func(r *Row) *float64 { return r.PromptTokens }),
+		opt("reuse_offered_share", func(r *Row) *float64 { return r.ReuseOffered }),
+		opt("working_set_GiB", func(r *Row) *float64 { return r.WorkingSetGiB }),
+		opt("nvme_read_GB", func(r *Row) *float64 { return r.NVMeReadGB }),
+		of("first_touch_n", func(r *Row) string {
+			if r.FirstTouchN == nil {
+				return ""
+			}
+			return strconv.Itoa(*r.FirstTouchN)
+		}),
+		opt("first_touch_ttft_mean_ms", func(r *Row) *float64 { return r.FirstTouchMS }),
+		point("p99_later_ttft_ms", later, p99),
 	)
+	return append(fields, boundFields("p99_later_ttft", later, p99)...)
 }
 
 // boundFields are the columns of a percentile's bounds.

@@ -15,18 +15,22 @@ import (
 
 const (
 	tableWidth = 156 // characters of a line of text; the terminal is at most 160 wide
-	cellWidth  = 32  // characters of a cell key before it is broken at a slash
+	cellWidth  = 32  // characters of a cell key that a table always has room for; it is broken at a slash
 )
 
-// Table prints a hypothesis's report for a terminal: where it was measured, a line for each cell, and below
-// them what was concluded from the cells.
+// Table prints a hypothesis's report for a terminal: where it was measured, a line for each cell, the
+// answer to a sizing question, and below them what was concluded from the cells.
 func Table(w io.Writer, r *Report) error {
 	var b strings.Builder
 	tableHead(&b, r)
 	if len(r.Rows) > 0 {
-		latencyTable(&b, r.Rows)
+		writeColumns(&b, latencyColumns(r.Rows), r.Rows)
+		workloadTable(&b, r.Rows)
 	} else {
 		b.WriteString("no cell was measured\n")
+	}
+	if r.Sizing != nil {
+		sizingTable(&b, r.Sizing)
 	}
 	b.WriteByte('\n')
 	conclusion(&b, r)
@@ -52,8 +56,42 @@ func tableHead(b *strings.Builder, r *Report) {
 	fmt.Fprintf(b, "\n%s\n\n", origin(r.Rig))
 }
 
-func latencyTable(b *strings.Builder, rows []Row) {
-	columns := latencyColumns(rows)
+// workloadTable prints what the load asked for and what it met, where anything is known of it.
+func workloadTable(b *strings.Builder, rows []Row) {
+	if columns := workloadColumns(rows); columns != nil {
+		b.WriteString("\nworkload\n\n")
+		writeColumns(b, columns, rows)
+	}
+}
+
+// sizingTable prints the question and what each configuration says to it.
+func sizingTable(b *strings.Builder, s *Sizing) {
+	b.WriteByte('\n')
+	block(b, "sizing", [][]string{{clean(s.Question)}})
+	b.WriteByte('\n')
+	if len(s.Rows) == 0 {
+		b.WriteString("no configuration was measured\n")
+		return
+	}
+	writeColumns(b, sizingColumns(s), s.Rows)
+}
+
+// writeColumns prints a line for each row, below headings of several lines. The key, which is the
+// first column and may name any number of factors, is broken only where the others leave it no room.
+func writeColumns[T any](b *strings.Builder, columns []column[T], rows []T) {
+	longest := cellWidth
+	for i := range rows {
+		longest = max(longest, len([]rune(columns[0].cell(&rows[i]))))
+	}
+	s := columnLines(columns, rows, longest)
+	if over := text.LongestLineLen(s) - tableWidth; over > 0 {
+		s = columnLines(columns, rows, max(cellWidth, longest-over))
+	}
+	b.WriteString(s)
+}
+
+// columnLines are the lines of a table whose key has at most keyWidth characters a line.
+func columnLines[T any](columns []column[T], rows []T, keyWidth int) string {
 	t := newTable()
 	head := make(table.Row, len(columns))
 	configs := make([]table.ColumnConfig, len(columns))
@@ -61,7 +99,7 @@ func latencyTable(b *strings.Builder, rows []Row) {
 		head[i] = c.headLines()
 		configs[i] = table.ColumnConfig{Number: i + 1, Align: text.AlignRight, AlignHeader: text.AlignRight, VAlignHeader: text.VAlignBottom}
 		if c.text {
-			configs[i] = table.ColumnConfig{Number: i + 1, WidthMax: cellWidth, WidthMaxEnforcer: wrapKey, VAlignHeader: text.VAlignBottom}
+			configs[i] = table.ColumnConfig{Number: i + 1, WidthMax: keyWidth, WidthMaxEnforcer: wrapKey, VAlignHeader: text.VAlignBottom}
 		}
 	}
 	t.SetColumnConfigs(configs)
@@ -73,7 +111,9 @@ func latencyTable(b *strings.Builder, rows []Row) {
 		}
 		t.AppendRow(line)
 	}
-	render(b, t)
+	var b strings.Builder
+	render(&b, t)
+	return b.String()
 }
 
 // newTable is a table without borders: two spaces between columns, a rule below the heading.

@@ -48,7 +48,7 @@ func TestTableLeavesEmptyColumnsOut(t *testing.T) {
 		assert.Contains(t, full, head)
 	}
 	a := sampleH2B()
-	a.Rows = a.Rows[:5] // stack A
+	a.Rows, a.Sizing = a.Rows[:5], nil // stack A
 	for i := range a.Rows {
 		a.Rows[i].NVMeIdleRPS = nil
 	}

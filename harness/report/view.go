@@ -40,10 +40,17 @@ type runView struct {
 	GateRows   [][]string // state class, name, state, detail
 	CheckRows  [][]string // state class, name, state, value, n, detail
 	Findings   [][]string // name, value, detail
-	Heads      []headView
-	Lines      [][]cellView
+	Latency    tableView
+	Load       tableView // no lines where nothing is known of it
+	SizingRows tableView
 	Drawings   []template.HTML
 	Links      []link
+}
+
+// tableView is a table of columns as the page shows it.
+type tableView struct {
+	Heads []headView
+	Lines [][]cellView
 }
 
 type headView struct {
@@ -52,8 +59,8 @@ type headView struct {
 }
 
 type cellView struct {
-	Text string
-	Left bool
+	Parts []string // the text, in pieces between which it may break
+	Left  bool
 }
 
 type link struct{ Text, URL string }
@@ -105,16 +112,12 @@ func newRunView(resultsDir string, run folder) (runView, error) {
 	for _, f := range r.Findings {
 		v.Findings = append(v.Findings, []string{f.Name, value(f.Value, f.Lo, f.Hi, f.Unit), f.Detail})
 	}
-	columns := latencyColumns(r.Rows)
-	for _, c := range columns {
-		v.Heads = append(v.Heads, headView{c.heading(), c.text})
+	v.Latency = newTableView(latencyColumns(r.Rows), r.Rows)
+	if columns := workloadColumns(r.Rows); columns != nil {
+		v.Load = newTableView(columns, r.Rows)
 	}
-	for i := range r.Rows {
-		line := make([]cellView, len(columns))
-		for k, c := range columns {
-			line[k] = cellView{c.cell(&r.Rows[i]), c.text}
-		}
-		v.Lines = append(v.Lines, line)
+	if s := r.Sizing; s != nil {
+		v.SizingRows = newTableView(sizingColumns(s), s.Rows)
 	}
 	for _, f := range r.Figures {
 		d, err := drawFigure(f, rigLine(r)+": "+origin(r.Rig))
@@ -125,6 +128,29 @@ func newRunView(resultsDir string, run folder) (runView, error) {
 	}
 	v.Links = links(resultsDir, run)
 	return v, nil
+}
+
+func newTableView[T any](columns []column[T], rows []T) tableView {
+	var v tableView
+	for _, c := range columns {
+		v.Heads = append(v.Heads, headView{c.heading(), c.text})
+	}
+	for i := range rows {
+		line := make([]cellView, len(columns))
+		for k, c := range columns {
+			line[k] = newCellView(c.cell(&rows[i]), c.text)
+		}
+		v.Lines = append(v.Lines, line)
+	}
+	return v
+}
+
+// newCellView lets a long key break where the terminal does, and no number.
+func newCellView(s string, key bool) cellView {
+	if key {
+		return cellView{strings.Split(wrapKey(s, cellWidth), "\n"), true}
+	}
+	return cellView{[]string{s}, false}
 }
 
 // links lead to the run's files that exist, relative to the page.
