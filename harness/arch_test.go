@@ -28,13 +28,14 @@ var rules = []struct {
 	{"harness/stats", nil, []string{"gonum.org/v1/gonum"}, "numbers in, numbers out"},
 	{"harness/config", nil, []string{"gopkg.in/yaml.v3"}, "what is configured must not depend on what runs"},
 	{"harness/prompt", nil, []string{"github.com/pkoukk/tiktoken-go", "github.com/pkoukk/tiktoken-go-loader"}, "text in, tokens out"},
+	{"harness/trace", nil, nil, "a trace says what was asked, not who replays it"},
 	{"harness/verdict", nil, nil, "an outcome follows from gates and checks alone"},
 	{"harness/load", []string{"harness/record"}, nil, "load cannot tell a simulated endpoint from a real one"},
 	{"harness/telemetry", []string{"harness/record"}, []string{"github.com/prometheus/procfs"}, "telemetry cannot tell a rendered /proc from the real one"},
 	{"harness/report", []string{"harness/verdict", "harness/stats", "harness/record"}, []string{"github.com/jedib0t/go-pretty/v6", "gonum.org/v1/plot"}, "a report renders what was concluded"},
 	{"harness/rig", []string{"harness/config", "harness/sim", "harness/memnet", "harness/telemetry", "harness/record"}, nil, "a rig opens machines; it drives no load"},
 	{"harness", []string{"harness/config", "harness/load", "harness/prompt", "harness/record", "harness/report", "harness/rig", "harness/stats", "harness/telemetry", "harness/verdict"}, []string{"gopkg.in/yaml.v3"}, "the harness reaches the simulated machine through a rig only"},
-	{"harness/cmd/sparkharness", []string{"harness/config", "harness/prompt", "harness/rig", "harness/sim"}, []string{"github.com/spf13/cobra"}, "commands serve and write; they decide nothing"},
+	{"harness/cmd/sparkharness", []string{"harness/config", "harness/load", "harness/prompt", "harness/record", "harness/rig", "harness/sim", "harness/stats", "harness/trace"}, []string{"github.com/spf13/cobra"}, "commands serve, write and drive a trace; they decide nothing"},
 	{"hypotheses", nil, nil, "the product code of a hypothesis is its documentation"},
 }
 

@@ -38,7 +38,9 @@ type CellInfo struct {
 	Load     load.Summary       `json:"load"`
 	Coverage telemetry.Coverage `json:"coverage"`
 	Settings rig.Settings       `json:"settings"` // read back from the servers
-	HasKV    bool               `json:"has_kv"`
+	// Treatments are what was done to the machine before the load, with what it showed before and after.
+	Treatments []rig.Treated `json:"treatments,omitempty"`
+	HasKV      bool          `json:"has_kv"`
 }
 
 // PerfLine is one line of perf.jsonl: a request as the server timed it.
@@ -53,9 +55,11 @@ type tools struct {
 	exp       *Experiment
 	runID     string
 	prompts   *prompt.Library
+	segments  *prompt.Segments
 	tokenizer *prompt.Tokenizer
 	scratch   string // where simulated hosts render their files
 	stop      *atomic.Bool
+	skip      rig.Treatment // left out, "" for none: a test of what notices that
 }
 
 // measure runs one cell on its own clock and leaves its lines in dir, which must not exist yet. An
@@ -69,11 +73,10 @@ func (tl *tools) measure(pc PlannedCell, dir string) (err error) {
 		return fmt.Errorf("scratch folder: %w", err)
 	}
 	defer os.RemoveAll(host)
-	stack := tl.exp.Stacks[pc.Stack]
-	r, err := rig.OpenSim(rig.SimOptions{
-		Stack: stack, World: tl.exp.World, Model: tl.exp.Hypothesis.Model,
-		Seed: pc.MachineSeed, Tokenize: tl.tokenizer.IDs, Dir: host,
-	})
+	stack := tl.exp.stackOf(pc)
+	o := tl.exp.simOptions(stack)
+	o.Seed, o.Tokenize, o.Dir = pc.MachineSeed, tl.tokenizer.IDs, host
+	r, err := rig.OpenSim(o)
 	if err != nil {
 		return err
 	}
@@ -115,7 +118,11 @@ func (c *cellRun) run() error {
 	}
 	telemetrySources := c.rig.Telemetry()
 	c.info.HasKV = telemetrySources.KV != nil
-	c.enter(record.PhaseBaseline)
+	if c.pc.Phase == "" {
+		c.enter(record.PhaseBaseline)
+	} else {
+		c.enter(record.PhasePrepare)
+	}
 	sampling, stopSampling := context.WithCancel(ctx)
 	var samplerErr, perfErr error
 	var sampler sync.WaitGroup
@@ -124,7 +131,10 @@ func (c *cellRun) run() error {
 		sampler.Go(func() { perfErr = c.drainPerf(ctx, sampling, telemetrySources.Perf, writers[filePerf]) })
 	}
 
-	loadErr := c.idle(ctx)
+	loadErr := c.treat(ctx)
+	if loadErr == nil {
+		loadErr = c.idle(ctx)
+	}
 	if loadErr == nil {
 		c.info.Load, loadErr = c.drive(ctx, writers[fileMetrics])
 	}
@@ -194,7 +204,7 @@ const flushBytes = 32 << 10
 func (c *cellRun) sample(ctx context.Context, src rig.Telemetry, w map[string]*record.Writer) error {
 	s := &telemetry.Sampler{
 		Cadence: time.Duration(c.stack.Telemetry.Cadence), Offset: rig.TickOffset, Start: c.start,
-		Sys: src.Sys, KV: src.KV,
+		Sys: src.Sys, KV: src.KV, Sparse: sparse, SparseEvery: sparseEvery,
 		Phase: func() string { return *c.phase.Load() },
 		OnSys: func(s *record.SysSample) error { return w[fileSysmon].Write(s) },
 		OnKV:  func(s *record.KVSample) error { return w[fileDynKV].Write(s) },
@@ -203,6 +213,11 @@ func (c *cellRun) sample(ctx context.Context, src rig.Telemetry, w map[string]*r
 	c.info.Coverage = cov
 	return err
 }
+
+// Nothing is concluded from warm-up and drain, so they are sampled more rarely.
+const sparseEvery = 25 // slots
+
+func sparse(phase string) bool { return phase == record.PhaseWarmup || phase == record.PhaseDrain }
 
 // perfEvery is how often the server's queue of per-request records is drained: often enough for a queue
 // of some hundred.
@@ -268,6 +283,11 @@ func (c *cellRun) finish(src rig.Telemetry) error {
 		return cmp.Or(cmp.Compare(a.ts, b.ts), cmp.Compare(a.user, b.user), cmp.Compare(a.seq, b.seq))
 	}); err != nil {
 		return err
+	}
+	if len(c.exp.Adapters) > 0 {
+		if err := markFirstTouches(filepath.Join(c.dir, fileMetrics)); err != nil {
+			return err
+		}
 	}
 	b, err := json.MarshalIndent(c.info, "", "  ")
 	if err != nil {

@@ -22,5 +22,5 @@
 //	hypotheses > harness, record, stats, verdict, report
 //	harness > everything below             report > verdict, stats, record
 //	rig > config, sim, memnet, telemetry, record
-//	load, telemetry > record               verdict, sim, memnet, stats, config, prompt: nothing of ours
+//	load, telemetry > record               verdict, sim, memnet, stats, config, prompt, trace: nothing of ours
 package harness

@@ -9,8 +9,10 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"sync"
 
+	"sparkharness/harness/config"
 	"sparkharness/harness/record"
 	"sparkharness/harness/report"
 	"sparkharness/harness/stats"
@@ -30,8 +32,11 @@ type CellData struct {
 	PlannedCell
 	Info     CellInfo
 	Requests []RequestData // due in the measure phase, in order of intended send
-	Sys      SysData
-	KV       *KVData // nil where the stack has no KV manager
+	// Carried is, for each session, the longest prefix that two of its prompts began with since the cell's
+	// start, in tokens; nil where the workload has no sessions.
+	Carried map[int]int
+	Sys     SysData
+	KV      *KVData // nil where the stack has no KV manager
 }
 
 // RequestData is a request of the measure phase.
@@ -44,11 +49,17 @@ type RequestData struct {
 	HasE2E   bool
 	RC       string
 	WaitMS   *float64 // arrival to first scheduling, as the server tells it
+	Nominal  int      // prompt tokens that the load meant to send
 	Prompt   *int
 	Cached   *int
+	Reusable *int // prompt tokens with which an earlier prompt of the session began
+	Session  *int
 	Output   int
-	LagMS    float64
-	ITLMaxMS *float64
+	Adapter  string // "" for the base model
+	// FirstTouch marks the first request of the measure phase that names its adapter.
+	FirstTouch bool
+	LagMS      float64
+	ITLMaxMS   *float64
 }
 
 // Threshold is a number of the decision rule.
@@ -81,15 +92,15 @@ func (ev *Evidence) Groups() []*Group {
 	return out
 }
 
-// compareCells orders cells factor by factor, numbers as numbers. Cells with other factors (open and
-// closed loops) sort by the factor's name.
+// compareCells orders cells factor by factor, numbers and sizes by their value. Cells with other factors
+// (open and closed loops) sort by the factor's name.
 func compareCells(a, b record.Cell) int {
 	for i := range min(len(a), len(b)) {
 		if a[i].Name != b[i].Name {
 			return compareStrings(a[i].Name, b[i].Name)
 		}
-		x, xok := a[i : i+1].Float(a[i].Name)
-		y, yok := b[i : i+1].Float(b[i].Name)
+		x, xok := magnitude(a[i].Level)
+		y, yok := magnitude(b[i].Level)
 		switch {
 		case xok && yok && x != y:
 			if x < y {
@@ -101,6 +112,17 @@ func compareCells(a, b record.Cell) int {
 		}
 	}
 	return len(a) - len(b)
+}
+
+// magnitude is the value of a level that is a number or a size.
+func magnitude(level string) (float64, bool) {
+	if v, err := strconv.ParseFloat(level, 64); err == nil {
+		return v, true
+	}
+	if size, err := config.ParseSize(level); err == nil {
+		return float64(size), true
+	}
+	return 0, false
 }
 
 func compareStrings(a, b string) int {
@@ -272,11 +294,21 @@ func (c *CellData) loadRequests(folder string) error {
 		start = *c.Info.Load.MeasureStart
 	}
 	_, err := record.Read(filepath.Join(folder, fileMetrics), func(r *record.Request) error {
+		if r.Session != nil && r.Reusable != nil {
+			if c.Carried == nil {
+				c.Carried = map[int]int{}
+			}
+			c.Carried[*r.Session] = max(c.Carried[*r.Session], *r.Reusable)
+		}
 		if r.Phase != record.PhaseMeasure {
 			return nil
 		}
-		d := RequestData{At: r.IntendedTS - start, RC: r.RC, WaitMS: r.ServerWaitMS, Prompt: r.PromptTokens,
-			Cached: r.CachedTokens, LagMS: r.SendLagMS, ITLMaxMS: r.ITLmaxMS}
+		d := RequestData{At: r.IntendedTS - start, RC: r.RC, WaitMS: r.ServerWaitMS, Nominal: r.ContextTokens, Prompt: r.PromptTokens,
+			Cached: r.CachedTokens, Reusable: r.Reusable, Session: r.Session, LagMS: r.SendLagMS, ITLMaxMS: r.ITLmaxMS}
+		if r.Adapter != nil {
+			d.Adapter = *r.Adapter
+		}
+		d.FirstTouch = r.FirstTouch != nil && *r.FirstTouch
 		d.TTFT, d.Censored, d.HasTTFT = r.Latency()
 		if r.RC != record.RCOK && r.RC != record.RCTimeout {
 			d.HasTTFT = false // a failed request says nothing about latency; it is counted as failed

@@ -11,6 +11,8 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"sparkharness/harness/config"
+	"sparkharness/harness/load"
+	"sparkharness/harness/prompt"
 	"sparkharness/harness/rig"
 )
 
@@ -21,6 +23,16 @@ type Experiment struct {
 	Hypothesis *config.Hypothesis       `yaml:"hypothesis"`
 	Stacks     map[string]*config.Stack `yaml:"stacks"`
 	World      *config.World            `yaml:"world"`
+	Adapters   []string                 `yaml:"adapters,omitempty"` // names of the adapter list
+}
+
+// simOptions are the simulated machine with the given stack.
+func (e *Experiment) simOptions(st *config.Stack) rig.SimOptions {
+	o := rig.SimOptions{Stack: st, World: e.World, Model: e.Hypothesis.Model, Adapters: e.Adapters}
+	if a := e.Hypothesis.Load.Adapters; a != nil {
+		o.AdapterRank = a.Rank
+	}
+	return o
 }
 
 // loadExperiment reads the files that a hypothesis names and applies the overrides of the options.
@@ -63,6 +75,14 @@ func loadExperiment(h Hypothesis, o *Options) (*Experiment, error) {
 			return nil, fmt.Errorf("world %q (%s): %w", o.World, listWorlds(o.configs()), err)
 		}
 	}
+	if e.World != nil && e.World.Load.Popularity != nil {
+		hc.Load.Popularity = e.World.Load.Popularity
+	}
+	if a := hc.Load.Adapters; a != nil {
+		if e.Adapters, err = prompt.ReadAdapters(filepath.Join(o.Root, "inputs", "lora_lists", a.List)); err != nil {
+			return nil, err
+		}
+	}
 	var profile *config.Profile
 	if hc.Profile != "" {
 		if profile, err = config.LoadProfile(filepath.Join(o.configs(), "profiles", hc.Profile+".yaml")); err != nil {
@@ -86,6 +106,27 @@ func loadExperiment(h Hypothesis, o *Options) (*Experiment, error) {
 		e.Stacks[name] = st
 	}
 	return e, nil
+}
+
+// checkCells refuses, before anything runs, a cell whose load or machine cannot be.
+func (e *Experiment) checkCells(p *Plan) error {
+	for _, pc := range p.Cells {
+		if e.Hypothesis.Load.Chat != nil {
+			output, err := distribution(e.Hypothesis.Load.OutputTokens.Plain())
+			if err != nil {
+				return err
+			}
+			if _, _, err := load.Chat(e.chatShape(pc, output)); err != nil {
+				return fmt.Errorf("cell %s: %w", pc.Key, err)
+			}
+		}
+		if e.Rig == rigSim {
+			if _, err := e.simOptions(e.stackOf(pc)).Physics(); err != nil {
+				return fmt.Errorf("cell %s: %w", pc.Key, err)
+			}
+		}
+	}
+	return nil
 }
 
 // checkThresholds refuses a configuration that leaves a threshold out or has one that nobody reads.
@@ -128,10 +169,10 @@ func (e *Experiment) digest(root string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("index of the prompts: %w (make inputs writes it)", err)
 	}
-	parts := []any{e.Rig, e.Hypothesis, e.Stacks, e.World, string(prompts)}
+	parts := []any{e.Rig, e.Hypothesis, e.Stacks, e.World, e.Adapters, string(prompts)}
 	if e.Rig == rigSim {
 		for _, name := range e.stackNames() {
-			physics, err := rig.SimOptions{Stack: e.Stacks[name], World: e.World, Model: e.Hypothesis.Model}.Physics()
+			physics, err := e.simOptions(e.Stacks[name]).Physics()
 			if err != nil {
 				return "", err
 			}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"sparkharness/harness/record"
+	"sparkharness/harness/rig"
 	"sparkharness/harness/stats"
 	"sparkharness/harness/verdict"
 )
@@ -69,7 +70,7 @@ func (ev *Evidence) alignment() verdict.Gate {
 // configuration asked for. What no page of a server tells is named, because it is not confirmed.
 func (ev *Evidence) settings() verdict.Gate {
 	const name = "treatment"
-	var untold []string
+	var untold, told, done []string
 	for _, c := range ev.Cells {
 		s := c.Info.Settings
 		switch {
@@ -82,18 +83,75 @@ func (ev *Evidence) settings() verdict.Gate {
 			return verdict.Fail(name, verdict.Invalid, "kv_pool",
 				fmt.Sprintf("%s: the server has a KV pool of %.2f GiB, configured are %.2f GiB", c.Key, *s.KVPoolBytes/(1<<30), s.WantKVPool/(1<<30)))
 		}
+		for _, t := range s.Tiers {
+			if g := tierFault(c.Key, t, s.KVBlockBytes); g != "" {
+				return verdict.Fail(name, verdict.Invalid, t.Tier+"_tier", g)
+			}
+		}
+		for _, t := range c.Info.Treatments {
+			if t.Before == nil || t.After == nil || *t.After >= *t.Before {
+				return verdict.Fail(name, verdict.Invalid, string(t.Treatment), fmt.Sprintf("%s: %s did not show: %s is %s, before it was %s",
+					c.Key, t.Treatment, t.Reading, orUnknown(t.After), orUnknown(t.Before)))
+			}
+			if !slices.Contains(done, string(t.Treatment)) {
+				done = append(done, string(t.Treatment))
+			}
+		}
 		for _, what := range s.NotReadBack {
 			if !slices.Contains(untold, what) {
 				untold = append(untold, what)
 			}
 		}
 	}
-	detail := fmt.Sprintf("KV pool and block size read back as configured in all %d cells", len(ev.Cells))
+	told = append(told, "KV pool", "block size")
+	if tiersTold(ev.Cells) {
+		told = append(told, "capacity and policy of the host and NVMe tiers", "offload filter")
+	}
+	detail := fmt.Sprintf("%s read back as configured in all %d cells", strings.Join(told, ", "), len(ev.Cells))
+	if len(done) > 0 {
+		slices.Sort(done)
+		detail += "; seen to take effect: " + strings.Join(done, ", ")
+	}
 	if len(untold) > 0 {
 		slices.Sort(untold)
-		detail += "; no server page tells: " + strings.Join(untold, ", ")
+		detail += "; the server does not tell: " + strings.Join(untold, ", ")
 	}
 	return verdict.Pass(name, detail)
+}
+
+// tierFault says how a tier that the server built differs from what was asked for, "" if it does not.
+func tierFault(key string, t rig.TierSetting, blockBytes float64) string {
+	const gib = 1 << 30
+	switch {
+	case math.Abs(t.Bytes-t.WantBytes) > blockBytes:
+		return fmt.Sprintf("%s: the server built a %s tier of %.2f GiB, configured are %.2f GiB", key, t.Tier, t.Bytes/gib, t.WantBytes/gib)
+	case t.Policy != t.WantPolicy:
+		return fmt.Sprintf("%s: the server evicts from its %s tier by %s, configured is %s", key, t.Tier, t.Policy, t.WantPolicy)
+	case t.MinFreq != nil && *t.MinFreq != *t.WantMinFreq:
+		return fmt.Sprintf("%s: the server writes blocks to its %s tier that were seen %.0f times, configured are %.0f", key, t.Tier, *t.MinFreq, *t.WantMinFreq)
+	}
+	return ""
+}
+
+// tiersTold reports whether every cell with a KV manager told both tiers below the device.
+func tiersTold(cells []*CellData) bool {
+	any := false
+	for _, c := range cells {
+		if c.Info.HasKV {
+			any = true
+			if len(c.Info.Settings.Tiers) < 2 {
+				return false
+			}
+		}
+	}
+	return any
+}
+
+func orUnknown(v *float64) string {
+	if v == nil {
+		return "unknown"
+	}
+	return fmt.Sprintf("%.4g", *v)
 }
 
 func (ev *Evidence) client(groups []*Group) verdict.Gate {
@@ -133,7 +191,8 @@ func (ev *Evidence) prompt() verdict.Gate {
 		for i := range c.Requests {
 			if p := c.Requests[i].Prompt; p != nil {
 				reported++
-				bad.high(math.Abs(float64(*p)/float64(c.ContextTokens)-1), fmt.Sprintf("%s: %d tokens for %d", c.Key, *p, c.ContextTokens))
+				nominal := c.Requests[i].Nominal
+				bad.high(math.Abs(float64(*p)/float64(nominal)-1), fmt.Sprintf("%s: %d tokens for %d", c.Key, *p, nominal))
 			}
 		}
 		if reported == 0 && len(c.Requests) > 0 {

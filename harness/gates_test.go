@@ -10,6 +10,7 @@ import (
 
 	"sparkharness/harness/config"
 	"sparkharness/harness/record"
+	"sparkharness/harness/rig"
 	"sparkharness/harness/stats"
 	"sparkharness/harness/telemetry"
 	"sparkharness/harness/verdict"
@@ -36,7 +37,7 @@ func goodEvidence() *Evidence {
 		c.Info.Coverage = telemetry.Coverage{Slots: 1500, Sources: []telemetry.SourceCoverage{{Name: "proc", Samples: 1500}, {Name: "block", Samples: 1490}}}
 		for i := range 110 {
 			c.Requests = append(c.Requests, RequestData{At: float64(i) * 2.7, TTFT: 100 + float64(i*7%13), HasTTFT: true,
-				E2E: 900, HasE2E: true, RC: record.RCOK, Prompt: ptr(1001), Output: 16})
+				E2E: 900, HasE2E: true, RC: record.RCOK, Nominal: 1000, Prompt: ptr(1001), Output: 16})
 		}
 		c.Sys = SysData{Samples: 2000, AliveAtStart: true, AliveAtEnd: true}
 		c.Sys.Baseline.NVMeSeconds, c.Sys.Baseline.ReadIOs = 30, 60
@@ -76,6 +77,21 @@ func TestGatesFail(t *testing.T) {
 		{"treatment", "kv_pool", verdict.Invalid, func(ev *Evidence) { ev.Cells[2].Info.Settings.KVPoolBytes = ptr(0.5e9) }},
 		{"treatment", "not_read_back", verdict.Invalid, func(ev *Evidence) { ev.Cells[2].Info.Settings.KVPoolBytes = nil }},
 		{"treatment", "block_tokens", verdict.Invalid, func(ev *Evidence) { ev.Cells[2].Info.Settings.BlockTokens = ptr(16.0) }},
+		{"treatment", "host_tier", verdict.Invalid, func(ev *Evidence) {
+			ev.Cells[1].Info.Settings.Tiers = []rig.TierSetting{{Tier: "host", Bytes: 24e9, WantBytes: 8e9, Policy: "LRU", WantPolicy: "LRU"}}
+		}},
+		{"treatment", "host_tier", verdict.Invalid, func(ev *Evidence) {
+			ev.Cells[1].Info.Settings.Tiers = []rig.TierSetting{{Tier: "host", Bytes: 8e9, WantBytes: 8e9, Policy: "LRU", WantPolicy: "LFU"}}
+		}},
+		{"treatment", "disk_tier", verdict.Invalid, func(ev *Evidence) {
+			ev.Cells[1].Info.Settings.Tiers = []rig.TierSetting{{Tier: "disk", MinFreq: ptr(1.0), WantMinFreq: ptr(2.0)}}
+		}},
+		{"treatment", "drop_caches", verdict.Invalid, func(ev *Evidence) {
+			ev.Cells[1].Info.Treatments = []rig.Treated{{Treatment: rig.DropCaches, Before: ptr(4e9), After: ptr(4e9)}}
+		}},
+		{"treatment", "restart", verdict.Invalid, func(ev *Evidence) {
+			ev.Cells[1].Info.Treatments = []rig.Treated{{Treatment: rig.Restart, Before: ptr(16.0)}}
+		}},
 		{"client", "send_lag", verdict.Invalid, func(ev *Evidence) {
 			for i := range 20 {
 				ev.Cells[0].Requests[i].LagMS = 5

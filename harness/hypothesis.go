@@ -41,4 +41,5 @@ type Conclusion struct {
 	Findings []report.Finding
 	Figures  []report.Figure
 	UWork    []UWork
+	Sizing   *report.Sizing // answer to a sizing question; optional
 }

@@ -29,7 +29,12 @@ type PlannedCell struct {
 	Stage         int      `json:"stage"`
 	Rep           int      `json:"rep"`
 	Stack         string   `json:"stack"`
+	Phase         string   `json:"phase,omitempty"` // cold or warm: what is done before the load
+	Tier1Bytes    int64    `json:"tier1_bytes,omitempty"`
+	Policy        string   `json:"policy,omitempty"` // eviction policy of the host tier
 	ContextTokens int      `json:"context_tokens"`
+	Turns         int      `json:"turns,omitempty"`
+	Reuse         float64  `json:"reuse,omitempty"`
 	Users         int      `json:"users"`    // closed loop; 0 in an open one
 	RateRPS       *float64 `json:"rate_rps"` // open loop
 	LoadSeed      uint64   `json:"load_seed"`
@@ -38,27 +43,82 @@ type PlannedCell struct {
 	Cell record.Cell `json:"-"`
 }
 
-// newPlan lays out the sweep: all combinations of stack, context and concurrency or rate in every
-// repetition. A repetition is a block; the order inside it is shuffled by the seed.
+// Names of the factors of a sweep.
+const (
+	factorStack    = "stack"
+	factorPhase    = "phase"
+	factorTier1    = "tier1"
+	factorPolicy   = "policy"
+	factorTurns    = "turns"
+	factorReuse    = "reuse"
+	factorCtx      = "ctx"
+	factorSessions = "sessions"
+	factorConc     = "conc"
+	factorRate     = "rate"
+	factorRep      = "rep"
+)
+
+// arms are the factors that treat the machine and leave the load alone: arms of a block share the load's
+// randomness, the same users, think times, lengths and order.
+var arms = []string{factorStack, factorPhase, factorTier1, factorPolicy}
+
+// newPlan lays out the sweep: all combinations of the factors' levels in every repetition. A repetition
+// is a block; the order inside it is shuffled by the seed.
 func newPlan(e *Experiment, runID, digest string) (*Plan, error) {
-	var combos []record.Cell
-	for _, stack := range e.stackNames() {
-		for _, ctx := range e.Hypothesis.Sweep.Ctx {
-			var base record.Cell
-			if len(e.Stacks) > 1 {
-				base = append(base, record.Factor{Name: "stack", Level: stack})
-			}
-			base = append(base, record.Factor{Name: "ctx", Level: fmt.Sprint(int(ctx))})
-			for _, conc := range e.Hypothesis.Sweep.Conc {
-				combos = append(combos, with(base, "conc", conc))
-			}
-			for _, rate := range e.Hypothesis.Sweep.RateRPS {
-				combos = append(combos, with(base, "rate", rate))
-			}
+	s := e.Hypothesis.Sweep
+	var stacks []string
+	if len(e.Stacks) > 1 {
+		stacks = e.stackNames()
+	}
+	combos := []record.Cell{nil}
+	combos = cross(combos, factorStack, stacks)
+	combos = cross(combos, factorPhase, s.Phase)
+	combos = cross(combos, factorTier1, s.Tier1)
+	combos = cross(combos, factorPolicy, s.Policy)
+	combos = cross(combos, factorTurns, s.Turns)
+	combos = cross(combos, factorReuse, s.Reuse)
+	combos = cross(combos, factorCtx, wholeNumbers(s.Ctx))
+	var loads []record.Cell
+	for _, base := range combos {
+		one := []record.Cell{base}
+		switch {
+		case len(s.Sessions) > 0:
+			loads = append(loads, cross(one, factorSessions, s.Sessions)...)
+		case len(s.Conc) > 0:
+			loads = append(loads, cross(one, factorConc, s.Conc)...)
+		}
+		if len(s.RateRPS) > 0 {
+			loads = append(loads, cross(one, factorRate, s.RateRPS)...)
 		}
 	}
 	p := &Plan{RunID: runID, Hypothesis: e.Hypothesis.Hypothesis, Digest: digest}
-	return p, p.extend(e, combos)
+	if err := p.extend(e, loads); err != nil {
+		return nil, err
+	}
+	return p, e.checkCells(p)
+}
+
+// cross combines cells with the levels of a factor; without levels the factor is not part of the sweep.
+func cross[T any](cells []record.Cell, name string, levels []T) []record.Cell {
+	if len(levels) == 0 {
+		return cells
+	}
+	var out []record.Cell
+	for _, c := range cells {
+		for _, level := range levels {
+			out = append(out, with(c, name, level))
+		}
+	}
+	return out
+}
+
+// wholeNumbers are levels as they stand in a cell's key.
+func wholeNumbers(levels []config.Tokens) []int {
+	out := make([]int, len(levels))
+	for i, l := range levels {
+		out[i] = int(l)
+	}
+	return out
 }
 
 func with(c record.Cell, name string, level any) record.Cell {
@@ -75,7 +135,7 @@ func (p *Plan) extend(e *Experiment, combos []record.Cell) error {
 	for rep := 1; rep <= e.Hypothesis.Run.Reps; rep++ {
 		block := make([]record.Cell, len(combos))
 		for i, c := range combos {
-			block[i] = with(c, "rep", rep)
+			block[i] = with(c, factorRep, rep)
 		}
 		r := rand.New(rand.NewPCG(seed, uint64(stage)<<32|uint64(rep)))
 		r.Shuffle(len(block), func(i, j int) { block[i], block[j] = block[j], block[i] })
@@ -92,22 +152,47 @@ func (p *Plan) extend(e *Experiment, combos []record.Cell) error {
 
 // resolve turns a cell's key into what it means.
 func resolve(e *Experiment, c record.Cell, stage int) (PlannedCell, error) {
-	pc := PlannedCell{Cell: c, Key: c.String(), Stage: stage, Rep: c.Int("rep"), Stack: c.Level("stack"),
-		ContextTokens: c.Int("ctx"), Users: c.Int("conc")}
+	pc := PlannedCell{Cell: c, Key: c.String(), Stage: stage, Rep: c.Int(factorRep), Stack: c.Level(factorStack),
+		Phase: c.Level(factorPhase), Policy: c.Level(factorPolicy), ContextTokens: c.Int(factorCtx),
+		Turns: c.Int(factorTurns), Users: c.Int(factorConc) + c.Int(factorSessions)}
 	if pc.Stack == "" {
 		pc.Stack = e.stackNames()[0]
 	}
-	if v, ok := c.Float("rate"); ok {
+	if v, ok := c.Float(factorRate); ok {
 		pc.RateRPS = &v
+	}
+	pc.Reuse, _ = c.Float(factorReuse)
+	if level := c.Level(factorTier1); level != "" {
+		size, err := config.ParseSize(level)
+		if err != nil {
+			return pc, fmt.Errorf("cell %s: %w", pc.Key, err)
+		}
+		pc.Tier1Bytes = int64(size)
 	}
 	if pc.Rep < 1 || pc.ContextTokens < 1 || pc.Users < 1 && pc.RateRPS == nil || e.Stacks[pc.Stack] == nil {
 		return pc, fmt.Errorf("cell %s has no repetition, context, load or known stack", pc.Key)
 	}
 	seed := e.Hypothesis.Run.Seed
-	// Arms of a block share the load's randomness: the same users, think times, lengths and order.
-	pc.LoadSeed = mix(seed, "load", c.Without("stack").String())
+	pc.LoadSeed = mix(seed, "load", c.Without(arms...).String())
 	pc.MachineSeed = mix(seed, "machine", c.String())
 	return pc, nil
+}
+
+// stackOf is the stack as the cell treats it.
+func (e *Experiment) stackOf(pc PlannedCell) *config.Stack {
+	st := *e.Stacks[pc.Stack]
+	if st.Dynamo == nil {
+		return &st
+	}
+	d := *st.Dynamo
+	if pc.Tier1Bytes > 0 {
+		d.Tiers.Tier1.CapacityBytes = config.Size(pc.Tier1Bytes)
+	}
+	if pc.Policy != "" {
+		d.Tiers.Tier1.EvictionPolicy = pc.Policy
+	}
+	st.Dynamo = &d
+	return &st
 }
 
 // mix derives a seed; it is never 0.

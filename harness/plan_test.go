@@ -22,6 +22,9 @@ func small(id string, requires ...string) Hypothesis {
 
 var (
 	smallH2A = small("H2A", "idle_margin_share", "idle_margin_rps", "r2_min")
+	smallH1  = small("H1", "first_touch_ratio", "equivalence_margin", "cold_read_share", "warm_read_share")
+	smallH5  = small("H5", "trend_alpha", "p99_ratio", "reads_margin_rps", "working_set_tolerance", "rate_tolerance")
+	smallH6  = small("H6", "fetch_share", "tier2_hit_share", "policy_margin")
 	smallH2B = small("H2B", "fetch_share", "tier2_hit_share", "rise_alpha", "idle_margin_share", "idle_margin_rps")
 )
 
@@ -76,6 +79,42 @@ func TestPlanSeeds(t *testing.T) {
 	_, other := testPlan(t, smallH2B, o)
 	assert.NotEqual(t, p.RunID, other.RunID)
 	assert.NotEqual(t, p.Cells[0].LoadSeed, other.Cells[0].LoadSeed)
+}
+
+// Arms of a treatment share the load, other factors do not; what a cell treats is its stack's, not another's.
+func TestPlanFactors(t *testing.T) {
+	e, p := testPlan(t, smallH6, testOptions(t))
+	byKey := map[string]PlannedCell{}
+	for _, c := range p.Cells {
+		byKey[c.Key] = c
+	}
+	require.Len(t, byKey, 16)
+	a := byKey["tier1=8GiB/policy=FIFO/ctx=1024/conc=8/rep=1"]
+	b := byKey["tier1=16GiB/policy=LFU/ctx=1024/conc=8/rep=1"]
+	require.NotZero(t, a.LoadSeed)
+	assert.Equal(t, a.LoadSeed, b.LoadSeed)
+	assert.NotEqual(t, a.LoadSeed, byKey["tier1=8GiB/policy=FIFO/ctx=2048/conc=8/rep=1"].LoadSeed)
+	tier := e.stackOf(b).Dynamo.Tiers.Tier1
+	assert.EqualValues(t, 16<<30, tier.CapacityBytes)
+	assert.Equal(t, "LFU", tier.EvictionPolicy)
+	assert.EqualValues(t, 8<<30, e.stackOf(a).Dynamo.Tiers.Tier1.CapacityBytes)
+	assert.EqualValues(t, 24<<30, e.Stacks["B"].Dynamo.Tiers.Tier1.CapacityBytes, "the configuration itself stays")
+
+	_, p = testPlan(t, smallH5, testOptions(t))
+	c := p.Cells[0]
+	assert.Equal(t, []any{12, 0.6, 2048}, []any{c.Turns, c.Reuse, c.ContextTokens})
+	assert.Contains(t, []int{16, 32}, c.Users)
+}
+
+func TestCellOrder(t *testing.T) {
+	cells := []record.Cell{}
+	for _, key := range []string{"tier1=8GiB/ctx=512", "tier1=8GiB/ctx=2048", "tier1=16GiB/ctx=512"} {
+		c, err := record.ParseCell(key)
+		require.NoError(t, err)
+		cells = append(cells, c)
+	}
+	assert.Negative(t, compareCells(cells[0], cells[1]))
+	assert.Negative(t, compareCells(cells[1], cells[2]), "8GiB before 16GiB")
 }
 
 func TestPlanRoundTrip(t *testing.T) {
@@ -141,6 +180,25 @@ func TestBadInput(t *testing.T) {
 		{"unknown world", smallH2A, func(_ *testing.T, o *Options) { o.World = "mars" }, "ample_ram, default"},
 		{"world that leaves the folder", smallH2A, func(_ *testing.T, o *Options) { o.World = "../hypotheses/h0" }, "is a path, not a name"},
 		{"another hypothesis's file", smallH2A, func(_ *testing.T, o *Options) { o.Config = filepath.Join(o.Configs, "hypotheses", "h0.yaml") }, "is the configuration of H0, not of H2A"},
+		{"adapter twice", smallH1, func(t *testing.T, o *Options) {
+			dir := t.TempDir()
+			require.NoError(t, os.MkdirAll(filepath.Join(dir, "inputs", "lora_lists"), 0o755))
+			require.NoError(t, os.WriteFile(filepath.Join(dir, "inputs", "lora_lists", "lora_4.txt"), []byte("a\nb\na\n"), 0o644))
+			o.Configs, _ = filepath.Abs(o.Configs)
+			o.Root = dir
+		}, `lora_4.txt:3: adapter "a" is already on line 1`},
+		{"no such adapter list", smallH1, func(t *testing.T, o *Options) {
+			write(t, o, "hypotheses/h1.yaml", replace("lora_4.txt", "lora_5.txt"))
+		}, "lora_5.txt"},
+		{"reuse that cannot be", smallH5, func(t *testing.T, o *Options) {
+			write(t, o, "hypotheses/h5.yaml", replace("reuse: [0.60]", "reuse: [0.99]"))
+		}, "reuse 0.99 is not from"},
+		{"policy that the server does not know", smallH6, func(t *testing.T, o *Options) {
+			write(t, o, "hypotheses/h6.yaml", replace("policy: [FIFO, LFU]", "policy: [FIFO, MRU]"))
+		}, `sweep.policy[1]: must be LRU, FIFO, LFU or SEGMENTED, not "MRU"`},
+		{"tier that does not fit", smallH6, func(t *testing.T, o *Options) {
+			write(t, o, "hypotheses/h6.yaml", replace("tier1: [8GiB, 16GiB]", "tier1: [8GiB, 160GiB]"))
+		}, "make a tier smaller"},
 		{"missing threshold", smallH2A, func(t *testing.T, o *Options) {
 			write(t, o, "hypotheses/h2a.yaml", func(s string) string {
 				i := strings.Index(s, "  r2_min")
@@ -164,7 +222,10 @@ func TestBadInput(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			o := testOptions(t)
 			tc.set(t, o)
-			_, err := loadExperiment(tc.h, o)
+			e, err := loadExperiment(tc.h, o)
+			if err == nil {
+				_, err = newPlan(e, "run", "digest")
+			}
 			require.ErrorContains(t, err, tc.want)
 		})
 	}

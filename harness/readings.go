@@ -247,6 +247,27 @@ func (ev *Evidence) ByteAccounts(groups []*Group) []report.Finding {
 	return out
 }
 
+// ByteAccountRange is ByteAccounts of many groups in one line: how far the two accounts are apart at most.
+// Groups that moved less than a gigabyte are left out, because there the machine's own reads decide.
+func (ev *Evidence) ByteAccountRange(groups []*Group) []report.Finding {
+	const least = 1e9
+	var some []*Group
+	for _, g := range groups {
+		if kv := ev.KV(g); kv != nil && kv.Tier2Bytes != nil && *kv.Tier2Bytes >= least {
+			some = append(some, g)
+		}
+	}
+	furthest := worst{}
+	for _, f := range ev.ByteAccounts(some) {
+		furthest.high(math.Abs(*f.Value), fmt.Sprintf("%s: %s", f.Name, f.Detail))
+	}
+	if !furthest.seen {
+		return nil
+	}
+	return []report.Finding{{Name: "byte account, largest residual", Value: &furthest.value, Unit: "%",
+		Detail: fmt.Sprintf("over %d cells that read a gigabyte or more from tier 2; %s", len(some), furthest.where)}}
+}
+
 // MeanOf is the mean of a distribution.
 func MeanOf(l config.Law) float64 {
 	d, err := distribution(l, nil)
@@ -254,29 +275,4 @@ func MeanOf(l config.Law) float64 {
 		return math.NaN()
 	}
 	return d.Mean()
-}
-
-// Series builds a line of a figure point by point.
-type Series struct{ report.Series }
-
-// NewSeries starts an empty line.
-func NewSeries(name string) *Series {
-	return &Series{report.Series{Name: name, X: []float64{}, Y: []float64{}}}
-}
-
-// Value adds a point without bounds; nil adds none, because what was not measured is not drawn.
-func (s *Series) Value(x float64, y *float64) {
-	if y == nil {
-		return
-	}
-	s.X, s.Y = append(s.X, x), append(s.Y, *y)
-}
-
-// Percentile adds a percentile with its bounds.
-func (s *Series) Percentile(x float64, p *report.Percentile) {
-	if p == nil {
-		return
-	}
-	s.X, s.Y = append(s.X, x), append(s.Y, p.Value)
-	s.Lo, s.Hi = append(s.Lo, p.Lo), append(s.Hi, p.Hi)
 }

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"sparkharness/harness/report"
-	"sparkharness/harness/rig"
 	"sparkharness/harness/verdict"
 )
 
@@ -37,7 +36,7 @@ func (ev *Evidence) report(h Hypothesis) (*report.Report, Conclusion, error) {
 	if e.World != nil {
 		r.World, r.WorldNote = e.World.World, e.World.Note
 		for _, name := range e.stackNames() {
-			list, err := rig.SimOptions{Stack: e.Stacks[name], World: e.World, Model: e.Hypothesis.Model}.Uncalibrated()
+			list, err := e.simOptions(e.Stacks[name]).Uncalibrated()
 			if err != nil {
 				return nil, Conclusion{}, err
 			}
@@ -65,6 +64,7 @@ func (ev *Evidence) report(h Hypothesis) (*report.Report, Conclusion, error) {
 	r.Verdict = verdict.Settle(append(gates, c.Gates...), c.Checks, c.Effect)
 	r.Findings = append(r.Findings, c.Findings...)
 	r.Figures = append(r.Figures, c.Figures...)
+	r.Sizing = c.Sizing
 	return r, c, nil
 }
 

@@ -20,7 +20,7 @@ func (ev *Evidence) row(g *Group) report.Row {
 	var e2e []stats.Obs
 	var lags []float64
 	var gaps load.GapHist
-	var seconds, completed, tokens, prompt, cached float64
+	var seconds, completed, tokens, prompt, cached, nominal, reusable float64
 	var gpu, queue, iowait mean
 	var sys, idle PhaseData
 	cachedKnown := false
@@ -30,6 +30,10 @@ func (ev *Evidence) row(g *Group) report.Row {
 			q := &c.Requests[i]
 			r.Samples++
 			lags = append(lags, q.LagMS)
+			nominal += float64(q.Nominal)
+			if q.Reusable != nil {
+				reusable += float64(*q.Reusable)
+			}
 			switch q.RC {
 			case record.RCOK:
 				completed++
@@ -81,6 +85,12 @@ func (ev *Evidence) row(g *Group) report.Row {
 		v := cached / prompt
 		r.CachedShare = &v
 	}
+	if first.Carried != nil && r.Samples > 0 {
+		mean, offered := nominal/float64(r.Samples), reusable/nominal
+		gib := g.WorkingSet() / (1 << 30)
+		r.PromptTokens, r.ReuseOffered, r.WorkingSetGiB = &mean, &offered, &gib
+	}
+	ev.adapterColumns(g, &r)
 	ev.kvColumns(g, &r)
 	return r
 }
@@ -134,7 +144,7 @@ func (ev *Evidence) KV(g *Group) *KVGroup {
 		out.BlockBytes = c.KV.BlockBytes
 		block := ev.Exp.Stacks[c.Stack].Runtime.TokensPerBlock
 		for i := range c.Requests {
-			tokens := c.ContextTokens // nominal where the request was not answered
+			tokens := c.Requests[i].Nominal // where the request was not answered
 			if p := c.Requests[i].Prompt; p != nil {
 				tokens = *p
 			}

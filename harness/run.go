@@ -39,9 +39,18 @@ func Run(t *testing.T, h Hypothesis) {
 	}
 }
 
-// RunControl executes a hypothesis in each of its control worlds, where its mechanism is missing. There
-// the verdict must be Refuted, and by the check that the configuration names: a run that is Inconclusive
-// or Invalid there has shown nothing.
+// Prefixes of a control: a run that must be refused by a gate, or whose check must merely not hold, instead
+// of one that is refuted by a check.
+const (
+	gatePrefix = "gate."
+	notPrefix  = "not."
+)
+
+// RunControl executes a hypothesis in each of its control worlds. In one that lacks the mechanism of the
+// claim the verdict must be Refuted, and by the check that the configuration names: a run that is
+// Inconclusive or Invalid there has shown nothing. In one where a treatment does not reach the machine
+// (gate.<name>) the verdict must be Invalid, by that gate. Where the world only weakens the mechanism
+// (not.<name>) the verdict must not be Supported, and the check must not hold.
 func RunControl(t *testing.T, h Hypothesis) {
 	t.Helper()
 	base := *session.options
@@ -59,16 +68,27 @@ func RunControl(t *testing.T, h Hypothesis) {
 			if rep == nil {
 				return
 			}
-			session.add(report.Line{Report: rep, Path: path, Expected: verdict.Refuted})
-			state := verdict.State("missing")
-			for _, c := range rep.Verdict.Checks {
-				if c.Name == check {
-					state = c.State
-				}
+			want := verdict.Refuted
+			gate, byGate := strings.CutPrefix(check, gatePrefix)
+			weak, weakened := strings.CutPrefix(check, notPrefix)
+			got := rep.Verdict.Outcome
+			switch {
+			case byGate:
+				want = verdict.Invalid
+			case weakened && got != verdict.Supported && got != verdict.Invalid:
+				want = got
 			}
-			if rep.Verdict.Outcome != verdict.Refuted || state != verdict.Contradicted {
-				t.Errorf("%s in world %s, which lacks its mechanism, is %s with check %s %s; expected Refuted with it contradicted: %s",
-					h.ID, world, rep.Verdict.Outcome, check, state, firstReason(rep))
+			session.add(report.Line{Report: rep, Path: path, Expected: want})
+			seen := false
+			for _, c := range rep.Verdict.Checks {
+				seen = seen || !byGate && c.Name == check && c.State == verdict.Contradicted ||
+					weakened && c.Name == weak && c.State != verdict.Holds
+			}
+			for _, g := range rep.Verdict.Gates {
+				seen = seen || byGate && g.Name == gate && !g.Passed
+			}
+			if got != want || !seen {
+				t.Errorf("%s in world %s is %s; expected %s by %s: %s", h.ID, world, got, want, check, firstReason(rep))
 			}
 		})
 	}
@@ -154,7 +174,12 @@ func openRun(h Hypothesis, o *Options, exp *Experiment, plan *Plan, digest strin
 	if r.tools.prompts, err = prompt.Open(filepath.Join(o.Root, "inputs", "prompts")); err != nil {
 		return nil, err
 	}
-	if err := checkPrompts(r.tools.prompts, plan); err != nil {
+	if exp.Hypothesis.Load.Chat == nil {
+		if err := checkPrompts(r.tools.prompts, plan); err != nil {
+			return nil, err
+		}
+	}
+	if r.tools.segments, err = prompt.NewSegments(exp.Hypothesis.Run.Seed); err != nil {
 		return nil, err
 	}
 	if r.tools.tokenizer, err = prompt.NewTokenizer(); err != nil {

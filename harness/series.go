@@ -10,9 +10,11 @@ type SysData struct {
 	Samples  int // of all phases
 	Baseline PhaseData
 	Measure  PhaseData
-	Resets   int // samples in which a counter went backwards
-	SwapOn   bool
-	Throttle int // samples with the GPU throttled
+	// SinceTreatment sums the NVMe reads from the treatments on to the end of the measure phase.
+	SinceTreatment PhaseData
+	Resets         int // samples in which a counter went backwards
+	SwapOn         bool
+	Throttle       int // samples with the GPU throttled
 	// NVMe readings at the first and the last sample of the measure phase.
 	AliveAtStart, AliveAtEnd bool
 }
@@ -91,6 +93,12 @@ func (c *CellData) loadSys(path string) error {
 		if g := s.GPU; g != nil && g.Throttled != nil && *g.Throttled {
 			c.Sys.Throttle++
 		}
+		if n := s.NVMe; n != nil && s.Phase != record.PhasePrepare && s.Phase != record.PhaseDrain {
+			since := &c.Sys.SinceTreatment
+			since.NVMeSeconds += s.DtMS / 1000
+			since.ReadIOs += n.Reads
+			since.ReadBytes += n.ReadBytes
+		}
 		switch s.Phase {
 		case record.PhaseBaseline:
 			bins.add(&c.Sys.Baseline, s)
@@ -157,6 +165,10 @@ type KVData struct {
 	Tier2BytesIn, Tier2BytesOut *float64
 	// Fetches are the tier-2 fetches of requests in ms, the wait for the loader and the transfer.
 	Fetches stats.Rep
+	// Tier2Written are the bytes written to tier 2 since the cell's first sample.
+	Tier2Written *float64
+	// Tier2Found are the blocks found in tier 2, interval by interval.
+	Tier2Found stats.Rep
 	// Tier2Reads are bytes/s read from tier 2, interval by interval.
 	Tier2Reads stats.Rep
 	HasFetch   bool // the server exposes them
@@ -164,13 +176,16 @@ type KVData struct {
 
 func (c *CellData) loadKV(path string) error {
 	kv := &KVData{}
-	var first, prev *record.KVSample
+	var begin, first, prev *record.KVSample
 	_, err := record.Read(path, func(s *record.KVSample) error {
 		if s.Failed != nil {
 			kv.Failed++
 			return nil
 		}
 		kv.Samples++
+		if begin == nil {
+			begin = s
+		}
 		if s.BlockSizeBytes != nil {
 			kv.BlockBytes = *s.BlockSizeBytes
 		}
@@ -184,11 +199,15 @@ func (c *CellData) loadKV(path string) error {
 		if inside && prev != nil {
 			at := s.TS - *c.Info.Load.MeasureStart
 			kv.fetches(at, &prev.Tier2, &s.Tier2)
+			if d := delta(prev.Tier2.Hits, s.Tier2.Hits, &kv.Resets); d != nil {
+				kv.Tier2Found = append(kv.Tier2Found, stats.Point{T: at, V: *d})
+			}
 			if d := delta(prev.Tier2.BytesOut, s.Tier2.BytesOut, &kv.Resets); d != nil && s.TS > prev.TS {
 				kv.Tier2Reads = append(kv.Tier2Reads, stats.Point{T: at, V: *d / (s.TS - prev.TS)})
 			}
 		}
 		if inside {
+			kv.Tier2Written = delta(begin.Tier2.BytesIn, s.Tier2.BytesIn, &kv.Resets)
 			kv.Tier1Hits = delta(first.Tier1.Hits, s.Tier1.Hits, &kv.Resets)
 			kv.Tier2Hits = delta(first.Tier2.Hits, s.Tier2.Hits, &kv.Resets)
 			kv.Tier2BytesIn = delta(first.Tier2.BytesIn, s.Tier2.BytesIn, &kv.Resets)

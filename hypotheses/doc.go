@@ -6,8 +6,11 @@
 // Index (the files hold the details; configs/hypotheses/ holds the sweeps and thresholds):
 //
 //	H0   queue saturation defines usable concurrency               stacks A, B   Llama-3.1-8B
+//	H1   cold or warm LoRA adapters change their first touch       stack A       Llama-3.3-70B
 //	H2A  context and concurrency create no KV storage traffic      stack A       Llama-3.3-70B
 //	H2B  RAM tiers overflow into NVMe and a storage knee appears   stacks A, B   Llama-3.3-70B
+//	H5   larger KV working sets worsen p95 and p99                 stack B       Llama-3.3-70B
+//	H6   larger RAM tiers or a smarter policy move the knee        stack B       Llama-3.3-70B
 //
 // Stack A is trtllm-serve with its KV cache in unified memory only; stack B is Dynamo with KVBM's host
 // and NVMe tiers. controls_test.go runs each hypothesis in worlds that lack its mechanism, where it must

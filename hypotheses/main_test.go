@@ -8,3 +8,6 @@ import (
 )
 
 func TestMain(m *testing.M) { os.Exit(harness.Main(m)) }
+
+// all are the hypotheses in the order of their names.
+var all = []harness.Hypothesis{h0, h1, h2a, h2b, h5, h6}

@@ -19,7 +19,7 @@ import (
 // TestReplay derives the verdicts of recorded runs (fixtures/runs, short ones: see fixtures/configs) from
 // their lines alone, and finds the recorded report again. -update records them anew.
 func TestReplay(t *testing.T) {
-	for _, h := range []harness.Hypothesis{h0, h2a, h2b} {
+	for _, h := range all {
 		t.Run(h.ID, func(t *testing.T) {
 			dir := filepath.Join(harness.Root(), "fixtures", "runs", strings.ToLower(h.ID))
 			if harness.Updating() {

@@ -1,0 +1,171 @@
+package hypotheses
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"testing"
+
+	"sparkharness/harness"
+	"sparkharness/harness/report"
+	"sparkharness/harness/stats"
+	"sparkharness/harness/verdict"
+)
+
+// H1: on Stack A, whether LoRA adapters are cold or warm changes TTFT, but not the tail that KV would drive.
+//
+// Mechanism: the first request for an adapter after a start waits until its weights have been read; from
+// the NVMe when the page cache is empty, from memory when it is not. Later requests find the adapter on the
+// device or in memory, and the KV cache never touches the NVMe.
+//
+// Falsifier: first touches that take as long warm as cold; or a p99 of all later requests that differs
+// between the arms by 10 % or more.
+var h1 = harness.Hypothesis{
+	ID:        "H1",
+	Claim:     "Cold or warm LoRA adapters change the TTFT of their first use, and nothing of the tail after it",
+	Mechanism: "a first touch waits for the adapter's weights, from NVMe if the page cache is empty; later requests do not",
+	Falsifier: "first touches that are as fast cold as warm, or a p99 of later requests that differs by 10 % or more",
+	Config:    "h1.yaml",
+	Requires:  []string{"first_touch_ratio", "equivalence_margin", "cold_read_share", "warm_read_share"},
+	OneLevel:  []string{"ctx", "conc"},
+	// The second half of the claim is "no effect": noise could hide one.
+	Equivalence: true,
+	Decide:      decideH1,
+}
+
+func TestH1(t *testing.T) { harness.Run(t, h1) }
+
+func decideH1(ev *harness.Evidence) harness.Conclusion {
+	out := harness.Conclusion{Gates: []verdict.Gate{ev.AdapterReads(ev.Threshold("cold_read_share"), ev.Threshold("warm_read_share"))}}
+	cold, warm := phase(ev, harness.PhaseCold), phase(ev, harness.PhaseWarm)
+	if cold == nil || warm == nil {
+		out.Checks = []verdict.Check{{Name: "first_touch", State: verdict.Undecided, Detail: "an arm was not measured"}}
+		return out
+	}
+	first, effect := firstTouch(ev, cold, warm)
+	out.Checks = []verdict.Check{first, laterEquivalent(ev, cold, warm)}
+	out.Effect = effect
+	out.Figures = []report.Figure{h1Figure(cold, warm)}
+	return out
+}
+
+// phase is the group of a phase, nil if no cell of it was measured.
+func phase(ev *harness.Evidence, name string) *harness.Group {
+	groups := ev.Groups()
+	if i := slices.IndexFunc(groups, func(g *harness.Group) bool { return g.Cells[0].Phase == name }); i >= 0 {
+		return groups[i]
+	}
+	return nil
+}
+
+// firstTouch compares the TTFT of first touches between the arms: in every repetition the geometric mean
+// over adapters of cold / warm, adapter by adapter, because both arms ask for the same ones at the same
+// places of the load; then Student's interval over repetitions, on the log scale.
+func firstTouch(ev *harness.Evidence, cold, warm *harness.Group) (verdict.Check, *verdict.Effect) {
+	need := ev.Threshold("first_touch_ratio")
+	c := verdict.Check{Name: "first_touch", Unit: ""}
+	var logs []float64
+	n := 0
+	for _, a := range cold.Cells {
+		i := slices.IndexFunc(warm.Cells, func(b *harness.CellData) bool { return b.Rep == a.Rep })
+		if i < 0 {
+			continue
+		}
+		warmFirst := firstByAdapter(warm.Cells[i])
+		sum, pairs := 0.0, 0
+		for _, adapter := range ev.Exp.Adapters {
+			x, y := firstByAdapter(a)[adapter], warmFirst[adapter]
+			if x > 0 && y > 0 {
+				sum += math.Log(x / y)
+				pairs++
+			}
+		}
+		if pairs > 0 {
+			logs = append(logs, sum/float64(pairs))
+			n += pairs
+		}
+	}
+	mean, lo, hi, err := stats.MeanT(logs, 0.95)
+	if err != nil {
+		c.State, c.Detail = verdict.Undecided, fmt.Sprintf("the ratio of first touches has no interval: %v", err)
+		return c, nil
+	}
+	ratio, lo, hi := math.Exp(mean), math.Exp(lo), math.Exp(hi)
+	switch {
+	case ratio > need && lo > 1:
+		c.State = verdict.Holds
+	case hi <= need:
+		c.State = verdict.Contradicted
+	default:
+		c.State = verdict.Undecided
+	}
+	c.Value, c.Lo, c.Hi, c.N = &ratio, &lo, &hi, n
+	c.Detail = fmt.Sprintf("the first request for an adapter takes %.2f [%.2f, %.2f] times as long cold as warm (need above %.2f with the interval above 1), n %d pairs in %d repetitions",
+		ratio, lo, hi, need, n, len(logs))
+	return c, &verdict.Effect{Name: "first-touch TTFT, cold / warm", Value: ratio, Lo: &lo, Hi: &hi, Unit: "", Confidence: 0.95, N: n}
+}
+
+// firstByAdapter is the TTFT of each adapter's first touch, ms.
+func firstByAdapter(c *harness.CellData) map[string]float64 {
+	out := map[string]float64{}
+	for i := range c.Requests {
+		if r := &c.Requests[i]; r.FirstTouch && r.HasTTFT && !r.Censored {
+			out[r.Adapter] = r.TTFT
+		}
+	}
+	return out
+}
+
+// laterEquivalent tests that the p99 of all other requests is the same in both arms.
+func laterEquivalent(ev *harness.Evidence, cold, warm *harness.Group) verdict.Check {
+	const alpha = 0.05
+	margin := ev.Threshold("equivalence_margin")
+	c := verdict.Check{Name: "later_p99_equivalent", Unit: ""}
+	d, err := ev.Bootstrap().Ratio(cold.LaterTouches(), warm.LaterTouches(), 0.99, true)
+	if err != nil {
+		c.State, c.Detail = verdict.Undecided, fmt.Sprintf("the ratio of p99 has no interval: %v", err)
+		return c
+	}
+	eq := stats.EquivalentRatio(d, margin, alpha)
+	switch {
+	case eq.Equivalent:
+		c.State = verdict.Holds
+	case eq.Lo >= 1+margin || eq.Hi <= 1/(1+margin):
+		c.State = verdict.Contradicted
+	default:
+		c.State = verdict.Undecided
+	}
+	for _, rep := range cold.LaterTouches() {
+		c.N += len(rep)
+	}
+	v, lo, hi := d.Value, eq.Lo, eq.Hi
+	c.Value, c.Lo, c.Hi = &v, &lo, &hi
+	c.Detail = fmt.Sprintf("p99 TTFT of all later requests, cold / warm, is %.3f [%.3f, %.3f] (90 %% interval, as two one-sided tests need; margin %.0f %%)", v, lo, hi, margin*100)
+	return c
+}
+
+// h1Figure draws the distributions of both arms and what each read from the NVMe.
+func h1Figure(cold, warm *harness.Group) report.Figure {
+	ttft := report.Panel{XLabel: "TTFT, ms", YLabel: "share of requests", LogX: true}
+	reads := report.Panel{XLabel: "repetition", YLabel: "NVMe reads since the treatment, GB"}
+	for _, arm := range []struct {
+		name  string
+		group *harness.Group
+	}{{"cold", cold}, {"warm", warm}} {
+		for _, part := range []struct {
+			name string
+			reps []stats.Rep
+		}{{"first touch", arm.group.FirstTouches()}, {"later", arm.group.LaterTouches()}} {
+			s := harness.NewSeries(arm.name + ", " + part.name)
+			s.CDF(part.reps)
+			ttft.Series = append(ttft.Series, s.Series)
+		}
+		r := harness.NewSeries(arm.name)
+		for _, c := range arm.group.Cells {
+			gb := c.Sys.SinceTreatment.ReadBytes / 1e9
+			r.Value(float64(c.Rep), &gb)
+		}
+		reads.Series = append(reads.Series, r.Series)
+	}
+	return report.Figure{Name: "ttft_cold_warm", Title: "H1: TTFT cold and warm, and what was read from NVMe", Panels: []report.Panel{ttft, reads}}
+}
