@@ -61,8 +61,9 @@ fuzz: ## fuzz every parser of foreign bytes, FUZZTIME each (default 20s)
 	  done; done
 
 .PHONY: bench
-bench: ## benchmarks, the client's own TTFT and ITL error in real time among them
+bench: ## benchmarks, the client's own TTFT and ITL error in real time and a large trace's replay among them
 	$(GO) test -run '^$$' -bench . -benchmem ./harness/...
+	SPARKHARNESS_BENCH=1 $(GO) test -timeout 30m -v -run '^TestReplayLargeTrace$$' ./harness
 
 .PHONY: serve
 serve: ## serve the simulated stacks in real time on loopback (A 8355, B 9000, KVBM metrics 6880)

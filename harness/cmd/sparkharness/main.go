@@ -1,5 +1,5 @@
-// Command sparkharness serves the simulated stacks in real time and writes the inputs. The hypotheses
-// themselves are tests: see package hypotheses.
+// Command sparkharness serves the simulated stacks in real time, writes the inputs, and reads, makes and
+// replays traces. The hypotheses themselves are tests: see package hypotheses.
 package main
 
 import (
@@ -21,7 +21,7 @@ func main() {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(serveCommand(), inputsCommand())
+	root.AddCommand(serveCommand(), inputsCommand(), traceCommand())
 	if err := root.ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "sparkharness:", err)
 		os.Exit(1)

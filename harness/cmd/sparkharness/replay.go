@@ -1,0 +1,246 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"sparkharness/harness/load"
+	"sparkharness/harness/prompt"
+	"sparkharness/harness/record"
+	"sparkharness/harness/trace"
+)
+
+const (
+	// progressEvery is how often a replay says how far it is.
+	progressEvery = 5 * time.Second
+	// modelWait bounds the question for the served model.
+	modelWait = 10 * time.Second
+	// replayLimit is longer than any trace at any time scale: a replay ends with its trace.
+	replayLimit = 100 * 365 * 24 * time.Hour
+	// metricsFile holds the raw lines of a replay.
+	metricsFile = "metrics.jsonl"
+)
+
+// replay is one trace on its way to one endpoint.
+type replay struct {
+	path    string
+	choice  trace.Options
+	url     string
+	api     string
+	dialect string
+	key     load.Secret // optional
+	warmup  time.Duration
+	timeout time.Duration
+	dir     string // for the raw lines
+	http    *http.Client
+	out     io.Writer // statistics and the table
+	log     io.Writer // progress
+}
+
+func traceReplayCommand() *cobra.Command {
+	var r replay
+	var keyEnv string
+	cmd := &cobra.Command{
+		Use:   "replay FILE",
+		Short: "Send a trace to an endpoint and time the answers",
+		Long: `Send the requests of a trace to an OpenAI-compatible endpoint when they are due, whatever the server does,
+and time the answers. Prompts are made from the hash_ids: equal ids give equal text, so prompts share the
+prefixes that those of the trace shared. Each request leaves a line in DIR/metrics.jsonl.
+
+A server that still holds the KV of an earlier replay answers from it: another --seed makes other texts.
+
+Requests due within --warmup of the first one are sent and left out of the table. An interrupt keeps the
+lines and prints the table of what there is.`,
+		Example: `  sparkharness trace replay inputs/traces/chat_small.jsonl --url http://127.0.0.1:9000 --dialect dynamo --out results/replay`,
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if keyEnv != "" {
+				if r.key = load.Secret(os.Getenv(keyEnv)); r.key == "" {
+					return fmt.Errorf("--api-key-env: the environment variable %s is empty: put the key there", keyEnv)
+				}
+			}
+			r.path, r.out, r.log = args[0], cmd.OutOrStdout(), cmd.ErrOrStderr()
+			// As many idle connections as requests may be outstanding, so that none is dropped and dialled anew.
+			transport := &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 1 << 16}
+			defer transport.CloseIdleConnections()
+			r.http = &http.Client{Transport: transport}
+			return r.run(cmd.Context())
+		},
+	}
+	choiceFlags(cmd, &r.choice)
+	f := cmd.Flags()
+	f.IntVar(&r.choice.Limit, "limit", 0, "end after that many requests; 0 for all")
+	f.StringVar(&r.url, "url", "", "endpoint, such as http://127.0.0.1:9000, without /v1")
+	f.StringVar(&r.dialect, "dialect", "", "fields that the server takes: dynamo or trtllm")
+	f.StringVar(&r.api, "api", load.APICompletions, "completions or chat")
+	f.StringVar(&keyEnv, "api-key-env", "", "`name` of the environment variable that holds the API key")
+	f.DurationVar(&r.warmup, "warmup", 0, "leave requests due that long after the first out of the table")
+	f.DurationVar(&r.timeout, "timeout", 10*time.Minute, "time limit of a request, from when it was due")
+	f.StringVar(&r.dir, "out", "", "folder for "+metricsFile+", which must not be there yet")
+	for _, name := range []string{"url", "dialect", "out"} {
+		if err := cmd.MarkFlagRequired(name); err != nil {
+			panic(err) // the flag is not defined above
+		}
+	}
+	return cmd
+}
+
+// run replays the trace. Whatever was sent is in the table, error or not.
+func (r *replay) run(ctx context.Context) error {
+	if r.warmup < 0 {
+		return fmt.Errorf("--warmup %v: at least 0 is needed", r.warmup)
+	}
+	st, err := describe(r.path, r.choice)
+	if err != nil {
+		return err
+	}
+	segments, err := prompt.NewSegments(r.choice.Seed)
+	if err != nil {
+		return fmt.Errorf("--seed: %w", err)
+	}
+	model, err := r.model(ctx)
+	if err != nil {
+		return err
+	}
+	lines, err := r.lines()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(r.out, "%d requests of %d sessions; prompts of %.0f tokens in the mean, %.1f %% of them reusable; answers of %.0f\n",
+		st.Requests, st.Sessions, st.Input.Mean, 100*st.ReusableShare, st.Output.Mean)
+	fmt.Fprintf(r.out, "%s at %s: %.1f s until the last is sent, and then its answer\n", model, r.url, st.SpanS)
+
+	t := &tally{asked: st.Requests, seen: map[int64]bool{}}
+	err = r.drive(ctx, model, segments, t, lines)
+	err = errors.Join(err, lines.Close())
+	return errors.Join(err, t.print(r.out))
+}
+
+// model is the id of the served model. A redirect is not followed: the key is for this server alone.
+func (r *replay) model(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, modelWait)
+	defer cancel()
+	client := &http.Client{
+		Transport:     authorized{r.key, r.http.Transport},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	id, err := load.ServedModel(ctx, client, r.url)
+	if err != nil {
+		return "", fmt.Errorf("the served model is not known (start the server, or correct --url): %w", err)
+	}
+	return id, nil
+}
+
+// authorized adds the API key, if there is one.
+type authorized struct {
+	key  load.Secret
+	next http.RoundTripper
+}
+
+func (a authorized) RoundTrip(req *http.Request) (*http.Response, error) {
+	if a.key != "" {
+		req = req.Clone(req.Context())
+		req.Header.Set("Authorization", "Bearer "+string(a.key))
+	}
+	return a.next.RoundTrip(req)
+}
+
+// lines creates the file of the raw lines; each reaches it at once.
+func (r *replay) lines() (*record.Writer, error) {
+	if err := os.MkdirAll(r.dir, 0o755); err != nil {
+		return nil, fmt.Errorf("--out: %w", err)
+	}
+	w, err := record.Create(filepath.Join(r.dir, metricsFile), 0)
+	if errors.Is(err, fs.ErrExist) {
+		return nil, fmt.Errorf("--out: %w: choose another folder, measured lines are never overwritten", err)
+	}
+	return w, err
+}
+
+// drive sends the trace, and says every few seconds how far it is.
+func (r *replay) drive(ctx context.Context, model string, segments *prompt.Segments, t *tally, lines *record.Writer) error {
+	requests, err := trace.OpenWith(r.path, r.choice)
+	if err != nil {
+		return err
+	}
+	defer requests.Close()
+	start := time.Now()
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		ticker := time.NewTicker(progressEvery)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-stop:
+				return
+			case <-ticker.C:
+				fmt.Fprintf(r.log, "%.0f s  %s\n", time.Since(start).Seconds(), t.progress())
+			}
+		}
+	})
+	defer wg.Wait()
+	defer close(stop)
+
+	// A run has some warm-up. Without one the requests come a microsecond later, so that all are measured.
+	warmup, lead := r.warmup, time.Duration(0)
+	if warmup == 0 {
+		warmup, lead = time.Microsecond, time.Microsecond
+	}
+	_, err = load.Run(ctx, load.Spec{
+		RunID: filepath.Base(r.dir), Stack: r.dialect, Model: model, Workload: "trace",
+		Loop: load.Replay{Items: items(requests, lead, t.offer)}, Nonce: load.NonceNone,
+		Prompter: load.BlockPrompts{Text: blockText(segments), Least: 1},
+		Timeout:  r.timeout, Seed: r.choice.Seed, BaseURL: r.url, API: r.api, Dialect: r.dialect, ModelID: model,
+		APIKey: r.key, HTTP: r.http, Warmup: load.Warmup{Min: warmup}, MaxDuration: replayLimit, Start: start,
+	}, func(rec *record.Request) error {
+		t.add(rec)
+		return lines.Write(rec)
+	}, func(string) {})
+	return err
+}
+
+// items are the requests of a trace, the first one due after lead. Each is shown before it is given.
+func items(r *trace.Reader, lead time.Duration, show func(trace.Request)) func() (load.Item, error) {
+	first := time.Duration(-1)
+	return func() (load.Item, error) {
+		req, err := r.Next()
+		if err != nil {
+			return load.Item{}, err
+		}
+		if first < 0 {
+			first = req.At
+		}
+		show(req)
+		names := make([]uint64, len(req.Blocks))
+		for i, id := range req.Blocks {
+			names[i] = uint64(id)
+		}
+		return load.Item{
+			At: lead + req.At - first, InputTokens: req.Input, OutputTokens: req.Output,
+			Blocks: names, BlockTokens: trace.BlockTokens,
+		}, nil
+	}
+}
+
+// blockText is the text of a block of any length. One too short for its key is line breaks, a token each:
+// it is the end of a prompt and less than a KV block, so nothing is shared that was not.
+func blockText(s *prompt.Segments) load.Prose {
+	return func(key uint64, tokens int) (string, error) {
+		if tokens < prompt.MinSegment {
+			return strings.Repeat("\n", tokens), nil
+		}
+		return s.Text(key, tokens)
+	}
+}
