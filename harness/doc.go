@@ -21,6 +21,6 @@
 //
 //	hypotheses > harness, record, stats, verdict, report
 //	harness > everything below             report > verdict, stats, record
-//	rig > config, sim, memnet, telemetry, record
-//	load, telemetry > record               verdict, sim, memnet, stats, config, prompt, trace: nothing of ours
+//	rig > config, fio, sim, memnet, telemetry, record
+//	load, telemetry > record               verdict, sim, memnet, stats, config, fio, prompt, trace: nothing of ours
 package harness
