@@ -2,6 +2,7 @@ package sim
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -11,11 +12,12 @@ import (
 
 // Machine is the simulated Spark with one serving stack on it.
 type Machine struct {
-	spec   Spec
-	engine *engine
-	host   *host
-	disk   *NVMeDevice
-	cancel context.CancelFunc
+	spec    Spec
+	engine  *engine
+	host    *host
+	disk    *NVMeDevice
+	foreign *foreign
+	cancel  context.CancelFunc
 
 	startup atomic.Pointer[string] // log of the latest start
 }
@@ -37,7 +39,8 @@ func Start(spec Spec, p Params, seed uint64) (*Machine, error) {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	m := &Machine{spec: spec, engine: e, host: h, disk: disk, cancel: cancel}
+	m := &Machine{spec: spec, engine: e, host: h, disk: disk, cancel: cancel,
+		foreign: &foreign{nsPerIO: float64(p.Host.ForeignNSPerIO)}}
 	m.started()
 	e.start = time.Now()
 	e.loadAdapter(0)
@@ -72,7 +75,7 @@ func (m *Machine) Render(ctx context.Context, files *Files) error {
 	var rerr error
 	err := m.query(ctx, func() {
 		now := m.account()
-		rerr = files.render(m.host, m.disk.Counters(now), now)
+		rerr = errors.Join(files.render(m.host, m.disk.Counters(now), now), files.process(m.foreign, m.disk, now))
 	})
 	if err != nil {
 		return err
@@ -89,7 +92,7 @@ func (m *Machine) account() int64 {
 	}
 	m.disk.Advance(now)
 	some, blocked := m.disk.StalledNS(now)
-	m.host.account(now, some, blocked, m.engine.mover.softwareAt(now))
+	m.host.account(now, some, blocked, m.engine.mover.softwareAt(now)+m.foreign.softwareAt(m.disk, now))
 	return now
 }
 

@@ -42,6 +42,9 @@ type HostParams struct {
 	// (daemons); assumptions, they only feed the CPU counters.
 	EngineCores float64
 	IdleCores   float64
+	// ForeignNSPerIO is the CPU time of each I/O of another process on the machine (StartForeign), for its
+	// submission and completion; assumption, 2 us; feeds counters only.
+	ForeignNSPerIO int64
 	// SystemShare of the CPU time above is spent in the kernel; an assumption.
 	SystemShare float64
 	// GPU power is 4 W idle and 80.1 W at 96 % load, SM clock 208 and 2450 MHz (measured on a Spark
@@ -66,6 +69,7 @@ func DefaultParams() Params {
 			GPUIdleW:            4, GPUBusyW: 80.1,
 			GPUIdleClockMHz: 208, GPUMaxMHz: 2450,
 			BufferedReadBytesPerSec: 7.1e9, ReadaheadBytes: 128 << 10, ReadaheadNS: 50_700,
+			ForeignNSPerIO: 2_000,
 		},
 	}
 }

@@ -1,15 +1,18 @@
 package sim
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // Files is a proc/ and sys/ tree on disk that shows the machine's counters as a kernel would.
 type Files struct {
 	Proc, Sys string
 	open      map[string]*rendered
+	foreign   string // of open, the counters of a foreign process; empty if there is none
 }
 
 // rendered is one file that is rewritten in place.
@@ -46,13 +49,60 @@ func NewFiles(dir string) (*Files, error) {
 
 // Close closes the files; the tree stays.
 func (t *Files) Close() error {
+	names := renderedFiles
+	if t.foreign != "" {
+		names = append(slices.Clone(names), t.foreign)
+	}
 	var first error
-	for _, name := range renderedFiles {
+	for _, name := range names {
 		if err := t.open[name].f.Close(); err != nil && first == nil {
 			first = err
 		}
 	}
 	return first
+}
+
+// process shows the I/O of the foreign process and nothing of those that have ended.
+func (t *Files) process(f *foreign, d *NVMeDevice, nowNS int64) error {
+	name := ""
+	if pid := f.pid(); pid != 0 {
+		name = fmt.Sprintf("%d/io", pid)
+	}
+	if t.foreign != name {
+		if err := t.drop(t.foreign); err != nil {
+			return fmt.Errorf("render the simulated host: %w", err)
+		}
+	}
+	if name == "" {
+		return nil
+	}
+	if t.foreign == "" {
+		path := filepath.Join(t.Proc, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return fmt.Errorf("render the simulated host: %w", err)
+		}
+		file, err := os.Create(path)
+		if err != nil {
+			return fmt.Errorf("render the simulated host: %w", err)
+		}
+		t.open[name], t.foreign = &rendered{f: file}, name
+	}
+	return t.write(name, func(b []byte) []byte {
+		io := f.io(d, nowNS)
+		return fmt.Appendf(b, "rchar: %d\nwchar: %d\nsyscr: %d\nsyscw: %d\nread_bytes: %d\nwrite_bytes: %d\ncancelled_write_bytes: 0\n",
+			io.rchar, io.wchar, io.syscr, io.syscw, io.readBytes, io.writeBytes)
+	})
+}
+
+// drop removes the folder of a process that has ended.
+func (t *Files) drop(name string) error {
+	if name == "" {
+		return nil
+	}
+	err := t.open[name].f.Close()
+	delete(t.open, name)
+	t.foreign = ""
+	return errors.Join(err, os.RemoveAll(filepath.Dir(filepath.Join(t.Proc, filepath.FromSlash(name)))))
 }
 
 // write replaces the content of one file.
