@@ -121,6 +121,7 @@ func TestNullIsNotZero(t *testing.T) {
 	for _, want := range []string{`"cpu":null`, `"gpu":null`, `"r_await_ms":null`, `"rps":0`} {
 		assert.Contains(t, string(b), want)
 	}
+	assert.NotContains(t, string(b), "fio", "nothing to say while no fio runs")
 	var s SysSample
 	require.NoError(t, json.Unmarshal(b, &s))
 	assert.Nil(t, s.CPU)

@@ -12,6 +12,7 @@ type SysSample struct {
 	NVMe   *NVMe   `json:"nvme"`
 	PSI    *PSI    `json:"psi"`
 	Engine *Engine `json:"engine"`
+	Fio    *Fio    `json:"fio,omitempty"`   // absent while no fio runs
 	Reset  bool    `json:"reset,omitempty"` // a counter went backwards inside the interval
 }
 
@@ -86,6 +87,13 @@ type Engine struct {
 	KVUsedBlocks *float64 `json:"kv_used_blocks"`
 	KVMaxBlocks  *float64 `json:"kv_max_blocks"`
 	IterMS       *float64 `json:"iter_ms"`
+}
+
+// Fio are the bytes that fio itself has moved in the interval, deltas of its /proc/<pid>/io. They count when
+// an I/O is submitted.
+type Fio struct {
+	ReadBytes  float64 `json:"read_bytes"`
+	WriteBytes float64 `json:"write_bytes"`
 }
 
 // KVSample is one line of dynkv.jsonl: the KV manager's counters since its start, at TS.
