@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 
+	"sparkharness/harness/fio"
 	"sparkharness/harness/telemetry"
 )
 
@@ -17,6 +18,10 @@ type Rig interface {
 	ReadBack(ctx context.Context) (Settings, error)
 	// Treat does something to the machine and returns when it has taken effect.
 	Treat(ctx context.Context, t Treatment) (Treated, error)
+	// StartFio loads the drive with fio beside the server, and StopFio ends that; see FioRun. No jobs are the
+	// arm without fio.
+	StartFio(ctx context.Context, jobs []fio.Job) (FioRun, error)
+	StopFio(ctx context.Context) error
 	Close() error
 }
 

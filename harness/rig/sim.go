@@ -8,7 +8,6 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"sort"
 	"strings"
 	"time"
 
@@ -37,6 +36,9 @@ type Sim struct {
 	served  chan error
 	gpu     *telemetry.GPU
 	gpuEnd  func()
+	began   time.Time // zero of the machine's clock
+	fio     *telemetry.Fio
+	fioRuns *fioStart // nil: none
 }
 
 // OpenSim starts a simulated machine.
@@ -49,6 +51,10 @@ func OpenSim(o SimOptions) (*Sim, error) {
 	if s.files, err = sim.NewFiles(o.Dir); err != nil {
 		return nil, err
 	}
+	if s.fio, err = telemetry.NewFio(s.files.Proc); err != nil {
+		return nil, errors.Join(err, s.files.Close())
+	}
+	s.began = time.Now()
 	if s.machine, err = sim.Start(spec, params, o.Seed); err != nil {
 		return nil, errors.Join(err, s.files.Close())
 	}
@@ -125,7 +131,7 @@ func (s *Sim) Telemetry() Telemetry {
 	proc, err := telemetry.NewProc(s.files.Proc)
 	t.Sys = append(t.Sys, orFail("proc", proc, err))
 	block, err := telemetry.NewBlock(s.files.Proc, s.files.Sys, s.opts.Stack.Telemetry.Device)
-	t.Sys = append(t.Sys, orFail("block", block, err), s.gpu)
+	t.Sys = append(t.Sys, orFail("block", block, err), s.fio, s.gpu)
 	// The sources that go over HTTP come last: they can hang.
 	engine := telemetry.NewEngine(s.client, e.EngineMetrics)
 	t.Sys = append(t.Sys, engine)
@@ -232,8 +238,11 @@ func (o SimOptions) Uncalibrated() ([]string, error) {
 		return nil, err
 	}
 	out := params.Uncalibrated(spec)
-	sort.Strings(out)
-	return out, nil
+	if o.Fio {
+		out = append(out, params.UncalibratedForeign()...)
+	}
+	slices.Sort(out)
+	return slices.Compact(out), nil
 }
 
 // Close stops the machine and waits for everything that it started.

@@ -22,6 +22,8 @@ type SimOptions struct {
 	// Adapters are LoRA adapters on the machine's NVMe, all of one rank.
 	Adapters    []string
 	AdapterRank int
+	// Fio says that fio will run beside the server: Uncalibrated then lists what of that is assumed.
+	Fio bool
 }
 
 // maxContextTokens is Llama 3.x's context window.
