@@ -63,6 +63,27 @@ func (h *Hypothesis) checkFiles(r *reader, configs string) {
 	for _, world := range slices.Sorted(maps.Keys(h.Controls)) {
 		exists(join("controls", world), "worlds/"+world+".yaml")
 	}
+	for i, name := range h.Sweep.Fio {
+		path := fmt.Sprintf("sweep.fio[%d]", i)
+		if info, err := os.Stat(FioFile(configs, name)); r.ok(path) && (err != nil || info.IsDir()) {
+			r.refuse(path, "there is no file fio/%s.fio in the folder of configurations, where there %s", name, fioFiles(configs))
+		}
+	}
+}
+
+// FioFile is the job file of a level of sweep.fio, in the folder of configurations.
+func FioFile(configs, level string) string { return filepath.Join(configs, "fio", level+".fio") }
+
+// fioFiles says which levels of sweep.fio have a file.
+func fioFiles(configs string) string {
+	files, err := filepath.Glob(FioFile(configs, "*"))
+	if err != nil || len(files) == 0 {
+		return "is none"
+	}
+	for i, f := range files {
+		files[i] = strings.TrimSuffix(filepath.Base(f), ".fio")
+	}
+	return "are " + strings.Join(files, ", ")
 }
 
 // Policies are the eviction policies that a tier may have.
@@ -78,6 +99,13 @@ func (s *Sweep) check(r *reader) {
 	increasing(r, "sweep.rate_rps", s.RateRPS)
 	known(r, "sweep.phase", s.Phase, "cold", "warm")
 	known(r, "sweep.policy", s.Policy, Policies...)
+	for i, name := range s.Fio {
+		at := fmt.Sprintf("sweep.fio[%d]", i)
+		r.plain(at, name)
+		if slices.Contains(s.Fio[:i], name) {
+			r.refuse(at, "%s stands twice", name)
+		}
+	}
 	for i, q := range s.Reuse {
 		if q >= 1 {
 			r.refuse(fmt.Sprintf("sweep.reuse[%d]", i), "is a share of the prompt tokens below 1, not %v", q)

@@ -202,6 +202,9 @@ func TestHypothesisFaults(t *testing.T) {
 		"phase":                 {[]string{"conc: [1, 4]", "conc: [1, 4]\n  phase: [cold, hot]"}, []string{`14: sweep.phase[1]: must be cold or warm, not "hot"`}},
 		"policy":                {[]string{"conc: [1, 4]", "conc: [1, 4]\n  policy: [LRU, MRU]"}, []string{`14: sweep.policy[1]: must be LRU, FIFO, LFU or SEGMENTED, not "MRU"`, "14: sweep.policy: treats the host tier of Stack B, which stacks does not name"}},
 		"policy twice":          {[]string{"conc: [1, 4]", "conc: [1, 4]\n  policy: [LRU, LRU]", "{A: stackA.yaml}", "{B: stackB.yaml}"}, []string{"14: sweep.policy[1]: LRU stands twice"}},
+		"fio twice":             {[]string{"conc: [1, 4]", "conc: [1, 4]\n  fio: [none, heavy, none]"}, []string{"14: sweep.fio[2]: none stands twice"}},
+		"fio elsewhere":         {[]string{"conc: [1, 4]", "conc: [1, 4]\n  fio: [../heavy]"}, []string{`14: sweep.fio[0]: "../heavy" is not a plain name: letters, digits, '.', '_', '-'`}},
+		"fio without a level":   {[]string{"conc: [1, 4]", "conc: [1, 4]\n  fio: [~]"}, []string{"14: sweep.fio[0]: has no value"}},
 		"capacity falls":        {[]string{"conc: [1, 4]", "conc: [1, 4]\n  tier1: [8GiB, 4GiB]", "{A: stackA.yaml}", "{B: stackB.yaml}"}, []string{"14: sweep.tier1[1]: levels must increase: 4GiB comes after 8GiB"}},
 		"sessions of no chat":   {[]string{"conc: [1, 4]", "sessions: [8]"}, []string{"13: sweep.sessions: belongs to the workload sessioned_chat"}},
 		"chat without sessions": {[]string{"workload: fixed_context", "workload: sessioned_chat"}, []string{

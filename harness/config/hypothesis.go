@@ -63,6 +63,7 @@ type Sweep struct {
 	Phase    []string  `yaml:"phase,omitempty"`     // cold (caches dropped, server restarted) and warm (run before)
 	Tier1    []Size    `yaml:"tier1,omitempty"`     // capacity of Stack B's host tier
 	Policy   []string  `yaml:"policy,omitempty"`    // eviction policy of Stack B's host tier
+	Fio      []string  `yaml:"fio,omitempty"`       // job files of configs/fio that load the drive, without .fio: none, moderate, heavy
 	Turns    []int     `yaml:"turns,omitempty"`     // sessioned_chat: mean turns of a session
 	Reuse    []float64 `yaml:"reuse,omitempty"`     // sessioned_chat: share of the prompt tokens that an earlier prompt began with
 	Ctx      []Tokens  `yaml:"ctx"`                 // prompt length; sessioned_chat: its mean

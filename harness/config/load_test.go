@@ -173,6 +173,33 @@ func TestLoadHypothesisFiles(t *testing.T) {
 	assert.Len(t, faults, 3)
 }
 
+// A level of fio that has no job file is refused with those that have one.
+func TestLoadHypothesisFio(t *testing.T) {
+	dir := t.TempDir()
+	for _, d := range []string{"hypotheses", "worlds"} {
+		require.NoError(t, os.Mkdir(filepath.Join(dir, d), 0o755))
+	}
+	for _, f := range []string{"worlds/w1.yaml", "stackA.yaml"} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, f), nil, 0o644))
+	}
+	path := filepath.Join(dir, "hypotheses", "h.yaml")
+	require.NoError(t, os.WriteFile(path, []byte(edit(t, hypothesis, "conc: [1, 4]", "conc: [1, 4]\n  fio: [none, hefty]")), 0o644))
+	_, err := LoadHypothesis(path)
+	require.EqualError(t, err, path+":14: sweep.fio[0]: there is no file fio/none.fio in the folder of configurations, where there is none\n"+
+		path+":14: sweep.fio[1]: there is no file fio/hefty.fio in the folder of configurations, where there is none")
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "fio"), 0o755))
+	for _, name := range []string{"none", "heavy"} {
+		require.NoError(t, os.WriteFile(FioFile(dir, name), nil, 0o644))
+	}
+	_, err = LoadHypothesis(path)
+	require.EqualError(t, err, path+":14: sweep.fio[1]: there is no file fio/hefty.fio in the folder of configurations, where there are heavy, none")
+	require.NoError(t, os.WriteFile(path, []byte(edit(t, hypothesis, "conc: [1, 4]", "conc: [1, 4]\n  fio: [none, heavy]")), 0o644))
+	h, err := LoadHypothesis(path)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"none", "heavy"}, h.Sweep.Fio)
+	roundTrip(t, path, h, ParseHypothesis)
+}
+
 func TestLoadWithoutFile(t *testing.T) {
 	_, err := LoadStack(filepath.Join(t.TempDir(), "none.yaml"))
 	require.ErrorIs(t, err, fs.ErrNotExist)
