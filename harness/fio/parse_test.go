@@ -203,20 +203,28 @@ func realFio(t *testing.T) string {
 // What this package accepts, fio accepts: the committed files and every accepted form of this test.
 func TestRealFioParses(t *testing.T) {
 	bin := realFio(t)
-	parses := func(name, path string) {
-		out, err := exec.Command(bin, "--parse-only", path).CombinedOutput()
-		assert.NoError(t, err, "%s: %s", name, out)
-	}
 	files, err := filepath.Glob(configs + "/*.fio")
 	require.NoError(t, err)
 	require.NotEmpty(t, files)
-	for _, f := range files {
-		parses(f, f)
-	}
+	dir := t.TempDir()
 	for name, tt := range good {
-		path := filepath.Join(t.TempDir(), "j.fio")
+		path := filepath.Join(dir, strings.ReplaceAll(name, " ", "_"))
 		require.NoError(t, os.WriteFile(path, []byte(tt.text), 0o644))
-		parses(name, path)
+		files = append(files, path)
+	}
+	parses := func(files ...string) ([]byte, error) {
+		return exec.Command(bin, append([]string{"--parse-only"}, files...)...).CombinedOutput()
+	}
+	bad := filepath.Join(dir, "bad.fio")
+	require.NoError(t, os.WriteFile(bad, []byte("[a]\nBS=4k\n"), 0o644))
+	_, err = parses(append(files[:len(files):len(files)], bad)...)
+	require.Error(t, err, "one bad file among many shows")
+	if _, err := parses(files...); err == nil {
+		return
+	}
+	for _, f := range files {
+		out, err := parses(f)
+		assert.NoError(t, err, "%s: %s", f, out)
 	}
 }
 
