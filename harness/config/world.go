@@ -18,6 +18,8 @@ type Mechanisms struct {
 
 	LoRAPreloaded      bool `yaml:"lora_preloaded,omitempty"`       // the server reads every adapter when it starts
 	IgnoreTierSettings bool `yaml:"ignore_tier_settings,omitempty"` // the KV manager runs with a host tier of its own choice, whatever it is told
+
+	KVOnSecondDrive bool `yaml:"kv_on_second_drive,omitempty"` // the KV tier lies on a drive of its own, nvme1n1
 }
 
 // WorldLoad overrides what the users do.

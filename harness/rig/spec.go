@@ -97,6 +97,7 @@ func SimSpec(o SimOptions) (sim.Spec, sim.Params, error) {
 
 			LoRAPreloaded:      w.Mechanisms.LoRAPreloaded,
 			IgnoreTierSettings: w.Mechanisms.IgnoreTierSettings,
+			KVOnSecondDrive:    w.Mechanisms.KVOnSecondDrive,
 		}
 	}
 	return spec, params, nil

@@ -19,7 +19,8 @@ type engine struct {
 	done  chan struct{}
 
 	kv      *kvManager
-	disk    *NVMeDevice
+	drives  drives
+	settle  func() // brings the host's counters to the present before each event; nil: they may lag
 	mover   *mover
 	lora    *loraSlots
 	waiting []*sequence // in order of arrival
@@ -85,17 +86,17 @@ type PerfRecord struct {
 // perfRecords bounds the queue of finished requests (perf_metrics_max_requests).
 const perfRecords = 100_000
 
-func newEngine(spec Spec, p Params, h *host, disk *NVMeDevice) (*engine, error) {
+func newEngine(spec Spec, p Params, h *host, d drives) (*engine, error) {
 	kv, err := newKVManager(spec)
 	if err != nil {
 		return nil, err
 	}
 	e := &engine{
-		spec: spec, mech: p.Mechanisms, host: h, kv: kv, disk: disk,
+		spec: spec, mech: p.Mechanisms, host: h, kv: kv, drives: d,
 		inbox: make(chan message), done: make(chan struct{}),
 		stepEndNS: -1,
 	}
-	e.mover = newMover(spec, p.Host, disk)
+	e.mover = newMover(spec, p.Host, d)
 	e.lora = newLoRASlots(spec, p.Mechanisms.LoRAPreloaded)
 	h.adapterBytes = e.lora.deviceBytes()
 	e.stats.KVMaxBlocks = kv.device.capacity
@@ -126,6 +127,9 @@ func (e *engine) run(ctx context.Context) {
 		case <-timer.C:
 		}
 		instant := e.now()
+		if e.settle != nil {
+			e.settle()
+		}
 		e.advance(instant)
 		// Let every arrival of this instant come in before a batch is formed: in virtual time the clock
 		// moves this nanosecond only when nothing else can happen.

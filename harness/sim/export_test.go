@@ -6,3 +6,22 @@ import "context"
 func (m *Machine) RestartLoRA(ctx context.Context) error {
 	return m.query(ctx, func() { m.engine.restartLoRA(m.account()) })
 }
+
+// Stream runs a stream of another program on the system's drive until the returned function is called.
+func (m *Machine) Stream(ctx context.Context, s NVMeStream) (stop func() error, err error) {
+	var id int
+	err = m.query(ctx, func() { id = m.disk.Start(m.account(), s, -1) })
+	return func() error { return m.query(ctx, func() { m.disk.Stop(m.account(), id) }) }, err
+}
+
+// DMA is the rate at which the drives move data now, B/s.
+func (m *Machine) DMA(ctx context.Context) (rate float64, err error) {
+	err = m.query(ctx, func() {
+		for _, d := range m.engine.drives.all {
+			for _, t := range d.transfers {
+				rate += t.rate.BytesPerSec
+			}
+		}
+	})
+	return rate, err
+}

@@ -257,7 +257,8 @@ func (e *engine) restartLoRA(now int64) {
 
 // dropAdapter ends the load that is under way, if any. The CPU time that it took stays counted.
 func (m *mover) dropAdapter(now int64) {
-	now = max(now, m.disk.asked)
+	drive := m.on(laneAdapter)
+	now = max(now, drive.asked)
 	m.copies = slices.DeleteFunc(m.copies, func(j job) bool {
 		if j.kind != jobAdapterCopy {
 			return false
@@ -269,10 +270,10 @@ func (m *mover) dropAdapter(now int64) {
 	if len(lane.queue) == 0 {
 		return
 	}
-	m.disk.advance(now)
+	drive.advance(now)
 	m.softwareNS += m.laneSoftware(laneAdapter, now)
-	m.disk.Stop(now, lane.id)
-	delete(m.byID, lane.id)
+	drive.Stop(now, lane.id)
+	delete(m.byID, driveTransfer{drive, lane.id})
 	lane.queue = nil
 }
 

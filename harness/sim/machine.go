@@ -15,7 +15,8 @@ type Machine struct {
 	spec    Spec
 	engine  *engine
 	host    *host
-	disk    *NVMeDevice
+	disk    *NVMeDevice // the system's drive
+	stalls  stalls
 	foreign *foreign
 	cancel  context.CancelFunc
 
@@ -32,15 +33,18 @@ func Start(spec Spec, p Params, seed uint64) (*Machine, error) {
 		return nil, err
 	}
 	spec = spec.built(p.Mechanisms)
-	disk := NewNVMeDevice(p.NVMe, seed)
+	d := newDrives(p, seed)
 	h := newHost(p.Host, spec)
-	e, err := newEngine(spec, p, h, disk)
+	e, err := newEngine(spec, p, h, d)
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	m := &Machine{spec: spec, engine: e, host: h, disk: disk, cancel: cancel,
+	m := &Machine{spec: spec, engine: e, host: h, disk: d.system, cancel: cancel,
 		foreign: &foreign{nsPerIO: float64(p.Host.ForeignNSPerIO)}}
+	if p.Mechanisms.stallsInPlaces() {
+		e.settle = func() { m.account() }
+	}
 	m.started()
 	e.start = time.Now()
 	e.loadAdapter(0)
@@ -75,7 +79,7 @@ func (m *Machine) Render(ctx context.Context, files *Files) error {
 	var rerr error
 	err := m.query(ctx, func() {
 		now := m.account()
-		rerr = errors.Join(files.render(m.host, m.disk.Counters(now), now), files.process(m.foreign, m.disk, now))
+		rerr = errors.Join(files.render(m.host, m.engine.drives.counters(now), now), files.process(m.foreign, m.disk, now))
 	})
 	if err != nil {
 		return err
@@ -87,11 +91,11 @@ func (m *Machine) Render(ctx context.Context, files *Files) error {
 func (m *Machine) account() int64 {
 	now := m.engine.now()
 	// Completions of this instant belong to the engine's own events: look only as far as they allow.
-	if at, ok := m.disk.Next(); ok && at <= now {
+	if at, ok := m.engine.drives.next(); ok && at <= now {
 		now = at - 1
 	}
-	m.disk.Advance(now)
-	some, blocked := m.disk.StalledNS(now)
+	m.engine.drives.advance(now)
+	some, blocked := m.stalls.until(now, m.engine.stalled(now))
 	m.host.account(now, some, blocked, m.engine.mover.softwareAt(now)+m.foreign.softwareAt(m.disk, now))
 	return now
 }

@@ -7,11 +7,11 @@ import "math"
 type mover struct {
 	spec       Spec
 	host       HostParams
-	disk       *NVMeDevice
+	drives     drives
 	lanes      [laneCount]lane
-	copies     []job       // host copies under way, by completion time
-	byID       map[int]int // device transfer -> lane
-	softwareNS float64     // CPU time of the device transfers that have ended
+	copies     []job                 // host copies under way, by completion time
+	byID       map[driveTransfer]int // -> lane
+	softwareNS float64               // CPU time of the device transfers that have ended
 }
 
 const (
@@ -53,8 +53,16 @@ type job struct {
 	cpuNS     float64 // CPU time of a host copy
 }
 
-func newMover(spec Spec, host HostParams, disk *NVMeDevice) *mover {
-	return &mover{spec: spec, host: host, disk: disk, byID: map[int]int{}}
+func newMover(spec Spec, host HostParams, d drives) *mover {
+	return &mover{spec: spec, host: host, drives: d, byID: map[driveTransfer]int{}}
+}
+
+// on is the drive of a lane.
+func (m *mover) on(l int) *NVMeDevice {
+	if l == laneAdapter {
+		return m.drives.system
+	}
+	return m.drives.kv
 }
 
 func (m *mover) copyFromHost(s *sequence, blocks int, now int64) {
@@ -104,9 +112,10 @@ func (m *mover) begin(l int, now int64) {
 	j := &m.lanes[l].queue[0]
 	j.startedNS = now
 	// A query between two events may have moved the device to a later time than theirs.
-	id := m.disk.Start(max(now, m.disk.asked), m.stream(l, j.kind), m.size(*j))
+	drive := m.on(l)
+	id := drive.Start(max(now, drive.asked), m.stream(l, j.kind), m.size(*j))
 	m.lanes[l].id = id
-	m.byID[id] = l
+	m.byID[driveTransfer{drive, id}] = l
 }
 
 // size is the bytes of a device transfer.
@@ -134,7 +143,7 @@ func (m *mover) stream(l int, kind jobKind) NVMeStream {
 
 // next is the time of the next completion.
 func (m *mover) next() (int64, bool) {
-	at, ok := m.disk.Next()
+	at, ok := m.drives.next()
 	if len(m.copies) > 0 && (!ok || m.copies[0].endNS < at) {
 		return m.copies[0].endNS, true
 	}
@@ -149,12 +158,12 @@ func (m *mover) advance(now int64) []job {
 		out = append(out, m.copies[0])
 		m.copies = m.copies[1:]
 	}
-	for _, id := range m.disk.Advance(now) {
-		l, ok := m.byID[id]
+	for _, done := range m.drives.advance(now) {
+		l, ok := m.byID[done]
 		if !ok {
 			continue // dropped after it had ended
 		}
-		delete(m.byID, id)
+		delete(m.byID, done)
 		q := &m.lanes[l].queue
 		m.softwareNS += m.software(l, (*q)[0], math.Inf(1))
 		out = append(out, (*q)[0])
@@ -169,9 +178,9 @@ func (m *mover) advance(now int64) []job {
 // stop drops all transfers and returns the CPU time that they have taken until now (softwareAt).
 func (m *mover) stop(now int64) float64 {
 	ns := m.softwareAt(now)
-	for _, l := range m.lanes {
+	for i, l := range m.lanes {
 		if len(l.queue) > 0 {
-			m.disk.Stop(now, l.id)
+			m.on(i).Stop(now, l.id)
 		}
 	}
 	return ns
@@ -204,9 +213,10 @@ func (m *mover) laneSoftware(l int, now int64) float64 {
 		return 0
 	}
 	moved := math.Inf(1) // all of it, if the device has ended the transfer
-	for _, t := range m.disk.transfers {
+	drive := m.on(l)
+	for _, t := range drive.transfers {
 		if t.id == m.lanes[l].id {
-			moved = t.movedAfter(m.disk.running(now))
+			moved = t.movedAfter(drive.running(now))
 		}
 	}
 	return m.software(l, m.lanes[l].queue[0], moved)

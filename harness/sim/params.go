@@ -16,6 +16,9 @@ type Mechanisms struct {
 	// IgnoreTierSettings: where a host tier is configured, the KV manager builds one of 24 GiB with LRU
 	// instead, and says so in its startup log only.
 	IgnoreTierSettings bool
+	// KVOnSecondDrive: the KV tier lies on a second drive, nvme1n1, of the same make. The operating system,
+	// files and other programs stay on the first.
+	KVOnSecondDrive bool
 }
 
 // HostParams describe the CPU side.

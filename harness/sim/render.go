@@ -13,6 +13,7 @@ type Files struct {
 	Proc, Sys string
 	open      map[string]*rendered
 	foreign   string // of open, the counters of a foreign process; empty if there is none
+	disks     int // with a folder below sys/block
 }
 
 // rendered is one file that is rewritten in place.
@@ -26,12 +27,12 @@ type rendered struct {
 // and the counters after it; nothing here reads the lines of single CPUs.
 var renderedFiles = []string{"stat", "meminfo", "diskstats", "pressure/io", "pressure/memory"}
 
-// BlockDevice is the name of the machine's only disk.
+// BlockDevice is the name of the machine's disk, of the first if it has two.
 const BlockDevice = "nvme0n1"
 
 // NewFiles lays out the tree below dir.
 func NewFiles(dir string) (*Files, error) {
-	t := &Files{Proc: filepath.Join(dir, "proc"), Sys: filepath.Join(dir, "sys"), open: map[string]*rendered{}}
+	t := &Files{Proc: filepath.Join(dir, "proc"), Sys: filepath.Join(dir, "sys"), open: map[string]*rendered{}, disks: 1}
 	for _, d := range []string{filepath.Join(t.Proc, "pressure"), filepath.Join(t.Sys, "block", BlockDevice)} {
 		if err := os.MkdirAll(d, 0o755); err != nil {
 			return nil, err
@@ -105,6 +106,16 @@ func (t *Files) drop(name string) error {
 	return errors.Join(err, os.RemoveAll(filepath.Dir(filepath.Join(t.Proc, filepath.FromSlash(name)))))
 }
 
+// addDisks lays out the folders of disks that are not there yet.
+func (t *Files) addDisks(n int) error {
+	for ; t.disks < n; t.disks++ {
+		if err := os.MkdirAll(filepath.Join(t.Sys, "block", blockDevice(t.disks)), 0o755); err != nil {
+			return fmt.Errorf("render the simulated host: %w", err)
+		}
+	}
+	return nil
+}
+
 // write replaces the content of one file.
 func (t *Files) write(name string, fill func([]byte) []byte) error {
 	r := t.open[name]
@@ -122,7 +133,10 @@ func (t *Files) write(name string, fill func([]byte) []byte) error {
 }
 
 // render writes all files from counters of one instant.
-func (t *Files) render(h *host, d NVMeCounters, nowNS int64) error {
+func (t *Files) render(h *host, disks []NVMeCounters, nowNS int64) error {
+	if err := t.addDisks(len(disks)); err != nil {
+		return err
+	}
 	jiffies := func(ns float64) int64 { return int64(ns / 1e7) } // USER_HZ is 100
 	fills := map[string]func([]byte) []byte{
 		"stat": func(b []byte) []byte {
@@ -135,11 +149,14 @@ func (t *Files) render(h *host, d NVMeCounters, nowNS int64) error {
 				total/1024, free/1024, available/1024, cached/1024)
 		},
 		"diskstats": func(b []byte) []byte {
-			return fmt.Appendf(b, " 259       0 %s %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d\n", BlockDevice,
-				d.ReadsCompleted, d.ReadsMerged, d.SectorsRead, d.MSReading,
-				d.WritesCompleted, d.WritesMerged, d.SectorsWritten, d.MSWriting,
-				d.InFlight, d.MSDoingIO, d.MSWeighted,
-				d.DiscardsCompleted, d.DiscardsMerged, d.SectorsDiscarded, d.MSDiscards, d.FlushesCompleted, d.MSFlushing)
+			for i, d := range disks {
+				b = fmt.Appendf(b, " 259       %d %s %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d\n", i, blockDevice(i),
+					d.ReadsCompleted, d.ReadsMerged, d.SectorsRead, d.MSReading,
+					d.WritesCompleted, d.WritesMerged, d.SectorsWritten, d.MSWriting,
+					d.InFlight, d.MSDoingIO, d.MSWeighted,
+					d.DiscardsCompleted, d.DiscardsMerged, d.SectorsDiscarded, d.MSDiscards, d.FlushesCompleted, d.MSFlushing)
+			}
+			return b
 		},
 		"pressure/io":     func(b []byte) []byte { return pressure(b, h.avg[0], h.ioSome, h.avg[1], h.ioFull) },
 		"pressure/memory": func(b []byte) []byte { return pressure(b, pressureAverage{}, 0, pressureAverage{}, 0) },
