@@ -20,6 +20,7 @@ type Mechanisms struct {
 	IgnoreTierSettings bool `yaml:"ignore_tier_settings,omitempty"` // the KV manager runs with a host tier of its own choice, whatever it is told
 
 	KVOnSecondDrive bool `yaml:"kv_on_second_drive,omitempty"` // the KV tier lies on a drive of its own, nvme1n1
+	AsyncKVLoader   bool `yaml:"async_kv_loader,omitempty"`    // no task sleeps on the I/O of the KV loader
 }
 
 // WorldLoad overrides what the users do.

@@ -98,6 +98,7 @@ func SimSpec(o SimOptions) (sim.Spec, sim.Params, error) {
 			LoRAPreloaded:      w.Mechanisms.LoRAPreloaded,
 			IgnoreTierSettings: w.Mechanisms.IgnoreTierSettings,
 			KVOnSecondDrive:    w.Mechanisms.KVOnSecondDrive,
+			AsyncKVLoader:      w.Mechanisms.AsyncKVLoader,
 		}
 	}
 	return spec, params, nil

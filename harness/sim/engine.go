@@ -96,7 +96,7 @@ func newEngine(spec Spec, p Params, h *host, d drives) (*engine, error) {
 		inbox: make(chan message), done: make(chan struct{}),
 		stepEndNS: -1,
 	}
-	e.mover = newMover(spec, p.Host, d)
+	e.mover = newMover(spec, p, d)
 	e.lora = newLoRASlots(spec, p.Mechanisms.LoRAPreloaded)
 	h.adapterBytes = e.lora.deviceBytes()
 	e.stats.KVMaxBlocks = kv.device.capacity

@@ -7,6 +7,7 @@ import "math"
 type mover struct {
 	spec       Spec
 	host       HostParams
+	mech       Mechanisms
 	drives     drives
 	lanes      [laneCount]lane
 	copies     []job                 // host copies under way, by completion time
@@ -53,8 +54,8 @@ type job struct {
 	cpuNS     float64 // CPU time of a host copy
 }
 
-func newMover(spec Spec, host HostParams, d drives) *mover {
-	return &mover{spec: spec, host: host, drives: d, byID: map[driveTransfer]int{}}
+func newMover(spec Spec, p Params, d drives) *mover {
+	return &mover{spec: spec, host: p.Host, mech: p.Mechanisms, drives: d, byID: map[driveTransfer]int{}}
 }
 
 // on is the drive of a lane.
@@ -131,9 +132,10 @@ func (m *mover) stream(l int, kind jobKind) NVMeStream {
 		return m.host.fileRead()
 	}
 	s := NVMeStream{Name: "kv-load", ReadShare: 1, IOBytes: m.spec.Loader.IOBytes, Depth: m.spec.Loader.QueueDepth,
-		SoftwareNS: m.spec.Loader.SoftwareNSPerIO, Sync: true}
+		SoftwareNS: m.spec.Loader.SoftwareNSPerIO, Sync: !m.mech.AsyncKVLoader}
 	if kind == jobSwapOut || kind == jobSwapIn {
 		s.Name, s.IOBytes, s.Depth, s.SoftwareNS = "kv-swap", m.spec.Loader.SwapIOBytes, m.spec.Loader.SwapDepth, 0
+		s.Sync = true
 	}
 	if l == laneWrite {
 		s.Name, s.ReadShare = s.Name+"-write", 0

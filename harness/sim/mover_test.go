@@ -10,7 +10,7 @@ import (
 // another transfer later.
 func TestDropAfterTheDeviceEnded(t *testing.T) {
 	disk := NewNVMeDevice(DefaultNVMeParams(), 1)
-	m := newMover(Spec{}, DefaultParams().Host, oneDrive(disk))
+	m := newMover(Spec{}, DefaultParams(), oneDrive(disk))
 	m.enqueue(laneAdapter, job{kind: jobAdapterRead, slot: &loraSlot{adapter: Adapter{Bytes: 1 << 20}}}, 0)
 	at, ok := m.next()
 	assert.True(t, ok)

@@ -19,6 +19,10 @@ type Mechanisms struct {
 	// KVOnSecondDrive: the KV tier lies on a second drive, nvme1n1, of the same make. The operating system,
 	// files and other programs stay on the first.
 	KVOnSecondDrive bool
+	// AsyncKVLoader: the loader reads and writes with io_uring and asks a completion ring in user space, so
+	// that no task sleeps on its I/O: neither iowait nor the pressure on I/O see it. Its pace is the same; the
+	// CPU time of asking is not counted.
+	AsyncKVLoader bool
 }
 
 // HostParams describe the CPU side.

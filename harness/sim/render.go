@@ -13,7 +13,7 @@ type Files struct {
 	Proc, Sys string
 	open      map[string]*rendered
 	foreign   string // of open, the counters of a foreign process; empty if there is none
-	disks     int // with a folder below sys/block
+	disks     int    // with a folder below sys/block
 }
 
 // rendered is one file that is rewritten in place.

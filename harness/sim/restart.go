@@ -33,7 +33,7 @@ func (m *Machine) restart() error {
 	now := m.account()
 	e.restartLoRA(now)
 	softwareNS := e.mover.stop(now)
-	e.kv, e.mover = kv, newMover(e.spec, e.mover.host, e.drives)
+	e.kv, e.mover = kv, newMover(e.spec, Params{Host: e.host.p, Mechanisms: e.mech}, e.drives)
 	e.mover.softwareNS = softwareNS
 	e.stats = EngineStats{KVMaxBlocks: kv.device.capacity}
 	e.perf = nil
