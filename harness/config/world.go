@@ -21,6 +21,7 @@ type Mechanisms struct {
 
 	KVOnSecondDrive bool `yaml:"kv_on_second_drive,omitempty"` // the KV tier lies on a drive of its own, nvme1n1
 	AsyncKVLoader   bool `yaml:"async_kv_loader,omitempty"`    // no task sleeps on the I/O of the KV loader
+	BlockingFetch   bool `yaml:"blocking_fetch,omitempty"`     // each request sleeps in I/O until its tier-2 blocks are there
 }
 
 // WorldLoad overrides what the users do.

@@ -99,6 +99,7 @@ func SimSpec(o SimOptions) (sim.Spec, sim.Params, error) {
 			IgnoreTierSettings: w.Mechanisms.IgnoreTierSettings,
 			KVOnSecondDrive:    w.Mechanisms.KVOnSecondDrive,
 			AsyncKVLoader:      w.Mechanisms.AsyncKVLoader,
+			BlockingFetch:      w.Mechanisms.BlockingFetch,
 		}
 	}
 	return spec, params, nil

@@ -30,6 +30,8 @@ type engine struct {
 	running []*sequence // decode
 	swapped []*sequence // KV on the NVMe (KVSwapToNVMe)
 
+	fetchQueue fetchQueue
+
 	stepEndNS int64 // end of the iteration under way, -1 when idle
 	chunks    []planned
 	decoding  []*sequence
@@ -258,10 +260,12 @@ func (e *engine) startLoading(s *sequence, now int64) {
 	if n := s.match.disk - s.late; n > 0 {
 		s.pending++
 		s.loadAskedNS = now
+		e.awaitFetch(s, now)
 		e.mover.loadFromDisk(s, n, now)
 	}
 	if s.late > 0 {
 		s.pending++
+		e.awaitFetch(s, now)
 		s.awaits.waiters = append(s.awaits.waiters, s)
 	}
 	if e.lora.hold(s) {
@@ -283,6 +287,7 @@ func (e *engine) moved(j job, now int64) {
 			e.kv.fromHost(j.blocks)
 		} else {
 			e.kv.fromDisk(j.blocks)
+			e.fetched(j.seq, now)
 			e.stats.Fetch.observe(j.startedNS-j.seq.loadAskedNS, now-j.startedNS)
 		}
 		e.loaded(j.seq)

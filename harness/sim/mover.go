@@ -132,7 +132,7 @@ func (m *mover) stream(l int, kind jobKind) NVMeStream {
 		return m.host.fileRead()
 	}
 	s := NVMeStream{Name: "kv-load", ReadShare: 1, IOBytes: m.spec.Loader.IOBytes, Depth: m.spec.Loader.QueueDepth,
-		SoftwareNS: m.spec.Loader.SoftwareNSPerIO, Sync: !m.mech.AsyncKVLoader}
+		SoftwareNS: m.spec.Loader.SoftwareNSPerIO, Sync: m.sleeps(kind)}
 	if kind == jobSwapOut || kind == jobSwapIn {
 		s.Name, s.IOBytes, s.Depth, s.SoftwareNS = "kv-swap", m.spec.Loader.SwapIOBytes, m.spec.Loader.SwapDepth, 0
 		s.Sync = true
@@ -141,6 +141,14 @@ func (m *mover) stream(l int, kind jobKind) NVMeStream {
 		s.Name, s.ReadShare = s.Name+"-write", 0
 	}
 	return s
+}
+
+// sleeps tells whether the loader is a task that sleeps on its I/O.
+func (m *mover) sleeps(kind jobKind) bool {
+	if kind == jobDiskLoad && m.mech.BlockingFetch {
+		return false // the request's own task does (fetchQueue)
+	}
+	return !m.mech.AsyncKVLoader
 }
 
 // next is the time of the next completion.

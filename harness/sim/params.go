@@ -23,6 +23,10 @@ type Mechanisms struct {
 	// that no task sleeps on its I/O: neither iowait nor the pressure on I/O see it. Its pace is the same; the
 	// CPU time of asking is not counted.
 	AsyncKVLoader bool
+	// BlockingFetch: each request that waits for tier-2 blocks is a task that sleeps uninterruptibly from when
+	// they were asked for until they are there, the wait for the loader included, as when each request's
+	// thread waits for the lock of the tier's file: iowait and the pressure on I/O see the loader's whole queue.
+	BlockingFetch bool
 }
 
 // HostParams describe the CPU side.

@@ -40,6 +40,7 @@ func (e *engine) prefetched(p *prefetch, now int64) {
 	e.kv.prefetched(p)
 	e.writeDemoted(now)
 	for _, s := range p.waiters {
+		e.fetched(s, now)
 		e.mover.copyFromHost(s, s.late, now)
 	}
 }

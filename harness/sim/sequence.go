@@ -27,6 +27,7 @@ type sequence struct {
 	arrivedNS   int64
 	scheduledNS int64 // first iteration that worked on it; -1 before
 	firstNS     int64
+	fetches     int   // loads and prefetches of tier-2 blocks that it waits for
 	loadAskedNS int64 // when the tier-2 blocks were asked for
 }
 

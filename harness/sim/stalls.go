@@ -39,9 +39,12 @@ func (e *engine) stalled(now int64) []nvmeStall {
 		some, tasks := drive.StalledNS(now)
 		places = append(places, nvmeStall{someNS: float64(some), tasksNS: float64(tasks)})
 	}
+	if e.mech.BlockingFetch {
+		places = append(places, e.fetchQueue.until(now))
+	}
 	return places
 }
 
 // stallsInPlaces tells whether tasks can be blocked in more than one place. Then the counters that are made
 // of it are kept at each event, so that they do not depend on when somebody looks.
-func (m Mechanisms) stallsInPlaces() bool { return m.KVOnSecondDrive }
+func (m Mechanisms) stallsInPlaces() bool { return m.KVOnSecondDrive || m.BlockingFetch }
