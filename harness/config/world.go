@@ -22,6 +22,7 @@ type Mechanisms struct {
 	KVOnSecondDrive bool `yaml:"kv_on_second_drive,omitempty"` // the KV tier lies on a drive of its own, nvme1n1
 	AsyncKVLoader   bool `yaml:"async_kv_loader,omitempty"`    // no task sleeps on the I/O of the KV loader
 	BlockingFetch   bool `yaml:"blocking_fetch,omitempty"`     // each request sleeps in I/O until its tier-2 blocks are there
+	BufferedKVTier  bool `yaml:"buffered_kv_tier,omitempty"`   // the NVMe tier reads and writes through the page cache
 }
 
 // WorldLoad overrides what the users do.

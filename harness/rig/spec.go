@@ -100,6 +100,7 @@ func SimSpec(o SimOptions) (sim.Spec, sim.Params, error) {
 			KVOnSecondDrive:    w.Mechanisms.KVOnSecondDrive,
 			AsyncKVLoader:      w.Mechanisms.AsyncKVLoader,
 			BlockingFetch:      w.Mechanisms.BlockingFetch,
+			BufferedKVTier:     w.Mechanisms.BufferedKVTier,
 		}
 	}
 	return spec, params, nil

@@ -40,6 +40,7 @@ type tierTwo struct {
 	answer        answer
 	before, after counters
 	stats         sim.EngineStats
+	read, written map[string]int64 // since the machine's start
 	files         *sim.Files
 }
 
@@ -65,6 +66,7 @@ func loadTierTwo(t *testing.T, p sim.Params, prepare func(*machine)) tierTwo {
 	out.after = look(t, m, files)
 	require.Equal(t, 4064, out.answer.cached)
 	out.stats = m.stats()
+	out.read, out.written = diskBytes(t, files)
 	return out
 }
 
@@ -77,7 +79,7 @@ func TestKVOnSecondDrive(t *testing.T) {
 				p := sim.DefaultParams()
 				p.Mechanisms.KVOnSecondDrive = second
 				got := loadTierTwo(t, p, nil)
-				read, written := diskBytes(t, got.files)
+				read, written := got.read, got.written
 				loaded, offloaded := 125*got.block, 128*got.block
 				_, err := os.Stat(filepath.Join(got.files.Sys, "block", "nvme1n1"))
 				if second {

@@ -99,6 +99,7 @@ func newEngine(spec Spec, p Params, h *host, d drives) (*engine, error) {
 		stepEndNS: -1,
 	}
 	e.mover = newMover(spec, p, d)
+	e.bufferTier()
 	e.lora = newLoRASlots(spec, p.Mechanisms.LoRAPreloaded)
 	h.adapterBytes = e.lora.deviceBytes()
 	e.stats.KVMaxBlocks = kv.device.capacity
@@ -257,11 +258,11 @@ func (e *engine) startLoading(s *sequence, now int64) {
 		s.pending++
 		e.mover.copyFromHost(s, s.match.host, now)
 	}
-	if n := s.match.disk - s.late; n > 0 {
+	if s.match.disk > s.late {
 		s.pending++
 		s.loadAskedNS = now
 		e.awaitFetch(s, now)
-		e.mover.loadFromDisk(s, n, now)
+		e.mover.loadFromDisk(s, e.kv.loads(s), now)
 	}
 	if s.late > 0 {
 		s.pending++

@@ -208,7 +208,7 @@ func (e *engine) loadAdapter(now int64) {
 	}
 	l.busy = true
 	slot := l.queue[0]
-	if !e.host.cache.hit(slot.adapter.Name) {
+	if !e.host.cache.hit(pageKey{file: slot.adapter.Name}) {
 		slot.drops = e.host.cache.drops
 		e.mover.enqueue(laneAdapter, job{kind: jobAdapterRead, slot: slot}, now)
 		return
@@ -229,7 +229,7 @@ func (e *engine) adapterMoved(j job, now int64) {
 	if j.kind == jobAdapterRead {
 		l.stats.BytesRead += slot.adapter.Bytes
 		if slot.drops == e.host.cache.drops {
-			e.host.cache.keep(slot.adapter.Name, slot.adapter.Bytes, e.host.fileRoom())
+			e.host.cache.keep(pageKey{file: slot.adapter.Name}, slot.adapter.Bytes, e.host.fileRoom())
 		}
 		e.copyAdapter(slot, 0, now) // the read has filled the program's buffer on its way
 		return

@@ -13,6 +13,7 @@ type mover struct {
 	copies     []job                 // host copies under way, by completion time
 	byID       map[driveTransfer]int // -> lane
 	softwareNS float64               // CPU time of the device transfers that have ended
+	pages      *host                 // whose page cache the KV tier is read and written through (BufferedKVTier); nil: around it
 }
 
 const (
@@ -24,8 +25,9 @@ const (
 
 // lane is a queue of device transfers of which the first is under way.
 type lane struct {
-	queue []job
-	id    int // device transfer of queue[0]
+	queue   []job
+	id      int  // device transfer of queue[0]
+	copying bool // the device part of queue[0] has ended, what the page cache held is being copied
 }
 
 type jobKind int
@@ -39,6 +41,7 @@ const (
 	jobPrefetch
 	jobAdapterRead
 	jobAdapterCopy
+	jobCachedCopy // out of the page cache, the last part of a load
 )
 
 // job is one transfer of a request's blocks or of an adapter.
@@ -52,6 +55,9 @@ type job struct {
 	startedNS int64
 	endNS     int64   // host copies
 	cpuNS     float64 // CPU time of a host copy
+	cached    int     // blocks that the page cache held when the load began
+	missing   []uint64
+	drops     int // of the page cache before the load began
 }
 
 func newMover(spec Spec, p Params, d drives) *mover {
@@ -81,12 +87,12 @@ func (m *mover) copy(j job, ns float64, now int64) {
 	m.copies = append(m.copies[:i], append([]job{j}, m.copies[i:]...)...)
 }
 
-func (m *mover) loadFromDisk(s *sequence, blocks int, now int64) {
-	m.enqueue(laneRead, job{kind: jobDiskLoad, seq: s, blocks: blocks}, now)
+func (m *mover) loadFromDisk(s *sequence, hashes []uint64, now int64) {
+	m.enqueue(laneRead, job{kind: jobDiskLoad, seq: s, blocks: len(hashes), hashes: hashes}, now)
 }
 
 func (m *mover) prefetch(p *prefetch, now int64) {
-	m.enqueue(laneRead, job{kind: jobPrefetch, blocks: len(p.hashes), prefetch: p}, now)
+	m.enqueue(laneRead, job{kind: jobPrefetch, blocks: len(p.hashes), hashes: p.hashes, prefetch: p}, now)
 }
 
 func (m *mover) writeToDisk(hashes []uint64, now int64) {
@@ -112,6 +118,10 @@ func (m *mover) enqueue(l int, j job, now int64) {
 func (m *mover) begin(l int, now int64) {
 	j := &m.lanes[l].queue[0]
 	j.startedNS = now
+	if m.pages != nil && m.lookUp(j) {
+		m.copyCached(l, now)
+		return
+	}
 	// A query between two events may have moved the device to a later time than theirs.
 	drive := m.on(l)
 	id := drive.Start(max(now, drive.asked), m.stream(l, j.kind), m.size(*j))
@@ -124,7 +134,7 @@ func (m *mover) size(j job) int64 {
 	if j.slot != nil {
 		return j.slot.adapter.Bytes
 	}
-	return int64(j.blocks) * m.spec.BlockBytes()
+	return int64(j.blocks-j.cached) * m.spec.BlockBytes()
 }
 
 func (m *mover) stream(l int, kind jobKind) NVMeStream {
@@ -145,8 +155,11 @@ func (m *mover) stream(l int, kind jobKind) NVMeStream {
 
 // sleeps tells whether the loader is a task that sleeps on its I/O.
 func (m *mover) sleeps(kind jobKind) bool {
-	if kind == jobDiskLoad && m.mech.BlockingFetch {
+	switch {
+	case kind == jobDiskLoad && m.mech.BlockingFetch:
 		return false // the request's own task does (fetchQueue)
+	case kind == jobDiskWrite && m.mech.BufferedKVTier:
+		return false // write() has returned long before, the kernel writes back
 	}
 	return !m.mech.AsyncKVLoader
 }
@@ -164,9 +177,13 @@ func (m *mover) next() (int64, bool) {
 func (m *mover) advance(now int64) []job {
 	var out []job
 	for len(m.copies) > 0 && m.copies[0].endNS <= now {
-		m.softwareNS += m.copies[0].cpuNS
-		out = append(out, m.copies[0])
+		j := m.copies[0]
 		m.copies = m.copies[1:]
+		m.softwareNS += j.cpuNS
+		if j.kind == jobCachedCopy {
+			j = m.finish(laneRead, now)
+		}
+		out = append(out, j)
 	}
 	for _, done := range m.drives.advance(now) {
 		l, ok := m.byID[done]
@@ -174,15 +191,30 @@ func (m *mover) advance(now int64) []job {
 			continue // dropped after it had ended
 		}
 		delete(m.byID, done)
-		q := &m.lanes[l].queue
-		m.softwareNS += m.software(l, (*q)[0], math.Inf(1))
-		out = append(out, (*q)[0])
-		*q = (*q)[1:]
-		if len(*q) > 0 {
-			m.begin(l, now)
+		j := m.lanes[l].queue[0]
+		m.softwareNS += m.software(l, j, math.Inf(1))
+		if m.pages != nil {
+			m.keep(j)
 		}
+		if j.cached > 0 {
+			m.copyCached(l, now)
+			continue
+		}
+		out = append(out, m.finish(l, now))
 	}
 	return out
+}
+
+// finish takes the transfer that has ended off its lane and starts the next.
+func (m *mover) finish(l int, now int64) job {
+	q := &m.lanes[l].queue
+	j := (*q)[0]
+	m.lanes[l].copying = false
+	*q = (*q)[1:]
+	if len(*q) > 0 {
+		m.begin(l, now)
+	}
+	return j
 }
 
 // stop drops all transfers and returns the CPU time that they have taken until now (softwareAt).
@@ -219,7 +251,7 @@ func (j job) cpuSoFar(now int64) float64 {
 
 // laneSoftware is the CPU time of the transfer that a lane has under way.
 func (m *mover) laneSoftware(l int, now int64) float64 {
-	if len(m.lanes[l].queue) == 0 {
+	if len(m.lanes[l].queue) == 0 || m.lanes[l].copying {
 		return 0
 	}
 	moved := math.Inf(1) // all of it, if the device has ended the transfer

@@ -1,47 +1,75 @@
 package sim
 
 import (
+	"container/list"
 	"context"
-	"slices"
 )
 
-// pageCache is what the kernel keeps of files that were read through it: whole files, the least recently
-// used goes first. KV tiers read and write around it (O_DIRECT).
+// pageCache is what the kernel keeps of what was read or written through it: whole files and, with the
+// mechanism BufferedKVTier, blocks of the KV tier's file; without it that tier reads and writes around the
+// cache (O_DIRECT). The least recently used goes first. The zero value is empty.
 type pageCache struct {
-	other int64        // bytes of the files of other programs; they go only when the cache is dropped
-	files []cachedFile // least recently used first
-	bytes int64        // of files
-	drops int          // how often the cache was dropped
+	other   int64 // bytes of the files of other programs; they go only when the cache is dropped
+	order   list.List
+	entries map[pageKey]*list.Element
+	bytes   int64 // of entries
+	drops   int   // how often the cache was dropped
 }
 
-type cachedFile struct {
-	name  string
+// pageKey is what the pages belong to: a file, or, without a name, a block of the KV tier.
+type pageKey struct {
+	file  string
+	block uint64
+}
+
+type cachedPages struct {
+	key   pageKey
 	bytes int64
 }
 
-// hit tells whether a file is in the cache, and takes note of its use.
-func (c *pageCache) hit(name string) bool {
-	i := slices.IndexFunc(c.files, func(f cachedFile) bool { return f.name == name })
-	if i < 0 {
+// hit tells whether the pages are in the cache, and takes note of their use.
+func (c *pageCache) hit(key pageKey) bool {
+	e := c.entries[key]
+	if e == nil {
 		return false
 	}
-	f := c.files[i]
-	c.files = append(slices.Delete(c.files, i, i+1), f)
+	c.order.MoveToBack(e)
 	return true
 }
 
-// keep puts a file that has been read into the cache, in place of others where memory is short. A file
+// keep puts what has been read or written into the cache, in place of others where memory is short. A file
 // larger than the room for all is not kept: its own end pushes its start out.
-func (c *pageCache) keep(name string, bytes, room int64) {
-	if bytes > room {
+func (c *pageCache) keep(key pageKey, bytes, room int64) {
+	if bytes > room || c.hit(key) {
 		return
 	}
 	for c.bytes > room-bytes {
-		c.bytes -= c.files[0].bytes
-		c.files = c.files[1:]
+		c.forget(c.order.Front().Value.(cachedPages).key)
 	}
-	c.files = append(c.files, cachedFile{name: name, bytes: bytes})
+	if c.entries == nil {
+		c.entries = map[pageKey]*list.Element{}
+	}
+	c.entries[key] = c.order.PushBack(cachedPages{key: key, bytes: bytes})
 	c.bytes += bytes
+}
+
+// forget drops the pages of one file or block, if they are there.
+func (c *pageCache) forget(key pageKey) {
+	if e := c.entries[key]; e != nil {
+		c.bytes -= c.order.Remove(e).(cachedPages).bytes
+		delete(c.entries, key)
+	}
+}
+
+// forgetBlocks drops the pages of the KV tier's file.
+func (c *pageCache) forgetBlocks() {
+	for e := c.order.Front(); e != nil; {
+		key := e.Value.(cachedPages).key
+		e = e.Next()
+		if key.file == "" {
+			c.forget(key)
+		}
+	}
 }
 
 // drop empties the cache.

@@ -27,6 +27,8 @@ type Mechanisms struct {
 	// they were asked for until they are there, the wait for the loader included, as when each request's
 	// thread waits for the lock of the tier's file: iowait and the pressure on I/O see the loader's whole queue.
 	BlockingFetch bool
+	// BufferedKVTier: the NVMe tier reads and writes through the page cache instead of around it.
+	BufferedKVTier bool
 }
 
 // HostParams describe the CPU side.

@@ -35,6 +35,7 @@ func (m *Machine) restart() error {
 	softwareNS := e.mover.stop(now)
 	e.kv, e.mover = kv, newMover(e.spec, Params{Host: e.host.p, Mechanisms: e.mech}, e.drives)
 	e.mover.softwareNS = softwareNS
+	e.bufferTier()
 	e.stats = EngineStats{KVMaxBlocks: kv.device.capacity}
 	e.perf = nil
 	e.loadAdapter(now) // a preload begins with the process
