@@ -19,10 +19,11 @@ type Mechanisms struct {
 	LoRAPreloaded      bool `yaml:"lora_preloaded,omitempty"`       // the server reads every adapter when it starts
 	IgnoreTierSettings bool `yaml:"ignore_tier_settings,omitempty"` // the KV manager runs with a host tier of its own choice, whatever it is told
 
-	KVOnSecondDrive bool `yaml:"kv_on_second_drive,omitempty"` // the KV tier lies on a drive of its own, nvme1n1
-	AsyncKVLoader   bool `yaml:"async_kv_loader,omitempty"`    // no task sleeps on the I/O of the KV loader
-	BlockingFetch   bool `yaml:"blocking_fetch,omitempty"`     // each request sleeps in I/O until its tier-2 blocks are there
-	BufferedKVTier  bool `yaml:"buffered_kv_tier,omitempty"`   // the NVMe tier reads and writes through the page cache
+	KVOnSecondDrive bool     `yaml:"kv_on_second_drive,omitempty"` // the KV tier lies on a drive of its own, nvme1n1
+	AsyncKVLoader   bool     `yaml:"async_kv_loader,omitempty"`    // no task sleeps on the I/O of the KV loader
+	BlockingFetch   bool     `yaml:"blocking_fetch,omitempty"`     // each request sleeps in I/O until its tier-2 blocks are there
+	BufferedKVTier  bool     `yaml:"buffered_kv_tier,omitempty"`   // the NVMe tier reads and writes through the page cache
+	ScrapeStall     Duration `yaml:"scrape_stall,omitempty"`       // each metrics page of a server holds the engine for that long
 }
 
 // WorldLoad overrides what the users do.

@@ -3,6 +3,7 @@ package rig
 import (
 	"fmt"
 	"net/url"
+	"time"
 
 	"sparkharness/harness/config"
 	"sparkharness/harness/sim"
@@ -101,6 +102,7 @@ func SimSpec(o SimOptions) (sim.Spec, sim.Params, error) {
 			AsyncKVLoader:      w.Mechanisms.AsyncKVLoader,
 			BlockingFetch:      w.Mechanisms.BlockingFetch,
 			BufferedKVTier:     w.Mechanisms.BufferedKVTier,
+			ScrapeStall:        time.Duration(w.Mechanisms.ScrapeStall),
 		}
 	}
 	return spec, params, nil

@@ -154,7 +154,7 @@ func ms(ns int64) float64 { return float64(ns) / 1e6 }
 
 // metrics is the frontend's Prometheus page.
 func (s *dynamo) metrics(w http.ResponseWriter, r *http.Request) {
-	st, err := s.m.Stats(r.Context())
+	st, err := s.m.pageStats(r.Context())
 	if err != nil {
 		s.fail(w, http.StatusServiceUnavailable, "Service Unavailable", err.Error())
 		return

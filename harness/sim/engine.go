@@ -32,9 +32,10 @@ type engine struct {
 
 	fetchQueue fetchQueue
 
-	stepEndNS int64 // end of the iteration under way, -1 when idle
-	chunks    []planned
-	decoding  []*sequence
+	stepEndNS   int64 // end of the iteration under way, -1 when idle
+	heldUntilNS int64 // by metrics pages (ScrapeStall)
+	chunks      []planned
+	decoding    []*sequence
 
 	stats EngineStats
 	perf  []PerfRecord
@@ -350,9 +351,10 @@ func (e *engine) startStep(now int64) {
 		ns = e.spec.Model.stepNS(work, len(e.decoding), context, e.spec.KVBytesPerToken())
 	}
 	step := max(1, int64(ns/1000+0.5)) * 1000 // on the microsecond grid
-	e.stepEndNS = now + step
-	e.stats.LastIterNS = step
-	e.host.step(now, step)
+	held := e.heldNS(now)
+	e.stepEndNS = now + held + step
+	e.stats.LastIterNS = held + step
+	e.host.step(now+held, step)
 }
 
 // finishStep emits the tokens of the iteration that ended at now.

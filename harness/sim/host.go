@@ -7,6 +7,7 @@ type host struct {
 	spec                  Spec
 	lastNS                int64
 	steps                 []span // iterations that are not accounted yet
+	holds                 []span // metrics pages that are not (ScrapeStall)
 	userNS                float64
 	sysNS                 float64
 	waitNS                float64 // iowait
@@ -41,17 +42,9 @@ func (h *host) account(now, someNS, blockedNS int64, softwareNS float64) {
 	if dt <= 0 {
 		return
 	}
-	busy := 0.0
-	keep := h.steps[:0]
-	for _, s := range h.steps {
-		busy += float64(min(s.to, now) - max(s.from, h.lastNS))
-		if s.to > now {
-			keep = append(keep, s)
-		}
-	}
-	h.steps = keep
+	busy, held := h.take(&h.steps, now), h.take(&h.holds, now)
 	// A loader that is not blocked in the drive runs its software part on a CPU.
-	cores := dt*h.p.IdleCores + busy*h.p.EngineCores + max(0, softwareNS-h.lastSoftware)
+	cores := dt*h.p.IdleCores + busy*h.p.EngineCores + held + max(0, softwareNS-h.lastSoftware)
 	some, blocked := float64(someNS-h.lastSome), float64(blockedNS-h.lastBlocked)
 	idleShare := max(0, 1-cores/(dt*float64(h.p.CPUs)))
 	h.userNS += cores * (1 - h.p.SystemShare)
@@ -64,6 +57,19 @@ func (h *host) account(now, someNS, blockedNS int64, softwareNS float64) {
 	h.lastNS, h.lastSome, h.lastBlocked, h.lastSoftware = now, someNS, blockedNS, softwareNS
 	h.avg[0].update(now, h.ioSome)
 	h.avg[1].update(now, h.ioFull)
+}
+
+// take is how long, since the last account, the spans last until now. Those that have ended are dropped.
+func (h *host) take(spans *[]span, now int64) float64 {
+	ns, keep := 0.0, (*spans)[:0]
+	for _, s := range *spans {
+		ns += float64(max(0, min(s.to, now)-max(s.from, h.lastNS)))
+		if s.to > now {
+			keep = append(keep, s)
+		}
+	}
+	*spans = keep
+	return ns
 }
 
 // idleNS is the rest of all CPU time.

@@ -52,7 +52,7 @@ func (m *Machine) kvbmHandler() http.Handler {
 func metricsPage(m *Machine, fill func(*page, EngineStats)) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
-		st, err := m.Stats(r.Context())
+		st, err := m.pageStats(r.Context())
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 			return

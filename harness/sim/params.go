@@ -1,5 +1,7 @@
 package sim
 
+import "time"
+
 // Params are the physics of the machine.
 type Params struct {
 	NVMe       NVMeParams
@@ -29,6 +31,9 @@ type Mechanisms struct {
 	BlockingFetch bool
 	// BufferedKVTier: the NVMe tier reads and writes through the page cache instead of around it.
 	BufferedKVTier bool
+	// ScrapeStall: each metrics page that a server renders holds the engine for that long. Real servers render
+	// them in another process, hence zero by default.
+	ScrapeStall time.Duration
 }
 
 // HostParams describe the CPU side.

@@ -38,6 +38,7 @@ func (m *Machine) restart() error {
 	e.bufferTier()
 	e.stats = EngineStats{KVMaxBlocks: kv.device.capacity}
 	e.perf = nil
+	e.heldUntilNS = 0
 	e.loadAdapter(now) // a preload begins with the process
 	m.started()
 	return nil

@@ -35,7 +35,11 @@ func newTRTLLM(m *Machine) http.Handler {
 	mux.HandleFunc("POST /v1/chat/completions", func(w http.ResponseWriter, r *http.Request) { s.complete(w, r, true) })
 	mux.HandleFunc("GET /prometheus/metrics", s.prometheus)
 	mux.HandleFunc("GET /perf_metrics", s.perfMetrics)
-	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {
+	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
+		if err := m.pageWithoutStats(r.Context()); err != nil {
+			s.badRequest(w, err.Error())
+			return
+		}
 		// With return_perf_metrics the Prometheus collector drains the iteration queue, and this page,
 		// which drains it too, stays empty.
 		writeJSON(w, http.StatusOK, []any{})
@@ -173,6 +177,7 @@ func (s *trtllm) perfMetrics(w http.ResponseWriter, r *http.Request) {
 	var records []PerfRecord
 	if err := s.m.query(r.Context(), func() {
 		records, s.m.engine.perf = s.m.engine.perf, nil
+		s.m.engine.rendered()
 	}); err != nil {
 		s.badRequest(w, err.Error())
 		return
@@ -211,7 +216,7 @@ func (s *trtllm) perfMetrics(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *trtllm) prometheus(w http.ResponseWriter, r *http.Request) {
-	st, err := s.m.Stats(r.Context())
+	st, err := s.m.pageStats(r.Context())
 	if err != nil {
 		s.badRequest(w, err.Error())
 		return
