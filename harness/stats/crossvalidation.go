@@ -34,7 +34,26 @@ type CrossValidation struct {
 // ratios of summed squared errors, the fits being kept: they say how the errors vary from block to block
 // and between repetitions.
 //
-// # COVERAGE
+// Measured coverage of nominal 95 % intervals, of what an endless fit would reach (y of a set of one column,
+// another of weight 0.3 or 1, and noise, all normal over 300 s with a correlation time of 3 s, in 60 or 300
+// windows; blocks of 20 s):
+//
+//	repetitions                                       2            3            5
+//	R2                                                0.92-0.97    0.93-0.96    0.94-0.97
+//	R2, and five columns of noise, by repetition      0.83-0.87    0.91-0.93    0.93-0.94
+//	                               by block           0.93         0.93-0.95    0.93-0.94
+//	R2, levels of y differing, by repetition          0.66-0.81    0.86-0.90    0.90-0.92
+//	                           by block               0.89-0.92    0.92-0.93    0.92-0.93
+//	Gain, levels equal                                0.89-0.95    0.89-0.95    0.93-0.95
+//	Gain, levels of y differing, by repetition        0.81-0.86    0.88-0.92    0.92-0.94
+//	                             by block             0.89-0.94    0.90-0.94    0.93-0.94
+//
+// (Levels with half the noise's standard deviation.) A set that adds nothing costs what its fit costs, and
+// its Gain lies somewhat below 0: intervals held 0 in 0.89-0.96 by repetition, 0.68-0.79 by block, and with
+// five columns of noise in 0.67-0.80, and lay below it otherwise. Above 0, where they would claim a gain,
+// they lay in 0.01 and less from three repetitions on, and in up to 0.03 with two. A column that explains
+// 4 % of y's variance was found in 0.22-0.60 of the runs with three repetitions and 0.37-0.84 with five, one
+// of a third of it in 0.89-0.99 and always.
 //
 // Columns that are constant or dependent outside a fold are an error.
 func (b Bootstrap) CrossValidatedR2(y []Rep, fold Fold, sets ...[][]Rep) ([]CrossValidation, error) {

@@ -227,3 +227,33 @@ func TestCrossValidationCoverage(t *testing.T) {
 		}
 	}
 }
+
+// Five columns of noise are not taken for a gain, with three repetitions of different levels, and leave R2
+// what it is: the rest of the comment's claims.
+func TestCrossValidationOfNoise(t *testing.T) {
+	const runs, between = 100, 0.5
+	for fold, c := range map[Fold]struct{ level, least float64 }{
+		// The variance of a level about the mean of the two others, and about that of all three.
+		FoldRepetition: {between * between * 3 / 2, 0.80},
+		FoldBlock:      {between * between * 2 / 3, 0.85},
+	} {
+		rng := rand.New(rand.NewPCG(6, 1))
+		r2s, helps := 0, 0
+		for i := range runs {
+			y, x, _ := explainedBy(rng, 3, 60, between, 0)
+			noise := make([][]Rep, 5)
+			for j := range noise {
+				noise[j] = series(rng, 3, 60, 0)
+			}
+			got, err := Bootstrap{Block: 20, Draws: 200, Seed: uint64(i + 1)}.CrossValidatedR2(y, fold, [][]Rep{x}, noise)
+			require.NoError(t, err)
+			r2s += covers(got[1].R2, 1/(2+c.level))
+			if lo, _ := got[1].Gain.Interval(0.95); lo > 0 {
+				helps++
+			}
+		}
+		t.Logf("fold %d: R2 %.3f, helps %.3f", fold, float64(r2s)/runs, float64(helps)/runs)
+		assert.GreaterOrEqual(t, float64(r2s)/runs, c.least)
+		assert.LessOrEqual(t, float64(helps)/runs, 0.03)
+	}
+}

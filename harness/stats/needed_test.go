@@ -33,6 +33,7 @@ func TestNeeded(t *testing.T) {
 		"open beyond the bound":         {1.3, 1.1, inf, []float64{1.4}, 0},
 		"open on the other side":        {1.3, 1.1, inf, []float64{1.2}, 4},
 		"estimate outside its interval": {1.0, 1.1, 1.4, []float64{1.2}, 4},
+		"cleared, the estimate outside": {1.0, 1.1, 1.4, []float64{0.95}, 1},
 		"not measured":                  {math.NaN(), 1.1, 1.4, []float64{1.2}, 0},
 	} {
 		got, ok := Needed(c.v, c.lo, c.hi, c.bounds...)
