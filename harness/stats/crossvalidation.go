@@ -39,12 +39,13 @@ type CrossValidation struct {
 // windows; blocks of 20 s):
 //
 //	repetitions                                       2            3            5
-//	R2                                                0.92-0.97    0.93-0.96    0.94-0.97
+//	R2                                                0.92-0.96    0.93-0.96    0.94-0.97
 //	R2, and five columns of noise, by repetition      0.83-0.87    0.91-0.93    0.93-0.94
 //	                               by block           0.93         0.93-0.95    0.93-0.94
 //	R2, levels of y differing, by repetition          0.66-0.81    0.86-0.90    0.90-0.92
 //	                           by block               0.89-0.92    0.92-0.93    0.92-0.93
 //	Gain, levels equal                                0.89-0.95    0.89-0.95    0.93-0.95
+//	Gain, one column of six gains, 4 %                0.74-0.88    0.83-0.89    0.86-0.92
 //	Gain, levels of y differing, by repetition        0.81-0.86    0.88-0.92    0.92-0.94
 //	                             by block             0.89-0.94    0.90-0.94    0.93-0.94
 //

@@ -1,6 +1,9 @@
 package stats
 
 import (
+	"math"
+	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -42,4 +45,42 @@ func TestEarlyStoppingIsAboveTheOrderStatisticBound(t *testing.T) {
 		require.NotNil(t, tight.Hi)
 		assert.Equal(t, *tight.Hi+1, bound, "n=%d", n)
 	}
+}
+
+// One order statistic more is discarded at each of Wilks' sample sizes after the first.
+func TestEarlyStoppingAgreesWithWilks(t *testing.T) {
+	for p, sizes := range wilks {
+		for i, n := range sizes[1:] {
+			bound, ok := EarlyStopping(ascending(n), p, p)
+			require.True(t, ok)
+			assert.Equal(t, float64(n-i), bound, "p=%g n=%d", p, n)
+			if i > 0 {
+				bound, _ = EarlyStopping(ascending(n-1), p, p)
+				assert.Equal(t, float64(n-i), bound, "p=%g n=%d", p, n-1)
+			}
+		}
+	}
+}
+
+// The bound lies below the true percentile in fewer runs than the confidence allows, 1 % here.
+func TestEarlyStoppingHolds(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	const runs = 10000
+	truth := -math.Log(0.1)
+	below := 0
+	for range runs {
+		xs := make([]float64, 100)
+		for i := range xs {
+			xs[i] = rng.ExpFloat64()
+		}
+		slices.Sort(xs)
+		bound, ok := EarlyStopping(xs, 0.9, 0.99)
+		require.True(t, ok)
+		if bound < truth {
+			below++
+		}
+	}
+	t.Logf("%.4f", float64(below)/runs)
+	assert.Less(t, float64(below)/runs, 0.01)
+	assert.Positive(t, below)
 }

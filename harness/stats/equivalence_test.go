@@ -90,3 +90,35 @@ func TestEquivalenceErrorRateAtTheMargin(t *testing.T) {
 	assert.LessOrEqual(t, float64(called)/runs, 0.08)
 	assert.Positive(t, called, "a test that never errs at the margin has no power inside it")
 }
+
+// Equivalence is what its name says: two one-sided tests at alpha, by the shares of the draws beyond each
+// margin. Shares within one draw of alpha are left out, where interpolation decides.
+func TestEquivalenceIsTwoOneSidedTests(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 1))
+	agreed := map[bool]int{}
+	for range 500 {
+		d := Dist{}
+		centre, width := 0.06*rng.NormFloat64(), 0.1*rng.Float64()
+		for range 401 {
+			d.Draws = append(d.Draws, centre+width*rng.NormFloat64())
+		}
+		slices.Sort(d.Draws)
+		below, above := 0, 0
+		for _, v := range d.Draws {
+			if v <= -0.1 {
+				below++
+			}
+			if v >= 0.1 {
+				above++
+			}
+		}
+		if abs(below-20) <= 1 || abs(above-20) <= 1 { // 5 % of 401
+			continue
+		}
+		want := below < 20 && above < 20
+		require.Equal(t, want, EquivalentDifference(d, 0.1, 0.05).Equivalent, "%d below, %d above", below, above)
+		agreed[want]++
+	}
+	assert.Greater(t, agreed[true], 100)
+	assert.Greater(t, agreed[false], 100)
+}

@@ -192,3 +192,35 @@ func TestEstimatePercentileRefuses(t *testing.T) {
 	_, err := EstimatePercentile(nil, 0.5, 0.95)
 	assert.ErrorIs(t, err, ErrNoData)
 }
+
+// wilks are the sample sizes from which the r-th largest value, r from 1, bounds p95 with 95 % and p99 with
+// 99 % confidence (Wilks 1941; Guba, Makai & Pal 2003 for the first).
+var wilks = map[float64][]int{
+	0.95: {59, 93, 124, 153, 181, 208, 234, 260, 286, 311},
+	0.99: {459, 662, 838, 1001, 1157},
+}
+
+func TestUpperBoundAgreesWithWilks(t *testing.T) {
+	for p, sizes := range wilks {
+		for i, n := range sizes {
+			at, err := EstimatePercentile(counting(n), p, p)
+			require.NoError(t, err)
+			require.NotNil(t, at.Hi)
+			assert.Equal(t, float64(n-i), *at.Hi, "%d values", n)
+			if i > 0 {
+				below, err := EstimatePercentile(counting(n-1), p, p)
+				require.NoError(t, err)
+				assert.Equal(t, float64(n-i), *below.Hi, "%d values: one order statistic later", n-1)
+			}
+		}
+	}
+}
+
+// The ranks of the 95 % interval of a median, as printed for the sign test.
+func TestMedianRanks(t *testing.T) {
+	for n, ranks := range map[int][2]float64{6: {1, 6}, 10: {2, 9}, 15: {4, 12}, 20: {6, 15}, 25: {8, 18}, 30: {10, 21}} {
+		got, err := EstimatePercentile(counting(n), 0.5, 0.975)
+		require.NoError(t, err)
+		assert.Equal(t, ranks, [2]float64{*got.Lo, *got.Hi}, "%d values", n)
+	}
+}
