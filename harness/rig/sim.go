@@ -38,7 +38,8 @@ type Sim struct {
 	gpuEnd  func()
 	began   time.Time // zero of the machine's clock
 	fio     *telemetry.Fio
-	fioRuns *fioStart // nil: none
+	fioRuns *fioStart   // nil: none
+	watched []io.Closer // sources that hold files open
 }
 
 // OpenSim starts a simulated machine.
@@ -132,6 +133,7 @@ func (s *Sim) Telemetry() Telemetry {
 	t.Sys = append(t.Sys, orFail("proc", proc, err))
 	block, err := telemetry.NewBlock(s.files.Proc, s.files.Sys, s.opts.Stack.Telemetry.Device)
 	t.Sys = append(t.Sys, orFail("block", block, err), s.fio, s.gpu)
+	s.watched = append(s.watched, proc, block)
 	// The sources that go over HTTP come last: they can hang.
 	engine := telemetry.NewEngine(s.client, e.EngineMetrics)
 	t.Sys = append(t.Sys, engine)
@@ -209,6 +211,7 @@ func (s *Sim) cached(ctx context.Context) (*float64, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer proc.Close()
 	var sample record.SysSample
 	if err := proc.Sample(ctx, &sample); err != nil || sample.Mem == nil {
 		return nil, err
@@ -262,6 +265,9 @@ func (s *Sim) Close() error {
 		if err := <-s.served; !errors.Is(err, http.ErrServerClosed) {
 			errs = append(errs, err)
 		}
+	}
+	for _, w := range s.watched {
+		errs = append(errs, w.Close())
 	}
 	return errors.Join(append(errs, s.files.Close())...)
 }

@@ -2,8 +2,10 @@ package telemetry
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -30,6 +32,7 @@ const sectorBytes = 512
 // After a failed read the next sample spans both intervals, so that the sums of the deltas lose nothing.
 type Block struct {
 	fs     blockdevice.FS
+	stats  kernelFile // open from NewBlock to Close
 	device string
 	prev   *blockdevice.IOStats
 	prevAt time.Time
@@ -54,17 +57,32 @@ func NewBlock(procRoot, sysRoot, device string) (*Block, error) {
 		return nil, fmt.Errorf("block device %q is no whole disk of this machine; set telemetry.device to one of: %s",
 			device, strings.Join(disks, ", "))
 	}
-	b := &Block{fs: f, device: device}
+	b := &Block{fs: f, stats: kernelFile{path: filepath.Join(procRoot, "diskstats")}, device: device}
 	if _, err := b.read(); err != nil {
-		return nil, err
+		return nil, errors.Join(err, b.Close())
 	}
 	return b, nil
+}
+
+// Close closes the counters' file; a nil Block has none.
+func (b *Block) Close() error {
+	if b == nil {
+		return nil
+	}
+	return b.stats.close()
 }
 
 // Name is "block".
 func (b *Block) Name() string { return "block" }
 
 func (b *Block) read() (*blockdevice.IOStats, error) {
+	text, err := b.stats.read()
+	if err != nil {
+		return nil, fmt.Errorf("diskstats: %w", err)
+	}
+	if d, ok := parseDisk(text, b.device); ok {
+		return &d, nil
+	}
 	all, err := b.fs.ProcDiskstats()
 	if err != nil {
 		return nil, fmt.Errorf("diskstats: %w", err)

@@ -63,7 +63,15 @@ func (tr *tree) write(path, content string) {
 
 func (tr *tree) remove(path string) {
 	tr.t.Helper()
-	require.NoError(tr.t, os.RemoveAll(filepath.Join(tr.proc, path)))
+	full := filepath.Join(tr.proc, path)
+	// A reader that has a file open must see it go, too.
+	require.NoError(tr.t, filepath.WalkDir(full, func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		return os.Truncate(name, 0)
+	}))
+	require.NoError(tr.t, os.RemoveAll(full))
 }
 
 // replace edits one file of proc/.

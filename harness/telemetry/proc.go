@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 	"syscall"
 
 	"github.com/prometheus/procfs"
@@ -27,12 +28,18 @@ import (
 // iowait and idle may decrease (kernel Documentation/filesystems/proc.rst): the kernel re-labels idle
 // time of a CPU with a blocked task, and the task belongs to no CPU. A negative delta of these two
 // counts as 0 and is no reset.
+//
+// The files stay open from the first Sample to Close.
 type Proc struct {
 	fs      procfs.FS
 	root    string
+	stat    kernelFile
+	meminfo kernelFile
+	io      kernelFile
+	memory  kernelFile
 	prevCPU *procfs.CPUStat
-	prevIO  procfs.PSIStats
-	prevMem procfs.PSIStats
+	prevIO  stalls
+	prevMem stalls
 }
 
 // NewProc opens the proc tree at procRoot, such as /proc.
@@ -41,7 +48,19 @@ func NewProc(procRoot string) (*Proc, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open proc tree: %w", err)
 	}
-	return &Proc{fs: f, root: procRoot}, nil
+	file := func(name string) kernelFile { return kernelFile{path: filepath.Join(procRoot, filepath.FromSlash(name))} }
+	return &Proc{
+		fs: f, root: procRoot,
+		stat: file("stat"), meminfo: file("meminfo"), io: file("pressure/io"), memory: file("pressure/memory"),
+	}, nil
+}
+
+// Close closes the files; a nil Proc has none.
+func (p *Proc) Close() error {
+	if p == nil {
+		return nil
+	}
+	return errors.Join(p.stat.close(), p.meminfo.close(), p.io.close(), p.memory.close())
 }
 
 // Name is "proc".
@@ -57,11 +76,11 @@ func (p *Proc) Sample(_ context.Context, s *record.SysSample) error {
 }
 
 func (p *Proc) cpu(s *record.SysSample) error {
-	stat, err := p.fs.Stat()
+	cur, err := p.readCPU()
 	if err != nil {
 		return fmt.Errorf("cpu time: %w", err)
 	}
-	cur, prev := &stat.CPUTotal, p.prevCPU
+	prev := p.prevCPU
 	p.prevCPU = cur
 	if prev == nil {
 		return nil
@@ -87,18 +106,48 @@ func (p *Proc) cpu(s *record.SysSample) error {
 	return nil
 }
 
+func (p *Proc) readCPU() (*procfs.CPUStat, error) {
+	text, err := p.stat.read()
+	if err != nil {
+		return nil, err
+	}
+	if c, ok := parseCPU(text); ok {
+		return &c, nil
+	}
+	stat, err := p.fs.Stat()
+	if err != nil {
+		return nil, err
+	}
+	return &stat.CPUTotal, nil
+}
+
 func (p *Proc) mem(s *record.SysSample) error {
-	m, err := p.fs.Meminfo()
+	m, err := p.readMemory()
 	if err != nil {
 		return fmt.Errorf("memory: %w", err)
 	}
 	s.Mem = &record.Mem{
-		Available: bytesOf(m.MemAvailableBytes),
-		Cached:    bytesOf(m.CachedBytes),
-		SwapTotal: bytesOf(m.SwapTotalBytes),
-		SwapFree:  bytesOf(m.SwapFreeBytes),
+		Available: bytesOf(m.available),
+		Cached:    bytesOf(m.cached),
+		SwapTotal: bytesOf(m.swapTotal),
+		SwapFree:  bytesOf(m.swapFree),
 	}
 	return nil
+}
+
+func (p *Proc) readMemory() (memory, error) {
+	text, err := p.meminfo.read()
+	if err != nil {
+		return memory{}, err
+	}
+	if m, ok := parseMemory(text); ok {
+		return m, nil
+	}
+	m, err := p.fs.Meminfo()
+	if err != nil {
+		return memory{}, err
+	}
+	return memory{m.MemAvailableBytes, m.CachedBytes, m.SwapTotalBytes, m.SwapFreeBytes}, nil
 }
 
 func bytesOf(v *uint64) *float64 {
@@ -109,14 +158,14 @@ func bytesOf(v *uint64) *float64 {
 }
 
 func (p *Proc) psi(s *record.SysSample) error {
-	ioNow, ioErr := p.pressure("io")
-	memNow, memErr := p.pressure("memory")
+	ioNow, ioErr := p.pressure("io", &p.io)
+	memNow, memErr := p.pressure("memory", &p.memory)
 	var err error
 	psi := record.PSI{
-		IOSomeUS:  stall(ioNow.Some, p.prevIO.Some, &err),
-		IOFullUS:  stall(ioNow.Full, p.prevIO.Full, &err),
-		MemSomeUS: stall(memNow.Some, p.prevMem.Some, &err),
-		MemFullUS: stall(memNow.Full, p.prevMem.Full, &err),
+		IOSomeUS:  stall(ioNow.some, p.prevIO.some, &err),
+		IOFullUS:  stall(ioNow.full, p.prevIO.full, &err),
+		MemSomeUS: stall(memNow.some, p.prevMem.some, &err),
+		MemFullUS: stall(memNow.full, p.prevMem.full, &err),
 	}
 	if err != nil {
 		s.Reset = true
@@ -135,27 +184,40 @@ func (p *Proc) psi(s *record.SysSample) error {
 }
 
 // pressure reads one PSI file. Lines that the kernel does not offer are nil: the file is absent without
-// CONFIG_PSI, and a read answers EOPNOTSUPP where PSI is compiled in but off.
-func (p *Proc) pressure(resource string) (procfs.PSIStats, error) {
-	st, err := p.fs.PSIStatsForResource(resource)
+// CONFIG_PSI, and opening or reading it answers EOPNOTSUPP where PSI is compiled in but off.
+func (p *Proc) pressure(resource string, file *kernelFile) (stalls, error) {
+	text, err := file.read()
+	if err == nil {
+		if s, ok := parseStalls(text); ok {
+			return s, nil
+		}
+		var odd procfs.PSIStats
+		if odd, err = p.fs.PSIStatsForResource(resource); err == nil {
+			return stalls{total(odd.Some), total(odd.Full)}, nil
+		}
+	}
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.EOPNOTSUPP) {
-		return procfs.PSIStats{}, nil
+		return stalls{}, nil
 	}
-	if err != nil {
-		return procfs.PSIStats{}, fmt.Errorf("pressure of %s: %w", resource, err)
+	return stalls{}, fmt.Errorf("pressure of %s: %w", resource, err)
+}
+
+func total(line *procfs.PSILine) *uint64 {
+	if line == nil {
+		return nil
 	}
-	return st, nil
+	return &line.Total
 }
 
 // stall is the growth of a PSI total in us, nil if either reading lacks the line. A total that went
 // backwards sets err.
-func stall(cur, prev *procfs.PSILine, err *error) *float64 {
+func stall(cur, prev *uint64, err *error) *float64 {
 	if cur == nil || prev == nil {
 		return nil
 	}
-	if cur.Total < prev.Total {
+	if *cur < *prev {
 		*err = ErrReset
 		return nil
 	}
-	return new(float64(cur.Total - prev.Total))
+	return new(float64(*cur - *prev))
 }
