@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 )
@@ -73,14 +72,13 @@ const maxBody = 45 << 20
 
 // decodeCompletion reads and checks a request body; the error is for the client.
 func decodeCompletion(w http.ResponseWriter, r *http.Request, chat bool) (*completion, error) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	if err != nil {
+	var body bytes.Buffer
+	body.Grow(int(min(max(r.ContentLength, 0), maxBody)) + bytes.MinRead) // the length is a promise until it has come
+	if _, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, maxBody)); err != nil {
 		return nil, fmt.Errorf("read body: %w", err)
 	}
-	dec := json.NewDecoder(bytes.NewReader(body))
-	dec.DisallowUnknownFields()
-	var c completion
-	if err := dec.Decode(&c); err != nil {
+	c, err := decodeBody(body.Bytes())
+	if err != nil {
 		return nil, err
 	}
 	switch {
@@ -94,6 +92,29 @@ func decodeCompletion(w http.ResponseWriter, r *http.Request, chat bool) (*compl
 	c.MaxTokens = max(c.MaxTokens, c.MaxCompletion)
 	if c.MaxTokens <= 0 {
 		c.MaxTokens = 16
+	}
+	return c, nil
+}
+
+func decodeBody(body []byte) (*completion, error) {
+	rest, prompt, cut := cutPrompt(body)
+	if !cut {
+		return decodeJSON(body)
+	}
+	c, err := decodeJSON(rest)
+	if err != nil {
+		return decodeJSON(body) // the error is about what was sent
+	}
+	c.Prompt.text = prompt
+	return c, nil
+}
+
+func decodeJSON(body []byte) (*completion, error) {
+	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.DisallowUnknownFields()
+	var c completion
+	if err := dec.Decode(&c); err != nil {
+		return nil, err
 	}
 	return &c, nil
 }

@@ -48,7 +48,9 @@ func NewProc(procRoot string) (*Proc, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open proc tree: %w", err)
 	}
-	file := func(name string) kernelFile { return kernelFile{path: filepath.Join(procRoot, filepath.FromSlash(name))} }
+	file := func(name string) kernelFile {
+		return kernelFile{path: filepath.Join(procRoot, filepath.FromSlash(name))}
+	}
 	return &Proc{
 		fs: f, root: procRoot,
 		stat: file("stat"), meminfo: file("meminfo"), io: file("pressure/io"), memory: file("pressure/memory"),

@@ -1,0 +1,67 @@
+package sim
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestCutPrompt(t *testing.T) {
+	rest, prompt, ok := cutPrompt([]byte(`{"model":"m","prompt":"one\n\"two\"\\ \/ drei ß","max_tokens":5,"nvext":{"extra_fields":["timing"]}}` + "\n"))
+	require.True(t, ok)
+	assert.Equal(t, "one\n\"two\"\\ / drei ß", prompt)
+	assert.Equal(t, `{"model":"m","prompt":null,"max_tokens":5,"nvext":{"extra_fields":["timing"]}}`+"\n", string(rest))
+}
+
+// What it does not take, and what would be taken wrongly.
+func TestCutPromptIsSilent(t *testing.T) {
+	for name, body := range map[string]string{
+		"empty":               ``,
+		"an array":            `["prompt"]`,
+		"no prompt":           `{"model":"m"}`,
+		"token ids":           `{"prompt":[1,2]}`,
+		"a number before":     `{"max_tokens":5,"prompt":"x"}`,
+		"blanks":              `{ "prompt":"x"}`,
+		"twice":               `{"prompt":"x","prompt":"y"}`,
+		"twice, in capitals":  `{"prompt":"x","PROMPT":""}`,
+		"capitals first":      `{"Prompt":"x","prompt":"y"}`,
+		"twice, in escapes":   `{"prompt":"x","\u0070rompt":""}`,
+		"escapes first":       `{"\u0070rompt":"x","prompt":"y"}`,
+		"a code point":        `{"prompt":"\u00e4"}`,
+		"a bad escape":        `{"prompt":"\x"}`,
+		"a control character": "{\"prompt\":\"a\tb\"}",
+		"not UTF-8":           "{\"prompt\":\"\xff\"}",
+		"an open string":      `{"prompt":"x\"}`,
+		"cut after the name":  `{"prompt"`,
+		"cut before value":    `{"prompt":`,
+	} {
+		_, _, ok := cutPrompt([]byte(body))
+		assert.False(t, ok, name)
+	}
+}
+
+// A body means the same with its prompt taken out first.
+func FuzzDecodeBody(f *testing.F) {
+	for _, body := range []string{
+		`{"model":"m","prompt":"a\nb\\","max_tokens":3,"min_tokens":3,"ignore_eos":true,"stream":true,"stream_options":{"include_usage":true},"temperature":0}` + "\n",
+		`{"model":"m","prompt":"a","nvext":{"extra_fields":["timing"]}} {}`,
+		`{"model":"m","prompt":"a","lora_request":{"lora_name":"x","lora_int_id":1,"lora_path":"/x"}}`,
+		`{"prompt":"","prompt":"b"}`, `{"prompt":"a","Prompt":null}`, `{"model":"m","messages":[{"role":"user","content":"c"}]}`,
+		`{"prompt":"a","unknown":1}`, `{"prompt":"a"`, `{"prompt":"a",}`, `{"prompt":"a"]`, `{"prompt":"\ud83d\ude00"}`, `{"prompt":"a\"","max_tokens":"5"}`,
+		`{"prompt":"` + strings.Repeat(`long \"text\" `, 100) + `"}`,
+	} {
+		f.Add([]byte(body))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		got, err := decodeBody(body)
+		want, wantErr := decodeJSON(body)
+		if wantErr != nil {
+			require.EqualError(t, err, wantErr.Error())
+			return
+		}
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+	})
+}
