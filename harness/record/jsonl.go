@@ -46,7 +46,9 @@ func (w *Writer) Write(v any) error {
 		return w.err
 	}
 	mark := w.buf.Len()
-	if err := w.enc.Encode(v); err != nil {
+	if line, ok := appendLine(w.buf.AvailableBuffer(), v); ok {
+		w.buf.Write(line)
+	} else if err := w.enc.Encode(v); err != nil {
 		w.buf.Truncate(mark)
 		w.err = fmt.Errorf("encode a line of %s: %w", w.f.Name(), err)
 		return w.err
@@ -105,27 +107,31 @@ func Read[T any](path string, yield func(*T) error) (torn bool, err error) {
 // ReadFrom is Read on an open stream; name is used in errors.
 func ReadFrom[T any](r io.Reader, name string, yield func(*T) error) (torn bool, err error) {
 	br := bufio.NewReaderSize(r, 1<<16)
+	var d decoder
+	var line []byte
 	for n := 1; ; n++ {
-		line, err := readLine(br)
+		line, err = readLine(br, line[:0])
 		if errors.Is(err, io.EOF) {
 			return len(line) > 0, nil
 		}
 		if err != nil {
 			return false, fmt.Errorf("%s:%d: %w", name, n, err)
 		}
-		var v T
-		if err := json.Unmarshal(line, &v); err != nil {
-			return false, fmt.Errorf("%s:%d: not a JSON line of this file: %w", name, n, err)
+		v := new(T)
+		if !d.decode(line, v) {
+			v = new(T)
+			if err := json.Unmarshal(line, v); err != nil {
+				return false, fmt.Errorf("%s:%d: not a JSON line of this file: %w", name, n, err)
+			}
 		}
-		if err := yield(&v); err != nil {
+		if err := yield(v); err != nil {
 			return false, fmt.Errorf("%s:%d: %w", name, n, err)
 		}
 	}
 }
 
-// readLine returns a line without its newline; at the end of the file it returns what is left and io.EOF.
-func readLine(br *bufio.Reader) ([]byte, error) {
-	var line []byte
+// readLine appends a line without its newline; at the end of the file it returns what is left and io.EOF.
+func readLine(br *bufio.Reader, line []byte) ([]byte, error) {
 	for {
 		part, err := br.ReadSlice('\n')
 		line = append(line, part...)
