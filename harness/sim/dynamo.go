@@ -161,17 +161,17 @@ func (s *dynamo) metrics(w http.ResponseWriter, r *http.Request) {
 	}
 	p := newPage(w)
 	model := `model="` + strings.ToLower(s.model) + `"`
-	p.value("dynamo_frontend_inflight_requests", "gauge", "Number of inflight requests", model, float64(st.Running+st.Waiting))
-	p.value("dynamo_frontend_model_total_kv_blocks", "gauge", "Total KV blocks of the model's workers", model, float64(st.KVMaxBlocks))
-	p.value("dynamo_frontend_model_max_num_seqs", "gauge", "Maximum number of sequences", model, float64(s.m.spec.MaxBatchSize))
-	p.value("dynamo_frontend_model_kv_cache_block_size", "gauge", "KV cache block size", model, float64(s.m.spec.BlockTokens))
+	p.value("dynamo_frontend_", "inflight_requests", "gauge", "Number of inflight requests", model, float64(st.Running+st.Waiting))
+	p.value("dynamo_frontend_", "model_total_kv_blocks", "gauge", "Total KV blocks of the model's workers", model, float64(st.KVMaxBlocks))
+	p.value("dynamo_frontend_", "model_max_num_seqs", "gauge", "Maximum number of sequences", model, float64(s.m.spec.MaxBatchSize))
+	p.value("dynamo_frontend_", "model_kv_cache_block_size", "gauge", "KV cache block size", model, float64(s.m.spec.BlockTokens))
 	// A labelled family has no series until the first request that matches it.
 	if st.Completed > 0 {
-		p.value("dynamo_frontend_requests_total", "counter", "Total number of LLM requests processed", model+`,endpoint="completions",request_type="stream",status="success"`, float64(st.Completed))
-		p.value("dynamo_frontend_output_tokens_total", "counter", "Total number of output tokens", model, float64(st.OutputTokens))
+		p.value("dynamo_frontend_", "requests_total", "counter", "Total number of LLM requests processed", model+`,endpoint="completions",request_type="stream",status="success"`, float64(st.Completed))
+		p.value("dynamo_frontend_", "output_tokens_total", "counter", "Total number of output tokens", model, float64(st.OutputTokens))
 	}
 	if st.Refused > 0 {
-		p.value("dynamo_frontend_model_rejection_total", "counter", "Requests rejected for overload", model, float64(st.Refused))
+		p.value("dynamo_frontend_", "model_rejection_total", "counter", "Requests rejected for overload", model, float64(st.Refused))
 	}
 	p.send()
 }

@@ -2,8 +2,8 @@ package sim
 
 import (
 	"context"
-	"fmt"
 	"io"
+	"strconv"
 	"time"
 )
 
@@ -23,6 +23,7 @@ func (m *Machine) StreamGPU(ctx context.Context, w io.Writer, period time.Durati
 	ticker := time.NewTicker(period)
 	defer ticker.Stop()
 	var lastNS, lastBusy float64
+	var line []byte
 	for {
 		select {
 		case <-ctx.Done():
@@ -47,7 +48,11 @@ func (m *Machine) StreamGPU(ctx context.Context, w io.Writer, period time.Durati
 		if share == 0 {
 			clock, reasons = p.GPUIdleClockMHz, "0x0000000000000001" // idle
 		}
-		if _, err := fmt.Fprintf(w, "%.0f, [N/A], %.2f, %.0f, %s\n", share*100, power, clock, reasons); err != nil {
+		line = append(strconv.AppendFloat(line[:0], share*100, 'f', 0, 64), ", [N/A], "...)
+		line = append(strconv.AppendFloat(line, power, 'f', 2, 64), ", "...)
+		line = append(strconv.AppendFloat(line, clock, 'f', 0, 64), ", "...)
+		line = append(append(line, reasons...), '\n')
+		if _, err := w.Write(line); err != nil {
 			return
 		}
 	}

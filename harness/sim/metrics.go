@@ -6,8 +6,8 @@ import "net/http"
 // that this dialect follows.
 func (m *Machine) engineMetrics(p *page, st EngineStats) {
 	const labels = `engine_type="undefined",model_name="undefined"`
-	gauge := func(name, help string, v float64) { p.value("trtllm_"+name, "gauge", help, labels, v) }
-	counter := func(name, help string, v float64) { p.value("trtllm_"+name, "counter", help, labels, v) }
+	gauge := func(name, help string, v float64) { p.value("trtllm_", name, "gauge", help, labels, v) }
+	counter := func(name, help string, v float64) { p.value("trtllm_", name, "counter", help, labels, v) }
 	gauge("num_requests_running", "Number of requests in the running state", float64(st.Running))
 	gauge("num_requests_waiting", "Number of requests waiting to be scheduled", float64(st.Waiting))
 	gauge("num_context_requests", "Number of requests in the context phase", float64(st.Context))
@@ -22,7 +22,7 @@ func (m *Machine) engineMetrics(p *page, st EngineStats) {
 	counter("prompt_tokens_total", "Prompt tokens", float64(st.PromptTokens))
 	counter("generation_tokens_total", "Generated tokens", float64(st.OutputTokens))
 	if st.Completed > 0 { // no series before the first finished request
-		p.value("trtllm_request_success_total", "counter", "Finished requests", labels+`,finished_reason="length"`, float64(st.Completed))
+		p.value("trtllm_", "request_success_total", "counter", "Finished requests", labels+`,finished_reason="length"`, float64(st.Completed))
 	}
 }
 
@@ -35,17 +35,17 @@ func (m *Machine) workerHandler() http.Handler {
 // histograms are those of newer builds.
 func (m *Machine) kvbmHandler() http.Handler {
 	return metricsPage(m, func(p *page, st EngineStats) {
-		counter := func(name, help string, v int64) { p.value("kvbm_"+name, "counter", help, "", float64(v)) }
+		counter := func(name, help string, v int64) { p.value("kvbm_", name, "counter", help, "", float64(v)) }
 		counter("matched_tokens", "The number of matched tokens", st.KV.MatchedTokens)
 		counter("offload_blocks_d2h", "The number of offload blocks from device to host", st.KV.OffloadD2H)
 		counter("offload_blocks_h2d", "The number of offload blocks from host to disk", st.KV.OffloadH2D)
 		counter("offload_blocks_d2d", "The number of offload blocks from device to disk", 0)
 		counter("onboard_blocks_h2d", "The number of onboard blocks from host to device", st.KV.OnboardH2D)
 		counter("onboard_blocks_d2d", "The number of onboard blocks from disk to device", st.KV.OnboardD2D)
-		p.value("kvbm_host_cache_hit_rate", "gauge", "Host cache hit rate (0.0-1.0) from the sliding window", "", st.HostHitRate)
-		p.value("kvbm_disk_cache_hit_rate", "gauge", "Disk cache hit rate (0.0-1.0) from the sliding window", "", st.DiskHitRate)
-		p.histogram("kvbm_queue_d2d_onboard_seconds", "Time that onboarding from disk waited", "", st.Fetch.Queue)
-		p.histogram("kvbm_transfer_d2d_onboard_seconds", "Time that onboarding from disk took", `worker_id="0"`, st.Fetch.Transfer)
+		p.value("kvbm_", "host_cache_hit_rate", "gauge", "Host cache hit rate (0.0-1.0) from the sliding window", "", st.HostHitRate)
+		p.value("kvbm_", "disk_cache_hit_rate", "gauge", "Disk cache hit rate (0.0-1.0) from the sliding window", "", st.DiskHitRate)
+		p.histogram("kvbm_", "queue_d2d_onboard_seconds", "Time that onboarding from disk waited", "", st.Fetch.Queue)
+		p.histogram("kvbm_", "transfer_d2d_onboard_seconds", "Time that onboarding from disk took", `worker_id="0"`, st.Fetch.Transfer)
 	})
 }
 

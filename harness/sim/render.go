@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -18,9 +19,8 @@ type Files struct {
 
 // rendered is one file that is rewritten in place.
 type rendered struct {
-	f    *os.File
-	size int
-	buf  []byte
+	f        *os.File
+	buf, was []byte // new content, and what stands in the file
 }
 
 // renderedFiles are the files below proc/ that Render writes. /proc/stat holds the aggregate CPU line
@@ -120,15 +120,21 @@ func (t *Files) addDisks(n int) error {
 func (t *Files) write(name string, fill func([]byte) []byte) error {
 	r := t.open[name]
 	r.buf = fill(r.buf[:0])
-	if _, err := r.f.WriteAt(r.buf, 0); err != nil {
+	if bytes.Equal(r.buf, r.was) {
+		return nil
+	}
+	// Until it has been written, nobody knows what stands in the file.
+	text, size := r.buf, len(r.was)
+	r.buf, r.was = r.was, nil
+	if _, err := r.f.WriteAt(text, 0); err != nil {
 		return fmt.Errorf("render %s: %w", name, err)
 	}
-	if len(r.buf) < r.size {
-		if err := r.f.Truncate(int64(len(r.buf))); err != nil {
+	if len(text) != size {
+		if err := r.f.Truncate(int64(len(text))); err != nil {
 			return fmt.Errorf("render %s: %w", name, err)
 		}
 	}
-	r.size = len(r.buf)
+	r.was = text
 	return nil
 }
 

@@ -55,9 +55,7 @@ func parseSample(b []byte) (name, labels []byte, value float64, ok bool) {
 		b = trimBlanks(b)
 	}
 	number, b := cutBlank(b)
-	value, err := strconv.ParseFloat(string(number), 64)
-	// ParseFloat also takes Go's hexadecimal and underscored forms, which the format does not have.
-	if err != nil || bytes.ContainsAny(number, "xXpP_") {
+	if value, ok = parseValue(number); !ok {
 		return nil, nil, 0, false
 	}
 	if b = trimBlanks(b); len(b) > 0 {
@@ -66,6 +64,16 @@ func parseSample(b []byte) (name, labels []byte, value float64, ok bool) {
 		}
 	}
 	return name, labels, value, true
+}
+
+// parseValue reads a number. Most are counts, which need no more than adding up.
+func parseValue(b []byte) (float64, bool) {
+	if n, rest, ok := cutUint(b); ok && len(rest) == 0 && n < 1<<53 {
+		return float64(n), true
+	}
+	v, err := strconv.ParseFloat(string(b), 64)
+	// ParseFloat also takes Go's hexadecimal and underscored forms, which the format does not have.
+	return v, err == nil && !bytes.ContainsAny(b, "xXpP_")
 }
 
 // cutLabels splits what follows an opening brace at the closing one.

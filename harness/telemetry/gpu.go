@@ -163,13 +163,13 @@ func gpuHeader(line string) ([]gpuColumn, error) {
 }
 
 func gpuLine(cols []gpuColumn, line string) (record.GPU, error) {
-	fields := strings.Split(line, ",")
-	if len(fields) != len(cols) {
-		return record.GPU{}, fmt.Errorf("nvidia-smi line has %d fields, the header %d: %.80q", len(fields), len(cols), line)
+	if n := strings.Count(line, ",") + 1; n != len(cols) {
+		return record.GPU{}, fmt.Errorf("nvidia-smi line has %d fields, the header %d: %.80q", n, len(cols), line)
 	}
 	var g record.GPU
-	for i, f := range fields {
-		f = strings.TrimSpace(f)
+	for i := range cols {
+		f, rest, _ := strings.Cut(line, ",")
+		line, f = rest, strings.TrimSpace(f)
 		// nvidia-smi puts every reason for having no value into brackets: [N/A], [Not Supported],
 		// [Unknown Error]. dmon and the table use the bare forms.
 		if strings.HasPrefix(f, "[") || f == "N/A" || f == "-" {

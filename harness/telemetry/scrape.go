@@ -21,7 +21,8 @@ type scraper struct {
 	client *http.Client
 	url    string
 	accept string
-	work   bytes.Buffer // owned by get
+	req    *http.Request // made by the first get
+	work   bytes.Buffer  // owned by get
 
 	mu   sync.Mutex
 	last bytes.Buffer
@@ -29,14 +30,17 @@ type scraper struct {
 
 // get returns the page, valid until the next get. Errors wrap ErrScrape.
 func (s *scraper) get(ctx context.Context) ([]byte, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url, nil)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrScrape, err)
+	if s.req == nil {
+		req, err := http.NewRequest(http.MethodGet, s.url, nil)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrScrape, err)
+		}
+		req.Header.Set("Accept", s.accept)
+		// Compressing the page would load the machine that is being measured.
+		req.Header.Set("Accept-Encoding", "identity")
+		s.req = req
 	}
-	req.Header.Set("Accept", s.accept)
-	// Compressing the page would load the machine that is being measured.
-	req.Header.Set("Accept-Encoding", "identity")
-	resp, err := s.client.Do(req)
+	resp, err := s.client.Do(s.req.WithContext(ctx))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrScrape, err)
 	}
