@@ -119,6 +119,9 @@ func (s *SysSample) line(c codec) {
 	optional(c, &s.PSI, (*PSI).fields)
 	c.key(`,"engine":`)
 	optional(c, &s.Engine, (*Engine).fields)
+	if c.maybe(`,"fio":`, s.Fio != nil) {
+		optional(c, &s.Fio, (*Fio).fields)
+	}
 	if c.maybe(`,"reset":`, s.Reset) {
 		c.flag(&s.Reset)
 	}
@@ -235,6 +238,14 @@ func (e *Engine) fields(c codec) {
 	c.optNumber(&e.KVMaxBlocks)
 	c.key(`,"iter_ms":`)
 	c.optNumber(&e.IterMS)
+	c.key(`}`)
+}
+
+func (f *Fio) fields(c codec) {
+	c.key(`{"read_bytes":`)
+	c.number(&f.ReadBytes)
+	c.key(`,"write_bytes":`)
+	c.number(&f.WriteBytes)
 	c.key(`}`)
 }
 
