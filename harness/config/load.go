@@ -11,8 +11,17 @@ import (
 // LoadStack reads configs/stack*.yaml. What is wrong in the file comes back as Faults.
 func LoadStack(path string) (*Stack, error) { return load(path, (*Stack).check) }
 
-// LoadWorld reads configs/worlds/*.yaml.
-func LoadWorld(path string) (*World, error) { return load(path, (*World).check) }
+// LoadWorld reads configs/worlds/*.yaml. The profile of fio that it names must exist in the folder above.
+func LoadWorld(path string) (*World, error) {
+	configs, err := folderAbove(path)
+	if err != nil {
+		return nil, err
+	}
+	return load(path, func(w *World, r *reader) {
+		w.check(r)
+		w.checkFiles(r, configs)
+	})
+}
 
 // LoadProfile reads configs/profiles/*.yaml.
 func LoadProfile(path string) (*Profile, error) { return load(path, (*Profile).check) }
@@ -20,15 +29,23 @@ func LoadProfile(path string) (*Profile, error) { return load(path, (*Profile).c
 // LoadHypothesis reads configs/hypotheses/*.yaml. The stacks, the profile and the control worlds that it
 // names must exist in the folder above.
 func LoadHypothesis(path string) (*Hypothesis, error) {
-	abs, err := filepath.Abs(path)
+	configs, err := folderAbove(path)
 	if err != nil {
-		return nil, fmt.Errorf("locate %s: %w", path, err)
+		return nil, err
 	}
-	configs := filepath.Dir(filepath.Dir(abs))
 	return load(path, func(h *Hypothesis, r *reader) {
 		h.check(r)
 		h.checkFiles(r, configs)
 	})
+}
+
+// folderAbove is the folder that holds the folder of a file.
+func folderAbove(path string) (string, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return "", fmt.Errorf("locate %s: %w", path, err)
+	}
+	return filepath.Dir(filepath.Dir(abs)), nil
 }
 
 // ParseStack is LoadStack on the content of a file; file is used in faults.

@@ -200,6 +200,40 @@ func TestLoadHypothesisFio(t *testing.T) {
 	roundTrip(t, path, h, ParseHypothesis)
 }
 
+// Windows of 1s and of 10s are windows, a sweep of the telemetry's cadence is read as durations, and both are
+// saved with their units.
+func TestWindowsAndCadence(t *testing.T) {
+	for _, length := range []time.Duration{time.Second, 10 * time.Second} {
+		text := edit(t, hypothesis, "gates:", "windows: {length: "+length.String()+", min_reads: 1000}\ngates:")
+		h, err := ParseHypothesis("h.yaml", []byte(edit(t, text, "conc: [1, 4]", "conc: [1, 4]\n  cadence: [100ms, 0.2s, 1m]")))
+		require.NoError(t, err)
+		assert.Equal(t, &Windows{Length: Duration(length), MinReads: 1000}, h.Windows)
+		assert.Equal(t, []Duration{Duration(100 * time.Millisecond), Duration(200 * time.Millisecond), Duration(time.Minute)}, h.Sweep.Cadence)
+		roundTrip(t, "h.yaml", h, ParseHypothesis)
+	}
+	h, err := ParseHypothesis("h.yaml", []byte(hypothesis))
+	require.NoError(t, err)
+	assert.Nil(t, h.Windows)
+	assert.Empty(t, h.Sweep.Cadence)
+}
+
+// So is a world's.
+func TestLoadWorldFio(t *testing.T) {
+	dir := t.TempDir()
+	for _, d := range []string{"worlds", "fio"} {
+		require.NoError(t, os.Mkdir(filepath.Join(dir, d), 0o755))
+	}
+	path := filepath.Join(dir, "worlds", "w.yaml")
+	require.NoError(t, os.WriteFile(path, []byte("world: w\nnote: n\nload:\n  fio: none\n"), 0o644))
+	_, err := LoadWorld(path)
+	require.EqualError(t, err, path+":4: load.fio: there is no file fio/none.fio in the folder of configurations, where there is none")
+	require.NoError(t, os.WriteFile(FioFile(dir, "none"), nil, 0o644))
+	w, err := LoadWorld(path)
+	require.NoError(t, err)
+	assert.Equal(t, &World{World: "w", Note: "n", Load: WorldLoad{Fio: "none"}}, w)
+	roundTrip(t, path, w, ParseWorld)
+}
+
 func TestLoadWithoutFile(t *testing.T) {
 	_, err := LoadStack(filepath.Join(t.TempDir(), "none.yaml"))
 	require.ErrorIs(t, err, fs.ErrNotExist)

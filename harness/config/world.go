@@ -6,7 +6,7 @@ type World struct {
 	World      string     `yaml:"world"`
 	Note       string     `yaml:"note"` // what differs from the default, in one sentence
 	Mechanisms Mechanisms `yaml:"mechanisms,omitempty"`
-	Load       WorldLoad  `yaml:"load,omitempty"`  // users of this world that are not those of the hypothesis
+	Load       WorldLoad  `yaml:"load,omitempty"`  // users and other programs of this world that are not those of the hypothesis
 	Tiers      WorldTiers `yaml:"tiers,omitempty"` // memory that this world's machine gives the stack instead of what its file says
 }
 
@@ -24,11 +24,14 @@ type Mechanisms struct {
 	BlockingFetch   bool     `yaml:"blocking_fetch,omitempty"`     // each request sleeps in I/O until its tier-2 blocks are there
 	BufferedKVTier  bool     `yaml:"buffered_kv_tier,omitempty"`   // the NVMe tier reads and writes through the page cache
 	ScrapeStall     Duration `yaml:"scrape_stall,omitempty"`       // each metrics page of a server holds the engine for that long
+
+	PagedWeightsBytes Size `yaml:"paged_weights_bytes,omitempty"` // each iteration reads so much of the weights from the NVMe
 }
 
-// WorldLoad overrides what the users do.
+// WorldLoad overrides what the users do, and what other programs do.
 type WorldLoad struct {
 	Popularity *Popularity `yaml:"popularity,omitempty"`
+	Fio        string      `yaml:"fio,omitempty"` // the only level of a sweep over fio, whatever the hypothesis lists
 }
 
 // WorldTiers overrides tier capacities; null keeps the stack's own.

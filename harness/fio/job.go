@@ -25,6 +25,11 @@ type Job struct {
 	Size       int64         // bytes of the file that is used; 0: not given
 	Runtime    time.Duration // 0: not given
 	TimeBased  bool          // runs for Runtime, over the file again and again
+
+	// A job that thinks does I/O for IOTime, stalls for ThinkTime, and so on; all copies begin with I/O. For the
+	// first SpinTime of a stall it spins on a CPU, then it sleeps. All 0: it never thinks. That is how fio(1) has
+	// it; fio 3.33 makes the very first I/O phase longer, by ThinkTime.
+	IOTime, ThinkTime, SpinTime time.Duration
 }
 
 // Engines are the I/O engines that a job may have, and whether each is synchronous: its tasks submit one
@@ -47,7 +52,14 @@ func (j Job) String() string {
 	if j.RW == "rw" || j.RW == "randrw" {
 		mix = fmt.Sprintf(" rwmixread=%.0f", 100*j.ReadShare)
 	}
-	return fmt.Sprintf("%s: rw=%s%s bs=%d iodepth=%d numjobs=%d ioengine=%s", j.Name, j.RW, mix, j.BlockBytes, j.IODepth, j.NumJobs, j.IOEngine)
+	var thinks string
+	if j.ThinkTime > 0 {
+		thinks = fmt.Sprintf(" thinktime_iotime=%s thinktime=%s", written(j.IOTime), written(j.ThinkTime))
+	}
+	if j.SpinTime > 0 {
+		thinks += " thinktime_spin=" + written(j.SpinTime)
+	}
+	return fmt.Sprintf("%s: rw=%s%s bs=%d iodepth=%d numjobs=%d ioengine=%s%s", j.Name, j.RW, mix, j.BlockBytes, j.IODepth, j.NumJobs, j.IOEngine, thinks)
 }
 
 // Load reads a job file. A file of comments has no jobs, which is no error here; fio itself refuses it.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // option is one that a job file may have. Without set it changes nothing of the load that is modelled.
@@ -44,6 +45,10 @@ var options = map[string]option{
 
 	"random_distribution": {set: onlyRandom, example: "random"},
 
+	"thinktime":        {set: phase("us", func(d *draft) *time.Duration { return &d.ThinkTime }), example: "25s"},
+	"thinktime_iotime": {set: phase("s", func(d *draft) *time.Duration { return &d.IOTime }), example: "12s"},
+	"thinktime_spin":   {set: phase("us", func(d *draft) *time.Duration { return &d.SpinTime }), example: "10s"},
+
 	"description": {example: "text"}, "group_reporting": {example: "1", bare: true},
 	"randrepeat": {example: "1"}, "allrandrepeat": {example: "1"}, "randseed": {example: "1"},
 	"norandommap": {example: "1", bare: true}, "random_generator": {example: "tausworthe"},
@@ -63,8 +68,8 @@ var options = map[string]option{
 var refusals = []struct{ why, options string }{
 	{"the simulated machine's jobs submit as fast as they are answered, without a rate limit",
 		"rate rate_min rate_iops rate_iops_min rate_process rate_cycle rate_ignore_thinktime"},
-	{"the simulated machine's jobs do not think",
-		"thinktime thinktime_spin thinktime_blocks thinktime_blocks_type thinktime_iotime"},
+	{"the simulated machine's jobs think by time (thinktime_iotime), not by blocks",
+		"thinktime_blocks thinktime_blocks_type"},
 	{"all I/Os of a simulated job have one size",
 		"bsrange blocksize_range bssplit bs_unaligned blocksize_unaligned"},
 	{"a simulated job keeps its queue full, one I/O at a time",
@@ -161,8 +166,22 @@ func setSize(d *draft, v string) error {
 }
 
 func setRuntime(d *draft, v string) (err error) {
-	d.Runtime, err = duration(v)
+	d.Runtime, err = duration(v, "s")
 	return err
+}
+
+// mostPhase bounds the phases of a job that thinks: fio counts them in microseconds, in 31 bits.
+const mostPhase = 2147 * time.Second
+
+func phase(bare string, field func(*draft) *time.Duration) func(*draft, string) error {
+	return func(d *draft, v string) error {
+		t, err := duration(v, bare)
+		if err == nil && t > mostPhase {
+			err = fmt.Errorf("must be %s at most, because fio counts microseconds in 31 bits, not %.20q", written(mostPhase), v)
+		}
+		*field(d) = t
+		return err
+	}
 }
 
 func setEngine(d *draft, v string) error {

@@ -97,6 +97,10 @@ func (p *parser) end() {
 		p.fault(j.line, "direct", "job %q is buffered, which is fio's default; the page cache between fio and the drive is not modelled: set direct=1", j.Name)
 		return
 	}
+	if option, why := j.thinksBadly(); why != "" {
+		p.fault(j.line, option, "job %q %s", j.Name, why)
+		return
+	}
 	switch j.RW {
 	case "read", "randread":
 		j.ReadShare = 1
@@ -113,6 +117,21 @@ func (p *parser) end() {
 		return
 	}
 	p.jobs = append(p.jobs, j.Job)
+}
+
+// thinksBadly is the option, of those with which a job thinks, that does not go with the others, and why.
+func (j *draft) thinksBadly() (option, why string) {
+	switch {
+	case j.ThinkTime == 0 && j.IOTime > 0:
+		return "thinktime_iotime", "does not think, so that this has no effect: set thinktime, or remove it"
+	case j.ThinkTime == 0 && j.SpinTime > 0:
+		return "thinktime_spin", "does not think, so that this has no effect: set thinktime and thinktime_iotime, or remove it"
+	case j.ThinkTime > 0 && j.IOTime == 0:
+		return "thinktime", "thinks after each I/O; the simulated machine's jobs think by time: set thinktime_iotime"
+	case j.SpinTime > j.ThinkTime:
+		return "thinktime_spin", fmt.Sprintf("spins for %s of a thinktime of %s: lower it", written(j.SpinTime), written(j.ThinkTime))
+	}
+	return "", ""
 }
 
 // mostInFlight bounds the bytes that a job has in flight, and so what a solution of the drive costs.

@@ -70,6 +70,14 @@ var good = map[string]struct {
 	"queue of a ring": {"[a]\ndirect=1\nioengine=io_uring\niodepth=8\n", with(func(j *Job) { j.IOEngine, j.IODepth = "io_uring", 8 })},
 	"sync engine":     {"[a]\ndirect=1\nioengine=pvsync2\niodepth=32\nnumjobs=4\n", with(func(j *Job) { j.IOEngine, j.NumJobs = "pvsync2", 4 })},
 	"default engine":  {"[a]\ndirect=1\niodepth=32\n", []Job{plain}},
+	"thinks": {"[a]\ndirect=1\nthinktime_iotime=12s\nthinktime=25s\nthinktime_spin=10s\n",
+		with(func(j *Job) { j.IOTime, j.ThinkTime, j.SpinTime = 12*time.Second, 25*time.Second, 10*time.Second })},
+	"thinks asleep": {"[a]\ndirect=1\nthinktime=20ms\nthinktime_iotime=500ms\n",
+		with(func(j *Job) { j.IOTime, j.ThinkTime = 500*time.Millisecond, 20*time.Millisecond })},
+	"thinks in default units": {"[global]\nthinktime=1500\nthinktime_spin=1500\n[a]\ndirect=1\nthinktime_iotime=3\n",
+		with(func(j *Job) {
+			j.IOTime, j.ThinkTime, j.SpinTime = 3*time.Second, 1500*time.Microsecond, 1500*time.Microsecond
+		})},
 	"file": {"[a]\ndirect=1\nfilename=x.dat\ndirectory=/mnt/nvme\nsize=8g\n",
 		with(func(j *Job) { j.Filename, j.Directory, j.Size = "x.dat", "/mnt/nvme", 8<<30 })},
 	"no matter for the load": {"[a]\ndirect=1\ndescription=what it is for\nrandrepeat=0\nunlink=1\ninvalidate=1\nramp_time=5s\nrandom_distribution=random\n" +
@@ -131,11 +139,20 @@ func TestParseRefuses(t *testing.T) {
 		"[a]\ndirect=1\nstonewall\n":                             "all jobs of a file begin at once",
 		"[a]\ndirect=1\nfsync=1\n":                               "flushes are not modelled",
 		"[a]\ndirect=1\nbssplit=4k/50:8k/50\n":                   "all I/Os of a simulated job have one size",
-		"[a]\ndirect=1\nthinktime=10\n":                          "do not think",
 		"[a]\ndirect=1\nzonemode=zbd\n":                          "no addresses",
 		"[a]\ndirect=1\niodepth_batch=4\n":                       "keeps its queue full",
 		"include other.fio\n[a]\ndirect=1\n":                     "before the first section",
 		"[a]\ndirect=1\nioengine=libaio\nbs=16m\niodepth=1024\n": `j.fio:1: iodepth: job "a" has 16384 MiB in flight`,
+
+		"[a]\ndirect=1\nthinktime=10\n":                                            `j.fio:1: thinktime: job "a" thinks after each I/O; the simulated machine's jobs think by time: set thinktime_iotime`,
+		"[a]\ndirect=1\nthinktime=9\nthinktime_spin=9\n":                           "thinks after each I/O",
+		"[a]\ndirect=1\nthinktime_iotime=10\n":                                     `j.fio:1: thinktime_iotime: job "a" does not think, so that this has no effect: set thinktime`,
+		"[a]\ndirect=1\nthinktime_spin=10\n":                                       `j.fio:1: thinktime_spin: job "a" does not think, so that this has no effect: set thinktime`,
+		"[a]\ndirect=1\nthinktime_blocks=10\n":                                     "j.fio:3: thinktime_blocks: the simulated machine's jobs think by time (thinktime_iotime), not by blocks: remove it",
+		"[a]\ndirect=1\nthinktime=0\n":                                             `j.fio:3: thinktime: must be a whole number above 0 with us, ms, s, m, h or d behind it, or nothing for us, not "0", for example thinktime=25s`,
+		"[a]\ndirect=1\nthinktime_iotime=x\n":                                      `or nothing for s, not "x"`,
+		"[a]\ndirect=1\nthinktime=1h\n":                                            "must be 2147s at most, because fio counts microseconds in 31 bits",
+		"[a]\ndirect=1\nthinktime_iotime=3\nthinktime=2s\nthinktime_spin=2001ms\n": `j.fio:1: thinktime_spin: job "a" spins for 2001000us of a thinktime of 2s: lower it`,
 	} {
 		t.Run(strings.ReplaceAll(text, "\n", "|"), func(t *testing.T) {
 			jobs, err := Parse("j.fio", []byte(text))
@@ -183,11 +200,27 @@ func TestCommittedProfiles(t *testing.T) {
 	assert.False(t, heavy.Sync())
 	assert.Equal(t, "heavy: rw=randrw rwmixread=70 bs=16384 iodepth=32 numjobs=4 ioengine=libaio", heavy.String())
 	moderate := heavy
-	moderate.Name, moderate.IODepth, moderate.NumJobs = "moderate", 16, 1
+	moderate.Name, moderate.IODepth, moderate.NumJobs = "moderate", 32, 2
 	assert.Equal(t, []Job{moderate}, load("moderate"))
 	files, err := filepath.Glob(configs + "/*")
 	require.NoError(t, err)
-	assert.Len(t, files, 3, "every committed profile is looked at here")
+	assert.Len(t, files, 4, "every committed profile is looked at here and below")
+}
+
+// Programs that read and compute now and then, and write nothing: three tasks that block, in cycles that meet
+// again only after 37 x 43 s.
+func TestCommittedNeighbours(t *testing.T) {
+	jobs, err := Load(filepath.Join(configs, "neighbours.fio"))
+	require.NoError(t, err)
+	indexer := Job{Name: "indexer", RW: "randread", ReadShare: 1, BlockBytes: 256 << 10, IODepth: 1, NumJobs: 2, IOEngine: "psync", Direct: true,
+		Thread: true, Filename: "sparkharness-fio.dat", Size: 8 << 30, Runtime: 4 * time.Hour, TimeBased: true,
+		IOTime: 12 * time.Second, ThinkTime: 25 * time.Second, SpinTime: 10 * time.Second}
+	backup := indexer
+	backup.Name, backup.NumJobs = "backup", 1
+	backup.IOTime, backup.ThinkTime, backup.SpinTime = 7*time.Second, 36*time.Second, 5*time.Second
+	assert.Equal(t, []Job{indexer, backup}, jobs)
+	assert.Equal(t, "indexer: rw=randread bs=262144 iodepth=1 numjobs=2 ioengine=psync thinktime_iotime=12s thinktime=25s thinktime_spin=10s", jobs[0].String())
+	assert.Contains(t, with(func(j *Job) { j.IOTime, j.ThinkTime = 1500*time.Millisecond, time.Second })[0].String(), " thinktime_iotime=1500000us thinktime=1s")
 }
 
 // realFio is the path of fio, or skips the test.
@@ -289,6 +322,7 @@ func FuzzParse(f *testing.F) {
 			assert.True(t, j.BlockBytes >= 512 && j.BlockBytes%512 == 0)
 			assert.True(t, j.IODepth >= 1 && j.NumJobs >= 1 && j.Size >= 0 && j.Runtime >= 0)
 			assert.True(t, !j.Sync() || j.IODepth == 1)
+			assert.True(t, (j.IOTime > 0) == (j.ThinkTime > 0) && j.SpinTime >= 0 && j.SpinTime <= j.ThinkTime)
 			assert.LessOrEqual(t, int64(j.InFlight())*j.BlockBytes, int64(mostInFlight))
 			assert.Contains(t, Engines, j.IOEngine)
 		}

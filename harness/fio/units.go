@@ -34,21 +34,34 @@ func size(v string) (int64, error) {
 	return int64(n) << shift, nil
 }
 
-// timeUnits are fio's; without one a time is in seconds.
+// timeUnits are fio's; which one a bare number has depends on the option.
 var timeUnits = map[string]time.Duration{
-	"us": time.Microsecond, "ms": time.Millisecond, "": time.Second, "s": time.Second,
+	"us": time.Microsecond, "ms": time.Millisecond, "s": time.Second,
 	"m": time.Minute, "h": time.Hour, "d": 24 * time.Hour,
 }
 
-func duration(v string) (time.Duration, error) {
+// duration reads a time: 90, 5m, 500ms. A number without a unit has that of the option.
+func duration(v, bare string) (time.Duration, error) {
 	digits := strings.TrimRight(strings.ToLower(v), "usmhd")
-	unit, ok := timeUnits[strings.ToLower(v)[len(digits):]]
+	name := strings.ToLower(v)[len(digits):]
+	if name == "" {
+		name = bare
+	}
+	unit, ok := timeUnits[name]
 	n, err := strconv.ParseUint(digits, 10, 32)
 	if err != nil || !ok || n == 0 {
-		return 0, fmt.Errorf("must be a whole number above 0 with us, ms, s, m, h or d behind it, or nothing for seconds, not %.20q", v)
+		return 0, fmt.Errorf("must be a whole number above 0 with us, ms, s, m, h or d behind it, or nothing for %s, not %.20q", bare, v)
 	}
 	if n > uint64(math.MaxInt64/int64(unit)) {
 		return 0, fmt.Errorf("%.20q is too long", v)
 	}
 	return time.Duration(n) * unit, nil
+}
+
+// written is a time as a job file has it.
+func written(d time.Duration) string {
+	if d%time.Second == 0 {
+		return fmt.Sprintf("%ds", d/time.Second)
+	}
+	return fmt.Sprintf("%dus", d/time.Microsecond)
 }

@@ -55,13 +55,16 @@ func checkFio(jobs []fio.Job) error {
 	return errors.Join(errs...)
 }
 
-// fioStreams is what the jobs do to the drive: each copy of a job is a closed loop, and one of a sync engine
-// is a task that blocks.
-func fioStreams(jobs []fio.Job) []sim.NVMeStream {
-	var out []sim.NVMeStream
+// fioLoops is what the jobs do to the drive: each copy of a job is a closed loop, and one of a sync engine is
+// a task that blocks. Those that think begin with I/O, so that the span after the start shows them all.
+func fioLoops(jobs []fio.Job) []sim.ForeignLoop {
+	var out []sim.ForeignLoop
 	for _, j := range jobs {
 		for range j.NumJobs {
-			out = append(out, sim.NVMeStream{Name: "fio " + j.Name, ReadShare: j.ReadShare, IOBytes: j.BlockBytes, Depth: j.IODepth, Sync: j.Sync()})
+			out = append(out, sim.ForeignLoop{
+				Stream: sim.NVMeStream{Name: "fio " + j.Name, ReadShare: j.ReadShare, IOBytes: j.BlockBytes, Depth: j.IODepth, Sync: j.Sync()},
+				IOTime: j.IOTime, ThinkTime: j.ThinkTime, SpinTime: j.SpinTime,
+			})
 		}
 	}
 	return out
@@ -123,7 +126,7 @@ func (s *Sim) launchFio(ctx context.Context, jobs []fio.Job) (pid int, err error
 	if len(jobs) == 0 {
 		return 0, nil
 	}
-	if pid, err = s.machine.StartForeign(ctx, fioStreams(jobs)...); err != nil {
+	if pid, err = s.machine.StartForeign(ctx, fioLoops(jobs)...); err != nil {
 		return 0, fmt.Errorf("start fio: %w", err)
 	}
 	s.fioRuns = &fioStart{at: time.Now(), jobs: jobs}

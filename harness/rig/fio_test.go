@@ -47,7 +47,7 @@ func TestStartFio(t *testing.T) {
 				"some ten reads of 60 us say nothing in whole milliseconds")
 			assert.Less(t, none.DriveReadBytes, 1e6, "the background")
 			var await []float64
-			for name, inFlight := range map[string]int{"moderate": 16, "heavy": 128} {
+			for name, inFlight := range map[string]int{"moderate": 64, "heavy": 128} {
 				got := run(t, stack, name)
 				assert.Equal(t, got, run(t, stack, name), "the same seed, the same figures")
 				assert.Equal(t, inFlight, got.InFlight)
@@ -62,7 +62,7 @@ func TestStartFio(t *testing.T) {
 				assert.InEpsilon(t, got.DriveWriteBytes, *got.WriteBytes, 0.001)
 				assert.InDelta(t, 0.7, *got.ReadBytes/(*got.ReadBytes+*got.WriteBytes), 1e-4)
 			}
-			assert.Greater(t, max(await[0], await[1])/min(await[0], await[1]), 2.0, "heavy against moderate")
+			assert.Greater(t, max(await[0], await[1])/min(await[0], await[1]), 1.5, "heavy against moderate")
 		})
 	}
 }
@@ -209,7 +209,9 @@ func TestFioProfilesOnTheDrive(t *testing.T) {
 	require.Equal(t, []any{int64(128 << 10), 1, int64(220_000)}, []any{loader.IOBytes, loader.Depth, loader.SoftwareNS})
 	// await is the drive's mean read latency in us as the kernel counts it over 1000 s, and own that of the loader.
 	await := func(name string, mix ...sim.NVMeStream) (us, own, written float64) {
-		mix = append(mix, fioStreams(profile(t, name))...)
+		for _, l := range fioLoops(profile(t, name)) {
+			mix = append(mix, l.Stream)
+		}
 		d := sim.NewNVMeDevice(params.NVMe, 1)
 		for _, s := range mix {
 			d.Start(0, s, -1)
@@ -227,7 +229,7 @@ func TestFioProfilesOnTheDrive(t *testing.T) {
 	assert.InDelta(t, 65, idle, 8)
 	assert.InDelta(t, 68.5, latency, 2, "as in the published row of 128 KiB reads, one in flight")
 	for name, want := range map[string]struct{ low, high, wroteLow, wroteHigh float64 }{
-		"moderate": {1, 2, 1, 2},
+		"moderate": {1, 2, 4, 5},
 		"heavy":    {2, 6, 4, 5},
 	} {
 		alone, _, written := await(name)
@@ -237,9 +239,8 @@ func TestFioProfilesOnTheDrive(t *testing.T) {
 		for what, ratio := range map[string]float64{"the drive alone": alone / idle, "the loader's reads": slow / latency} {
 			assert.True(t, ratio > want.low && ratio < want.high, "%s, %s: %v", name, what, ratio)
 		}
-		// Of everybody's reads nearly all are fio's small ones, so that the moderate profile lowers their mean.
-		assert.InEpsilon(t, alone, beside, 0.05, name)
-		assert.True(t, name == "moderate" || beside/loaderAlone > want.low, "%s: %v", name, beside/loaderAlone)
+		assert.InEpsilon(t, alone, beside, 0.05, "of everybody's reads nearly all are fio's small ones: %s", name)
+		assert.Greater(t, beside/loaderAlone, want.low, name)
 		assert.True(t, written > want.wroteLow && written < want.wroteHigh, "%s: %v GB/s written, its file says so", name, written)
 	}
 }

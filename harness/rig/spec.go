@@ -103,6 +103,7 @@ func SimSpec(o SimOptions) (sim.Spec, sim.Params, error) {
 			BlockingFetch:      w.Mechanisms.BlockingFetch,
 			BufferedKVTier:     w.Mechanisms.BufferedKVTier,
 			ScrapeStall:        time.Duration(w.Mechanisms.ScrapeStall),
+			PagedWeightsBytes:  int64(w.Mechanisms.PagedWeightsBytes),
 		}
 	}
 	return spec, params, nil

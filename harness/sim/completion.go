@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 )
 
 // completion is the part of an OpenAI completion or chat request that the simulated servers use.
@@ -70,9 +71,14 @@ func (p *promptField) UnmarshalJSON(b []byte) error {
 // maxBody is Dynamo's default body limit.
 const maxBody = 45 << 20
 
+// bodies are buffers for request bodies: what is decoded from one shares no memory with it.
+var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
 // decodeCompletion reads and checks a request body; the error is for the client.
 func decodeCompletion(w http.ResponseWriter, r *http.Request, chat bool) (*completion, error) {
-	var body bytes.Buffer
+	body := bodies.Get().(*bytes.Buffer)
+	defer bodies.Put(body)
+	body.Reset()
 	body.Grow(int(min(max(r.ContentLength, 0), maxBody)) + bytes.MinRead) // the length is a promise until it has come
 	if _, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, maxBody)); err != nil {
 		return nil, fmt.Errorf("read body: %w", err)

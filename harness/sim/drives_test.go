@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -169,4 +170,32 @@ func TestStallsDoNotDependOnReaders(t *testing.T) {
 	seldom, often := watch(0), watch(7*time.Millisecond)
 	assert.InDelta(t, seldom.ioSome, often.ioSome, 3e-6)
 	assert.InDelta(t, seldom.iowait, often.iowait, 0.011, "a jiffy")
+}
+
+// Swapped sequences go to the drive of the KV tier.
+func TestSwapOnSecondDrive(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		spec := specA(t, "L70B")
+		spec.Device.CapacityBytes = 1 << 30
+		p := sim.DefaultParams()
+		p.Mechanisms.KVSwapToNVMe, p.Mechanisms.KVOnSecondDrive = true, true
+		m := start(t, spec, p)
+		files, err := sim.NewFiles(t.TempDir())
+		require.NoError(t, err)
+		defer files.Close()
+		var wg sync.WaitGroup
+		for i := range 4 {
+			wg.Go(func() {
+				assert.Equal(t, 8, m.ask(fmt.Sprintf("u%d-q0", i), prompt(fmt.Sprint("p", i), 2048), 8).tokens)
+			})
+		}
+		wg.Wait()
+		look(t, m, files)
+		read, written := diskBytes(t, files)
+		kv := m.stats().KV
+		require.Positive(t, kv.SwapInBlocks)
+		assert.Equal(t, kv.SwapInBlocks*spec.BlockBytes(), read["nvme1n1"])
+		assert.Equal(t, kv.SwapOutBlocks*spec.BlockBytes(), written["nvme1n1"])
+		assert.Less(t, read["nvme0n1"], int64(64<<20), "the operating system")
+	})
 }

@@ -20,7 +20,8 @@ type engine struct {
 
 	kv      *kvManager
 	drives  drives
-	settle  func() // brings the host's counters to the present before each event; nil: they may lag
+	foreign *foreign
+	settle  func() // brings the host's counters to the present before each event, unless they may lag
 	mover   *mover
 	lora    *loraSlots
 	waiting []*sequence // in order of arrival
@@ -34,6 +35,7 @@ type engine struct {
 
 	stepEndNS   int64 // end of the iteration under way, -1 when idle
 	heldUntilNS int64 // by metrics pages (ScrapeStall)
+	paged       pagedStep
 	chunks      []planned
 	decoding    []*sequence
 
@@ -131,9 +133,7 @@ func (e *engine) run(ctx context.Context) {
 		case <-timer.C:
 		}
 		instant := e.now()
-		if e.settle != nil {
-			e.settle()
-		}
+		e.settle()
 		e.advance(instant)
 		// Let every arrival of this instant come in before a batch is formed: in virtual time the clock
 		// moves this nanosecond only when nothing else can happen.
@@ -146,6 +146,9 @@ func (e *engine) run(ctx context.Context) {
 // next is the time of the machine's next own event.
 func (e *engine) next() (int64, bool) {
 	at, ok := e.mover.next()
+	if e.foreign.turnNS < at {
+		at, ok = e.foreign.turnNS, true
+	}
 	if e.stepEndNS >= 0 && (!ok || e.stepEndNS < at) {
 		return e.stepEndNS, true
 	}
@@ -207,6 +210,9 @@ func (e *engine) arrive(s *sequence, now int64) {
 func (e *engine) advance(now int64) {
 	for _, job := range e.mover.advance(now) {
 		e.moved(job, now)
+	}
+	if e.foreign.turnNS <= now {
+		e.foreign.turn()
 	}
 	if e.stepEndNS >= 0 && e.stepEndNS <= now {
 		e.finishStep(e.stepEndNS)
@@ -307,6 +313,8 @@ func (e *engine) moved(j job, now int64) {
 		e.running = append(e.running, j.seq)
 	case jobAdapterRead, jobAdapterCopy:
 		e.adapterMoved(j, now)
+	case jobWeights:
+		e.weightsRead(now)
 	}
 }
 
@@ -348,10 +356,15 @@ func (e *engine) startStep(now int64) {
 	}
 	ns := e.spec.Model.DecodeBaseNS
 	if !e.mech.UnlimitedCompute {
-		ns = e.spec.Model.stepNS(work, len(e.decoding), context, e.spec.KVBytesPerToken())
+		slowdown := e.host.p.memorySlowdown(e.drives.dmaBytesPerSec())
+		ns = e.spec.Model.stepNS(work, len(e.decoding), context, e.spec.KVBytesPerToken(), slowdown)
 	}
 	step := max(1, int64(ns/1000+0.5)) * 1000 // on the microsecond grid
 	held := e.heldNS(now)
+	if e.mech.PagedWeightsBytes > 0 {
+		e.pageWeights(now, held, step)
+		return
+	}
 	e.stepEndNS = now + held + step
 	e.stats.LastIterNS = held + step
 	e.host.step(now+held, step)

@@ -16,12 +16,6 @@ func (m *Machine) Stream(ctx context.Context, s NVMeStream) (stop func() error, 
 
 // DMA is the rate at which the drives move data now, B/s.
 func (m *Machine) DMA(ctx context.Context) (rate float64, err error) {
-	err = m.query(ctx, func() {
-		for _, d := range m.engine.drives.all {
-			for _, t := range d.transfers {
-				rate += t.rate.BytesPerSec
-			}
-		}
-	})
+	err = m.query(ctx, func() { rate = m.engine.drives.dmaBytesPerSec() })
 	return rate, err
 }

@@ -5,8 +5,8 @@ package sim
 // forgotten at 0; blocks below the minimum frequency (2) stay out.
 type frequencyFilter struct {
 	min   int
-	seen  map[uint64]sighting
-	limit int // entries; when full, new blocks are not remembered
+	seen  map[uint64]*sighting // pointers, so that a sighting is one look-up
+	limit int                  // entries; when full, new blocks are not remembered
 }
 
 type sighting struct {
@@ -21,33 +21,36 @@ const (
 )
 
 func newFrequencyFilter(minFrequency int) *frequencyFilter {
-	return &frequencyFilter{min: minFrequency, seen: map[uint64]sighting{}, limit: filterEntries}
+	return &frequencyFilter{min: minFrequency, seen: map[uint64]*sighting{}, limit: filterEntries}
 }
 
 // passes reports whether the block would pass at time now, without counting a sighting. It is for blocks
 // that have been seen.
 func (f *frequencyFilter) passes(hash uint64, now int64) bool {
 	s := f.seen[hash]
+	if s == nil {
+		return 1 >= f.min
+	}
 	return max(1, s.frequency-int((now-s.decayedNS)/filterDecayNS)) >= f.min
 }
 
 // see counts one sighting of the block at time now and reports whether it passes.
 func (f *frequencyFilter) see(hash uint64, now int64) bool {
-	s, known := f.seen[hash]
-	if known {
-		if steps := (now - s.decayedNS) / filterDecayNS; steps > 0 {
-			s.frequency -= int(steps)
-			s.decayedNS += steps * filterDecayNS
+	s := f.seen[hash]
+	if s == nil {
+		if len(f.seen) < f.limit {
+			f.seen[hash] = &sighting{frequency: 1, decayedNS: now}
 		}
+		return 1 >= f.min
 	}
-	if !known || s.frequency <= 0 {
-		if !known && len(f.seen) >= f.limit {
-			return 1 >= f.min
-		}
-		s = sighting{frequency: 1, decayedNS: now}
+	if steps := (now - s.decayedNS) / filterDecayNS; steps > 0 {
+		s.frequency -= int(steps)
+		s.decayedNS += steps * filterDecayNS
+	}
+	if s.frequency <= 0 {
+		*s = sighting{frequency: 1, decayedNS: now}
 	} else {
 		s.frequency = min(s.frequency*2, filterMaxFreq)
 	}
-	f.seen[hash] = s
 	return s.frequency >= f.min
 }

@@ -48,9 +48,22 @@ func watch(t *testing.T, spec sim.Spec) *watched {
 }
 
 func (m *watched) startForeign(streams []sim.NVMeStream) int {
-	pid, err := m.StartForeign(context.Background(), streams...)
+	return m.startLoops(loops(streams...)...)
+}
+
+func (m *watched) startLoops(loops ...sim.ForeignLoop) int {
+	pid, err := m.StartForeign(context.Background(), loops...)
 	require.NoError(m.t, err)
 	return pid
+}
+
+// loops never think.
+func loops(streams ...sim.NVMeStream) []sim.ForeignLoop {
+	var out []sim.ForeignLoop
+	for _, s := range streams {
+		out = append(out, sim.ForeignLoop{Stream: s})
+	}
+	return out
 }
 
 // io is what a reader of /proc/<pid>/io sees.
@@ -175,14 +188,14 @@ func TestForeignRefuses(t *testing.T) {
 		ctx := t.Context()
 		require.EqualError(t, m.StopForeign(ctx), "no foreign process loads the drive")
 		_, err := m.StartForeign(ctx)
-		require.EqualError(t, err, "a foreign load needs at least one stream")
-		_, err = m.StartForeign(ctx, sim.NVMeStream{Name: "x"})
+		require.EqualError(t, err, "a foreign load needs at least one loop")
+		_, err = m.StartForeign(ctx, loops(sim.NVMeStream{Name: "x"})...)
 		require.ErrorContains(t, err, `nvme stream "x": IOBytes is 0`)
 		pid := m.startForeign(asyncJobs)
-		_, err = m.StartForeign(ctx, asyncJobs...)
+		_, err = m.StartForeign(ctx, loops(asyncJobs...)...)
 		require.EqualError(t, err, fmt.Sprintf("process %d loads the drive already: stop it first", pid))
 		m.Close() // with the load running
-		_, err = m.StartForeign(ctx, asyncJobs...)
+		_, err = m.StartForeign(ctx, loops(asyncJobs...)...)
 		require.ErrorIs(t, err, sim.ErrStopped)
 		require.ErrorIs(t, m.StopForeign(ctx), sim.ErrStopped)
 	})

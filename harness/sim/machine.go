@@ -32,6 +32,9 @@ func Start(spec Spec, p Params, seed uint64) (*Machine, error) {
 	if err := p.NVMe.Validate(); err != nil {
 		return nil, err
 	}
+	if err := p.checkDRAM(); err != nil {
+		return nil, err
+	}
 	spec = spec.built(p.Mechanisms)
 	d := newDrives(p, seed)
 	h := newHost(p.Host, spec)
@@ -40,10 +43,13 @@ func Start(spec Spec, p Params, seed uint64) (*Machine, error) {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	m := &Machine{spec: spec, engine: e, host: h, disk: d.system, cancel: cancel,
-		foreign: &foreign{nsPerIO: float64(p.Host.ForeignNSPerIO)}}
-	if p.Mechanisms.stallsInPlaces() {
-		e.settle = func() { m.account() }
+	m := &Machine{spec: spec, engine: e, host: h, disk: d.system, cancel: cancel}
+	m.foreign = &foreign{nsPerIO: float64(p.Host.ForeignNSPerIO), turnNS: nvmeNever, turn: m.turnForeign}
+	e.foreign = m.foreign
+	e.settle = func() {
+		if p.Mechanisms.stallsInPlaces() || m.foreign.thinks() {
+			m.account()
+		}
 	}
 	m.started()
 	e.start = time.Now()

@@ -20,6 +20,7 @@ const (
 	laneRead = iota
 	laneWrite
 	laneAdapter // files of adapters
+	laneWeights // weights that memory does not hold
 	laneCount
 )
 
@@ -41,6 +42,7 @@ const (
 	jobPrefetch
 	jobAdapterRead
 	jobAdapterCopy
+	jobWeights
 	jobCachedCopy // out of the page cache, the last part of a load
 )
 
@@ -55,6 +57,7 @@ type job struct {
 	startedNS int64
 	endNS     int64   // host copies
 	cpuNS     float64 // CPU time of a host copy
+	bytes     int64   // of weights
 	cached    int     // blocks that the page cache held when the load began
 	missing   []uint64
 	drops     int // of the page cache before the load began
@@ -66,7 +69,7 @@ func newMover(spec Spec, p Params, d drives) *mover {
 
 // on is the drive of a lane.
 func (m *mover) on(l int) *NVMeDevice {
-	if l == laneAdapter {
+	if l == laneAdapter || l == laneWeights {
 		return m.drives.system
 	}
 	return m.drives.kv
@@ -134,11 +137,14 @@ func (m *mover) size(j job) int64 {
 	if j.slot != nil {
 		return j.slot.adapter.Bytes
 	}
+	if j.kind == jobWeights {
+		return j.bytes
+	}
 	return int64(j.blocks-j.cached) * m.spec.BlockBytes()
 }
 
 func (m *mover) stream(l int, kind jobKind) NVMeStream {
-	if l == laneAdapter {
+	if l == laneAdapter || l == laneWeights {
 		return m.host.fileRead()
 	}
 	s := NVMeStream{Name: "kv-load", ReadShare: 1, IOBytes: m.spec.Loader.IOBytes, Depth: m.spec.Loader.QueueDepth,

@@ -34,6 +34,9 @@ type Mechanisms struct {
 	// ScrapeStall: each metrics page that a server renders holds the engine for that long. Real servers render
 	// them in another process, hence zero by default.
 	ScrapeStall time.Duration
+	// PagedWeightsBytes of the weights do not fit memory: each iteration reads them from the NVMe before it
+	// computes.
+	PagedWeightsBytes int64
 }
 
 // HostParams describe the CPU side.
@@ -44,6 +47,9 @@ type HostParams struct {
 	// OSBytes and PageCacheBytes are an idle desktop; an assumption.
 	OSBytes        int64
 	PageCacheBytes int64
+	// DRAMBytesPerSec is the peak of the one LPDDR5x that CPU, GPU and devices share: 273 GB/s (vendor's
+	// specification of the DGX Spark).
+	DRAMBytesPerSec float64
 	// HostCopyBytesPerSec is a copy inside the one DRAM pool: reads and writes share 228 GB/s of
 	// measured triad bandwidth.
 	HostCopyBytesPerSec float64
@@ -80,6 +86,7 @@ func DefaultParams() Params {
 			MemTotalBytes:       127_600_524 * 1024,
 			OSBytes:             6 << 30,
 			PageCacheBytes:      4 << 30,
+			DRAMBytesPerSec:     273e9,
 			HostCopyBytesPerSec: 100e9,
 			EngineCores:         1.3,
 			IdleCores:           0.2,
@@ -153,7 +160,8 @@ func (s Spec) BlockBytes() int64 { return s.KVBytesPerToken() * int64(s.BlockTok
 // Uncalibrated lists the parts of the machine that rest on arithmetic or assumption for this spec.
 func (p Params) Uncalibrated(s Spec) []string {
 	out := append([]string{}, s.Model.Uncalibrated...)
-	out = append(out, "host CPU, memory and background I/O figures (assumed; they feed counters, not latency)")
+	out = append(out, "host CPU, memory and background I/O figures (assumed; they feed counters, not latency)",
+		"NVMe DMA's share of the DRAM bandwidth (arithmetic: reading weights and KV takes peak/(peak - DMA) times as long)")
 	if s.Disk.CapacityBytes > 0 {
 		out = append(out, "KVBM on a GB10: no figure published; the loader is that of another KV offload on GB10",
 			"NVMe with reads and writes mixed (queue model, no published row)")

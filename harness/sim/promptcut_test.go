@@ -15,6 +15,23 @@ func TestCutPrompt(t *testing.T) {
 	assert.Equal(t, `{"model":"m","prompt":null,"max_tokens":5,"nvext":{"extra_fields":["timing"]}}`+"\n", string(rest))
 }
 
+// The buffer of a body serves the next request.
+func TestDecodeBodySharesNoMemory(t *testing.T) {
+	for _, text := range []string{
+		`{"model":"m","prompt":"cut","nvext":{"extra_fields":["timing"]}}`,
+		`{"max_tokens":1,"model":"m","prompt":"not cut","lora_request":{"lora_name":"n","lora_path":"p"}}`,
+		`{"model":"m","messages":[{"role":"user","content":"c"}]}`,
+	} {
+		want, err := decodeBody([]byte(text))
+		require.NoError(t, err)
+		body := []byte(text)
+		got, err := decodeBody(body)
+		require.NoError(t, err)
+		clear(body)
+		assert.Equal(t, want, got)
+	}
+}
+
 // What it does not take, and what would be taken wrongly.
 func TestCutPromptIsSilent(t *testing.T) {
 	for name, body := range map[string]string{

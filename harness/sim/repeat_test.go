@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -21,12 +23,22 @@ import (
 )
 
 // tierTraffic sends random requests, of which some are given up, restarts the server once, and returns
-// all that can be seen of it.
-func tierTraffic(t *testing.T, spec sim.Spec, seed uint64) (seen string, st sim.EngineStats) {
+// all that can be seen of it. Another process may run the loops beside it.
+func tierTraffic(t *testing.T, spec sim.Spec, p sim.Params, seed uint64, others ...sim.ForeignLoop) (seen string, st sim.EngineStats) {
 	synctest.Test(t, func(t *testing.T) {
-		m := start(t, spec, sim.DefaultParams())
+		m := start(t, spec, p)
+		files, err := sim.NewFiles(t.TempDir())
+		require.NoError(t, err)
+		defer files.Close()
 		rng := rand.New(rand.NewPCG(seed, 16))
 		var lines []string
+		if len(others) > 0 {
+			time.Sleep(700 * time.Nanosecond)
+			_, err := m.StartForeign(t.Context(), others...)
+			require.NoError(t, err)
+			// The call took a nanosecond of the engine's: back to the grid.
+			time.Sleep(time.Microsecond - time.Since(time.Unix(0, 0))%time.Microsecond)
+		}
 		for range 2 {
 			var wg sync.WaitGroup
 			var mu sync.Mutex
@@ -55,6 +67,14 @@ func tierTraffic(t *testing.T, spec sim.Spec, seed uint64) (seen string, st sim.
 			require.Zero(t, st.Running+st.Waiting)
 			require.Zero(t, st.KVUsedBlocks)
 			lines = append(lines, fmt.Sprintf("%+v", st), m.get("kvbm", "/metrics"))
+			time.Sleep(500 * time.Nanosecond)
+			require.NoError(t, m.Render(t.Context(), files))
+			for _, name := range []string{"stat", "meminfo", "diskstats", "pressure/io"} {
+				text, err := os.ReadFile(filepath.Join(files.Proc, name))
+				require.NoError(t, err)
+				lines = append(lines, name+"\n"+string(text))
+			}
+			time.Sleep(500 * time.Nanosecond)
 			require.NoError(t, m.restart())
 		}
 		slices.Sort(lines)
@@ -78,11 +98,11 @@ func TestTiersRepeat(t *testing.T) {
 					*tier = sim.TierSpec{CapacityBytes: blocks * spec.BlockBytes(), Policy: policy}
 				}
 				spec.MaxBatchSize, spec.PrefetchDepth, spec.ExclusiveTiers = 2, 3, exclusive
-				one, st := tierTraffic(t, spec, 1)
+				one, st := tierTraffic(t, spec, sim.DefaultParams(), 1)
 				defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-				again, _ := tierTraffic(t, spec, 1)
+				again, _ := tierTraffic(t, spec, sim.DefaultParams(), 1)
 				assert.True(t, one == again, "same seed, same bytes")
-				other, _ := tierTraffic(t, spec, 2)
+				other, _ := tierTraffic(t, spec, sim.DefaultParams(), 2)
 				assert.False(t, one == other, "another seed, other bytes")
 				assert.Positive(t, st.KV.Host.PrefetchesUsed)
 				assert.Positive(t, st.KV.OnboardH2D)
@@ -97,5 +117,60 @@ func TestTiersRepeat(t *testing.T) {
 				assert.Equal(t, (st.KV.OnboardH2D+st.KV.OnboardD2D)*spec.BlockBytes(), st.KV.Device.BytesIn)
 			})
 		}
+	}
+}
+
+// So it does with each mechanism of the KV tier and with all of them, and each of them shows.
+func TestMechanismsRepeat(t *testing.T) {
+	spec := specB(t, "L8B")
+	for tier, blocks := range map[*sim.TierSpec]int64{&spec.Device: 60, &spec.Host: 50, &spec.Disk: 120} {
+		*tier = sim.TierSpec{CapacityBytes: blocks * spec.BlockBytes(), Policy: "LRU"}
+	}
+	spec.MaxBatchSize, spec.PrefetchDepth = 2, 1
+	plain, _ := tierTraffic(t, spec, sim.DefaultParams(), 1)
+	for name, mech := range map[string]sim.Mechanisms{
+		"second drive":   {KVOnSecondDrive: true},
+		"async loader":   {AsyncKVLoader: true},
+		"blocking fetch": {BlockingFetch: true},
+		"buffered tier":  {BufferedKVTier: true},
+		"costly scrape":  {ScrapeStall: 40 * time.Millisecond},
+		"all": {KVOnSecondDrive: true, AsyncKVLoader: true, BlockingFetch: true, BufferedKVTier: true,
+			ScrapeStall: 40 * time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := sim.DefaultParams()
+			p.Mechanisms = mech
+			one, st := tierTraffic(t, spec, p, 1)
+			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+			again, _ := tierTraffic(t, spec, p, 1)
+			assert.True(t, one == again, "same seed, same bytes")
+			assert.False(t, one == plain, "not the calibrated machine")
+			assert.Positive(t, st.KV.OnboardD2D)
+		})
+	}
+}
+
+// So it does beside programs that think, whatever the mechanisms are.
+func TestNeighboursRepeat(t *testing.T) {
+	spec := specB(t, "L8B")
+	for tier, blocks := range map[*sim.TierSpec]int64{&spec.Device: 60, &spec.Host: 50, &spec.Disk: 120} {
+		*tier = sim.TierSpec{CapacityBytes: blocks * spec.BlockBytes(), Policy: "LRU"}
+	}
+	spec.MaxBatchSize, spec.PrefetchDepth = 2, 1
+	short := sim.ForeignLoop{Stream: reader, IOTime: 20 * time.Millisecond, ThinkTime: 30 * time.Millisecond, SpinTime: 10 * time.Millisecond}
+	for name, mech := range map[string]sim.Mechanisms{
+		"none": {},
+		"all":  {KVOnSecondDrive: true, AsyncKVLoader: true, BlockingFetch: true, BufferedKVTier: true, ScrapeStall: 40 * time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := sim.DefaultParams()
+			p.Mechanisms = mech
+			one, _ := tierTraffic(t, spec, p, 1, thinker, thinker, short)
+			alone, _ := tierTraffic(t, spec, p, 1)
+			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+			again, _ := tierTraffic(t, spec, p, 1, thinker, thinker, short)
+			assert.True(t, one == again, "same seed, same bytes")
+			assert.False(t, one == alone, "they show")
+		})
 	}
 }

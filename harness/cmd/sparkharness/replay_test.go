@@ -90,8 +90,8 @@ reusable       68608 (70.7 %) by the trace
 cached         68608 (70.7 %) by the server
 
 latency, ms  n   p50     p95      p99
-TTFT         40  103.5   197.2    346.5
-E2E          40  9135.2  35318.9  39236.7
+TTFT         40  106.8   197.2    347.5
+E2E          40  9137.1  35320.7  39242.5
 `
 
 // Requests due in the warm-up leave lines and are in no other row.
