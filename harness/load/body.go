@@ -108,8 +108,38 @@ func (b *body) open() (io.ReadCloser, error) {
 	if b.rest == nil {
 		return nil, errors.New("the request has been sent and is not kept")
 	}
-	return io.NopCloser(io.MultiReader(bytes.NewReader(b.head), bytes.NewReader(b.rest), bytes.NewReader(b.tail))), nil
+	return &bodyReader{parts: [3][]byte{b.head, b.rest, b.tail}}, nil
 }
+
+// bodyReader reads the pieces of a body. io.MultiReader would take 32 KiB of new memory for each request.
+type bodyReader struct{ parts [3][]byte }
+
+func (r *bodyReader) Read(p []byte) (n int, err error) {
+	for i := range r.parts {
+		m := copy(p[n:], r.parts[i])
+		r.parts[i] = r.parts[i][m:]
+		n += m
+	}
+	if n == 0 && len(p) > 0 {
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+// WriteTo spares a transport the buffer between the body and the connection.
+func (r *bodyReader) WriteTo(w io.Writer) (n int64, err error) {
+	for i := range r.parts {
+		m, err := w.Write(r.parts[i])
+		r.parts[i] = r.parts[i][m:]
+		n += int64(m)
+		if err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+func (r *bodyReader) Close() error { return nil }
 
 // keepBody is the longest request that is not released, bytes: well above what a transport buffers (4 KB
 // unless told), so that a part of any longer one has gone out and it cannot be sent a second time.

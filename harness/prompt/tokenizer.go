@@ -22,6 +22,7 @@ const splitPattern = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N
 // for concurrent use.
 type Tokenizer struct {
 	bpe   *tiktoken.Tiktoken
+	ranks map[string]int // the vocabulary; nil: everything goes through bpe
 	lines *lineCache
 }
 
@@ -43,12 +44,20 @@ func loadTokenizer() (*Tokenizer, error) {
 	}
 	return &Tokenizer{
 		bpe:   tiktoken.NewTiktoken(core, nil, nil),
+		ranks: ranks,
 		lines: newLineCache(generationBytes),
 	}, nil
 }
 
 // Encode tokenizes the text as a whole, as the vocabulary's own tools do. Count and IDs go by lines.
-func (t *Tokenizer) Encode(text string) []int { return t.bpe.EncodeOrdinary(text) }
+func (t *Tokenizer) Encode(text string) []int {
+	if t.ranks != nil {
+		if ids, ok := encodeASCII(t.ranks, text); ok {
+			return ids
+		}
+	}
+	return t.bpe.EncodeOrdinary(text)
+}
 
 // Decode is the text of the tokens. A token may end inside a rune.
 func (t *Tokenizer) Decode(tokens []int) string { return t.bpe.Decode(tokens) }

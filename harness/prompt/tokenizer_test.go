@@ -122,7 +122,7 @@ func TestByLinesIsCloseToWhole(t *testing.T) {
 // With a cache far smaller than the texts, callers evict each other's lines all the time.
 func TestIDsConcurrently(t *testing.T) {
 	shared := tokenizer(t)
-	tok := &Tokenizer{bpe: shared.bpe, lines: newLineCache(16 << 10)}
+	tok := &Tokenizer{bpe: shared.bpe, ranks: shared.ranks, lines: newLineCache(16 << 10)}
 	texts := []string{committed(t, 256), committed(t, 512), committed(t, 1024)}
 	var wg sync.WaitGroup
 	for w := range 4 {
@@ -168,7 +168,7 @@ func BenchmarkIDs(b *testing.B) {
 	b.Run("cold/2048", func(b *testing.B) {
 		text := committed(b, 2048)
 		for b.Loop() {
-			cold := &Tokenizer{bpe: tok.bpe, lines: newLineCache(generationBytes)}
+			cold := &Tokenizer{bpe: tok.bpe, ranks: tok.ranks, lines: newLineCache(generationBytes)}
 			cold.IDs(text)
 		}
 	})
