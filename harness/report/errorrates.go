@@ -1,0 +1,168 @@
+package report
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"sparkharness/harness/stats"
+	"sparkharness/harness/verdict"
+)
+
+// ErrorRatesSchema names the layout of error_rates.json.
+const ErrorRatesSchema = "sparkharness.error_rates.v1"
+
+// Targets: Supported in a control world at most, and in the default world at least, in this share of runs.
+const (
+	controlTarget = 0.05
+	defaultTarget = 0.90
+)
+
+// ErrorRates are the rates of each verdict over many seeds.
+type ErrorRates struct {
+	Schema  string      `json:"schema"`
+	Commit  string      `json:"commit"`
+	Program string      `json:"program"` // sha256 of the executable
+	Missing int         `json:"missing"` // runs that were asked for and are not there
+	Rates   []ErrorRate `json:"rates"`
+}
+
+// ErrorRate are the verdicts of one hypothesis in one world.
+type ErrorRate struct {
+	Hypothesis   string `json:"hypothesis"`
+	World        string `json:"world"`
+	Control      bool   `json:"control"` // the world lacks the mechanism: Supported is an error there
+	FirstSeed    uint64 `json:"first_seed"`
+	LastSeed     uint64 `json:"last_seed"`
+	Supported    int    `json:"supported"`
+	Refuted      int    `json:"refuted"`
+	Inconclusive int    `json:"inconclusive"`
+	Invalid      int    `json:"invalid"`
+	// Other are the runs in which the verdict was an error: Supported in a control world, anything else in
+	// the default world.
+	Other []OtherVerdict `json:"other"`
+}
+
+// OtherVerdict is a run that did not come out as it should.
+type OtherVerdict struct {
+	Seed    uint64          `json:"seed"`
+	Outcome verdict.Outcome `json:"outcome"`
+	Reason  string          `json:"reason"`
+}
+
+// Count adds a verdict.
+func (r *ErrorRate) Count(o verdict.Outcome) {
+	switch o {
+	case verdict.Supported:
+		r.Supported++
+	case verdict.Refuted:
+		r.Refuted++
+	case verdict.Inconclusive:
+		r.Inconclusive++
+	case verdict.Invalid:
+		r.Invalid++
+	}
+}
+
+// N is the number of runs.
+func (r *ErrorRate) N() int { return r.Supported + r.Refuted + r.Inconclusive + r.Invalid }
+
+// met says whether the rate of Supported meets its target.
+func (r *ErrorRate) met() bool {
+	share := float64(r.Supported) / float64(max(1, r.N()))
+	if r.Control {
+		return share <= controlTarget
+	}
+	return r.N() > 0 && share >= defaultTarget
+}
+
+// rateOf is a count in percent with its exact 95 % interval.
+func rateOf(k, n int) string {
+	if n == 0 {
+		return "-"
+	}
+	lo, hi := stats.ClopperPearson(k, n, 0.95)
+	return fmt.Sprintf("%.0f %% [%.0f, %.0f]", 100*float64(k)/float64(n), 100*lo, 100*hi)
+}
+
+// Missed names the targets that are not met.
+func (e ErrorRates) Missed() []string {
+	var out []string
+	for i := range e.Rates {
+		if r := &e.Rates[i]; r.N() > 0 && !r.met() {
+			out = append(out, fmt.Sprintf("%s in world %s is Supported in %d of %d runs (%s %.0f %%)", r.Hypothesis, r.World, r.Supported, r.N(),
+				map[bool]string{true: "at most", false: "at least"}[r.Control], 100*map[bool]float64{true: controlTarget, false: defaultTarget}[r.Control]))
+		}
+	}
+	return out
+}
+
+func rateColumns() []column[ErrorRate] {
+	kind := func(name string, get func(*ErrorRate) int) column[ErrorRate] {
+		return column[ErrorRate]{name: name, unit: "% [95 %]", has: always[ErrorRate], cell: func(r *ErrorRate) string { return rateOf(get(r), r.N()) }}
+	}
+	return []column[ErrorRate]{
+		{name: "hypothesis", text: true, has: always[ErrorRate], cell: func(r *ErrorRate) string { return clean(r.Hypothesis) }},
+		{name: "world", has: always[ErrorRate], cell: func(r *ErrorRate) string { return clean(r.World) }},
+		{name: "n", unit: "runs", has: always[ErrorRate], cell: func(r *ErrorRate) string { return count(r.N()) }},
+		kind("Supported", func(r *ErrorRate) int { return r.Supported }),
+		kind("Refuted", func(r *ErrorRate) int { return r.Refuted }),
+		kind("Inconclusive", func(r *ErrorRate) int { return r.Inconclusive }),
+		kind("Invalid", func(r *ErrorRate) int { return r.Invalid }),
+		{name: "target", has: always[ErrorRate], cell: func(r *ErrorRate) string {
+			switch {
+			case r.N() == 0:
+				return "-"
+			case r.met():
+				return "met"
+			}
+			return "MISSED"
+		}},
+	}
+}
+
+// Text prints the rates for a terminal.
+func (e ErrorRates) Text() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "verdicts over seeds, exact binomial 95 %% intervals; target: Supported at most %.0f %% in a control world, at least %.0f %% in the default world\ncommit %s, program %.12s\n\n",
+		100*controlTarget, 100*defaultTarget, clean(e.Commit), clean(e.Program))
+	b.WriteString(columnLines(rateColumns(), e.Rates, cellWidth))
+	for i := range e.Rates {
+		for _, o := range e.Rates[i].Other {
+			fmt.Fprintf(&b, "\n%s/%s seed %d: %s: %s", clean(e.Rates[i].Hypothesis), clean(e.Rates[i].World), o.Seed, clean(string(o.Outcome)), clean(o.Reason))
+		}
+	}
+	b.WriteString("\n")
+	return b.String()
+}
+
+// Markdown prints the rates as the table of the README.
+func (e ErrorRates) Markdown() string {
+	var b strings.Builder
+	columns := rateColumns()
+	for _, c := range columns {
+		fmt.Fprintf(&b, "| %s ", c.heading())
+	}
+	b.WriteString("|\n" + strings.Repeat("|---", len(columns)) + "|\n")
+	for i := range e.Rates {
+		for _, c := range columns {
+			fmt.Fprintf(&b, "| %s ", c.cell(&e.Rates[i]))
+		}
+		b.WriteString("|\n")
+	}
+	return b.String()
+}
+
+// Write puts error_rates.json, error_rates.txt and error_rates.md into dir.
+func (e ErrorRates) Write(dir string) error {
+	data, err := json.MarshalIndent(e, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encode error rates: %w", err)
+	}
+	return errors.Join(
+		writeFile(filepath.Join(dir, "error_rates.json"), append(data, '\n')),
+		writeFile(filepath.Join(dir, "error_rates.txt"), []byte(e.Text())),
+		writeFile(filepath.Join(dir, "error_rates.md"), []byte(e.Markdown())))
+}
