@@ -40,7 +40,10 @@ type CellInfo struct {
 	Settings rig.Settings       `json:"settings"` // read back from the servers
 	// Treatments are what was done to the machine before the load, with what it showed before and after.
 	Treatments []rig.Treated `json:"treatments,omitempty"`
-	HasKV      bool          `json:"has_kv"`
+	// Fio is what ran beside the load where fio is a factor, with what the drive and fio's process showed before
+	// the load; its list of jobs is empty in the arm without.
+	Fio   *rig.FioRun `json:"fio,omitempty"`
+	HasKV bool        `json:"has_kv"`
 }
 
 // PerfLine is one line of perf.jsonl: a request as the server timed it.
@@ -136,9 +139,13 @@ func (c *cellRun) run() error {
 		loadErr = c.idle(ctx)
 	}
 	if loadErr == nil {
+		loadErr = c.startFio(ctx)
+	}
+	if loadErr == nil {
 		c.info.Load, loadErr = c.drive(ctx, writers[fileMetrics])
 	}
 	stopSampling()
+	loadErr = errors.Join(loadErr, c.rig.StopFio(ctx))
 	sampler.Wait()
 	if telemetrySources.Perf != nil && loadErr == nil {
 		perfErr = errors.Join(perfErr, c.savePerf(ctx, telemetrySources.Perf, writers[filePerf]))

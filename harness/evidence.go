@@ -36,7 +36,8 @@ type CellData struct {
 	// start, in tokens; nil where the workload has no sessions.
 	Carried map[int]int
 	Sys     SysData
-	KV      *KVData // nil where the stack has no KV manager
+	KV      *KVData  // nil where the stack has no KV manager
+	Windows []Window // of the measure phase; nil where the configuration asks for none
 }
 
 // RequestData is a request of the measure phase.
@@ -228,7 +229,7 @@ func loadEvidence(dir string, known *Evidence) (*Evidence, error) {
 		wg.Go(func() {
 			for i := range next {
 				folder := filepath.Join(dir, "cells", plan.Cells[i].Cell.Folder())
-				cells[i], errs[i] = loadCell(plan.Cells[i], folder)
+				cells[i], errs[i] = loadCell(plan.Cells[i], folder, exp.Hypothesis.Windows)
 			}
 		})
 	}
@@ -252,7 +253,7 @@ func loadEvidence(dir string, known *Evidence) (*Evidence, error) {
 }
 
 // loadCell reads one cell's folder; nil if the cell is not complete.
-func loadCell(pc PlannedCell, folder string) (*CellData, error) {
+func loadCell(pc PlannedCell, folder string, windows *config.Windows) (*CellData, error) {
 	b, err := os.ReadFile(filepath.Join(folder, fileCell))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -264,6 +265,7 @@ func loadCell(pc PlannedCell, folder string) (*CellData, error) {
 	if err := json.Unmarshal(b, &c.Info); err != nil {
 		return nil, fmt.Errorf("%s: %w", filepath.Join(folder, fileCell), err)
 	}
+	c.Windows = newWindows(windows, c.Seconds())
 	if err := c.loadRequests(folder); err != nil {
 		return nil, err
 	}
@@ -300,6 +302,7 @@ func (c *CellData) loadRequests(folder string) error {
 			}
 			c.Carried[*r.Session] = max(c.Carried[*r.Session], *r.Reusable)
 		}
+		c.window(r, start)
 		if r.Phase != record.PhaseMeasure {
 			return nil
 		}
@@ -326,6 +329,24 @@ func (c *CellData) loadRequests(folder string) error {
 		return nil
 	})
 	return err
+}
+
+// window puts a request into the window in which its first token came, or in which it timed out without
+// one. Requests of the warm-up count too: what they waited for is still the machine of the window.
+func (c *CellData) window(r *record.Request, start float64) {
+	ms, censored, ok := r.Latency()
+	if !ok || r.RC != record.RCOK && r.RC != record.RCTimeout {
+		return
+	}
+	// TTFT counts from the intended send in an open loop and from the actual one in a closed loop, where
+	// the two are the same but for the lag.
+	if w := windowAt(c.Windows, r.IntendedTS-start+ms/1000); w != nil {
+		if censored {
+			w.Censored++
+			return
+		}
+		w.TTFT = append(w.TTFT, ms)
+	}
 }
 
 // requestID is the id that the load generator sends with a request.

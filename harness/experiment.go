@@ -24,11 +24,13 @@ type Experiment struct {
 	Stacks     map[string]*config.Stack `yaml:"stacks"`
 	World      *config.World            `yaml:"world"`
 	Adapters   []string                 `yaml:"adapters,omitempty"` // names of the adapter list
+	Fio        map[string]string        `yaml:"fio,omitempty"`      // job files by profile
 }
 
 // simOptions are the simulated machine with the given stack.
 func (e *Experiment) simOptions(st *config.Stack) rig.SimOptions {
 	o := rig.SimOptions{Stack: st, World: e.World, Model: e.Hypothesis.Model, Adapters: e.Adapters}
+	o.Fio = len(e.Hypothesis.Sweep.Fio) > 0
 	if a := e.Hypothesis.Load.Adapters; a != nil {
 		o.AdapterRank = a.Rank
 	}
@@ -50,6 +52,10 @@ func loadExperiment(h Hypothesis, o *Options) (*Experiment, error) {
 	}
 	if err := checkThresholds(path, h, hc); err != nil {
 		return nil, err
+	}
+	if h.Windows != (hc.Windows != nil) {
+		return nil, fmt.Errorf("%s: windows: %s", path, map[bool]string{true: "missing: " + h.ID + " joins requests and telemetry in windows, such as {length: 10s, min_reads: 1000}",
+			false: h.ID + " uses none"}[h.Windows])
 	}
 	for _, factor := range h.OneLevel {
 		if n := map[string]int{"ctx": len(hc.Sweep.Ctx), "conc": len(hc.Sweep.Conc)}[factor]; n != 1 {
@@ -78,10 +84,16 @@ func loadExperiment(h Hypothesis, o *Options) (*Experiment, error) {
 	if e.World != nil && e.World.Load.Popularity != nil {
 		hc.Load.Popularity = e.World.Load.Popularity
 	}
+	if e.World != nil && e.World.Load.Fio != "" && len(hc.Sweep.Fio) > 0 {
+		hc.Sweep.Fio = []string{e.World.Load.Fio}
+	}
 	if a := hc.Load.Adapters; a != nil {
 		if e.Adapters, err = prompt.ReadAdapters(filepath.Join(o.Root, "inputs", "lora_lists", a.List)); err != nil {
 			return nil, err
 		}
+	}
+	if e.Fio, err = loadFio(o.configs(), hc.Sweep.Fio); err != nil {
+		return nil, err
 	}
 	var profile *config.Profile
 	if hc.Profile != "" {
@@ -98,6 +110,9 @@ func loadExperiment(h Hypothesis, o *Options) (*Experiment, error) {
 			return nil, fmt.Errorf("%s: stacks.%s names %s, which is stack %s", path, name, file, st.Stack)
 		}
 		st.Model = hc.Model
+		if hc.Run.Cadence > 0 {
+			st.Telemetry.Cadence = hc.Run.Cadence
+		}
 		if profile != nil && st.Dynamo != nil {
 			st.Dynamo.Tiers.Tier0.CapacityBytes = profile.Tier0Bytes
 			st.Dynamo.Tiers.Tier1.CapacityBytes = profile.Tier1Bytes
@@ -169,7 +184,7 @@ func (e *Experiment) digest(root string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("index of the prompts: %w (make inputs writes it)", err)
 	}
-	parts := []any{e.Rig, e.Hypothesis, e.Stacks, e.World, e.Adapters, string(prompts)}
+	parts := []any{e.Rig, e.Hypothesis, e.Stacks, e.World, e.Adapters, e.Fio, string(prompts)}
 	if e.Rig == rigSim {
 		for _, name := range e.stackNames() {
 			physics, err := e.simOptions(e.Stacks[name]).Physics()

@@ -24,6 +24,9 @@ type Hypothesis struct {
 	// OneLevel are the factors of the sweep (ctx, conc) that the decision rule holds fixed: a configuration
 	// with more levels of one is refused, because the rule would mix them.
 	OneLevel []string
+	// Windows says that the rule joins requests and telemetry in time: the configuration must say in windows
+	// of what length.
+	Windows bool
 	// Overloads marks cells whose load is meant to exceed what the server can do. Their queues grow by
 	// design, so the steady-state gate leaves them out.
 	Overloads func(record.Cell) bool

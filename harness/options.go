@@ -25,6 +25,10 @@ type Options struct {
 	PlanOnly bool
 	Resume   bool
 	Update   bool
+	Seeds    string // of error rates, such as 1-40
+	Only     string // hypotheses of error rates, by id
+	// Quiet prints and renders nothing of a run: only its verdict is wanted.
+	Quiet bool
 	// Root is the folder that holds configs/ and inputs/.
 	Root string
 }
@@ -45,6 +49,8 @@ func (o *Options) Register(fs *flag.FlagSet) {
 	fs.StringVar(&o.Expect, "expect", "Supported", "outcome that makes the test pass: one for all, or H0=Refuted,H2A=Invalid")
 	fs.BoolVar(&o.PlanOnly, "plan-only", false, "print the ordered cells and the estimated time, run nothing")
 	fs.BoolVar(&o.Resume, "resume", false, "keep the complete cells of an earlier run with the same configuration")
+	fs.StringVar(&o.Seeds, "seeds", "", "`range` of seeds for TestErrorRates, such as 1-40")
+	fs.StringVar(&o.Only, "only", "", "`ids` of the hypotheses that TestErrorRates runs, such as H4A,H4B (default all)")
 	fs.BoolVar(&o.Update, "update", false, "rewrite golden files instead of comparing with them")
 }
 

@@ -31,7 +31,9 @@ type PlannedCell struct {
 	Stack         string   `json:"stack"`
 	Phase         string   `json:"phase,omitempty"` // cold or warm: what is done before the load
 	Tier1Bytes    int64    `json:"tier1_bytes,omitempty"`
-	Policy        string   `json:"policy,omitempty"` // eviction policy of the host tier
+	Policy        string   `json:"policy,omitempty"`     // eviction policy of the host tier
+	Fio           string   `json:"fio,omitempty"`        // profile that runs beside the load
+	CadenceMS     float64  `json:"cadence_ms,omitempty"` // of the telemetry, where it is a factor
 	ContextTokens int      `json:"context_tokens"`
 	Turns         int      `json:"turns,omitempty"`
 	Reuse         float64  `json:"reuse,omitempty"`
@@ -49,6 +51,8 @@ const (
 	factorPhase    = "phase"
 	factorTier1    = "tier1"
 	factorPolicy   = "policy"
+	factorFio      = "fio"
+	factorCadence  = "cadence"
 	factorTurns    = "turns"
 	factorReuse    = "reuse"
 	factorCtx      = "ctx"
@@ -60,7 +64,7 @@ const (
 
 // arms are the factors that treat the machine and leave the load alone: arms of a block share the load's
 // randomness, the same users, think times, lengths and order.
-var arms = []string{factorStack, factorPhase, factorTier1, factorPolicy}
+var arms = []string{factorStack, factorPhase, factorTier1, factorPolicy, factorFio, factorCadence}
 
 // newPlan lays out the sweep: all combinations of the factors' levels in every repetition. A repetition
 // is a block; the order inside it is shuffled by the seed.
@@ -75,6 +79,8 @@ func newPlan(e *Experiment, runID, digest string) (*Plan, error) {
 	combos = cross(combos, factorPhase, s.Phase)
 	combos = cross(combos, factorTier1, s.Tier1)
 	combos = cross(combos, factorPolicy, s.Policy)
+	combos = cross(combos, factorFio, s.Fio)
+	combos = cross(combos, factorCadence, s.Cadence)
 	combos = cross(combos, factorTurns, s.Turns)
 	combos = cross(combos, factorReuse, s.Reuse)
 	combos = cross(combos, factorCtx, wholeNumbers(s.Ctx))
@@ -154,7 +160,7 @@ func (p *Plan) extend(e *Experiment, combos []record.Cell) error {
 func resolve(e *Experiment, c record.Cell, stage int) (PlannedCell, error) {
 	pc := PlannedCell{Cell: c, Key: c.String(), Stage: stage, Rep: c.Int(factorRep), Stack: c.Level(factorStack),
 		Phase: c.Level(factorPhase), Policy: c.Level(factorPolicy), ContextTokens: c.Int(factorCtx),
-		Turns: c.Int(factorTurns), Users: c.Int(factorConc) + c.Int(factorSessions)}
+		Fio: c.Level(factorFio), Turns: c.Int(factorTurns), Users: c.Int(factorConc) + c.Int(factorSessions)}
 	if pc.Stack == "" {
 		pc.Stack = e.stackNames()[0]
 	}
@@ -169,6 +175,13 @@ func resolve(e *Experiment, c record.Cell, stage int) (PlannedCell, error) {
 		}
 		pc.Tier1Bytes = int64(size)
 	}
+	if level := c.Level(factorCadence); level != "" {
+		cadence, err := config.ParseDuration(level)
+		if err != nil {
+			return pc, fmt.Errorf("cell %s: %w", pc.Key, err)
+		}
+		pc.CadenceMS = cadence.Seconds() * 1e3
+	}
 	if pc.Rep < 1 || pc.ContextTokens < 1 || pc.Users < 1 && pc.RateRPS == nil || e.Stacks[pc.Stack] == nil {
 		return pc, fmt.Errorf("cell %s has no repetition, context, load or known stack", pc.Key)
 	}
@@ -181,6 +194,9 @@ func resolve(e *Experiment, c record.Cell, stage int) (PlannedCell, error) {
 // stackOf is the stack as the cell treats it.
 func (e *Experiment) stackOf(pc PlannedCell) *config.Stack {
 	st := *e.Stacks[pc.Stack]
+	if pc.CadenceMS > 0 {
+		st.Telemetry.Cadence = config.Duration(pc.CadenceMS * 1e6)
+	}
 	if st.Dynamo == nil {
 		return &st
 	}

@@ -143,6 +143,82 @@ func TestExperimentRoundTrip(t *testing.T) {
 	assert.Equal(t, d1, d2)
 }
 
+// withFio are the options of a configuration that sweeps fio, with the job files as they are given.
+func withFio(t *testing.T, jobs map[string]string) *Options {
+	t.Helper()
+	o := testOptions(t)
+	dir := t.TempDir()
+	require.NoError(t, os.CopyFS(dir, os.DirFS(o.Configs)))
+	require.NoError(t, os.RemoveAll(filepath.Join(dir, "fio")))
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "fio"), 0o755))
+	for name, text := range jobs {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "fio", name+".fio"), []byte(text), 0o644))
+	}
+	path := filepath.Join(dir, "hypotheses", "h2a.yaml")
+	b, err := os.ReadFile(path)
+	require.NoError(t, err)
+	swept := bytes.Replace(b, []byte("  ctx: [256, 512]"), []byte("  fio: [none, heavy]\n  ctx: [256, 512]"), 1)
+	require.NotEqual(t, b, swept)
+	require.NoError(t, os.WriteFile(path, swept, 0o644))
+	o.Configs = dir
+	return o
+}
+
+// What fio does to the drive is part of the configuration: another job file is another run, under another
+// name; a job file that no level names is not.
+func TestFioIsPartOfTheDigest(t *testing.T) {
+	const heavy = "[global]\ndirect=1\nioengine=libaio\nthread\ntime_based\nruntime=4h\nfilename=f.dat\nsize=8g\n[heavy]\nrw=randread\nbs=16k\niodepth=32\nnumjobs=4\n"
+	jobs := func(change func(map[string]string)) map[string]string {
+		out := map[string]string{"none": "; no job\n", "heavy": heavy, "moderate": strings.Replace(heavy, "[heavy]", "[moderate]", 1)}
+		if change != nil {
+			change(out)
+		}
+		return out
+	}
+	e, base := testPlan(t, smallH2A, withFio(t, jobs(nil)))
+	assert.Equal(t, map[string]string{"none": "; no job\n", "heavy": heavy}, e.Fio, "the levels' files, and no others")
+	for _, tc := range []struct {
+		name   string
+		change func(map[string]string)
+		same   bool
+	}{
+		{"the same again", nil, true},
+		{"a file that no level names", func(m map[string]string) { m["moderate"] += "; more\n" }, true},
+		{"a job more in flight", func(m map[string]string) { m["heavy"] = strings.Replace(heavy, "numjobs=4", "numjobs=5", 1) }, false},
+		{"a comment", func(m map[string]string) { m["heavy"] += "; a word\n" }, false},
+		{"the profile without load", func(m map[string]string) { m["none"] += "; a word\n" }, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			_, p := testPlan(t, smallH2A, withFio(t, jobs(tc.change)))
+			assert.Equal(t, tc.same, p.Digest == base.Digest)
+			assert.Equal(t, tc.same, p.RunID == base.RunID)
+			assert.Equal(t, base.Cells, p.Cells, "the load's and the machine's randomness stay")
+		})
+	}
+
+	// It is saved with the run.
+	path := filepath.Join(t.TempDir(), "config.yaml")
+	require.NoError(t, e.save(path))
+	back, err := readExperiment(path)
+	require.NoError(t, err)
+	digest, err := back.digest("..")
+	require.NoError(t, err)
+	assert.Equal(t, base.Digest, digest)
+	inFlight := 0
+	for _, pc := range base.Cells {
+		list, err := back.fioJobs(pc)
+		require.NoError(t, err)
+		assert.Equal(t, pc.Fio == "heavy", len(list) > 0, pc.Key)
+		inFlight += len(list)
+	}
+	assert.Positive(t, inFlight)
+
+	_, err = loadExperiment(smallH2A, withFio(t, jobs(func(m map[string]string) { m["heavy"] = "rw=randread\n" })))
+	require.ErrorContains(t, err, "heavy.fio:1", "a job file that cannot be read is refused before anything runs")
+	e, _ = testPlan(t, smallH2A, testOptions(t))
+	assert.Nil(t, e.Fio)
+}
+
 // The world's memory becomes part of the effective configuration: a label is not a treatment.
 func TestWorldChangesTheConfiguration(t *testing.T) {
 	o := testOptions(t)
@@ -177,7 +253,7 @@ func TestBadInput(t *testing.T) {
 		set  func(t *testing.T, o *Options)
 		want string
 	}{
-		{"unknown world", smallH2A, func(_ *testing.T, o *Options) { o.World = "mars" }, "ample_ram, default"},
+		{"unknown world", smallH2A, func(_ *testing.T, o *Options) { o.World = "mars" }, "ample_ram, "},
 		{"world that leaves the folder", smallH2A, func(_ *testing.T, o *Options) { o.World = "../hypotheses/h0" }, "is a path, not a name"},
 		{"another hypothesis's file", smallH2A, func(_ *testing.T, o *Options) { o.Config = filepath.Join(o.Configs, "hypotheses", "h0.yaml") }, "is the configuration of H0, not of H2A"},
 		{"adapter twice", smallH1, func(t *testing.T, o *Options) {
@@ -215,6 +291,11 @@ func TestBadInput(t *testing.T) {
 			write(t, o, "stackA_llama70b_baseline.yaml", replace("16GiB", "16"))
 		}, "needs a unit"},
 		{"levels that the rule would mix", Hypothesis{ID: "H2A", Config: "h2a.yaml", Requires: smallH2A.Requires, OneLevel: []string{"ctx"}}, func(*testing.T, *Options) {}, "sweep.ctx has 2 levels"},
+		{"windows that the rule needs", Hypothesis{ID: "H2A", Config: "h2a.yaml", Requires: smallH2A.Requires, Windows: true}, func(*testing.T, *Options) {},
+			"h2a.yaml: windows: missing: H2A joins requests and telemetry in windows, such as {length: 10s, min_reads: 1000}"},
+		{"windows that nobody reads", smallH2A, func(t *testing.T, o *Options) {
+			write(t, o, "hypotheses/h2a.yaml", replace("gates:", "windows: {length: 10s, min_reads: 1000}\ngates:"))
+		}, "h2a.yaml: windows: H2A uses none"},
 		{"wrong stack", smallH2A, func(t *testing.T, o *Options) {
 			write(t, o, "hypotheses/h2a.yaml", replace("A: stackA_llama70b_baseline.yaml", "A: stackB_llama70b_dynamo_tiered.yaml"))
 		}, "which is stack B"},

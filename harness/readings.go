@@ -165,21 +165,14 @@ func (ev *Evidence) IdleReads(groups []*Group, share, floor float64) verdict.Che
 		}
 		margin := max(share*base.Value, floor)
 		eq := stats.EquivalentDifference(d, margin, alpha)
-		state := verdict.Undecided
-		switch {
-		case eq.Equivalent:
-			state = verdict.Holds
-		case eq.Lo >= margin || eq.Hi <= -margin:
-			state = verdict.Contradicted
-		}
-		if state == verdict.Contradicted || state == verdict.Undecided && c.State == verdict.Holds {
+		if state := verdict.Equivalent(eq.Lo, eq.Hi, -margin, margin); verdict.Worse(state, c.State) {
 			c.State = state
 		}
 		before := furthest.value
 		furthest.high(math.Abs(d.Value), fmt.Sprintf("%s: %+.2f reads/s [%+.2f, %+.2f] against idle, margin %.2g", g.Cell, d.Value, eq.Lo, eq.Hi, margin))
 		if furthest.value != before || c.Value == nil {
 			v, lo, hi := d.Value, eq.Lo, eq.Hi
-			c.Value, c.Lo, c.Hi = &v, &lo, &hi
+			c.Value, c.Lo, c.Hi, c.Bounds = &v, &lo, &hi, []float64{-margin, margin}
 		}
 		for _, l := range load {
 			c.N += len(l)
@@ -221,51 +214,6 @@ func (ev *Evidence) FetchReps(g *Group) []stats.Rep {
 		out = append(out, c.KV.Fetches)
 	}
 	return out
-}
-
-// ByteAccounts compares, group by group, the bytes that the KV manager says it read from tier 2 with
-// what the block device read beyond its idle rate.
-func (ev *Evidence) ByteAccounts(groups []*Group) []report.Finding {
-	var out []report.Finding
-	for _, g := range groups {
-		kv := ev.KV(g)
-		if kv == nil || kv.Tier2Bytes == nil || *kv.Tier2Bytes == 0 {
-			continue
-		}
-		device := 0.0
-		for _, c := range g.Cells {
-			m, b := c.Sys.Measure, c.Sys.Baseline
-			device += m.ReadBytes
-			if b.NVMeSeconds > 0 {
-				device -= b.ReadBytes / b.NVMeSeconds * m.NVMeSeconds
-			}
-		}
-		residual := (device / *kv.Tier2Bytes - 1) * 100
-		out = append(out, report.Finding{Name: "byte account, " + g.Cell.String(), Value: &residual, Unit: "%", Detail: fmt.Sprintf(
-			"KVBM onboarded %.1f GB from tier 2 (blocks x %.0f B), the block device read %.1f GB beyond idle", *kv.Tier2Bytes/1e9, kv.BlockBytes, device/1e9)})
-	}
-	return out
-}
-
-// ByteAccountRange is ByteAccounts of many groups in one line: how far the two accounts are apart at most.
-// Groups that moved less than a gigabyte are left out, because there the machine's own reads decide.
-func (ev *Evidence) ByteAccountRange(groups []*Group) []report.Finding {
-	const least = 1e9
-	var some []*Group
-	for _, g := range groups {
-		if kv := ev.KV(g); kv != nil && kv.Tier2Bytes != nil && *kv.Tier2Bytes >= least {
-			some = append(some, g)
-		}
-	}
-	furthest := worst{}
-	for _, f := range ev.ByteAccounts(some) {
-		furthest.high(math.Abs(*f.Value), fmt.Sprintf("%s: %s", f.Name, f.Detail))
-	}
-	if !furthest.seen {
-		return nil
-	}
-	return []report.Finding{{Name: "byte account, largest residual", Value: &furthest.value, Unit: "%",
-		Detail: fmt.Sprintf("over %d cells that read a gigabyte or more from tier 2; %s", len(some), furthest.where)}}
 }
 
 // MeanOf is the mean of a distribution.

@@ -31,7 +31,7 @@ func (ev *Evidence) report(h Hypothesis) (*report.Report, Conclusion, error) {
 		Seed: e.Hypothesis.Run.Seed, ConfigDigest: ev.Plan.Digest,
 		CellsPlanned: len(ev.Plan.Cells), CellsMeasured: len(ev.Cells),
 		Interrupted:  len(ev.Cells) < len(ev.Plan.Cells) || ev.stageMissing(h),
-		Uncalibrated: []string{}, Findings: []report.Finding{}, Rows: []report.Row{}, Figures: []report.Figure{},
+		Uncalibrated: []string{}, Findings: []report.Finding{}, Rows: []report.Row{}, Accounts: []report.Account{}, Figures: []report.Figure{},
 	}
 	if e.World != nil {
 		r.World, r.WorldNote = e.World.World, e.World.Note
@@ -51,6 +51,7 @@ func (ev *Evidence) report(h Hypothesis) (*report.Report, Conclusion, error) {
 	for _, g := range ev.Groups() {
 		r.Rows = append(r.Rows, ev.Row(g))
 	}
+	r.Accounts = ev.accounts(ev.Groups())
 	if len(ev.Cells) == 0 {
 		gate := verdict.Fail("samples", verdict.Inconclusive, "cells_missing", fmt.Sprintf("none of %d planned cells was measured", len(ev.Plan.Cells)))
 		r.Verdict = verdict.Settle([]verdict.Gate{gate}, []verdict.Check{}, nil)
@@ -62,7 +63,13 @@ func (ev *Evidence) report(h Hypothesis) (*report.Report, Conclusion, error) {
 		c.Checks = []verdict.Check{}
 	}
 	r.Verdict = verdict.Settle(append(gates, c.Gates...), c.Checks, c.Effect)
-	r.Findings = append(r.Findings, c.Findings...)
+	if r.Verdict.Outcome == verdict.Inconclusive {
+		for _, f := range ev.more(c.Checks) {
+			r.Findings = append(r.Findings, f)
+			r.Verdict.Reasons = append(r.Verdict.Reasons, f.Name+": "+f.Detail)
+		}
+	}
+	r.Findings = append(append(r.Findings, c.Findings...), largestResidual(r.Accounts)...)
 	r.Figures = append(r.Figures, c.Figures...)
 	r.Sizing = c.Sizing
 	return r, c, nil

@@ -3,6 +3,7 @@ package harness
 import (
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -161,6 +162,7 @@ type run struct {
 	manifest Manifest
 	progress *progress
 	first    *Evidence // of the first stage, nil if there is no second
+	out      io.Writer
 
 	mu       sync.Mutex
 	cellTime time.Duration
@@ -168,7 +170,10 @@ type run struct {
 }
 
 func openRun(h Hypothesis, o *Options, exp *Experiment, plan *Plan, digest string) (*run, error) {
-	r := &run{h: h, o: o, exp: exp, plan: plan}
+	r := &run{h: h, o: o, exp: exp, plan: plan, out: session.out}
+	if o.Quiet {
+		r.out = io.Discard
+	}
 	var err error
 	r.tools = &tools{exp: exp, runID: plan.RunID, stop: &session.stop}
 	if r.tools.prompts, err = prompt.Open(filepath.Join(o.Root, "inputs", "prompts")); err != nil {
@@ -261,7 +266,7 @@ func (r *run) stage(t *testing.T, cells []PlannedCell) {
 	if len(todo) == 0 {
 		return
 	}
-	r.progress = newProgress(session.out, r.h.ID, len(todo))
+	r.progress = newProgress(r.out, r.h.ID, len(todo))
 	t.Run("cells", func(t *testing.T) {
 		for _, pc := range todo {
 			t.Run(pc.Key, func(t *testing.T) {
@@ -330,13 +335,16 @@ func (r *run) conclude() (*report.Report, error) {
 	if err := r.manifest.save(r.art.dir); err != nil {
 		return nil, err
 	}
+	if r.o.Quiet {
+		return rep, nil
+	}
 	if err := render(r.art.dir, rep); err != nil {
 		return nil, err
 	}
-	if err := report.Table(session.out, rep); err != nil {
+	if err := report.Table(r.out, rep); err != nil {
 		return nil, err
 	}
-	fmt.Fprintf(session.out, "%s: %.2f h of machine time in %.0f s of wall time, %.2f h per s\n\n",
+	fmt.Fprintf(r.out, "%s: %.2f h of machine time in %.0f s of wall time, %.2f h per s\n\n",
 		r.h.ID, r.cellTime.Hours(), r.manifest.WallSeconds, r.cellTime.Hours()/max(r.manifest.WallSeconds, 1e-3))
 	return rep, nil
 }

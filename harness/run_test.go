@@ -143,7 +143,7 @@ func TestCellErrorIsLocated(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "cell")
 	require.NoError(t, measureCell(t, r, r.plan.Cells[0], dir), "telemetry that fails never stops a cell")
 	pc := r.plan.Cells[0]
-	c, err := loadCell(pc, dir)
+	c, err := loadCell(pc, dir, nil)
 	require.NoError(t, err)
 	ev := &Evidence{Exp: r.exp, Plan: r.plan, Cells: []*CellData{c}}
 	g := ev.alignment()
@@ -157,7 +157,7 @@ func TestTreatmentIsReadBack(t *testing.T) {
 	r := openTest(t, smallH2A, testOptions(t))
 	dir := filepath.Join(t.TempDir(), "cell")
 	require.NoError(t, measureCell(t, r, r.plan.Cells[0], dir))
-	c, err := loadCell(r.plan.Cells[0], dir)
+	c, err := loadCell(r.plan.Cells[0], dir, nil)
 	require.NoError(t, err)
 	ev := &Evidence{Exp: r.exp, Plan: r.plan, Cells: []*CellData{c}}
 	require.True(t, ev.settings().Passed)
@@ -183,7 +183,7 @@ func TestDialectsAndLoops(t *testing.T) {
 				require.NoError(t, err)
 				dir := filepath.Join(t.TempDir(), "cell")
 				require.NoError(t, measureCell(t, r, pc, dir))
-				c, err := loadCell(pc, dir)
+				c, err := loadCell(pc, dir, nil)
 				require.NoError(t, err)
 				require.InDelta(t, 30, len(c.Requests), 2, "60 s at one request every 2 s")
 				for _, q := range c.Requests {
@@ -215,7 +215,7 @@ func TestColdNeedsTheDroppedCache(t *testing.T) {
 			for _, pc := range r.plan.Cells[:2] {
 				dir := filepath.Join(t.TempDir(), "cell")
 				require.NoError(t, measureCell(t, r, pc, dir))
-				c, err := loadCell(pc, dir)
+				c, err := loadCell(pc, dir, nil)
 				require.NoError(t, err)
 				ev.Cells = append(ev.Cells, c)
 			}

@@ -1,6 +1,8 @@
 package harness
 
 import (
+	"math"
+
 	"sparkharness/harness/record"
 	"sparkharness/harness/stats"
 )
@@ -21,18 +23,21 @@ type SysData struct {
 
 // PhaseData sums the samples of one phase.
 type PhaseData struct {
-	Seconds     float64
-	Reads       stats.Rep // NVMe reads/s in bins of a second, T from the phase's start
-	ReadIOs     float64
-	ReadBytes   float64
-	ReadMS      float64
-	WriteBytes  float64
-	WriteIOs    float64
-	NVMeSeconds float64 // time that the NVMe sums cover
-	GPUBusy     mean    // percent
-	Queue       mean    // requests before their first token: not admitted yet, or prompt not done
-	Running     mean
-	IOWait      mean // percent
+	Seconds    float64
+	Reads      stats.Rep // NVMe reads/s in bins of a second, T from the phase's start
+	ReadIOs    float64
+	ReadBytes  float64
+	ReadMS     float64
+	WriteBytes float64
+	WriteIOs   float64
+	// What fio moved by its process's own account; nil where none ran.
+	FioReadBytes, FioWriteBytes *float64
+	NVMeSeconds                 float64 // time that the NVMe sums cover
+	GPUBusy                     mean    // percent
+	Queue                       mean    // requests before their first token: not admitted yet, or prompt not done
+	Running                     mean
+	IOWait                      mean      // percent
+	IOWaits                     stats.Rep // percent of all CPU time, in bins of a second
 }
 
 // mean is a time-weighted mean.
@@ -72,6 +77,14 @@ func plus(a, b *float64) *float64 {
 	return &v
 }
 
+// added is an optional sum with one more value.
+func added(sum *float64, v float64) *float64 {
+	if sum != nil {
+		v += *sum
+	}
+	return &v
+}
+
 func per(a, b float64) *float64 {
 	if b == 0 {
 		return nil
@@ -82,8 +95,14 @@ func per(a, b float64) *float64 {
 
 func (c *CellData) loadSys(path string) error {
 	var bins binner
+	start := math.Inf(1)
+	if c.Info.Load.MeasureStart != nil {
+		start = *c.Info.Load.MeasureStart
+	}
+	before := ""
 	_, err := record.Read(path, func(s *record.SysSample) error {
 		c.Sys.Samples++
+		addSys(c.Windows, s.TS-start, s)
 		if s.Reset {
 			c.Sys.Resets++
 		}
@@ -99,9 +118,14 @@ func (c *CellData) loadSys(path string) error {
 			since.ReadIOs += n.Reads
 			since.ReadBytes += n.ReadBytes
 		}
+		entered := before != s.Phase
+		before = s.Phase
 		switch s.Phase {
 		case record.PhaseBaseline:
-			bins.add(&c.Sys.Baseline, s)
+			// What the treatments made the drive do must not count as idle: the sample in which they end is theirs.
+			if !entered || c.Phase == "" {
+				bins.add(&c.Sys.Baseline, s)
+			}
 		case record.PhaseMeasure:
 			if c.Sys.Measure.Seconds == 0 {
 				c.Sys.AliveAtStart = s.NVMe != nil
@@ -119,6 +143,7 @@ type binner struct {
 	phase        *PhaseData
 	start        float64
 	reads, width float64
+	wait, waited float64 // iowait x s, and the s that it covers
 }
 
 func (b *binner) add(p *PhaseData, s *record.SysSample) {
@@ -136,6 +161,15 @@ func (b *binner) add(p *PhaseData, s *record.SysSample) {
 	}
 	if s.CPU != nil {
 		p.IOWait.add(&s.CPU.IOWait, dt)
+		b.wait += s.CPU.IOWait * dt
+		b.waited += dt
+		if b.waited >= 1-1e-6 {
+			p.IOWaits = append(p.IOWaits, stats.Point{T: s.TS - b.start, V: b.wait / b.waited})
+			b.wait, b.waited = 0, 0
+		}
+	}
+	if f := s.Fio; f != nil {
+		p.FioReadBytes, p.FioWriteBytes = added(p.FioReadBytes, f.ReadBytes), added(p.FioWriteBytes, f.WriteBytes)
 	}
 	n := s.NVMe
 	if n == nil {
@@ -171,7 +205,10 @@ type KVData struct {
 	Tier2Found stats.Rep
 	// Tier2Reads are bytes/s read from tier 2, interval by interval.
 	Tier2Reads stats.Rep
-	HasFetch   bool // the server exposes them
+	// Tier2Spread are the bytes that were read from tier 2 inside the measure phase, those of a fetch spread
+	// over the time that its transfer took; nil if the server does not expose them.
+	Tier2Spread *float64
+	HasFetch    bool // the server exposes them
 }
 
 func (c *CellData) loadKV(path string) error {
@@ -189,6 +226,9 @@ func (c *CellData) loadKV(path string) error {
 		if s.BlockSizeBytes != nil {
 			kv.BlockBytes = *s.BlockSizeBytes
 		}
+		if prev != nil && c.Info.Load.MeasureStart != nil {
+			kv.spread(c, prev, s)
+		}
 		inside := s.Phase == record.PhaseMeasure && c.Info.Load.MeasureStart != nil
 		if inside && first == nil {
 			// The sample before is the state at the phase's start.
@@ -198,7 +238,7 @@ func (c *CellData) loadKV(path string) error {
 		}
 		if inside && prev != nil {
 			at := s.TS - *c.Info.Load.MeasureStart
-			kv.fetches(at, &prev.Tier2, &s.Tier2)
+			kv.fetches(c.Windows, at, &prev.Tier2, &s.Tier2)
 			if d := delta(prev.Tier2.Hits, s.Tier2.Hits, &kv.Resets); d != nil {
 				kv.Tier2Found = append(kv.Tier2Found, stats.Point{T: at, V: *d})
 			}
@@ -222,7 +262,7 @@ func (c *CellData) loadKV(path string) error {
 
 // fetches takes the fetches that completed between two samples. One fetch between them is measured
 // exactly, by the growth of the sums; several share their mean, which is what the sums allow.
-func (kv *KVData) fetches(at float64, a, b *record.KVTier) {
+func (kv *KVData) fetches(ws []Window, at float64, a, b *record.KVTier) {
 	if a.FetchCount == nil || b.FetchCount == nil || a.FetchQueueMS == nil || b.FetchQueueMS == nil ||
 		a.FetchTransferMS == nil || b.FetchTransferMS == nil {
 		return
@@ -235,7 +275,57 @@ func (kv *KVData) fetches(at float64, a, b *record.KVTier) {
 	each := (*b.FetchQueueMS - *a.FetchQueueMS + *b.FetchTransferMS - *a.FetchTransferMS) / n
 	for range int(n + 0.5) {
 		kv.Fetches = append(kv.Fetches, stats.Point{T: at, V: each})
+		if w := windowAt(ws, at); w != nil {
+			w.fetches = append(w.fetches, each)
+		}
 	}
+}
+
+// spread gives what the KV manager counted between two samples to the windows. Blocks read from tier 2 are
+// counted when their fetch has ended, seconds after its first byte was read; the growth of the transfer
+// times says for how long the loader read them, so their bytes are spread over that long before the sample.
+func (kv *KVData) spread(c *CellData, a, b *record.KVSample) {
+	to, dt := b.TS-*c.Info.Load.MeasureStart, b.TS-a.TS
+	var ignored bool // fetches and the counters' own deltas take note of resets
+	counters := []struct {
+		amount *float64
+		into   func(*windowSums) (sum, seconds *float64)
+	}{
+		{delta(a.Tier1.Hits, b.Tier1.Hits, &ignored), func(x *windowSums) (sum, s *float64) { return &x.tier1Blocks, &x.hasTier1 }},
+		{delta(a.Tier2.Hits, b.Tier2.Hits, &ignored), func(x *windowSums) (sum, s *float64) { return &x.tier2Blocks, &x.hasTier2 }},
+		{delta(a.Tier2.BytesIn, b.Tier2.BytesIn, &ignored), func(x *windowSums) (sum, s *float64) { return &x.tier2In, &x.hasTier2In }},
+	}
+	transfer := delta(a.Tier2.FetchTransferMS, b.Tier2.FetchTransferMS, &ignored)
+	bytes := delta(a.Tier2.BytesOut, b.Tier2.BytesOut, &ignored)
+	overlap(c.Windows, to, dt, func(w *Window, inside float64) {
+		w.kv += inside
+		for _, n := range counters {
+			if n.amount != nil {
+				sum, seconds := n.into(&w.sums)
+				*sum += *n.amount * inside / dt
+				*seconds += inside
+			}
+		}
+		if transfer != nil {
+			w.sums.hasFetch += inside
+		}
+		if bytes != nil {
+			w.sums.hasTier2Out += inside
+		}
+	})
+	if bytes == nil {
+		return
+	}
+	took := dt
+	if transfer != nil {
+		took = max(dt, *transfer/1000)
+	}
+	overlap(c.Windows, to, took, func(w *Window, inside float64) { w.sums.predicted += *bytes * inside / took })
+	within := *bytes * max(0, min(to, c.Seconds())-max(to-took, 0)) / took
+	if kv.Tier2Spread == nil {
+		kv.Tier2Spread = new(float64)
+	}
+	*kv.Tier2Spread += within
 }
 
 func delta(a, b *float64, reset *bool) *float64 {

@@ -51,3 +51,23 @@ func (c *cellRun) treat(ctx context.Context) error {
 	c.enter(record.PhaseBaseline)
 	return nil
 }
+
+// startFio starts the cell's profile beside the server and waits until it shows. It runs from before the
+// warm-up until the cell ends, because the queue that warm-up builds is that of the machine with fio. The arm
+// without takes as long.
+func (c *cellRun) startFio(ctx context.Context) error {
+	if c.pc.Fio == "" {
+		return nil
+	}
+	jobs, err := c.exp.fioJobs(c.pc)
+	if err != nil {
+		return err
+	}
+	c.enter(record.PhaseTreat)
+	run, err := c.rig.StartFio(ctx, jobs)
+	if err != nil {
+		return fmt.Errorf("fio %s: %w", c.pc.Fio, err)
+	}
+	c.info.Fio = &run
+	return nil
+}

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 )
 
 // check holds a hypothesis against itself; what its thresholds mean is the business of its test.
@@ -37,6 +38,9 @@ func (h *Hypothesis) check(r *reader) {
 	h.checkChat(r)
 	h.checkStacks(r)
 	h.Run.check(r)
+	if w := h.Windows; w != nil && r.ok("windows.length") && (w.Length < Duration(time.Second) || w.Length > Duration(10*time.Second)) {
+		r.refuse("windows.length", "must be from 1s to 10s, not %v", w.Length)
+	}
 	h.Gates.check(r)
 	for _, name := range slices.Sorted(maps.Keys(h.Thresholds)) {
 		r.plain(join("thresholds", name), name)
@@ -64,10 +68,7 @@ func (h *Hypothesis) checkFiles(r *reader, configs string) {
 		exists(join("controls", world), "worlds/"+world+".yaml")
 	}
 	for i, name := range h.Sweep.Fio {
-		path := fmt.Sprintf("sweep.fio[%d]", i)
-		if info, err := os.Stat(FioFile(configs, name)); r.ok(path) && (err != nil || info.IsDir()) {
-			r.refuse(path, "there is no file fio/%s.fio in the folder of configurations, where there %s", name, fioFiles(configs))
-		}
+		fioExists(r, configs, fmt.Sprintf("sweep.fio[%d]", i), name)
 	}
 }
 
@@ -91,6 +92,10 @@ var Policies = []string{"LRU", "FIFO", "LFU", "SEGMENTED"}
 
 func (s *Sweep) check(r *reader) {
 	increasing(r, "sweep.tier1", s.Tier1)
+	increasing(r, "sweep.cadence", s.Cadence)
+	for i, cadence := range s.Cadence {
+		checkCadence(r, fmt.Sprintf("sweep.cadence[%d]", i), cadence)
+	}
 	increasing(r, "sweep.turns", s.Turns)
 	increasing(r, "sweep.reuse", s.Reuse)
 	increasing(r, "sweep.ctx", s.Ctx)
@@ -259,6 +264,9 @@ func increasing[T cmp.Ordered](r *reader, path string, levels []T) {
 }
 
 func (c *Run) check(r *reader) {
+	if c.Cadence > 0 && c.Baseline < 10*c.Cadence {
+		r.refuse("run.cadence", "must leave at least ten samples to run.baseline (%v), not one every %v", c.Baseline, c.Cadence)
+	}
 	if r.ok("run.duration") && c.MaxDuration < c.Duration {
 		r.refuse("run.max_duration", "must be at least run.duration (%v), not %v", c.Duration, c.MaxDuration)
 	}

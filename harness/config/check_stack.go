@@ -23,10 +23,7 @@ func (s *Stack) check(r *reader) {
 	if s.Dynamo != nil {
 		s.Dynamo.check(r, s.Runtime.TokensPerBlock)
 	}
-	cadence := time.Duration(s.Telemetry.Cadence)
-	if cadence < 10*time.Millisecond || cadence > time.Minute {
-		r.refuse("telemetry.cadence", "must be from 10ms to 60s, not %v", cadence)
-	}
+	checkCadence(r, "telemetry.cadence", s.Telemetry.Cadence)
 	if !plain(s.Telemetry.Device) {
 		r.refuse("telemetry.device", "must be the name of a block device as in /sys/block, such as nvme0n1, not %q", s.Telemetry.Device)
 	}
@@ -139,4 +136,11 @@ func plain(s string) bool {
 		}
 	}
 	return strings.Trim(s, ".") != ""
+}
+
+// checkCadence holds a cadence of the telemetry to what samplers can keep.
+func checkCadence(r *reader, path string, d Duration) {
+	if cadence := time.Duration(d); cadence < 10*time.Millisecond || cadence > time.Minute {
+		r.refuse(path, "must be from 10ms to 60s, not %v", cadence)
+	}
 }

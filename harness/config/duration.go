@@ -24,6 +24,9 @@ func ParseDuration(s string) (Duration, error) {
 	return Duration(d), nil
 }
 
+// Seconds is the duration in seconds.
+func (d Duration) Seconds() float64 { return time.Duration(d).Seconds() }
+
 func (d Duration) String() string { return time.Duration(d).String() }
 
 // MarshalText writes the duration with its units, so that what is saved can be read again.

@@ -11,6 +11,7 @@ type Hypothesis struct {
 	Load       Load               `yaml:"load"`
 	Sweep      Sweep              `yaml:"sweep"`
 	Run        Run                `yaml:"run"`
+	Windows    *Windows           `yaml:"windows,omitempty"` // needed by hypotheses that join requests and telemetry in time
 	Gates      Gates              `yaml:"gates"`
 	Thresholds map[string]float64 `yaml:"thresholds"` // named by the hypothesis, which refuses missing and unknown ones
 }
@@ -60,29 +61,39 @@ type Adapters struct {
 // Sweep lists factor levels. A level of ctx may be an alias such as 4k. Every factor that is absent is
 // left as the stack and load say.
 type Sweep struct {
-	Phase    []string  `yaml:"phase,omitempty"`     // cold (caches dropped, server restarted) and warm (run before)
-	Tier1    []Size    `yaml:"tier1,omitempty"`     // capacity of Stack B's host tier
-	Policy   []string  `yaml:"policy,omitempty"`    // eviction policy of Stack B's host tier
-	Fio      []string  `yaml:"fio,omitempty"`       // job files of configs/fio that load the drive, without .fio: none, moderate, heavy
-	Turns    []int     `yaml:"turns,omitempty"`     // sessioned_chat: mean turns of a session
-	Reuse    []float64 `yaml:"reuse,omitempty"`     // sessioned_chat: share of the prompt tokens that an earlier prompt began with
-	Ctx      []Tokens  `yaml:"ctx"`                 // prompt length; sessioned_chat: its mean
-	Sessions []int     `yaml:"sessions,omitempty"`  // sessioned_chat: live sessions, each a user of the closed loop
-	Conc     []int     `yaml:"conc,omitempty"`      // users of the closed loop
-	Arrivals string    `yaml:"arrivals,omitempty"`  // of the open loop: poisson or constant; needed with rate_rps
-	RateRPS  []float64 `yaml:"rate_rps,omitempty"`  // Poisson arrivals, an open loop; optional
-	FineStep int       `yaml:"fine_step,omitempty"` // levels added between the knee's coarse neighbours; optional
+	Phase    []string   `yaml:"phase,omitempty"`     // cold (caches dropped, server restarted) and warm (run before)
+	Tier1    []Size     `yaml:"tier1,omitempty"`     // capacity of Stack B's host tier
+	Policy   []string   `yaml:"policy,omitempty"`    // eviction policy of Stack B's host tier
+	Fio      []string   `yaml:"fio,omitempty"`       // job files of configs/fio that load the drive, without .fio: none, moderate, heavy
+	Cadence  []Duration `yaml:"cadence,omitempty"`   // of the telemetry
+	Turns    []int      `yaml:"turns,omitempty"`     // sessioned_chat: mean turns of a session
+	Reuse    []float64  `yaml:"reuse,omitempty"`     // sessioned_chat: share of the prompt tokens that an earlier prompt began with
+	Ctx      []Tokens   `yaml:"ctx"`                 // prompt length; sessioned_chat: its mean
+	Sessions []int      `yaml:"sessions,omitempty"`  // sessioned_chat: live sessions, each a user of the closed loop
+	Conc     []int      `yaml:"conc,omitempty"`      // users of the closed loop
+	Arrivals string     `yaml:"arrivals,omitempty"`  // of the open loop: poisson or constant; needed with rate_rps
+	RateRPS  []float64  `yaml:"rate_rps,omitempty"`  // Poisson arrivals, an open loop; optional
+	FineStep int        `yaml:"fine_step,omitempty"` // levels added between the knee's coarse neighbours; optional
 }
 
 // Run is the length of things.
 type Run struct {
 	Reps        int      `yaml:"reps"`
 	Seed        uint64   `yaml:"seed"`
-	Duration    Duration `yaml:"duration"`     // least length of the measure phase
-	MaxDuration Duration `yaml:"max_duration"` // the measure phase is extended up to this for min_requests
-	MinRequests int      `yaml:"min_requests"` // completed requests that a cell should have
-	Baseline    Duration `yaml:"baseline"`     // idle time watched before the load of each cell
+	Duration    Duration `yaml:"duration"`          // least length of the measure phase
+	MaxDuration Duration `yaml:"max_duration"`      // the measure phase is extended up to this for min_requests
+	MinRequests int      `yaml:"min_requests"`      // completed requests that a cell should have
+	Cadence     Duration `yaml:"cadence,omitempty"` // of the telemetry, instead of the stack's
+	Baseline    Duration `yaml:"baseline"`          // idle time watched before the load of each cell
 	Warmup      Warmup   `yaml:"warmup"`
+}
+
+// Windows are the stretches of time in which requests, machine and KV manager are joined.
+type Windows struct {
+	Length Duration `yaml:"length"` // 1s to 10s
+	// MinReads is from how many reads in a window on its r_await is known: the kernel counts whole
+	// milliseconds, so that at 60 us a read 1,000 of them give it within 2 %.
+	MinReads int `yaml:"min_reads"`
 }
 
 // Warmup ends on a state: at least Min has passed and every user has had Passes answers.

@@ -24,6 +24,7 @@ func TestWriteThenRead(t *testing.T) {
 	assert.Equal(t, want.Verdict, got.Verdict)
 	assert.Equal(t, want.Findings, got.Findings)
 	assert.Equal(t, want.Sizing, got.Sizing)
+	assert.Equal(t, want.Accounts, got.Accounts)
 
 	require.NoError(t, Write(dir, got))
 	second, err := os.ReadFile(filepath.Join(dir, FileName))
@@ -40,7 +41,7 @@ func TestWriteHasNoNullList(t *testing.T) {
 	r.Verdict.Outcome = "Invalid"
 	data, err := encode(r)
 	require.NoError(t, err)
-	for _, list := range []string{"uncalibrated", "stacks", "reasons", "gates", "checks", "findings", "rows", "series", "marks"} {
+	for _, list := range []string{"uncalibrated", "stacks", "reasons", "gates", "checks", "findings", "rows", "accounts", "series", "marks"} {
 		assert.Contains(t, string(data), `"`+list+`": []`)
 	}
 	assert.Nil(t, r.Rows, "the caller's report is left alone")
@@ -54,6 +55,7 @@ func TestWriteRefusesWhatIsNotFinite(t *testing.T) {
 		{"cell_seconds", func(r *Report) { r.CellSeconds = math.NaN() }},
 		{"rows[3].ttft_ms.p99.hi", func(r *Report) { r.Rows[3].TTFT.P99.Hi = ptr(math.Inf(1)) }},
 		{"figures[0].panels[0].series[1].y[2]", func(r *Report) { r.Figures[0].Panels[0].Series[1].Y[2] = math.Inf(-1) }},
+		{"accounts[1].residual_pct", func(r *Report) { r.Accounts[1].ResidualPct = ptr(math.Inf(1)) }},
 		{"verdict.effect.value", func(r *Report) { r.Verdict.Effect.Value = math.NaN() }},
 	} {
 		t.Run(tc.path, func(t *testing.T) {
@@ -109,7 +111,7 @@ func TestReadRefuses(t *testing.T) {
 
 func FuzzRead(f *testing.F) {
 	small := sampleH2B() // the fuzzer is slow on large seeds
-	small.Rows, small.Figures[0].Panels = small.Rows[9:], small.Figures[0].Panels[1:]
+	small.Rows, small.Accounts, small.Figures[0].Panels = small.Rows[9:], small.Accounts[9:], small.Figures[0].Panels[1:]
 	data, err := encode(small)
 	require.NoError(f, err)
 	f.Add(data)

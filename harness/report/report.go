@@ -34,6 +34,7 @@ type Report struct {
 	Findings []Finding       `json:"findings"` // numbers that the hypothesis computed, such as knees
 	Sizing   *Sizing         `json:"sizing"`   // null unless the hypothesis answers a sizing question
 	Rows     []Row           `json:"rows"`     // a row for each cell, repetitions pooled
+	Accounts []Account       `json:"accounts"` // bytes on the NVMe, for the cells of a stack with a KV manager
 	Figures  []Figure        `json:"figures"`
 }
 

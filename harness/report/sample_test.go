@@ -28,6 +28,7 @@ func sampleH2B() *Report {
 		CellsMeasured: 30,
 		CellSeconds:   15120,
 		Sizing:        sampleSizing(),
+		Accounts:      sampleAccounts(),
 	}
 	levels := []float64{256, 512, 1024, 2048, 4096}
 	p99 := Panel{XLabel: "context, tokens", YLabel: "TTFT p99, ms", LogX: true, LogY: true,
@@ -84,10 +85,10 @@ func sampleH2B() *Report {
 		verdict.Grade("reproducibility", false, "p99 within 11 % of the median, 5 % asked, worst in stack=B/ctx=4096/conc=6"),
 	}
 	checks := []verdict.Check{
-		{Name: "storage_knee", State: verdict.Holds, Detail: "storage knee of B at 2,048 tokens, not the first level", Value: ptr(2048), Lo: ptr(2048), Hi: ptr(4096), Unit: "tokens", N: 3},
-		{Name: "nvme_rises", State: verdict.Holds, Detail: "NVMe reads rise from 12 to 1,984 1/s with tier-2 bytes", Value: ptr(165), Unit: "x", N: 15},
-		{Name: "no_knee_A", State: verdict.Holds, Detail: "no storage knee on A at the same levels", N: 15},
-		{Name: "queue_bound", State: verdict.Noted, Detail: "at 4,096 tokens 9 % of requests waited for a slot", Value: ptr(9), Unit: "%", N: 312},
+		{Name: "storage_knee", State: verdict.Holds, Detail: "storage knee of B at 2,048 tokens, not the first level", Value: ptr(2048), Lo: ptr(2048), Hi: ptr(4096), Unit: "tokens", N: 3, Bounds: []float64{256}},
+		{Name: "nvme_rises", State: verdict.Holds, Detail: "NVMe reads rise from 12 to 1,984 1/s with tier-2 bytes", Value: ptr(165), Unit: "x", N: 15, Bounds: []float64{}},
+		{Name: "no_knee_A", State: verdict.Holds, Detail: "no storage knee on A at the same levels", N: 15, Bounds: []float64{}},
+		{Name: "queue_bound", State: verdict.Noted, Detail: "at 4,096 tokens 9 % of requests waited for a slot", Value: ptr(9), Unit: "%", N: 312, Bounds: []float64{}},
 	}
 	r.Verdict = verdict.Settle(gates, checks, &verdict.Effect{Name: "TTFT p99, 4096 over 1024 tokens, B", Value: 9.43,
 		Lo: ptr(7.02), Hi: ptr(12.6), Unit: "x", Confidence: 0.95, N: 3})

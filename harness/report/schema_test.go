@@ -49,22 +49,31 @@ func TestSchemaRefuses(t *testing.T) {
 	s := compiled(t)
 	row := func(d map[string]any) map[string]any { return d["rows"].([]any)[0].(map[string]any) }
 	v := func(d map[string]any) map[string]any { return d["verdict"].(map[string]any) }
+	check := func(d map[string]any) map[string]any { return v(d)["checks"].([]any)[0].(map[string]any) }
+	account := func(d map[string]any) map[string]any { return d["accounts"].([]any)[0].(map[string]any) }
 	for name, change := range map[string]func(map[string]any){
 		"a missing field":     func(d map[string]any) { delete(d, "seed") },
 		"a missing row field": func(d map[string]any) { delete(row(d), "r_await_ms") },
 		"a renamed row field": func(d map[string]any) { row(d)["r_await"] = row(d)["r_await_ms"]; delete(row(d), "r_await_ms") },
 		"an additional field": func(d map[string]any) { d["note"] = "" },
 		"an unknown outcome":  func(d map[string]any) { v(d)["outcome"] = "Maybe" },
-		"an unknown state":    func(d map[string]any) { v(d)["checks"].([]any)[0].(map[string]any)["state"] = "ok" },
+		"an unknown state":    func(d map[string]any) { check(d)["state"] = "ok" },
 		"an unknown rig":      func(d map[string]any) { d["rig"] = "cloud" },
 		"an unknown clock":    func(d map[string]any) { d["clock"] = "wall" },
 		"a sizing row without its knee": func(d map[string]any) {
 			delete(d["sizing"].(map[string]any)["rows"].([]any)[0].(map[string]any), "knee_tokens")
 		},
-		"null for a list":         func(d map[string]any) { d["rows"] = nil },
-		"text for a number":       func(d map[string]any) { row(d)["samples"] = "12" },
-		"null for a plain number": func(d map[string]any) { row(d)["samples"] = nil },
-		"another version":         func(d map[string]any) { d["schema"] = "sparkharness.report.v2" },
+		"a check without its bounds":      func(d map[string]any) { delete(check(d), "bounds") },
+		"an open bound of a check":        func(d map[string]any) { check(d)["bounds"] = []any{nil} },
+		"no accounts":                     func(d map[string]any) { delete(d, "accounts") },
+		"an account without its residual": func(d map[string]any) { delete(account(d), "residual_GB") },
+		"an account of a third direction": func(d map[string]any) { account(d)["direction"] = "trim" },
+		"an account of an unknown device": func(d map[string]any) { account(d)["device_GB"] = nil },
+		"an account with another field":   func(d map[string]any) { account(d)["other_GB"] = 0 },
+		"null for a list":                 func(d map[string]any) { d["rows"] = nil },
+		"text for a number":               func(d map[string]any) { row(d)["samples"] = "12" },
+		"null for a plain number":         func(d map[string]any) { row(d)["samples"] = nil },
+		"another version":                 func(d map[string]any) { d["schema"] = "sparkharness.report.v2" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := document(t, sampleH2B())

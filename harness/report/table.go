@@ -29,6 +29,7 @@ func Table(w io.Writer, r *Report) error {
 	} else {
 		b.WriteString("no cell was measured\n")
 	}
+	accountTable(&b, r.Accounts)
 	if r.Sizing != nil {
 		sizingTable(&b, r.Sizing)
 	}

@@ -43,6 +43,7 @@ type runView struct {
 	Latency    tableView
 	Load       tableView // no lines where nothing is known of it
 	SizingRows tableView
+	Bytes      tableView // account of the bytes on the NVMe
 	Drawings   []template.HTML
 	Links      []link
 }
@@ -115,6 +116,9 @@ func newRunView(resultsDir string, run folder) (runView, error) {
 	v.Latency = newTableView(latencyColumns(r.Rows), r.Rows)
 	if columns := workloadColumns(r.Rows); columns != nil {
 		v.Load = newTableView(columns, r.Rows)
+	}
+	if len(r.Accounts) > 0 {
+		v.Bytes = newTableView(accountColumns(r.Accounts), r.Accounts)
 	}
 	if s := r.Sizing; s != nil {
 		v.SizingRows = newTableView(sizingColumns(s), s.Rows)

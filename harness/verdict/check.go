@@ -21,6 +21,9 @@ type Check struct {
 	Hi     *float64 `json:"hi"`
 	Unit   string   `json:"unit"`
 	N      int      `json:"n"`
+	// Bounds are the thresholds that the interval has to clear, for telling how much more data would do it;
+	// empty where no interval decides.
+	Bounds []float64 `json:"bounds"`
 }
 
 // Sentence is the check as a reason.
@@ -51,4 +54,29 @@ func Above(lo, hi, threshold float64) State {
 		return Contradicted
 	}
 	return Undecided
+}
+
+// Equivalent says whether an interval lies inside two bounds, outside of them, or across one.
+func Equivalent(lo, hi, least, most float64) State {
+	switch {
+	case lo > least && hi < most:
+		return Holds
+	case lo >= most || hi <= least:
+		return Contradicted
+	}
+	return Undecided
+}
+
+// Worse says whether a state weighs more than another in a claim about several things at once: one that is
+// contradicted decides, then one that is undecided.
+func Worse(a, b State) bool { return weight(a) > weight(b) }
+
+func weight(s State) int {
+	switch s {
+	case Contradicted:
+		return 2
+	case Undecided:
+		return 1
+	}
+	return 0
 }

@@ -1,0 +1,45 @@
+package harness
+
+import (
+	"fmt"
+	"math"
+
+	"sparkharness/harness/report"
+	"sparkharness/harness/stats"
+	"sparkharness/harness/verdict"
+)
+
+// more says, for each check that the data leave open, how much more of them would settle it if the estimate
+// stands: its interval has to shrink until it clears the bound that it crosses, and shrinks with the root of
+// what is measured. Two answers, because longer cells help as far as values scatter within repetitions, and
+// more repetitions in any case.
+func (ev *Evidence) more(checks []verdict.Check) []report.Finding {
+	run := ev.Exp.Hypothesis.Run
+	var out []report.Finding
+	for _, c := range checks {
+		if c.State != verdict.Undecided || c.Value == nil || c.Lo == nil || c.Hi == nil || len(c.Bounds) == 0 {
+			continue
+		}
+		f := report.Finding{Name: "to settle " + c.Name, Unit: "repetitions"}
+		factor, ok := stats.Needed(*c.Value, *c.Lo, *c.Hi, c.Bounds...)
+		if !ok {
+			f.Unit, f.Detail = "", "the estimate lies so close to the threshold that no practical amount of data would settle it"
+			out = append(out, f)
+			continue
+		}
+		most := math.Ceil(factor * float64(run.Reps))
+		least := most
+		if run.Reps >= 2 {
+			least = float64(stats.NeededRepetitions(factor, run.Reps, confidence))
+		}
+		longest := 0.0
+		for _, cell := range ev.Cells {
+			longest = max(longest, cell.Seconds())
+		}
+		f.Value, f.Lo, f.Hi = &most, &least, &most
+		f.Detail = fmt.Sprintf("-reps %.0f instead of %d (%.0f would do if all of the scatter lies between repetitions), or -duration %.0fs instead of %.0f s in the longest cell if it lies within them; the estimate is taken for the truth",
+			most, run.Reps, least, math.Ceil(longest*factor), longest)
+		out = append(out, f)
+	}
+	return out
+}
