@@ -99,7 +99,7 @@ func firstTouch(ev *harness.Evidence, cold, warm *harness.Group) (verdict.Check,
 	default:
 		c.State = verdict.Undecided
 	}
-	c.Value, c.Lo, c.Hi, c.N = &ratio, &lo, &hi, n
+	c.Value, c.Lo, c.Hi, c.N, c.Bounds = &ratio, &lo, &hi, n, []float64{need}
 	c.Detail = fmt.Sprintf("the first request for an adapter takes %.2f [%.2f, %.2f] times as long cold as warm (need above %.2f with the interval above 1), n %d pairs in %d repetitions",
 		ratio, lo, hi, need, n, len(logs))
 	return c, &verdict.Effect{Name: "first-touch TTFT, cold / warm", Value: ratio, Lo: &lo, Hi: &hi, Unit: "", Confidence: 0.95, N: n}
@@ -127,19 +127,12 @@ func laterEquivalent(ev *harness.Evidence, cold, warm *harness.Group) verdict.Ch
 		return c
 	}
 	eq := stats.EquivalentRatio(d, margin, alpha)
-	switch {
-	case eq.Equivalent:
-		c.State = verdict.Holds
-	case eq.Lo >= 1+margin || eq.Hi <= 1/(1+margin):
-		c.State = verdict.Contradicted
-	default:
-		c.State = verdict.Undecided
-	}
+	c.State = verdict.Equivalent(eq.Lo, eq.Hi, 1/(1+margin), 1+margin)
 	for _, rep := range cold.LaterTouches() {
 		c.N += len(rep)
 	}
 	v, lo, hi := d.Value, eq.Lo, eq.Hi
-	c.Value, c.Lo, c.Hi = &v, &lo, &hi
+	c.Value, c.Lo, c.Hi, c.Bounds = &v, &lo, &hi, []float64{1 / (1 + margin), 1 + margin}
 	c.Detail = fmt.Sprintf("p99 TTFT of all later requests, cold / warm, is %.3f [%.3f, %.3f] (90 %% interval, as two one-sided tests need; margin %.0f %%)", v, lo, hi, margin*100)
 	return c
 }

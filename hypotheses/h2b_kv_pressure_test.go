@@ -62,7 +62,7 @@ func decideH2B(ev *harness.Evidence) harness.Conclusion {
 	}
 	return harness.Conclusion{
 		Checks: checks, Effect: effect,
-		Findings: append([]report.Finding{finding}, ev.ByteAccounts(b)...),
+		Findings: []report.Finding{finding},
 		Figures:  []report.Figure{h2bFigure(ev, a, b, marks)},
 	}
 }
@@ -91,7 +91,7 @@ func storageKnee(ev *harness.Evidence, groups []*harness.Group) (*harness.Group,
 		lo, hi := share.Interval(0.95)
 		n := len(kv.FetchMS)
 		knee.State = verdict.Above(lo, hi, needFetch)
-		knee.Value, knee.Lo, knee.Hi, knee.N = &share.Value, &lo, &hi, n
+		knee.Value, knee.Lo, knee.Hi, knee.N, knee.Bounds = &share.Value, &lo, &hi, n, []float64{needFetch}
 		knee.Detail = fmt.Sprintf("at ctx %d tier-2 fetch p95 is %.2f [%.2f, %.2f] of TTFT p95 (need %.2f), n %d fetches, with %.0f %% of the lookups served by tier 2 (need %.0f %%)",
 			g.Cells[0].ContextTokens, share.Value, lo, hi, needFetch, n, *kv.Tier2Share*100, needHits*100)
 		first.State = verdict.Decide(i > 0)
@@ -130,7 +130,7 @@ func risesAtKnee(ev *harness.Evidence, groups []*harness.Group, knee *harness.Gr
 	level := 1 - ev.Threshold("rise_alpha")/2
 	blo, bhi := bytes.Interval(level)
 	rlo, rhi := reads.Interval(level)
-	c.Value, c.Lo, c.Hi, c.N = &reads.Value, &rlo, &rhi, len(knee.Cells)
+	c.Value, c.Lo, c.Hi, c.N, c.Bounds = &reads.Value, &rlo, &rhi, len(knee.Cells), []float64{0}
 	c.Detail = fmt.Sprintf("from ctx %d to %d tier-2 reads rise by %.0f MB/s [%.0f, %.0f] and NVMe reads by %.0f/s [%.0f, %.0f]",
 		below.Cells[0].ContextTokens, knee.Cells[0].ContextTokens, bytes.Value/1e6, blo/1e6, bhi/1e6, reads.Value, rlo, rhi)
 	switch {

@@ -49,11 +49,10 @@ func decideH6(ev *harness.Evidence) harness.Conclusion {
 	arms := tierArms(ev)
 	moves, effect := kneeMoves(ev, arms)
 	return harness.Conclusion{
-		Checks:   []verdict.Check{moves, monotone(arms), policiesDiffer(ev, arms)},
-		Effect:   effect,
-		Findings: ev.ByteAccountRange(ev.Groups()),
-		Figures:  []report.Figure{h6Figure(ev, arms)},
-		Sizing:   sizing(ev, arms),
+		Checks:  []verdict.Check{moves, monotone(arms), policiesDiffer(ev, arms)},
+		Effect:  effect,
+		Figures: []report.Figure{h6Figure(ev, arms)},
+		Sizing:  sizing(ev, arms),
 	}
 }
 
@@ -122,7 +121,7 @@ func kneeMoves(ev *harness.Evidence, arms []*tierArm) (verdict.Check, *verdict.E
 		n := len(first.groups) + len(last.groups)
 		if c.Value == nil || d.Value < *c.Value {
 			v := d.Value
-			c.Value, c.Lo, c.Hi = &v, bound(lo), bound(hi)
+			c.Value, c.Lo, c.Hi, c.Bounds = &v, bound(lo), bound(hi), []float64{0}
 			c.Detail = fmt.Sprintf("smallest for %s: from %s to %s of host tier the knee moves from %s to %s tokens, by %.2f doublings of the context, interval from %.2f (%.2f %%, must be above 0)",
 				of[0].policy, config.Size(first.capacity), config.Size(last.capacity), kneeText(first), kneeText(last), v, lo, level*100)
 		}

@@ -1,0 +1,11 @@
+package hypotheses
+
+import (
+	"testing"
+
+	"sparkharness/harness"
+)
+
+// TestErrorRates runs every hypothesis over many seeds in its default world and in its control worlds, and
+// counts the verdicts: make error-rates. Without -seeds it is skipped.
+func TestErrorRates(t *testing.T) { harness.RunErrorRates(t, all) }

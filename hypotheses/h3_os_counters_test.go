@@ -1,0 +1,210 @@
+package hypotheses
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"sparkharness/harness"
+	"sparkharness/harness/report"
+	"sparkharness/harness/stats"
+	"sparkharness/harness/verdict"
+)
+
+// H3: the operating system's counters inform about the tail of Stack A, and are not enough for Stack B.
+//
+// Mechanism: what Stack A waits for is the GPU, which everyone can see. What Stack B waits for is a queue
+// inside the KV manager: a busy disk and a blocked task say that something is being read, not for whom, nor
+// how many requests stand behind it.
+//
+// Falsifier: on A, operator counters that do not explain the tail, or device counters that add to them; on B,
+// KV telemetry that adds nothing.
+//
+// Judged by the share of the variance of log window p99 TTFT that linear models explain in repetitions that
+// their fit has not seen (cross-validated R2): O, what an operator sees without help (memory, CPU, pressure,
+// GPU); O + D, with the block device; O + D + K, with KV telemetry. What D adds on B is printed, because it
+// decides whether block counters would have been enough. Readings that span orders of magnitude enter as
+// log(1 + x), and the idle share of the GPU does too, because what waits for a busy server waits in proportion
+// to busy / idle. Each reading enters twice, from the window in which a first token came and from the one
+// before, in which its request may have begun to wait. A reading that does not vary says nothing and is left
+// out by name: a server that allocates its KV pool at start leaves MemAvailable flat under full load.
+//
+// Beside the server other programs read files and compute now and then (configs/fio/neighbours.fio), as they do
+// on a workstation: with nothing else on the machine every stall and every busy CPU is the KV loader's, and OS
+// counters would know as much as it does. That is the control world.
+var h3 = harness.Hypothesis{
+	ID:        "H3",
+	Claim:     "OS counters explain the tail of A; on B they are not enough, and KV telemetry adds what is missing",
+	Mechanism: "A waits for the GPU, which counters show; B waits in the KV manager's queue, which they do not",
+	Falsifier: "on A, OS counters that explain little; on B, KV telemetry that adds little to them",
+	Config:    "h3.yaml",
+	Requires:  []string{"a_r2_min", "a_gain_max", "b_gain_min"},
+
+	Windows: true,
+	Decide:  decideH3,
+}
+
+func TestH3(t *testing.T) { harness.Run(t, h3) }
+
+func decideH3(ev *harness.Evidence) harness.Conclusion {
+	byStack := map[string][]*harness.Group{}
+	for _, g := range ev.Groups() {
+		byStack[g.Stack()] = append(byStack[g.Stack()], g)
+	}
+	a := explainWindows(ev, byStack["A"], harness.OperatorReadings, harness.DeviceReadings)
+	b := explainWindows(ev, byStack["B"], harness.OperatorReadings, harness.DeviceReadings, harness.KVReadings)
+	kOverO := explainWindows(ev, byStack["B"], harness.OperatorReadings, harness.KVReadings)
+
+	out := harness.Conclusion{Gates: []verdict.Gate{a.set.Gate(ev), b.set.Gate(ev)}}
+	out.Checks = []verdict.Check{osExplainsA(ev, a), deviceAddsLittleOnA(ev, a), kvAddsOnB(ev, kOverO)}
+	for i := range out.Gates {
+		out.Gates[i].Name += " " + []string{"A", "B"}[i]
+	}
+	out.Gates = append(out.Gates, ev.FioRan())
+	if kOverO.err == nil {
+		gain := kOverO.models[1].Gain
+		lo, hi := gain.Interval(0.95)
+		out.Effect = &verdict.Effect{Name: "R2 that KV telemetry adds to OS counters on B", Value: gain.Value, Lo: &lo, Hi: &hi, Confidence: 0.95, N: kOverO.set.N()}
+	}
+	out.Findings = append(a.findings("A", "O", "O + D"), b.findings("B", "O", "O + D", "O + D + K")...)
+	out.Figures = []report.Figure{h3Figure(a, b)}
+	return out
+}
+
+// explained are nested models of the window p99 of some groups.
+type explained struct {
+	set    *harness.WindowSet
+	models []stats.CrossValidation
+	mute   []string // readings that say nothing
+	err    error
+}
+
+// explainWindows fits the models by cross-validation over repetitions. Readings that are constant or a
+// combination of others are left out, one after another, and named.
+func explainWindows(ev *harness.Evidence, groups []*harness.Group, sets ...[]harness.Reading) explained {
+	out := explained{set: ev.Windows(groups, slices.Concat(sets...)...)}
+	kept := make([][]harness.Reading, len(sets))
+	for i := range sets {
+		kept[i] = slices.Clone(sets[i])
+	}
+	for {
+		columns := make([][][]stats.Rep, len(kept))
+		for i, set := range kept {
+			for _, r := range set {
+				columns[i] = append(columns[i], out.set.Values(r, true), out.set.Before(r, true))
+			}
+		}
+		out.models, out.err = ev.Bootstrap().CrossValidatedR2(out.set.P99(true), stats.FoldRepetition, columns...)
+		var rank *stats.RankError
+		if !errors.As(out.err, &rank) {
+			return out
+		}
+		at := rank.Column / 2 // each reading has two columns
+		for i := range kept {
+			if at < len(kept[i]) {
+				out.mute = append(out.mute, kept[i][at].Name)
+				kept[i] = slices.Delete(kept[i], at, at+1)
+				break
+			}
+			at -= len(kept[i])
+		}
+	}
+}
+
+func osExplainsA(ev *harness.Evidence, a explained) verdict.Check {
+	need := ev.Threshold("a_r2_min")
+	c := verdict.Check{Name: "os_explains_a", N: a.set.N()}
+	if a.err != nil {
+		c.State, c.Detail = verdict.Undecided, fmt.Sprintf("Stack A: %v", a.err)
+		return c
+	}
+	r2 := a.models[0].R2
+	lo, hi := r2.Interval(0.95)
+	c.State = verdict.Above(lo, hi, need)
+	c.Value, c.Lo, c.Hi, c.Bounds = &r2.Value, &lo, &hi, []float64{need}
+	c.Detail = fmt.Sprintf("on A, OS counters explain R2 = %.2f [%.2f, %.2f] of log window p99 TTFT in repetitions not seen (need above %.2f); %s",
+		r2.Value, lo, hi, need, a.set.LeftOut())
+	return c
+}
+
+// deviceAddsLittleOnA wants the whole interval below the threshold: "adds little" is not "did not show".
+func deviceAddsLittleOnA(ev *harness.Evidence, a explained) verdict.Check {
+	most := ev.Threshold("a_gain_max")
+	c := verdict.Check{Name: "device_adds_little_on_a", N: a.set.N()}
+	if a.err != nil {
+		c.State, c.Detail = verdict.Undecided, fmt.Sprintf("Stack A: %v", a.err)
+		return c
+	}
+	gain := a.models[1].Gain
+	lo, hi := gain.Interval(0.90) // one-sided at 5 %
+	switch {
+	case hi < most:
+		c.State = verdict.Holds
+	case lo >= most:
+		c.State = verdict.Contradicted
+	default:
+		c.State = verdict.Undecided
+	}
+	c.Value, c.Lo, c.Hi, c.Bounds = &gain.Value, &lo, &hi, []float64{most}
+	c.Detail = fmt.Sprintf("on A, block device counters add R2 = %+.3f [%+.3f, %+.3f] to them (90 %% interval, must be below %.2f; A has no KV telemetry)", gain.Value, lo, hi, most)
+	return c
+}
+
+func kvAddsOnB(ev *harness.Evidence, b explained) verdict.Check {
+	need := ev.Threshold("b_gain_min")
+	c := verdict.Check{Name: "kv_adds_on_b", N: b.set.N()}
+	if b.err != nil {
+		c.State, c.Detail = verdict.Undecided, fmt.Sprintf("Stack B: %v", b.err)
+		return c
+	}
+	gain := b.models[1].Gain
+	lo, hi := gain.Interval(0.95)
+	switch {
+	case gain.Value >= need && lo > 0:
+		c.State = verdict.Holds
+	case hi < need:
+		c.State = verdict.Contradicted
+	default:
+		c.State = verdict.Undecided
+	}
+	c.Value, c.Lo, c.Hi, c.Bounds = &gain.Value, &lo, &hi, []float64{need}
+	c.Detail = fmt.Sprintf("on B, KV telemetry adds R2 = %.2f [%.2f, %.2f] to what OS counters explain, %.2f (need %.2f with the interval above 0); %s",
+		gain.Value, lo, hi, b.models[0].R2.Value, need, b.set.LeftOut())
+	return c
+}
+
+// findings print each model and what said nothing.
+func (x explained) findings(stack string, names ...string) []report.Finding {
+	if x.err != nil {
+		return []report.Finding{{Name: "R2, " + stack, Detail: x.err.Error()}}
+	}
+	var out []report.Finding
+	for i, m := range x.models {
+		lo, hi := m.R2.Interval(0.95)
+		f := report.Finding{Name: fmt.Sprintf("R2 of %s on %s", names[i], stack), Value: &m.R2.Value, Lo: &lo, Hi: &hi, Detail: "cross-validated over repetitions"}
+		if i > 0 {
+			glo, ghi := m.Gain.Interval(0.95)
+			f.Detail += fmt.Sprintf("; adds %+.3f [%+.3f, %+.3f] to %s", m.Gain.Value, glo, ghi, names[i-1])
+		}
+		out = append(out, f)
+	}
+	if len(x.mute) > 0 {
+		out = append(out, report.Finding{Name: "silent readings, " + stack, Detail: "constant, or a combination of the others: " + strings.Join(x.mute, ", ")})
+	}
+	return out
+}
+
+func h3Figure(a, b explained) report.Figure {
+	gpu := report.Panel{XLabel: "GPU busy in a window, %", YLabel: "TTFT p99 of a window, ms", LogY: true}
+	fetch := report.Panel{XLabel: "longest tier-2 fetch that ended in a window, ms", YLabel: "TTFT p99 of a window, ms", LogY: true}
+	for _, s := range []struct {
+		name string
+		set  *harness.WindowSet
+	}{{"A: unified memory only", a.set}, {"B: device + host + NVMe", b.set}} {
+		gpu.Series = append(gpu.Series, scatter(s.name, s.set, harness.GPUBusy))
+	}
+	fetch.Series = append(fetch.Series, scatter("B: device + host + NVMe", b.set, harness.LongestFetch))
+	return report.Figure{Name: "what_explains_p99", Title: "H3: window p99 against an OS counter and against KV telemetry", Panels: []report.Panel{gpu, fetch}}
+}

@@ -1,0 +1,105 @@
+package hypotheses
+
+import (
+	"fmt"
+	"testing"
+
+	"sparkharness/harness"
+	"sparkharness/harness/report"
+	"sparkharness/harness/stats"
+	"sparkharness/harness/verdict"
+)
+
+// H4A: on Stack A a degraded NVMe hardly moves p99.
+//
+// Mechanism: no request waits for the drive. What another program does to it reaches inference only through
+// what they share otherwise: on a unified-memory machine the drive's DMA takes memory bandwidth from the GPU,
+// 15 of 273 GB/s at most.
+//
+// Falsifier: a p99 of TTFT or of E2E latency that differs by 10 % or more between two fio profiles.
+//
+// The claim is "no effect", so it is shown by equivalence (two one-sided tests at 5 % each), in every pair of
+// arms and for both latencies; all have to hold, so no correction is due. The arms of a block share the load's
+// randomness and are compared in pairs. That the drive was degraded at all is a gate: r_await at least doubles
+// between none and heavy.
+var h4a = harness.Hypothesis{
+	ID:          "H4A",
+	Claim:       "A degraded NVMe hardly moves p99 on a server whose KV cache is in unified memory only",
+	Mechanism:   "no request waits for the drive; its DMA takes at most a few percent of the memory bandwidth",
+	Falsifier:   "p99 TTFT or E2E latency that differs by 10 % or more between fio profiles",
+	Config:      "h4a.yaml",
+	Requires:    []string{"r_await_ratio", "equivalence_margin"},
+	OneLevel:    []string{"ctx", "conc"},
+	Equivalence: true,
+	Decide:      decideH4A,
+}
+
+func TestH4A(t *testing.T) { harness.Run(t, h4a) }
+
+func decideH4A(ev *harness.Evidence) harness.Conclusion {
+	out := harness.Conclusion{Gates: []verdict.Gate{ev.FioReached(ev.Threshold("r_await_ratio"))}}
+	arms, ok := fioArms(ev)
+	if !ok {
+		out.Checks = []verdict.Check{{Name: "p99_equivalent", State: verdict.Undecided, Detail: "an arm or a repetition was not measured"}}
+		return out
+	}
+	ttft, effect := armsEquivalent(ev, arms, "ttft_p99_equivalent", "TTFT", (*harness.Group).TTFT)
+	e2e, _ := armsEquivalent(ev, arms, "e2e_p99_equivalent", "E2E latency", (*harness.Group).E2E)
+	out.Checks, out.Effect = []verdict.Check{ttft, e2e}, effect
+	out.Figures = []report.Figure{h4aFigure(ev, arms)}
+	return out
+}
+
+// armsEquivalent tests that the p99 of a latency is the same in every pair of arms. The effect is that of the
+// heaviest arm against the lightest; the check's value is that of the pair furthest apart.
+func armsEquivalent(ev *harness.Evidence, arms []*harness.Group, name, what string, of func(*harness.Group) []stats.Rep) (verdict.Check, *verdict.Effect) {
+	const alpha = 0.05
+	margin := ev.Threshold("equivalence_margin")
+	c := verdict.Check{Name: name, State: verdict.Holds}
+	var effect *verdict.Effect
+	furthest := 0.0
+	for i, a := range arms {
+		for _, b := range arms[i+1:] {
+			d, err := ev.Bootstrap().Ratio(of(b), of(a), 0.99, true)
+			if err != nil {
+				return verdict.Check{Name: name, State: verdict.Undecided, Detail: fmt.Sprintf("the ratio of p99 %s has no interval: %v", what, err)}, nil
+			}
+			n := 0
+			for _, rep := range append(of(a), of(b)...) {
+				n += len(rep)
+			}
+			eq := stats.EquivalentRatio(d, margin, alpha)
+			state := verdict.Equivalent(eq.Lo, eq.Hi, 1/(1+margin), 1+margin)
+			worse := verdict.Worse(state, c.State)
+			if apart := max(d.Value, 1/d.Value); c.Value == nil || worse || apart > furthest && state == c.State {
+				v, lo, hi := d.Value, eq.Lo, eq.Hi
+				furthest, c.State = apart, state
+				c.Value, c.Lo, c.Hi, c.N = &v, &lo, &hi, n
+				c.Bounds = []float64{1 / (1 + margin), 1 + margin}
+				c.Detail = fmt.Sprintf("p99 %s of %d pairs of arms; furthest apart is %s over %s: %.3f [%.3f, %.3f] (90 %% interval, as two one-sided tests need; margin %.0f %%), n %d",
+					what, len(arms)*(len(arms)-1)/2, b.Cells[0].Fio, a.Cells[0].Fio, v, lo, hi, margin*100, n)
+			}
+			if i == 0 && b == arms[len(arms)-1] {
+				lo, hi := d.Interval(0.95)
+				effect = &verdict.Effect{Name: fmt.Sprintf("p99 %s, fio %s / %s", what, b.Cells[0].Fio, a.Cells[0].Fio), Value: d.Value, Lo: &lo, Hi: &hi, Confidence: 0.95, N: n}
+			}
+		}
+	}
+	return c, effect
+}
+
+func h4aFigure(ev *harness.Evidence, arms []*harness.Group) report.Figure {
+	ttft := report.Panel{XLabel: "r_await of the NVMe, ms", YLabel: "TTFT p99, ms", LogX: true}
+	e2e := report.Panel{XLabel: "r_await of the NVMe, ms", YLabel: "E2E latency p99, ms", LogX: true}
+	for _, g := range arms {
+		row := ev.Row(g)
+		if row.RAwaitMS == nil || *row.RAwaitMS <= 0 {
+			continue
+		}
+		a, b := harness.NewSeries("fio "+g.Cells[0].Fio), harness.NewSeries("fio "+g.Cells[0].Fio)
+		a.Percentile(*row.RAwaitMS, row.TTFT.P99)
+		b.Percentile(*row.RAwaitMS, row.E2E.P99)
+		ttft.Series, e2e.Series = append(ttft.Series, a.Series), append(e2e.Series, b.Series)
+	}
+	return report.Figure{Name: "p99_and_r_await", Title: "H4A: tail latency against what fio does to the drive", Panels: []report.Panel{ttft, e2e}}
+}

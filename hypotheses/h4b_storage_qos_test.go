@@ -1,0 +1,163 @@
+package hypotheses
+
+import (
+	"fmt"
+	"math"
+	"testing"
+
+	"sparkharness/harness"
+	"sparkharness/harness/report"
+	"sparkharness/harness/stats"
+	"sparkharness/harness/verdict"
+)
+
+// H4B: on Stack B a degraded NVMe raises p99 in proportion.
+//
+// Mechanism: a prefix that does not fit the RAM tiers is read from the NVMe before its request can go on.
+// Reads that share the drive with fio take longer, and requests that share the loader wait for each other's
+// fetch, so that the queue multiplies what the drive adds. How much a read slows down is decided by the
+// loader's queue depth and I/O size: both are printed.
+//
+// Falsifier: p99 that does not rise from none over moderate to heavy, or does not follow the fetch latency.
+//
+// The trend is Page's test over blocks (repetitions), because the arms of a block share the load's randomness.
+// Gates: r_await at least doubles between none and heavy, and tier 2 serves a fifth of the prefix lookups in
+// every arm; without that there is nothing for fio to slow down.
+var h4b = harness.Hypothesis{
+	ID:        "H4B",
+	Claim:     "A degraded NVMe raises p99 TTFT in proportion where prefixes come from it",
+	Mechanism: "fetches share the drive with fio and the loader with each other; the queue multiplies what the drive adds",
+	Falsifier: "p99 that does not rise with fio, or does not follow the tier-2 fetch latency",
+	Config:    "h4b.yaml",
+	Requires:  []string{"r_await_ratio", "tier2_hit_share", "trend_alpha", "p99_ratio", "spearman_min"},
+	OneLevel:  []string{"ctx", "conc"},
+	Windows:   true,
+	Decide:    decideH4B,
+}
+
+func TestH4B(t *testing.T) { harness.Run(t, h4b) }
+
+func decideH4B(ev *harness.Evidence) harness.Conclusion {
+	out := harness.Conclusion{Gates: []verdict.Gate{ev.FioReached(ev.Threshold("r_await_ratio")), ev.Tier2Engaged(ev.Threshold("tier2_hit_share"))}}
+	arms, ok := fioArms(ev)
+	if !ok {
+		out.Checks = []verdict.Check{{Name: "p99_rises", State: verdict.Undecided, Detail: "an arm or a repetition was not measured"}}
+		return out
+	}
+	set := ev.Windows(arms, harness.FetchP95)
+	out.Gates = append(out.Gates, set.Gate(ev))
+	ratio, effect := heaviestOverLightest(ev, arms)
+	out.Checks = []verdict.Check{p99Rises(ev, arms), ratio, tracks(ev, set, harness.FetchP95, "p99_tracks_fetch", ev.Threshold("spearman_min"), 0.95)}
+	out.Effect = effect
+	out.Findings = append([]report.Finding{elasticity(ev, set)}, loaderFinding(ev))
+	out.Figures = []report.Figure{h4bFigure(ev, arms, set)}
+	return out
+}
+
+// p99Rises is Page's trend test: p99 TTFT of each repetition, over the arms in their order.
+func p99Rises(ev *harness.Evidence, arms []*harness.Group) verdict.Check {
+	alpha := ev.Threshold("trend_alpha")
+	c := verdict.Check{Name: "p99_rises"}
+	var blocks [][]float64
+	for r := range arms[0].Cells {
+		var block []float64
+		for _, g := range arms {
+			v, ok := single(g.Cells[r]).Percentile(0.99)
+			if !ok {
+				c.State, c.Detail = verdict.Undecided, fmt.Sprintf("%s has no p99", g.Cells[r].Key)
+				return c
+			}
+			block = append(block, v)
+		}
+		blocks = append(blocks, block)
+	}
+	l, p, err := stats.Page(blocks)
+	if err != nil {
+		c.State, c.Detail = verdict.Undecided, fmt.Sprintf("the trend cannot be tested: %v", err)
+		return c
+	}
+	means := ""
+	for i, g := range arms {
+		sum := 0.0
+		for _, b := range blocks {
+			sum += math.Log(b[i])
+		}
+		if i > 0 {
+			means += ", "
+		}
+		means += fmt.Sprintf("%s %.3g s", g.Cells[0].Fio, math.Exp(sum/float64(len(blocks)))/1e3)
+	}
+	c.Value, c.N = &l, len(blocks)*len(arms)
+	c.Detail = fmt.Sprintf("p99 TTFT over %d blocks (geometric means: %s) rises with Page's L %.0f, p %.2g (need below %.2g)", len(blocks), means, l, p, alpha)
+	// A trend that is not significant may hide behind few blocks: what contradicts it is the ratio.
+	c.State = verdict.Undecided
+	if p < alpha {
+		c.State = verdict.Holds
+	}
+	return c
+}
+
+// heaviestOverLightest is the size of the effect.
+func heaviestOverLightest(ev *harness.Evidence, arms []*harness.Group) (verdict.Check, *verdict.Effect) {
+	need := ev.Threshold("p99_ratio")
+	light, heavy := arms[0], arms[len(arms)-1]
+	c := verdict.Check{Name: "p99_ratio"}
+	d, err := ev.Bootstrap().Ratio(heavy.TTFT(), light.TTFT(), 0.99, true)
+	if err != nil {
+		c.State, c.Detail = verdict.Undecided, fmt.Sprintf("the ratio of p99 has no interval: %v", err)
+		return c, nil
+	}
+	lo, hi := d.Interval(0.95)
+	c.State = verdict.Above(lo, hi, need)
+	c.Value, c.Lo, c.Hi, c.Bounds = &d.Value, &lo, &hi, []float64{need}
+	c.N = len(light.Observations()) + len(heavy.Observations())
+	c.Detail = fmt.Sprintf("p99 TTFT with fio %s is %.2f [%.2f, %.2f] times that with fio %s (need above %.2f), n %d",
+		heavy.Cells[0].Fio, d.Value, lo, hi, light.Cells[0].Fio, need, c.N)
+	return c, &verdict.Effect{Name: fmt.Sprintf("p99 TTFT, fio %s / %s", heavy.Cells[0].Fio, light.Cells[0].Fio),
+		Value: d.Value, Lo: &lo, Hi: &hi, Confidence: 0.95, N: c.N}
+}
+
+// elasticity is by how many percent p99 grows when the fetch latency grows by one.
+func elasticity(ev *harness.Evidence, set *harness.WindowSet) report.Finding {
+	f := report.Finding{Name: "elasticity of p99 TTFT", Detail: "slope of log window p99 on log tier-2 fetch p95"}
+	slope, _, err := ev.Bootstrap().Slope(set.Values(harness.FetchP95, true), set.P99(true))
+	if err != nil {
+		f.Detail += ": " + err.Error()
+		return f
+	}
+	lo, hi := slope.Interval(0.95)
+	f.Value, f.Lo, f.Hi = &slope.Value, &lo, &hi
+	return f
+}
+
+// loaderFinding names what decides how much a read slows down.
+func loaderFinding(ev *harness.Evidence) report.Finding {
+	for _, name := range ev.Exp.StackNames() {
+		if d := ev.Exp.Stacks[name].Dynamo; d != nil {
+			depth := float64(d.Loader.QueueDepth)
+			return report.Finding{Name: "loader", Value: &depth, Unit: "reads in flight", Detail: fmt.Sprintf(
+				"of %s each, %v of software time per read: a drive that takes twice as long matters less the more of a read is software", d.Loader.IOBytes, d.Loader.SoftwareTimePerIO)}
+		}
+	}
+	return report.Finding{Name: "loader", Detail: "no stack has one"}
+}
+
+func h4bFigure(ev *harness.Evidence, arms []*harness.Group, set *harness.WindowSet) report.Figure {
+	p99 := report.Panel{XLabel: "r_await of the NVMe, ms", YLabel: "TTFT p99, ms", LogX: true, LogY: true}
+	fetch := report.Panel{XLabel: "r_await of the NVMe, ms", YLabel: "tier-2 fetch p95, ms", LogX: true, LogY: true}
+	for _, g := range arms {
+		row := ev.Row(g)
+		if row.RAwaitMS == nil || *row.RAwaitMS <= 0 {
+			continue
+		}
+		a, b := harness.NewSeries("fio "+g.Cells[0].Fio), harness.NewSeries("fio "+g.Cells[0].Fio)
+		a.Percentile(*row.RAwaitMS, row.TTFT.P99)
+		b.Value(*row.RAwaitMS, row.FetchP95MS)
+		p99.Series, fetch.Series = append(p99.Series, a.Series), append(fetch.Series, b.Series)
+	}
+	windows := report.Panel{XLabel: "tier-2 fetch p95 of a window, ms", YLabel: "TTFT p99 of a window, ms", LogX: true, LogY: true}
+	for _, g := range arms {
+		windows.Series = append(windows.Series, scatter("fio "+g.Cells[0].Fio, ev.Windows([]*harness.Group{g}, harness.FetchP95), harness.FetchP95))
+	}
+	return report.Figure{Name: "p99_and_r_await", Title: "H4B: tail latency against what fio does to the drive", Panels: []report.Panel{p99, fetch, windows}}
+}

@@ -1,0 +1,192 @@
+package hypotheses
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"sparkharness/harness"
+	"sparkharness/harness/report"
+	"sparkharness/harness/stats"
+	"sparkharness/harness/verdict"
+)
+
+// H7: KV fetch telemetry explains NVMe traffic and p99.
+//
+// Mechanism: what the KV manager fetches is what the drive reads: blocks x block size, during the time that
+// the transfer took. So the device's counters can be predicted without looking at them, and a request's TTFT
+// follows its fetch.
+//
+// Falsifier: device reads that are not what the KV counters predict, p99 that does not follow the fetch
+// latency, or telemetry that itself costs throughput.
+//
+// The prediction uses KV counters and the block size alone. Its slope against /proc/diskstats must lie inside
+// the bounds with its whole interval, which is an equivalence and so a 90 % interval. Requests are compared
+// as bytes / the loader's I/O size. The cost of telemetry is an equivalence too: completed requests per second
+// at every sampling cadence against the slowest one, arms of a block paired.
+var h7 = harness.Hypothesis{
+	ID:        "H7",
+	Claim:     "KV fetch telemetry alone explains NVMe traffic and p99 TTFT, and costs no throughput",
+	Mechanism: "what the KV manager fetches is what the drive reads; a request's TTFT follows its fetch",
+	Falsifier: "device reads that KV counters do not predict, p99 that does not follow fetches, or telemetry that costs throughput",
+	Config:    "h7.yaml",
+	Requires:  []string{"slope_least", "slope_most", "r2_min", "spearman_min", "rps_margin", "predict_at_ms"},
+	OneLevel:  []string{"ctx", "conc"},
+	Windows:   true,
+	Decide:    decideH7,
+}
+
+func TestH7(t *testing.T) { harness.Run(t, h7) }
+
+func decideH7(ev *harness.Evidence) harness.Conclusion {
+	var out harness.Conclusion
+	groups := ev.Groups()
+	at := cadenceArm(ev, ev.Threshold("predict_at_ms"))
+	if at == nil {
+		out.Checks = []verdict.Check{{Name: "bytes_predicted", State: verdict.Undecided, Detail: fmt.Sprintf("no cell was sampled every %.0f ms", ev.Threshold("predict_at_ms"))}}
+		return out
+	}
+	arm := []*harness.Group{at}
+	// Windows without a first token say as much about bytes as others do.
+	bytes := ev.AllWindows(arm, harness.PredictedBytes, harness.ReadBytes)
+	latency := ev.Windows(arm, harness.FetchP95)
+	out.Gates = []verdict.Gate{bytes.Gate(ev)}
+	slope, r2, effect := predicts(ev, bytes)
+	out.Checks = []verdict.Check{slope, r2,
+		tracks(ev, latency, harness.FetchP95, "p99_tracks_fetch", ev.Threshold("spearman_min"), 0.95), telemetryIsFree(ev, groups)}
+	out.Effect = effect
+	out.Findings = append(perCadence(ev, groups), requestsFinding(ev, bytes), loaderFinding(ev))
+	out.Figures = []report.Figure{h7Figure(ev, bytes, latency)}
+	return out
+}
+
+// cadenceArm is the group that was sampled at a cadence.
+func cadenceArm(ev *harness.Evidence, ms float64) *harness.Group {
+	for _, g := range ev.Groups() {
+		if g.Cells[0].CadenceMS == ms {
+			return g
+		}
+	}
+	return nil
+}
+
+// predicts regresses what the device read on what the KV counters say.
+func predicts(ev *harness.Evidence, set *harness.WindowSet) (slope, r2 verdict.Check, effect *verdict.Effect) {
+	least, most, need := ev.Threshold("slope_least"), ev.Threshold("slope_most"), ev.Threshold("r2_min")
+	slope, r2 = verdict.Check{Name: "bytes_slope", N: set.N()}, verdict.Check{Name: "bytes_r2", N: set.N()}
+	b, explained, err := ev.Bootstrap().Slope(set.Values(harness.PredictedBytes, false), set.Values(harness.ReadBytes, false))
+	if err != nil {
+		for _, c := range []*verdict.Check{&slope, &r2} {
+			c.State, c.Detail = verdict.Undecided, fmt.Sprintf("device reads cannot be regressed on the prediction: %v", err)
+		}
+		return slope, r2, nil
+	}
+	lo, hi := b.Interval(0.90)
+	slope.State = verdict.Equivalent(lo, hi, least, most)
+	slope.Value, slope.Lo, slope.Hi, slope.Bounds = &b.Value, &lo, &hi, []float64{least, most}
+	slope.Detail = fmt.Sprintf("for each byte that KV counters predict in a window the device read %.3f [%.3f, %.3f] (90 %% interval, must lie inside %.2f to %.2f); %s",
+		b.Value, lo, hi, least, most, set.LeftOut())
+	rlo, rhi := explained.Interval(0.95)
+	r2.State = verdict.Above(rlo, rhi, need)
+	r2.Value, r2.Lo, r2.Hi, r2.Bounds = &explained.Value, &rlo, &rhi, []float64{need}
+	r2.Detail = fmt.Sprintf("the prediction explains R2 = %.3f [%.3f, %.3f] of the bytes that the device read window by window (need above %.2f)", explained.Value, rlo, rhi, need)
+	return slope, r2, &verdict.Effect{Name: "device bytes per byte that KV counters predict", Value: b.Value, Lo: &lo, Hi: &hi, Confidence: 0.90, N: set.N()}
+}
+
+// requestsFinding compares requests: predicted bytes / the size of a device request against reads/s.
+func requestsFinding(ev *harness.Evidence, set *harness.WindowSet) report.Finding {
+	f := report.Finding{Name: "reads per predicted read", Detail: "slope of the device's reads/s on predicted bytes/s over the loader's I/O size"}
+	size := ev.LoaderRequestBytes()
+	if size == 0 {
+		f.Detail += ": no loader"
+		return f
+	}
+	predicted := set.Values(harness.PredictedBytes, false)
+	for i := range predicted {
+		for k := range predicted[i] {
+			predicted[i][k].V *= 1e6 / size
+		}
+	}
+	b, explained, err := ev.Bootstrap().Slope(predicted, set.Values(harness.ReadRequests, false))
+	if err != nil {
+		f.Detail += ": " + err.Error()
+		return f
+	}
+	lo, hi := b.Interval(0.95)
+	f.Value, f.Lo, f.Hi = &b.Value, &lo, &hi
+	f.Detail += fmt.Sprintf(" (%.0f KiB); R2 %.3f", size/1024, explained.Value)
+	return f
+}
+
+// telemetryIsFree tests that completed requests per second are the same at every cadence as at the slowest.
+func telemetryIsFree(ev *harness.Evidence, groups []*harness.Group) verdict.Check {
+	const alpha = 0.05
+	margin := ev.Threshold("rps_margin")
+	c := verdict.Check{Name: "telemetry_is_free", State: verdict.Holds}
+	levels := ev.Exp.Hypothesis.Sweep.Cadence
+	slowest := cadenceArm(ev, levels[len(levels)-1].Seconds()*1e3)
+	furthest := 0.0
+	for _, g := range groups {
+		if slowest == nil || g == slowest {
+			continue
+		}
+		d, err := ev.Bootstrap().MeanRatio(g.CompletionReps(), slowest.CompletionReps(), true)
+		if err != nil {
+			return verdict.Check{Name: c.Name, State: verdict.Undecided, Detail: fmt.Sprintf("the ratio of completed rps has no interval: %v", err)}
+		}
+		eq := stats.EquivalentRatio(d, margin, alpha)
+		state := verdict.Equivalent(eq.Lo, eq.Hi, 1/(1+margin), 1+margin)
+		if apart := max(d.Value, 1/d.Value); c.Value == nil || verdict.Worse(state, c.State) || apart > furthest && state == c.State {
+			v, lo, hi := d.Value, eq.Lo, eq.Hi
+			furthest, c.State = apart, state
+			c.Value, c.Lo, c.Hi, c.Bounds = &v, &lo, &hi, []float64{1 / (1 + margin), 1 + margin}
+			c.N = len(g.Observations()) + len(slowest.Observations())
+			c.Detail = fmt.Sprintf("completed rps at %d cadences against sampling every %v; furthest is every %v: %.4f [%.4f, %.4f] (90 %% interval, margin %.0f %%)",
+				len(groups)-1, levels[len(levels)-1], time.Duration(g.Cells[0].CadenceMS*1e6), v, lo, hi, margin*100)
+		}
+	}
+	if c.Value == nil {
+		c.State, c.Detail = verdict.Undecided, "no other cadence was measured"
+	}
+	return c
+}
+
+// perCadence says how well the prediction does at each cadence: which one a machine needs.
+func perCadence(ev *harness.Evidence, groups []*harness.Group) []report.Finding {
+	var out []report.Finding
+	for _, g := range groups {
+		f := report.Finding{Name: fmt.Sprintf("R2 of the bytes, sampled every %v", time.Duration(g.Cells[0].CadenceMS*1e6))}
+		set := ev.AllWindows([]*harness.Group{g}, harness.PredictedBytes, harness.ReadBytes)
+		b, explained, err := ev.Bootstrap().Slope(set.Values(harness.PredictedBytes, false), set.Values(harness.ReadBytes, false))
+		if err != nil {
+			f.Detail = err.Error()
+		} else {
+			lo, hi := explained.Interval(0.95)
+			f.Value, f.Lo, f.Hi, f.Detail = &explained.Value, &lo, &hi, fmt.Sprintf("slope %.3f", b.Value)
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+func h7Figure(ev *harness.Evidence, bytes, latency *harness.WindowSet) report.Figure {
+	reads := report.Panel{XLabel: "fetched from tier 2 by KV counters, MB/s", YLabel: "read by the NVMe, MB/s"}
+	points := harness.NewSeries("a window")
+	x, y := bytes.Values(harness.PredictedBytes, false), bytes.Values(harness.ReadBytes, false)
+	largest := 0.0
+	for i := range x {
+		for k := range x[i] {
+			v := y[i][k].V
+			points.Value(x[i][k].V, &v)
+			largest = max(largest, x[i][k].V, v)
+		}
+	}
+	same := harness.NewSeries("as predicted")
+	zero := 0.0
+	same.Value(0, &zero)
+	same.Value(largest, &largest)
+	reads.Series = []report.Series{points.Series, same.Series}
+	p99 := report.Panel{XLabel: "tier-2 fetch p95 of a window, ms", YLabel: "TTFT p99 of a window, ms", LogX: true, LogY: true,
+		Series: []report.Series{scatter("a window", latency, harness.FetchP95)}}
+	return report.Figure{Name: "predicted_and_read", Title: "H7: what KV counters predict against what the NVMe did", Panels: []report.Panel{reads, p99}}
+}

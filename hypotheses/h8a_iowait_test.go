@@ -1,0 +1,117 @@
+package hypotheses
+
+import (
+	"fmt"
+	"math"
+	"testing"
+
+	"sparkharness/harness"
+	"sparkharness/harness/report"
+	"sparkharness/harness/stats"
+	"sparkharness/harness/verdict"
+)
+
+// H8A: on Stack A iowait stays flat while p99 grows from queueing.
+//
+// Mechanism: iowait is idle CPU time during which a task waits for I/O. Requests that wait for the GPU are no
+// such tasks, however many there are.
+//
+// Falsifier: iowait more than a percentage point away from idle in any cell; or a sweep in which p99 does not
+// even double, which would show nothing.
+var h8a = harness.Hypothesis{
+	ID:             "H8A",
+	Claim:          "iowait stays flat while p99 grows from queueing on a server whose KV cache is in unified memory only",
+	Mechanism:      "requests that wait for the GPU are no tasks that wait for I/O",
+	Falsifier:      "iowait that differs from idle by a percentage point, or p99 that does not double over the sweep",
+	Config:         "h8a.yaml",
+	Requires:       []string{"iowait_margin_pp", "p99_growth"},
+	ClaimsFailures: true,
+	Decide:         decideH8A,
+}
+
+func TestH8A(t *testing.T) { harness.Run(t, h8a) }
+
+func decideH8A(ev *harness.Evidence) harness.Conclusion {
+	groups := ev.Groups()
+	flat := iowaitFlat(ev, groups)
+	grows, effect := p99Grows(ev, groups)
+	return harness.Conclusion{Checks: []verdict.Check{flat, grows, rejections(groups)}, Effect: effect,
+		Figures: []report.Figure{h8aFigure(ev, groups)}}
+}
+
+// iowaitFlat tests that the iowait of every cell is equivalent to that of the idle baseline before it.
+func iowaitFlat(ev *harness.Evidence, groups []*harness.Group) verdict.Check {
+	const alpha = 0.05
+	margin := ev.Threshold("iowait_margin_pp")
+	c := verdict.Check{Name: "iowait_flat", State: verdict.Holds, Unit: "percentage points"}
+	furthest := 0.0
+	for _, g := range groups {
+		d, err := ev.IOWaitAboveIdle(g)
+		if err != nil {
+			return verdict.Check{Name: c.Name, State: verdict.Undecided, Detail: fmt.Sprintf("%s: iowait cannot be compared with idle: %v", g.Cell, err)}
+		}
+		eq := stats.EquivalentDifference(d, margin, alpha)
+		state := verdict.Equivalent(eq.Lo, eq.Hi, -margin, margin)
+		c.N += ev.Row(g).SysSamples
+		if apart := math.Abs(d.Value); c.Value == nil || verdict.Worse(state, c.State) || apart > furthest && state == c.State {
+			v, lo, hi := d.Value, eq.Lo, eq.Hi
+			furthest, c.State = apart, state
+			c.Value, c.Lo, c.Hi, c.Bounds = &v, &lo, &hi, []float64{-margin, margin}
+			c.Detail = fmt.Sprintf("iowait in %d cells; furthest from idle is %s: %+.3f [%+.3f, %+.3f] percentage points of all CPU time (90 %% interval, margin %.2g)",
+				len(groups), g.Cell, v, lo, hi, margin)
+		}
+	}
+	if c.Value == nil {
+		c.State, c.Detail = verdict.Undecided, "no cell to compare"
+	}
+	return c
+}
+
+// p99Grows compares the cells with the smallest and the largest p99.
+func p99Grows(ev *harness.Evidence, groups []*harness.Group) (verdict.Check, *verdict.Effect) {
+	need := ev.Threshold("p99_growth")
+	c := verdict.Check{Name: "p99_grows"}
+	// The first and the last level of the plan, not those that came out smallest and largest: those would
+	// grow by their selection alone.
+	if len(groups) < 2 {
+		c.State, c.Detail = verdict.Undecided, "a single cell cannot show growth"
+		return c, nil
+	}
+	low, high := groups[0], groups[len(groups)-1]
+	d, err := ev.Bootstrap().Ratio(high.TTFT(), low.TTFT(), 0.99, false)
+	if err != nil {
+		c.State, c.Detail = verdict.Undecided, fmt.Sprintf("the growth of p99 has no interval: %v", err)
+		return c, nil
+	}
+	lo, hi := d.Interval(0.95)
+	c.State = verdict.Above(lo, hi, need)
+	c.Value, c.Lo, c.Hi, c.Bounds = &d.Value, &lo, &hi, []float64{need}
+	c.N = len(low.Observations()) + len(high.Observations())
+	a, b := ev.Row(low), ev.Row(high)
+	c.Detail = fmt.Sprintf("from %s to %s p99 TTFT grows %.3g-fold [%.3g, %.3g] (need above %.2g)", low.Cell, high.Cell, d.Value, lo, hi, need)
+	if a.QueueDepth != nil && b.QueueDepth != nil {
+		c.Detail += fmt.Sprintf(" and the queue from %.2g to %.3g requests", *a.QueueDepth, *b.QueueDepth)
+	}
+	return c, &verdict.Effect{Name: fmt.Sprintf("p99 TTFT, %s / %s", high.Cell, low.Cell), Value: d.Value, Lo: &lo, Hi: &hi, Confidence: 0.95, N: c.N}
+}
+
+func h8aFigure(ev *harness.Evidence, groups []*harness.Group) report.Figure {
+	p99 := report.Panel{XLabel: "users", YLabel: "TTFT p99, ms", LogX: true, LogY: true}
+	wait := report.Panel{XLabel: "users", YLabel: "iowait, % of all CPU time", LogX: true}
+	byCtx := map[int]int{}
+	for _, g := range groups {
+		row := ev.Row(g)
+		i, ok := byCtx[row.ContextTokens]
+		if !ok {
+			i = len(p99.Series)
+			byCtx[row.ContextTokens] = i
+			name := fmt.Sprintf("ctx %d", row.ContextTokens)
+			p99.Series, wait.Series = append(p99.Series, harness.NewSeries(name).Series), append(wait.Series, harness.NewSeries(name).Series)
+		}
+		a, b := harness.Series{Series: p99.Series[i]}, harness.Series{Series: wait.Series[i]}
+		a.Percentile(float64(row.Concurrency), row.TTFT.P99)
+		b.Value(float64(row.Concurrency), row.IOWaitPct)
+		p99.Series[i], wait.Series[i] = a.Series, b.Series
+	}
+	return report.Figure{Name: "p99_and_iowait", Title: "H8A: p99 TTFT grows, iowait does not", Panels: []report.Panel{p99, wait}}
+}

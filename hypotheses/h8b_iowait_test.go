@@ -1,0 +1,174 @@
+package hypotheses
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"sparkharness/harness"
+	"sparkharness/harness/report"
+	"sparkharness/harness/stats"
+	"sparkharness/harness/verdict"
+)
+
+// H8B: on Stack B r_await and iowait or pressure track p99 once the NVMe is engaged.
+//
+// Mechanism: the loader's task blocks in the drive while it reads, which /proc/stat calls iowait and PSI a
+// stall; reads that take longer show in r_await. All three rise with what requests wait for.
+//
+// Falsifier: r_await that does not follow p99 over windows with fetches, or neither iowait nor pressure
+// following it. iowait can be uninformative by its definition: one blocked task is at most one CPU's share,
+// a busy CPU hides it, and asynchronous reads block no task at all. The report says which of the three
+// explains the tail best, and which says nothing.
+var h8b = harness.Hypothesis{
+	ID:        "H8B",
+	Claim:     "r_await, and iowait or I/O pressure, track p99 TTFT once the NVMe is in the path",
+	Mechanism: "the loader blocks in the drive while it reads; slower reads block it longer",
+	Falsifier: "r_await that does not follow p99, or neither iowait nor I/O pressure following it",
+	Config:    "h8b.yaml",
+	Requires:  []string{"r_await_ratio", "tier2_hit_share", "r_await_spearman", "stall_spearman", "stall_floor_pct"},
+	OneLevel:  []string{"conc"},
+	Windows:   true,
+	Decide:    decideH8B,
+}
+
+func TestH8B(t *testing.T) { harness.Run(t, h8b) }
+
+// attributed are the readings among which the tail is to be attributed.
+var attributed = []harness.Reading{harness.RAwait, harness.IOWait, harness.IOPressure}
+
+func decideH8B(ev *harness.Evidence) harness.Conclusion {
+	groups := ev.Groups()
+	set := ev.Windows(groups, attributed...)
+	out := harness.Conclusion{Gates: []verdict.Gate{ev.FioReached(ev.Threshold("r_await_ratio")), ev.Tier2Engaged(ev.Threshold("tier2_hit_share")), set.Gate(ev)}}
+	await := tracks(ev, set, harness.RAwait, "r_await_tracks", ev.Threshold("r_await_spearman"), 0.95)
+	out.Checks = []verdict.Check{await, stallTracks(ev, set)}
+	if await.Value != nil {
+		out.Effect = &verdict.Effect{Name: "Spearman of window p99 TTFT and r_await", Value: *await.Value, Lo: await.Lo, Hi: await.Hi, Confidence: 0.95, N: set.N()}
+	}
+	best, rows := attribution(ev, set)
+	out.Checks = append(out.Checks, best)
+	out.Findings = rows
+	out.Figures = []report.Figure{h8bFigure(ev, groups)}
+	return out
+}
+
+// stall tests one of the two. A rank correlation knows no amounts: the operating system's own few reads, which
+// a busy drive slows down too, make a pressure of some hundredths of a percent that follows p99 while nobody waits
+// for it. Below a floor all values therefore count as alike.
+func stall(ev *harness.Evidence, set *harness.WindowSet, r harness.Reading, need, floor, confidence float64) verdict.Check {
+	highest := 0.0
+	for _, rep := range set.Values(r, false) {
+		for _, p := range rep {
+			highest = max(highest, p.V)
+		}
+	}
+	if set.N() > 0 && highest <= floor {
+		return verdict.Check{State: verdict.Contradicted, N: set.N(), Detail: fmt.Sprintf("%s is never above %.3g %%, and %.2g %% is what counts", r.Name, highest, floor)}
+	}
+	return tracks(ev, set, r.Above(floor), "", need, confidence)
+}
+
+// stallTracks holds if iowait or pressure follows p99. There are two chances, so each has an interval of
+// 97.5 % (Bonferroni).
+func stallTracks(ev *harness.Evidence, set *harness.WindowSet) verdict.Check {
+	const confidence = 0.975
+	need, floor := ev.Threshold("stall_spearman"), ev.Threshold("stall_floor_pct")
+	wait := stall(ev, set, harness.IOWait, need, floor, confidence)
+	psi := stall(ev, set, harness.IOPressure, need, floor, confidence)
+	better := wait
+	if wait.Value == nil || psi.Value != nil && *psi.Value > *wait.Value {
+		better = psi
+	}
+	c := better
+	c.Name = "stall_tracks"
+	switch {
+	case wait.State == verdict.Holds || psi.State == verdict.Holds:
+		c.State = verdict.Holds
+	case wait.State == verdict.Contradicted && psi.State == verdict.Contradicted:
+		c.State = verdict.Contradicted
+	default:
+		c.State = verdict.Undecided
+	}
+	c.Detail = fmt.Sprintf("window p99 TTFT follows iowait with Spearman's %s and I/O pressure with %s (97.5 %% intervals; one must lie above %.2f)",
+		correlation(wait), correlation(psi), need)
+	if c.State != verdict.Holds {
+		c.Detail += "; " + uninformative(wait, psi, need)
+	}
+	return c
+}
+
+func correlation(c verdict.Check) string {
+	if c.Value == nil {
+		return "no correlation (" + c.Detail + ")"
+	}
+	return fmt.Sprintf("%.2f [%.2f, %.2f]", *c.Value, *c.Lo, *c.Hi)
+}
+
+// uninformative says which of the two says nothing about the tail.
+func uninformative(wait, psi verdict.Check, need float64) string {
+	var names []string
+	for _, x := range []struct {
+		name string
+		c    verdict.Check
+	}{{"iowait", wait}, {"I/O pressure", psi}} {
+		if x.c.Value == nil || x.c.Hi != nil && *x.c.Hi <= need {
+			names = append(names, x.name)
+		}
+	}
+	if len(names) == 0 {
+		return "neither is settled"
+	}
+	return strings.Join(names, " and ") + " uninformative here: the tail grows without them"
+}
+
+// attribution ranks the readings by the share of log window p99 that each alone explains in repetitions not
+// seen.
+func attribution(ev *harness.Evidence, set *harness.WindowSet) (verdict.Check, []report.Finding) {
+	c := verdict.Check{Name: "explains_most", State: verdict.Noted, N: set.N()}
+	var rows []report.Finding
+	best := ""
+	var most float64
+	for _, r := range attributed {
+		f := report.Finding{Name: "R2 of " + r.Name + " alone", Detail: "of log window p99 TTFT, cross-validated over repetitions"}
+		models, err := ev.Bootstrap().CrossValidatedR2(set.P99(true), stats.FoldRepetition, [][]stats.Rep{set.Values(r, true)})
+		if err != nil {
+			f.Detail += ": " + err.Error()
+		} else {
+			r2 := models[0].R2
+			lo, hi := r2.Interval(0.95)
+			f.Value, f.Lo, f.Hi = &r2.Value, &lo, &hi
+			if hi <= 0 {
+				f.Detail += "; no better than the mean: uninformative"
+			}
+			if best == "" || r2.Value > most {
+				best, most = r.Name, r2.Value
+			}
+		}
+		rows = append(rows, f)
+	}
+	if best == "" {
+		c.Detail = "none of r_await, iowait and I/O pressure can be tested"
+		return c, rows
+	}
+	c.Value = &most
+	c.Detail = fmt.Sprintf("of r_await, iowait and I/O pressure, %s explains most: R2 %.2f of log window p99 TTFT by itself; %s", best, most, set.LeftOut())
+	return c, rows
+}
+
+func h8bFigure(ev *harness.Evidence, groups []*harness.Group) report.Figure {
+	wait := report.Panel{XLabel: "iowait of a window, % of all CPU time", YLabel: "TTFT p99 of a window, ms", LogY: true}
+	await := report.Panel{XLabel: "r_await of a window, ms", YLabel: "TTFT p99 of a window, ms", LogX: true, LogY: true}
+	for _, level := range fioLevels(ev) {
+		var arm []*harness.Group
+		for _, g := range groups {
+			if g.Cells[0].Fio == level {
+				arm = append(arm, g)
+			}
+		}
+		set := ev.Windows(arm, attributed...)
+		wait.Series = append(wait.Series, scatter("fio "+level, set, harness.IOWait))
+		await.Series = append(await.Series, scatter("fio "+level, set, harness.RAwait))
+	}
+	return report.Figure{Name: "p99_and_waits", Title: "H8B: window p99 against iowait and r_await", Panels: []report.Panel{wait, await}}
+}

@@ -1,0 +1,39 @@
+package hypotheses
+
+import (
+	"fmt"
+
+	"sparkharness/harness"
+	"sparkharness/harness/report"
+	"sparkharness/harness/verdict"
+)
+
+// tracks tests that the p99 TTFT of windows follows a reading: Spearman's rank correlation inside blocks, with
+// its interval at the confidence above a threshold.
+func tracks(ev *harness.Evidence, set *harness.WindowSet, r harness.Reading, name string, need, confidence float64) verdict.Check {
+	c := verdict.Check{Name: name, N: set.N()}
+	d, err := ev.Bootstrap().Spearman(set.Values(r, false), set.P99(false))
+	if err != nil {
+		c.State, c.Detail = verdict.Undecided, fmt.Sprintf("the correlation of window p99 with %s has no interval: %v", r.Name, err)
+		return c
+	}
+	lo, hi := d.Interval(confidence)
+	c.State = verdict.Above(lo, hi, need)
+	c.Value, c.Lo, c.Hi, c.Bounds = &d.Value, &lo, &hi, []float64{need}
+	c.Detail = fmt.Sprintf("window p99 TTFT follows %s with Spearman's rank correlation %.2f [%.2f, %.2f] (need above %.2f); %s",
+		r.Name, d.Value, lo, hi, need, set.LeftOut())
+	return c
+}
+
+// scatter is a window's p99 against a reading, a point a window.
+func scatter(name string, set *harness.WindowSet, r harness.Reading) report.Series {
+	s := harness.NewSeries(name)
+	x, y := set.Values(r, false), set.P99(false)
+	for i := range x {
+		for k := range x[i] {
+			v := y[i][k].V
+			s.Value(x[i][k].V, &v)
+		}
+	}
+	return s.Series
+}
