@@ -93,6 +93,28 @@ func (ev *Evidence) Groups() []*Group {
 	return out
 }
 
+// inOrderOfSweep are the groups as tables show them: levels that are names or lengths of time come in the order
+// in which the sweep lists them, such as none, moderate, heavy.
+func (ev *Evidence) inOrderOfSweep() []*Group {
+	s := ev.Exp.Hypothesis.Sweep
+	listed := map[string][]string{factorPhase: s.Phase, factorPolicy: s.Policy, factorFio: s.Fio}
+	for _, c := range s.Cadence {
+		listed[factorCadence] = append(listed[factorCadence], c.String())
+	}
+	place := func(c record.Cell) record.Cell {
+		out := slices.Clone(c)
+		for i, f := range out {
+			if at := slices.Index(listed[f.Name], f.Level); at >= 0 {
+				out[i].Level = strconv.Itoa(at)
+			}
+		}
+		return out
+	}
+	groups := ev.Groups()
+	slices.SortStableFunc(groups, func(a, b *Group) int { return compareCells(place(a.Cell), place(b.Cell)) })
+	return groups
+}
+
 // compareCells orders cells factor by factor, numbers and sizes by their value. Cells with other factors
 // (open and closed loops) sort by the factor's name.
 func compareCells(a, b record.Cell) int {

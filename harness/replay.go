@@ -48,10 +48,11 @@ func (ev *Evidence) report(h Hypothesis) (*report.Report, Conclusion, error) {
 	for _, c := range ev.Cells {
 		r.CellSeconds += c.Seconds()
 	}
-	for _, g := range ev.Groups() {
+	shown := ev.inOrderOfSweep()
+	for _, g := range shown {
 		r.Rows = append(r.Rows, ev.Row(g))
 	}
-	r.Accounts = ev.accounts(ev.Groups())
+	r.Accounts = ev.accounts(shown)
 	if len(ev.Cells) == 0 {
 		gate := verdict.Fail("samples", verdict.Inconclusive, "cells_missing", fmt.Sprintf("none of %d planned cells was measured", len(ev.Plan.Cells)))
 		r.Verdict = verdict.Settle([]verdict.Gate{gate}, []verdict.Check{}, nil)

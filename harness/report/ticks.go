@@ -67,10 +67,17 @@ func linearTicks(lo, hi float64) []plot.Tick {
 func levelTicks(levels []float64) []plot.Tick {
 	ticks := make([]plot.Tick, len(levels))
 	for i, v := range levels {
-		ticks[i] = plot.Tick{Value: v, Label: tickLabel(v)}
+		label := tickLabel(v)
+		if len(label) > longestLevel {
+			label = number(v) // measured, such as an r_await, and no level that somebody has chosen
+		}
+		ticks[i] = plot.Tick{Value: v, Label: label}
 	}
 	return ticks
 }
+
+// longestLevel are the most characters of a level's label: 131,072.
+const longestLevel = 7
 
 // crowded reports whether labels would touch; room is the length of the axis and width that of a label.
 func crowded(ticks []plot.Tick, norm func(float64) float64, room float64, width func(string) float64) bool {

@@ -24,7 +24,7 @@ const configs = "../../configs/"
 var stackFiles = map[string]string{"A": "stackA_llama70b_baseline.yaml", "B": "stackB_llama70b_dynamo_tiered.yaml"}
 
 // options are those of a stack as committed, in the default world.
-func options(t *testing.T, stack string) SimOptions {
+func options(t testing.TB, stack string) SimOptions {
 	t.Helper()
 	st, err := config.LoadStack(configs + stackFiles[stack])
 	require.NoError(t, err)
@@ -35,7 +35,7 @@ func options(t *testing.T, stack string) SimOptions {
 }
 
 // open starts a machine that the test closes.
-func open(t *testing.T, o SimOptions) *Sim {
+func open(t testing.TB, o SimOptions) *Sim {
 	t.Helper()
 	s, err := OpenSim(o)
 	require.NoError(t, err)
