@@ -65,9 +65,9 @@ func plusGB(sum, bytes *float64) *float64 {
 }
 
 // largestResidual is the byte account of many groups in one finding: how far it stays open at most, where the
-// KV manager says that it moved a gigabyte or more. Below that the machine's own traffic decides.
+// KV manager says that it moved ten gigabytes or more. Below that the edges of the phase decide.
 func largestResidual(accounts []report.Account) []report.Finding {
-	const least = 1.0 // GB
+	const least = 10.0 // GB: a fetch or a write that lies across an edge of the phase is one or two
 	furthest, n := worst{}, 0
 	var value float64
 	for i := range accounts {
@@ -86,5 +86,5 @@ func largestResidual(accounts []report.Account) []report.Finding {
 		return nil
 	}
 	return []report.Finding{{Name: "byte account, largest residual", Value: &value, Unit: "%",
-		Detail: fmt.Sprintf("of the device's bytes, over %d accounts of a gigabyte of KV or more; %s", n, furthest.where)}}
+		Detail: fmt.Sprintf("of the device's bytes, over %d accounts of ten gigabytes of KV or more; %s", n, furthest.where)}}
 }

@@ -147,12 +147,12 @@ func TestLargestResidual(t *testing.T) {
 	}{
 		{"none", nil, nil, ""},
 		{"none with KV counters", []report.Account{account("a", nil, nil), account("b", nil, ptr(40.0))}, nil, ""},
-		{"too little KV traffic", []report.Account{account("a", ptr(0.99), ptr(40.0))}, nil, ""},
-		{"a drive that moved nothing", []report.Account{account("a", ptr(2.0), nil)}, nil, ""},
-		{"a gigabyte is enough", []report.Account{account("a", ptr(1.0), ptr(4.0))}, ptr(4.0),
-			"of the device's bytes, over 1 accounts of a gigabyte of KV or more; a, read: the KV manager moved 1.0 GB, the device 12.0 GB"},
-		{"the furthest, with its sign", []report.Account{account("a", ptr(2.0), ptr(4.0)), account("b", ptr(3.0), ptr(-9.0)), account("c", ptr(2.0), ptr(8.0)), account("d", ptr(0.5), ptr(70.0))}, ptr(-9.0),
-			"of the device's bytes, over 3 accounts of a gigabyte of KV or more; b, read: the KV manager moved 3.0 GB, the device 12.0 GB"},
+		{"too little KV traffic", []report.Account{account("a", ptr(9.9), ptr(40.0))}, nil, ""},
+		{"a drive that moved nothing", []report.Account{account("a", ptr(20.0), nil)}, nil, ""},
+		{"ten gigabytes are enough", []report.Account{account("a", ptr(10.0), ptr(4.0))}, ptr(4.0),
+			"of the device's bytes, over 1 accounts of ten gigabytes of KV or more; a, read: the KV manager moved 10.0 GB, the device 12.0 GB"},
+		{"the furthest, with its sign", []report.Account{account("a", ptr(20.0), ptr(4.0)), account("b", ptr(30.0), ptr(-9.0)), account("c", ptr(20.0), ptr(8.0)), account("d", ptr(5.0), ptr(70.0))}, ptr(-9.0),
+			"of the device's bytes, over 3 accounts of ten gigabytes of KV or more; b, read: the KV manager moved 30.0 GB, the device 12.0 GB"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			got := largestResidual(tc.all)

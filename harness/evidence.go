@@ -93,9 +93,9 @@ func (ev *Evidence) Groups() []*Group {
 	return out
 }
 
-// inOrderOfSweep are the groups as tables show them: levels that are names or lengths of time come in the order
+// InOrderOfSweep are the groups as tables show them: levels that are names or lengths of time come in the order
 // in which the sweep lists them, such as none, moderate, heavy.
-func (ev *Evidence) inOrderOfSweep() []*Group {
+func (ev *Evidence) InOrderOfSweep() []*Group {
 	s := ev.Exp.Hypothesis.Sweep
 	listed := map[string][]string{factorPhase: s.Phase, factorPolicy: s.Policy, factorFio: s.Fio}
 	for _, c := range s.Cadence {

@@ -3,6 +3,7 @@ package harness
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -101,7 +102,8 @@ func loadExperiment(h Hypothesis, o *Options) (*Experiment, error) {
 			return nil, err
 		}
 	}
-	for name, file := range hc.Stacks {
+	for _, name := range slices.Sorted(maps.Keys(hc.Stacks)) {
+		file := hc.Stacks[name]
 		st, err := config.LoadStack(filepath.Join(o.configs(), file))
 		if err != nil {
 			return nil, err
@@ -119,6 +121,11 @@ func loadExperiment(h Hypothesis, o *Options) (*Experiment, error) {
 		}
 		rig.Reduce(st, e.World)
 		e.Stacks[name] = st
+	}
+	if h.Validate != nil {
+		if err := h.Validate(e); err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
 	}
 	return e, nil
 }

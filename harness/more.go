@@ -21,7 +21,10 @@ func (ev *Evidence) more(checks []verdict.Check) []report.Finding {
 			continue
 		}
 		f := report.Finding{Name: "to settle " + c.Name, Unit: "repetitions"}
-		factor, ok := stats.Needed(*c.Value, *c.Lo, *c.Hi, c.Bounds...)
+		factor, ok := needed(c)
+		if ok && factor == 1 {
+			continue // another condition than the interval leaves it open
+		}
 		if !ok {
 			f.Unit, f.Detail = "", "the estimate lies so close to the threshold that no practical amount of data would settle it"
 			out = append(out, f)
@@ -42,4 +45,20 @@ func (ev *Evidence) more(checks []verdict.Check) []report.Finding {
 		out = append(out, f)
 	}
 	return out
+}
+
+// needed is stats.Needed on the scale of the check.
+func needed(c verdict.Check) (factor float64, ok bool) {
+	scale := func(v float64) float64 { return v }
+	switch c.Scale {
+	case verdict.Ratio:
+		scale = math.Log
+	case verdict.Correlation:
+		scale = math.Atanh
+	}
+	bounds := make([]float64, len(c.Bounds))
+	for i, b := range c.Bounds {
+		bounds[i] = scale(b)
+	}
+	return stats.Needed(scale(*c.Value), scale(*c.Lo), scale(*c.Hi), bounds...)
 }

@@ -150,8 +150,8 @@ func (ev *Evidence) WaitsKnown() verdict.Gate {
 // groups together, so no correction for their number is due (intersection-union).
 func (ev *Evidence) IdleReads(groups []*Group, share, floor float64) verdict.Check {
 	const alpha = 0.05
-	c := verdict.Check{Name: "reads_as_idle", State: verdict.Holds, Unit: "reads/s"}
-	furthest := worst{}
+	c := verdict.Furthest{Check: verdict.Check{Name: "reads_as_idle", Unit: "reads/s"}}
+	n := 0
 	for _, g := range groups {
 		var load, idle []stats.Rep
 		for _, cell := range g.Cells {
@@ -161,29 +161,20 @@ func (ev *Evidence) IdleReads(groups []*Group, share, floor float64) verdict.Che
 		base, berr := ev.idleBootstrap().Mean(idle)
 		if err != nil || berr != nil {
 			c.State, c.Detail = verdict.Undecided, fmt.Sprintf("%s has no NVMe readings to compare", g.Cell)
-			return c
+			return c.Check
+		}
+		for _, l := range load {
+			n += len(l)
 		}
 		margin := max(share*base.Value, floor)
 		eq := stats.EquivalentDifference(d, margin, alpha)
-		if state := verdict.Equivalent(eq.Lo, eq.Hi, -margin, margin); verdict.Worse(state, c.State) {
-			c.State = state
-		}
-		before := furthest.value
-		furthest.high(math.Abs(d.Value), fmt.Sprintf("%s: %+.2f reads/s [%+.2f, %+.2f] against idle, margin %.2g", g.Cell, d.Value, eq.Lo, eq.Hi, margin))
-		if furthest.value != before || c.Value == nil {
-			v, lo, hi := d.Value, eq.Lo, eq.Hi
-			c.Value, c.Lo, c.Hi, c.Bounds = &v, &lo, &hi, []float64{-margin, margin}
-		}
-		for _, l := range load {
-			c.N += len(l)
-		}
+		c.Take(verdict.Equivalent(eq.Lo, eq.Hi, -margin, margin), math.Abs(d.Value), func(c *verdict.Check) {
+			c.Value, c.Lo, c.Hi, c.Bounds = &d.Value, &eq.Lo, &eq.Hi, []float64{-margin, margin}
+			c.Detail = fmt.Sprintf("NVMe reads in %d cells; furthest from idle is %s: %+.2f reads/s [%+.2f, %+.2f] against idle, margin %.2g", len(groups), g.Cell, d.Value, eq.Lo, eq.Hi, margin)
+		})
 	}
-	if !furthest.seen {
-		c.State, c.Detail = verdict.Undecided, "no cell to compare"
-		return c
-	}
-	c.Detail = fmt.Sprintf("NVMe reads in %d cells; furthest from idle is %s", len(groups), furthest.where)
-	return c
+	c.N = n
+	return c.Result("no cell to compare")
 }
 
 // ReadReps are the NVMe reads/s of a group's measure phases, in bins of a second.

@@ -48,7 +48,7 @@ func (ev *Evidence) report(h Hypothesis) (*report.Report, Conclusion, error) {
 	for _, c := range ev.Cells {
 		r.CellSeconds += c.Seconds()
 	}
-	shown := ev.inOrderOfSweep()
+	shown := ev.InOrderOfSweep()
 	for _, g := range shown {
 		r.Rows = append(r.Rows, ev.Row(g))
 	}

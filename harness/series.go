@@ -24,12 +24,14 @@ type SysData struct {
 // PhaseData sums the samples of one phase.
 type PhaseData struct {
 	Seconds    float64
+	Samples    int
 	Reads      stats.Rep // NVMe reads/s in bins of a second, T from the phase's start
 	ReadIOs    float64
 	ReadBytes  float64
 	ReadMS     float64
 	WriteBytes float64
 	WriteIOs   float64
+	FioSeconds float64 // time for which fio's process was there
 	// What fio moved by its process's own account; nil where none ran.
 	FioReadBytes, FioWriteBytes *float64
 	NVMeSeconds                 float64 // time that the NVMe sums cover
@@ -152,6 +154,7 @@ func (b *binner) add(p *PhaseData, s *record.SysSample) {
 		*b = binner{phase: p, start: s.TS - dt}
 	}
 	p.Seconds += dt
+	p.Samples++
 	if s.GPU != nil {
 		p.GPUBusy.add(s.GPU.Util, dt)
 	}
@@ -169,6 +172,7 @@ func (b *binner) add(p *PhaseData, s *record.SysSample) {
 		}
 	}
 	if f := s.Fio; f != nil {
+		p.FioSeconds += dt
 		p.FioReadBytes, p.FioWriteBytes = added(p.FioReadBytes, f.ReadBytes), added(p.FioWriteBytes, f.WriteBytes)
 	}
 	n := s.NVMe
@@ -209,6 +213,8 @@ type KVData struct {
 	// over the time that its transfer took; nil if the server does not expose them.
 	Tier2Spread *float64
 	HasFetch    bool // the server exposes them
+
+	waited float64 // ms, of fetches whose transfer has not ended yet
 }
 
 func (c *CellData) loadKV(path string) error {
@@ -261,18 +267,21 @@ func (c *CellData) loadKV(path string) error {
 }
 
 // fetches takes the fetches that completed between two samples. One fetch between them is measured
-// exactly, by the growth of the sums; several share their mean, which is what the sums allow.
+// exactly, by the growth of the sums; several share their mean, which is what the sums allow. A server may count
+// a wait when it ends, which is before its transfer does: waits are carried to the next completion.
 func (kv *KVData) fetches(ws []Window, at float64, a, b *record.KVTier) {
 	if a.FetchCount == nil || b.FetchCount == nil || a.FetchQueueMS == nil || b.FetchQueueMS == nil ||
 		a.FetchTransferMS == nil || b.FetchTransferMS == nil {
 		return
 	}
 	kv.HasFetch = true
+	kv.waited += *b.FetchQueueMS - *a.FetchQueueMS
 	n := *b.FetchCount - *a.FetchCount
 	if n < 1 {
 		return
 	}
-	each := (*b.FetchQueueMS - *a.FetchQueueMS + *b.FetchTransferMS - *a.FetchTransferMS) / n
+	each := (kv.waited + *b.FetchTransferMS - *a.FetchTransferMS) / n
+	kv.waited = 0
 	for range int(n + 0.5) {
 		kv.Fetches = append(kv.Fetches, stats.Point{T: at, V: each})
 		if w := windowAt(ws, at); w != nil {
@@ -287,24 +296,14 @@ func (kv *KVData) fetches(ws []Window, at float64, a, b *record.KVTier) {
 func (kv *KVData) spread(c *CellData, a, b *record.KVSample) {
 	to, dt := b.TS-*c.Info.Load.MeasureStart, b.TS-a.TS
 	var ignored bool // fetches and the counters' own deltas take note of resets
-	counters := []struct {
-		amount *float64
-		into   func(*windowSums) (sum, seconds *float64)
-	}{
-		{delta(a.Tier1.Hits, b.Tier1.Hits, &ignored), func(x *windowSums) (sum, s *float64) { return &x.tier1Blocks, &x.hasTier1 }},
-		{delta(a.Tier2.Hits, b.Tier2.Hits, &ignored), func(x *windowSums) (sum, s *float64) { return &x.tier2Blocks, &x.hasTier2 }},
-		{delta(a.Tier2.BytesIn, b.Tier2.BytesIn, &ignored), func(x *windowSums) (sum, s *float64) { return &x.tier2In, &x.hasTier2In }},
-	}
+	blocks := delta(a.Tier2.Hits, b.Tier2.Hits, &ignored)
 	transfer := delta(a.Tier2.FetchTransferMS, b.Tier2.FetchTransferMS, &ignored)
 	bytes := delta(a.Tier2.BytesOut, b.Tier2.BytesOut, &ignored)
 	overlap(c.Windows, to, dt, func(w *Window, inside float64) {
 		w.kv += inside
-		for _, n := range counters {
-			if n.amount != nil {
-				sum, seconds := n.into(&w.sums)
-				*sum += *n.amount * inside / dt
-				*seconds += inside
-			}
+		if blocks != nil {
+			w.sums.tier2Blocks += *blocks * inside / dt
+			w.sums.hasTier2 += inside
 		}
 		if transfer != nil {
 			w.sums.hasFetch += inside

@@ -2,6 +2,7 @@ package harness
 
 import (
 	"fmt"
+	"math"
 
 	"sparkharness/harness/record"
 	"sparkharness/harness/stats"
@@ -43,7 +44,7 @@ func (ev *Evidence) FioReached(ratio float64) verdict.Gate {
 		}
 		h, l := heavy.Sys.Measure.RAwait(), light.Sys.Measure.RAwait()
 		if h == nil || l == nil || *l <= 0 {
-			return verdict.Fail(name, verdict.Invalid, "r_await_unknown", fmt.Sprintf("block %d: r_await is not known in %s or %s: the drive completed no read", at.rep, heavy.Key, light.Key))
+			return verdict.Fail(name, verdict.Invalid, "r_await_unknown", fmt.Sprintf("block %d: r_await is not known in %s or %s: the drive read for less than a millisecond in all", at.rep, heavy.Key, light.Key))
 		}
 		least.high(-*h / *l, fmt.Sprintf("block %d: r_await %.3f ms with fio %s, %.3f ms with %s", at.rep, *h, heavy.Fio, *l, light.Fio))
 	}
@@ -56,29 +57,79 @@ func (ev *Evidence) FioReached(ratio float64) verdict.Gate {
 	return verdict.Pass(name, fmt.Sprintf("r_await grew at least %.2f-fold from fio %s to %s (need %.1f; least in %s)", -least.value, levels[0], levels[len(levels)-1], ratio, least.where))
 }
 
-// FioRan is the manipulation check that every sweep over fio has: where a profile has jobs fio's process moved
-// bytes while the load was measured, by its own account, and where it has none nobody's did.
+// FioRan is the manipulation check that every sweep over fio has. Where a profile has jobs, fio's process was there
+// for at least 95 % of the measure phase and moved bytes, by its own account. Where it has none, nobody else read
+// either: what the drive read beyond its idle rate and the KV manager's account is below a hundredth of what fio
+// moved where it moved most.
 func (ev *Evidence) FioRan() verdict.Gate {
 	const name = "fio"
-	least := worst{}
+	const share = 0.01
+	least, most, foreign := worst{}, worst{}, worst{}
 	for _, c := range ev.Cells {
-		moved := c.Sys.Measure.FioReadBytes
-		started := c.Info.Fio != nil && len(c.Info.Fio.Jobs) > 0
+		m, seconds := &c.Sys.Measure, c.Seconds()
 		switch {
 		case c.Info.Fio == nil:
 			return verdict.Fail(name, verdict.Invalid, "not_treated", c.Key+": nothing tells what fio did there")
-		case !started && moved != nil && *moved > 0:
-			return verdict.Fail(name, verdict.Invalid, "foreign_fio", c.Key+": fio moved bytes where none was to run")
-		case started && (moved == nil || *moved == 0):
-			return verdict.Fail(name, verdict.Invalid, "fio_idle", c.Key+": fio was started, and its process moved no byte while the load was measured")
-		case started && c.Seconds() > 0:
-			least.high(-*moved/c.Seconds(), fmt.Sprintf("%s: %.0f MB/s", c.Key, *moved/c.Seconds()/1e6))
+		case seconds <= 0 || m.NVMeSeconds <= 0:
+			return verdict.Fail(name, verdict.Invalid, "not_measured", c.Key+": the drive was not watched")
 		}
+		if len(c.Info.Fio.Jobs) > 0 {
+			moved := orZero(m.FioReadBytes) + orZero(m.FioWriteBytes)
+			switch {
+			case m.FioSeconds < 0.95*m.Seconds:
+				return verdict.Fail(name, verdict.Invalid, "fio_gone", fmt.Sprintf("%s: fio's process was there for %.0f of %.0f s", c.Key, m.FioSeconds, m.Seconds))
+			case moved == 0:
+				return verdict.Fail(name, verdict.Invalid, "fio_idle", c.Key+": fio was started, and its process moved no byte while the load was measured")
+			}
+			least.high(-moved/seconds, c.Key)
+			most.high(moved/seconds, c.Key)
+			continue
+		}
+		rest := m.ReadBytes
+		if b := &c.Sys.Baseline; b.NVMeSeconds > 0 {
+			rest -= b.ReadBytes / b.NVMeSeconds * m.NVMeSeconds
+		}
+		if c.KV != nil {
+			rest -= orZero(c.KV.Tier2Spread)
+		}
+		foreign.high(rest/seconds, fmt.Sprintf("%.2f MB/s that are nobody's in %s", max(0, rest/seconds/1e6), c.Key))
 	}
-	if !least.seen {
+	switch {
+	case !least.seen:
 		return verdict.Pass(name, "no cell was to have fio beside it, and none had")
+	case foreign.seen && foreign.value > share*most.value:
+		return verdict.Fail(name, verdict.Invalid, "foreign_reads", fmt.Sprintf("something read the drive where no fio was to run: %s, against %.0f MB/s of fio", foreign.where, most.value/1e6))
+	case foreign.seen:
+		return verdict.Pass(name, fmt.Sprintf("fio moved at least %.0f MB/s where it was to run (%s), and where not there were at most %s", -least.value/1e6, least.where, foreign.where))
 	}
-	return verdict.Pass(name, "fio read beside the load wherever it was to; least in "+least.where)
+	return verdict.Pass(name, fmt.Sprintf("fio moved at least %.0f MB/s beside the load (%s)", -least.value/1e6, least.where))
+}
+
+// orZero is for sums in which a part that does not exist adds nothing.
+func orZero(v *float64) float64 {
+	if v == nil {
+		return 0
+	}
+	return *v
+}
+
+// CadenceKept is the manipulation check of a sweep over the cadence of telemetry: the measure phase of every cell
+// has as many samples as its cadence makes, within 5 % and one.
+func (ev *Evidence) CadenceKept() verdict.Gate {
+	const name = "cadence"
+	bad := worst{}
+	for _, c := range ev.Cells {
+		if c.CadenceMS <= 0 || c.Seconds() <= 0 {
+			return verdict.Fail(name, verdict.Invalid, "not_swept", c.Key+": the cell has no cadence or no measure phase")
+		}
+		due := c.Seconds() * 1e3 / c.CadenceMS
+		off := max(0, math.Abs(float64(c.Sys.Measure.Samples)-due)-1) / due
+		bad.high(off, fmt.Sprintf("%s: %d samples in %.0f s", c.Key, c.Sys.Measure.Samples, c.Seconds()))
+	}
+	if !bad.seen || bad.value > 0.05 {
+		return verdict.Fail(name, verdict.Invalid, "not_kept", "the machine was not sampled at the cadence of the arm, "+bad.where)
+	}
+	return verdict.Pass(name, "every arm was sampled at its cadence; furthest off is "+bad.where)
 }
 
 // Tier2Engaged is the gate of a claim about reads on the critical path: tier 2 serves a share of the prefix

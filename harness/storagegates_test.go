@@ -26,10 +26,12 @@ func fioEvidence() *Evidence {
 			c.Cell = record.NewCell("fio", level, "ctx", 4096, "conc", 8, "rep", rep)
 			c.Key, c.Rep, c.Fio, c.Stack = c.Cell.String(), rep, level, "A"
 			c.Info.Fio = &rig.FioRun{}
+			c.Info.Load.MeasureStart, c.Info.Load.MeasureEnd = ptr(0.0), ptr(100.0)
+			c.Sys.Measure.Seconds, c.Sys.Measure.NVMeSeconds = 100, 100
 			c.Sys.Measure.ReadIOs, c.Sys.Measure.ReadMS = 800, 100
 			if level != "none" {
 				c.Info.Fio.Jobs = []string{level}
-				c.Sys.Measure.FioReadBytes = ptr(1e9)
+				c.Sys.Measure.FioReadBytes, c.Sys.Measure.FioSeconds = ptr(1e9), 100
 				c.Sys.Measure.ReadMS = map[string]float64{"moderate": 200, "heavy": 300 + 100*float64(rep)}[level]
 			}
 			ev.Cells = append(ev.Cells, c)
@@ -62,10 +64,24 @@ func TestFioReached(t *testing.T) {
 		{"one block of two is enough for the pair", drop(none1), "", "at least 5.00-fold"},
 		{"a sweep of one level", func(ev *Evidence) { ev.Exp.Hypothesis.Sweep.Fio = []string{"heavy"} }, "no_arms", "no arms with and without fio"},
 		{"nobody says what fio did", func(ev *Evidence) { ev.Cells[moderate1].Info.Fio = nil }, "not_treated", "fio=moderate/ctx=4096/conc=8/rep=1: nothing tells"},
-		{"somebody else's fio", func(ev *Evidence) { ev.Cells[none1].Sys.Measure.FioReadBytes = ptr(4096.0) }, "foreign_fio", "fio=none/ctx=4096/conc=8/rep=1: fio moved bytes where none was to run"},
-		{"its own account of nothing is none", func(ev *Evidence) { ev.Cells[none1].Sys.Measure.FioReadBytes = ptr(0.0) }, "", ""},
+		{"somebody else reads", func(ev *Evidence) { ev.Cells[none1].Sys.Measure.ReadBytes = 1.1e7 }, "foreign_reads", "0.11 MB/s that are nobody's in fio=none/ctx=4096/conc=8/rep=1, against 10 MB/s of fio"},
+		{"somebody else reads little", func(ev *Evidence) { ev.Cells[none1].Sys.Measure.ReadBytes = 0.9e7 }, "", ""},
+		{"the idle rate is nobody else", func(ev *Evidence) {
+			ev.Cells[none1].Sys.Measure.ReadBytes = 1.1e7
+			ev.Cells[none1].Sys.Baseline = PhaseData{ReadBytes: 1e6, NVMeSeconds: 10}
+		}, "", ""},
+		{"nor is the KV manager", func(ev *Evidence) {
+			ev.Cells[none1].Sys.Measure.ReadBytes = 1.1e7
+			ev.Cells[none1].KV = &KVData{Tier2Spread: ptr(1e7)}
+		}, "", ""},
+		{"fio ended early", func(ev *Evidence) { ev.Cells[heavy2].Sys.Measure.FioSeconds = 94 }, "fio_gone", "fio's process was there for 94 of 100 s"},
+		{"a writer moves bytes too", func(ev *Evidence) {
+			m := &ev.Cells[moderate1].Sys.Measure
+			m.FioReadBytes, m.FioWriteBytes = ptr(0.0), ptr(1e9)
+		}, "", ""},
+		{"nobody watched the drive", func(ev *Evidence) { ev.Cells[none1].Sys.Measure.NVMeSeconds = 0 }, "not_measured", "the drive was not watched"},
 		{"fio did nothing", func(ev *Evidence) { ev.Cells[moderate1].Sys.Measure.FioReadBytes = ptr(0.0) }, "fio_idle", "fio=moderate/ctx=4096/conc=8/rep=1: fio was started"},
-		{"fio is not seen", func(ev *Evidence) { ev.Cells[heavy2].Sys.Measure.FioReadBytes = nil }, "fio_idle", "fio=heavy/ctx=4096/conc=8/rep=2"},
+		{"fio is not seen", func(ev *Evidence) { ev.Cells[heavy2].Sys.Measure.FioReadBytes, ev.Cells[heavy2].Sys.Measure.FioSeconds = nil, 0 }, "fio_gone", "fio=heavy/ctx=4096/conc=8/rep=2"},
 		{"no read beside fio", func(ev *Evidence) { ev.Cells[heavy2].Sys.Measure.ReadIOs = 0 }, "r_await_unknown", "block 2: r_await is not known in fio=heavy/ctx=4096/conc=8/rep=2 or fio=none"},
 		{"no read without fio", func(ev *Evidence) { ev.Cells[none1].Sys.Measure.ReadIOs = 0 }, "r_await_unknown", "block 1"},
 		{"reads that took no time", func(ev *Evidence) { ev.Cells[none1].Sys.Measure.ReadMS = 0 }, "r_await_unknown", "block 1"},
@@ -244,5 +260,31 @@ func TestLoaderRequestBytes(t *testing.T) {
 	}{{128 << 10, 128 << 10}, {512 << 10, 512 << 10}, {2 << 20, 512 << 10}} {
 		ev.Exp.Stacks["B"] = &config.Stack{Stack: "B", Dynamo: &config.Dynamo{Loader: config.Loader{IOBytes: tc.io}}}
 		assert.InDelta(t, tc.want, ev.LoaderRequestBytes(), 0, tc.io.String())
+	}
+}
+
+// A cadence is a treatment: the samples of the measure phase show it.
+func TestCadenceKept(t *testing.T) {
+	cell := func(ms float64, samples int) *CellData {
+		c := &CellData{PlannedCell: PlannedCell{Key: "cell", CadenceMS: ms}}
+		c.Info.Load.MeasureStart, c.Info.Load.MeasureEnd = ptr(0.0), ptr(300.0)
+		c.Sys.Measure.Samples = samples
+		return c
+	}
+	for _, tc := range []struct {
+		name string
+		cell *CellData
+		code string
+	}{
+		{"as it should be", cell(200, 1500), ""},
+		{"one sample at an edge", cell(5000, 59), ""},
+		{"5 % less", cell(200, 1424), ""},
+		{"more than that", cell(200, 1423), "not_kept"},
+		{"another cadence", cell(1000, 1500), "not_kept"},
+		{"none swept", cell(0, 1500), "not_swept"},
+	} {
+		g := (&Evidence{Cells: []*CellData{cell(200, 1500), tc.cell}}).CadenceKept()
+		assert.Equal(t, tc.code, g.Code, tc.name)
+		assert.Equal(t, tc.code == "", g.Passed, tc.name)
 	}
 }

@@ -1,13 +1,19 @@
 package hypotheses
 
 import (
+	"fmt"
 	"slices"
 
 	"sparkharness/harness"
 )
 
-// fioNone is the arm without fio.
-const fioNone = "none"
+// twoFioArms refuses a sweep in which nothing can be compared.
+func twoFioArms(e *harness.Experiment) error {
+	if n := len(e.Hypothesis.Sweep.Fio); n < 2 {
+		return fmt.Errorf("sweep.fio: %d levels; an arm without fio is compared with arms that have it", n)
+	}
+	return nil
+}
 
 // fioLevels are the fio profiles of a sweep, from the lightest on: the order of the configuration, which is
 // the order of the claim.
@@ -28,7 +34,7 @@ func fioArm(ev *harness.Evidence, profile string) *harness.Group {
 func fioArms(ev *harness.Evidence) (arms []*harness.Group, ok bool) {
 	for _, level := range fioLevels(ev) {
 		g := fioArm(ev, level)
-		if g == nil || len(arms) > 0 && len(g.Cells) != len(arms[0].Cells) {
+		if g == nil || len(arms) > 0 && !slices.EqualFunc(g.Cells, arms[0].Cells, func(a, b *harness.CellData) bool { return a.Rep == b.Rep }) {
 			return nil, false
 		}
 		arms = append(arms, g)

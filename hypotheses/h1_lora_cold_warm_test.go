@@ -100,6 +100,7 @@ func firstTouch(ev *harness.Evidence, cold, warm *harness.Group) (verdict.Check,
 		c.State = verdict.Undecided
 	}
 	c.Value, c.Lo, c.Hi, c.N, c.Bounds = &ratio, &lo, &hi, n, []float64{need}
+	c.Scale = verdict.Ratio
 	c.Detail = fmt.Sprintf("the first request for an adapter takes %.2f [%.2f, %.2f] times as long cold as warm (need above %.2f with the interval above 1), n %d pairs in %d repetitions",
 		ratio, lo, hi, need, n, len(logs))
 	return c, &verdict.Effect{Name: "first-touch TTFT, cold / warm", Value: ratio, Lo: &lo, Hi: &hi, Unit: "", Confidence: 0.95, N: n}
@@ -133,6 +134,7 @@ func laterEquivalent(ev *harness.Evidence, cold, warm *harness.Group) verdict.Ch
 	}
 	v, lo, hi := d.Value, eq.Lo, eq.Hi
 	c.Value, c.Lo, c.Hi, c.Bounds = &v, &lo, &hi, []float64{1 / (1 + margin), 1 + margin}
+	c.Scale = verdict.Ratio
 	c.Detail = fmt.Sprintf("p99 TTFT of all later requests, cold / warm, is %.3f [%.3f, %.3f] (90 %% interval, as two one-sided tests need; margin %.0f %%)", v, lo, hi, margin*100)
 	return c
 }

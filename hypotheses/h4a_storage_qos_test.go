@@ -31,6 +31,7 @@ var h4a = harness.Hypothesis{
 	Requires:    []string{"r_await_ratio", "equivalence_margin"},
 	OneLevel:    []string{"ctx", "conc"},
 	Equivalence: true,
+	Validate:    twoFioArms,
 	Decide:      decideH4A,
 }
 
@@ -51,13 +52,12 @@ func decideH4A(ev *harness.Evidence) harness.Conclusion {
 }
 
 // armsEquivalent tests that the p99 of a latency is the same in every pair of arms. The effect is that of the
-// heaviest arm against the lightest; the check's value is that of the pair furthest apart.
+// heaviest arm against the lightest; the check's value is that of the pair that is least alike.
 func armsEquivalent(ev *harness.Evidence, arms []*harness.Group, name, what string, of func(*harness.Group) []stats.Rep) (verdict.Check, *verdict.Effect) {
 	const alpha = 0.05
 	margin := ev.Threshold("equivalence_margin")
-	c := verdict.Check{Name: name, State: verdict.Holds}
+	c := verdict.Furthest{Check: verdict.Check{Name: name}}
 	var effect *verdict.Effect
-	furthest := 0.0
 	for i, a := range arms {
 		for _, b := range arms[i+1:] {
 			d, err := ev.Bootstrap().Ratio(of(b), of(a), 0.99, true)
@@ -69,23 +69,19 @@ func armsEquivalent(ev *harness.Evidence, arms []*harness.Group, name, what stri
 				n += len(rep)
 			}
 			eq := stats.EquivalentRatio(d, margin, alpha)
-			state := verdict.Equivalent(eq.Lo, eq.Hi, 1/(1+margin), 1+margin)
-			worse := verdict.Worse(state, c.State)
-			if apart := max(d.Value, 1/d.Value); c.Value == nil || worse || apart > furthest && state == c.State {
-				v, lo, hi := d.Value, eq.Lo, eq.Hi
-				furthest, c.State = apart, state
-				c.Value, c.Lo, c.Hi, c.N = &v, &lo, &hi, n
-				c.Bounds = []float64{1 / (1 + margin), 1 + margin}
-				c.Detail = fmt.Sprintf("p99 %s of %d pairs of arms; furthest apart is %s over %s: %.3f [%.3f, %.3f] (90 %% interval, as two one-sided tests need; margin %.0f %%), n %d",
-					what, len(arms)*(len(arms)-1)/2, b.Cells[0].Fio, a.Cells[0].Fio, v, lo, hi, margin*100, n)
-			}
+			c.Take(verdict.Equivalent(eq.Lo, eq.Hi, 1/(1+margin), 1+margin), max(d.Value, 1/d.Value), func(c *verdict.Check) {
+				c.Value, c.Lo, c.Hi, c.N = &d.Value, &eq.Lo, &eq.Hi, n
+				c.Bounds, c.Scale = []float64{1 / (1 + margin), 1 + margin}, verdict.Ratio
+				c.Detail = fmt.Sprintf("p99 %s of %d pairs of arms; least alike is %s over %s: %.3f [%.3f, %.3f] (90 %% interval, as two one-sided tests need; margin %.0f %%), n %d",
+					what, len(arms)*(len(arms)-1)/2, b.Cells[0].Fio, a.Cells[0].Fio, d.Value, eq.Lo, eq.Hi, margin*100, n)
+			})
 			if i == 0 && b == arms[len(arms)-1] {
 				lo, hi := d.Interval(0.95)
 				effect = &verdict.Effect{Name: fmt.Sprintf("p99 %s, fio %s / %s", what, b.Cells[0].Fio, a.Cells[0].Fio), Value: d.Value, Lo: &lo, Hi: &hi, Confidence: 0.95, N: n}
 			}
 		}
 	}
-	return c, effect
+	return c.Result("no pair of arms"), effect
 }
 
 func h4aFigure(ev *harness.Evidence, arms []*harness.Group) report.Figure {

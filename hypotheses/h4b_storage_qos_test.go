@@ -3,6 +3,7 @@ package hypotheses
 import (
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 
 	"sparkharness/harness"
@@ -32,6 +33,7 @@ var h4b = harness.Hypothesis{
 	Requires:  []string{"r_await_ratio", "tier2_hit_share", "trend_alpha", "p99_ratio", "spearman_min"},
 	OneLevel:  []string{"ctx", "conc"},
 	Windows:   true,
+	Validate:  twoFioArms,
 	Decide:    decideH4B,
 }
 
@@ -89,10 +91,18 @@ func p99Rises(ev *harness.Evidence, arms []*harness.Group) verdict.Check {
 	}
 	c.Value, c.N = &l, len(blocks)*len(arms)
 	c.Detail = fmt.Sprintf("p99 TTFT over %d blocks (geometric means: %s) rises with Page's L %.0f, p %.2g (need below %.2g)", len(blocks), means, l, p, alpha)
-	// A trend that is not significant may hide behind few blocks: what contradicts it is the ratio.
-	c.State = verdict.Undecided
-	if p < alpha {
+	// A trend that is not significant may hide behind few blocks; one in the other direction contradicts.
+	for _, b := range blocks {
+		slices.Reverse(b)
+	}
+	_, falls, err := stats.Page(blocks)
+	switch {
+	case p < alpha:
 		c.State = verdict.Holds
+	case err == nil && falls < alpha:
+		c.State = verdict.Contradicted
+	default:
+		c.State = verdict.Undecided
 	}
 	return c
 }
@@ -109,7 +119,7 @@ func heaviestOverLightest(ev *harness.Evidence, arms []*harness.Group) (verdict.
 	}
 	lo, hi := d.Interval(0.95)
 	c.State = verdict.Above(lo, hi, need)
-	c.Value, c.Lo, c.Hi, c.Bounds = &d.Value, &lo, &hi, []float64{need}
+	c.Value, c.Lo, c.Hi, c.Bounds, c.Scale = &d.Value, &lo, &hi, []float64{need}, verdict.Ratio
 	c.N = len(light.Observations()) + len(heavy.Observations())
 	c.Detail = fmt.Sprintf("p99 TTFT with fio %s is %.2f [%.2f, %.2f] times that with fio %s (need above %.2f), n %d",
 		heavy.Cells[0].Fio, d.Value, lo, hi, light.Cells[0].Fio, need, c.N)

@@ -251,6 +251,7 @@ func largestRatio(ev *harness.Evidence, strata []stratum) (verdict.Check, *verdi
 	smallest, largest := strata[0].groups[0].Users(), strata[0].groups[len(strata[0].groups)-1].Users()
 	c.State = verdict.Above(lo, hi, need)
 	c.Value, c.Lo, c.Hi, c.Bounds = &ratio, &lo, &hi, []float64{need}
+	c.Scale = verdict.Ratio
 	c.Detail = fmt.Sprintf("from %d to %d live sessions p99 TTFT grows %.2f-fold [%.2f, %.2f], the mean over %d strata and %d repetitions (need above %.2f)",
 		smallest, largest, ratio, lo, hi, len(strata), len(logs), need)
 	return c, &verdict.Effect{Name: fmt.Sprintf("p99 TTFT at %d over %d live sessions", largest, smallest),

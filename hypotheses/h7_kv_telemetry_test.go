@@ -33,6 +33,7 @@ var h7 = harness.Hypothesis{
 	Requires:  []string{"slope_least", "slope_most", "r2_min", "spearman_min", "rps_margin", "predict_at_ms"},
 	OneLevel:  []string{"ctx", "conc"},
 	Windows:   true,
+	Validate:  validH7,
 	Decide:    decideH7,
 }
 
@@ -40,7 +41,7 @@ func TestH7(t *testing.T) { harness.Run(t, h7) }
 
 func decideH7(ev *harness.Evidence) harness.Conclusion {
 	var out harness.Conclusion
-	groups := ev.Groups()
+	groups := ev.InOrderOfSweep()
 	at := cadenceArm(ev, ev.Threshold("predict_at_ms"))
 	if at == nil {
 		out.Checks = []verdict.Check{{Name: "bytes_predicted", State: verdict.Undecided, Detail: fmt.Sprintf("no cell was sampled every %.0f ms", ev.Threshold("predict_at_ms"))}}
@@ -50,14 +51,28 @@ func decideH7(ev *harness.Evidence) harness.Conclusion {
 	// Windows without a first token say as much about bytes as others do.
 	bytes := ev.AllWindows(arm, harness.PredictedBytes, harness.ReadBytes)
 	latency := ev.Windows(arm, harness.FetchP95)
-	out.Gates = []verdict.Gate{bytes.Gate(ev)}
+	out.Gates = []verdict.Gate{ev.CadenceKept(), bytes.Gate(ev)}
 	slope, r2, effect := predicts(ev, bytes)
 	out.Checks = []verdict.Check{slope, r2,
 		tracks(ev, latency, harness.FetchP95, "p99_tracks_fetch", ev.Threshold("spearman_min"), 0.95), telemetryIsFree(ev, groups)}
 	out.Effect = effect
-	out.Findings = append(perCadence(ev, groups), requestsFinding(ev, bytes), loaderFinding(ev))
+	out.Findings = append(append(perCadence(ev, groups), latencyPerCadence(groups)...), requestsFinding(ev, bytes), loaderFinding(ev))
 	out.Figures = []report.Figure{h7Figure(ev, bytes, latency)}
 	return out
+}
+
+// validH7 asks for the cadence of the prediction among those of the sweep, and for one to compare with.
+func validH7(e *harness.Experiment) error {
+	levels := e.Hypothesis.Sweep.Cadence
+	if len(levels) < 2 {
+		return fmt.Errorf("sweep.cadence: %d levels; the cost of telemetry is the difference between two", len(levels))
+	}
+	for _, c := range levels {
+		if c.Seconds()*1e3 == e.Hypothesis.Thresholds["predict_at_ms"] {
+			return nil
+		}
+	}
+	return fmt.Errorf("thresholds.predict_at_ms: %v is none of sweep.cadence %v", e.Hypothesis.Thresholds["predict_at_ms"], levels)
 }
 
 // cadenceArm is the group that was sampled at a cadence.
@@ -122,12 +137,12 @@ func requestsFinding(ev *harness.Evidence, set *harness.WindowSet) report.Findin
 func telemetryIsFree(ev *harness.Evidence, groups []*harness.Group) verdict.Check {
 	const alpha = 0.05
 	margin := ev.Threshold("rps_margin")
-	c := verdict.Check{Name: "telemetry_is_free", State: verdict.Holds}
+	c := verdict.Furthest{Check: verdict.Check{Name: "telemetry_is_free"}}
 	levels := ev.Exp.Hypothesis.Sweep.Cadence
-	slowest := cadenceArm(ev, levels[len(levels)-1].Seconds()*1e3)
-	furthest := 0.0
+	last := levels[len(levels)-1].Seconds() * 1e3
+	slowest := cadenceArm(ev, last)
 	for _, g := range groups {
-		if slowest == nil || g == slowest {
+		if slowest == nil || g.Cells[0].CadenceMS == last {
 			continue
 		}
 		d, err := ev.Bootstrap().MeanRatio(g.CompletionReps(), slowest.CompletionReps(), true)
@@ -135,27 +150,40 @@ func telemetryIsFree(ev *harness.Evidence, groups []*harness.Group) verdict.Chec
 			return verdict.Check{Name: c.Name, State: verdict.Undecided, Detail: fmt.Sprintf("the ratio of completed rps has no interval: %v", err)}
 		}
 		eq := stats.EquivalentRatio(d, margin, alpha)
-		state := verdict.Equivalent(eq.Lo, eq.Hi, 1/(1+margin), 1+margin)
-		if apart := max(d.Value, 1/d.Value); c.Value == nil || verdict.Worse(state, c.State) || apart > furthest && state == c.State {
-			v, lo, hi := d.Value, eq.Lo, eq.Hi
-			furthest, c.State = apart, state
-			c.Value, c.Lo, c.Hi, c.Bounds = &v, &lo, &hi, []float64{1 / (1 + margin), 1 + margin}
+		c.Take(verdict.Equivalent(eq.Lo, eq.Hi, 1/(1+margin), 1+margin), max(d.Value, 1/d.Value), func(c *verdict.Check) {
+			c.Value, c.Lo, c.Hi, c.Bounds, c.Scale = &d.Value, &eq.Lo, &eq.Hi, []float64{1 / (1 + margin), 1 + margin}, verdict.Ratio
 			c.N = len(g.Observations()) + len(slowest.Observations())
-			c.Detail = fmt.Sprintf("completed rps at %d cadences against sampling every %v; furthest is every %v: %.4f [%.4f, %.4f] (90 %% interval, margin %.0f %%)",
-				len(groups)-1, levels[len(levels)-1], time.Duration(g.Cells[0].CadenceMS*1e6), v, lo, hi, margin*100)
+			c.Detail = fmt.Sprintf("completed rps at %d cadences against sampling every %v; least alike is every %v: %.4f [%.4f, %.4f] (90 %% interval, margin %.0f %%)",
+				len(groups)-1, levels[len(levels)-1], cadenceOf(g), d.Value, eq.Lo, eq.Hi, margin*100)
+		})
+	}
+	return c.Result("no other cadence was measured")
+}
+
+// cadenceOf is how often the machine was sampled in a group.
+func cadenceOf(g *harness.Group) time.Duration { return time.Duration(g.Cells[0].CadenceMS * 1e6) }
+
+// latencyPerCadence is the mean E2E latency at each cadence over that at the slowest. Users of a closed loop who
+// think for minutes hide a slower server from completed rps; latency does not.
+func latencyPerCadence(groups []*harness.Group) []report.Finding {
+	slowest, ok := groups[len(groups)-1].MeanE2E()
+	var out []report.Finding
+	for _, g := range groups[:len(groups)-1] {
+		f := report.Finding{Name: fmt.Sprintf("mean E2E, sampled every %v", cadenceOf(g)), Detail: fmt.Sprintf("over that of sampling every %v", cadenceOf(groups[len(groups)-1]))}
+		if ms, known := g.MeanE2E(); known && ok {
+			v := ms / slowest
+			f.Value = &v
 		}
+		out = append(out, f)
 	}
-	if c.Value == nil {
-		c.State, c.Detail = verdict.Undecided, "no other cadence was measured"
-	}
-	return c
+	return out
 }
 
 // perCadence says how well the prediction does at each cadence: which one a machine needs.
 func perCadence(ev *harness.Evidence, groups []*harness.Group) []report.Finding {
 	var out []report.Finding
 	for _, g := range groups {
-		f := report.Finding{Name: fmt.Sprintf("R2 of the bytes, sampled every %v", time.Duration(g.Cells[0].CadenceMS*1e6))}
+		f := report.Finding{Name: fmt.Sprintf("R2 of the bytes, sampled every %v", cadenceOf(g))}
 		set := ev.AllWindows([]*harness.Group{g}, harness.PredictedBytes, harness.ReadBytes)
 		b, explained, err := ev.Bootstrap().Slope(set.Values(harness.PredictedBytes, false), set.Values(harness.ReadBytes, false))
 		if err != nil {

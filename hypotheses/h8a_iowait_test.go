@@ -43,56 +43,60 @@ func decideH8A(ev *harness.Evidence) harness.Conclusion {
 func iowaitFlat(ev *harness.Evidence, groups []*harness.Group) verdict.Check {
 	const alpha = 0.05
 	margin := ev.Threshold("iowait_margin_pp")
-	c := verdict.Check{Name: "iowait_flat", State: verdict.Holds, Unit: "percentage points"}
-	furthest := 0.0
+	c := verdict.Furthest{Check: verdict.Check{Name: "iowait_flat", Unit: "percentage points"}}
+	n := 0
 	for _, g := range groups {
 		d, err := ev.IOWaitAboveIdle(g)
 		if err != nil {
 			return verdict.Check{Name: c.Name, State: verdict.Undecided, Detail: fmt.Sprintf("%s: iowait cannot be compared with idle: %v", g.Cell, err)}
 		}
-		eq := stats.EquivalentDifference(d, margin, alpha)
-		state := verdict.Equivalent(eq.Lo, eq.Hi, -margin, margin)
-		c.N += ev.Row(g).SysSamples
-		if apart := math.Abs(d.Value); c.Value == nil || verdict.Worse(state, c.State) || apart > furthest && state == c.State {
-			v, lo, hi := d.Value, eq.Lo, eq.Hi
-			furthest, c.State = apart, state
-			c.Value, c.Lo, c.Hi, c.Bounds = &v, &lo, &hi, []float64{-margin, margin}
-			c.Detail = fmt.Sprintf("iowait in %d cells; furthest from idle is %s: %+.3f [%+.3f, %+.3f] percentage points of all CPU time (90 %% interval, margin %.2g)",
-				len(groups), g.Cell, v, lo, hi, margin)
+		for _, cell := range g.Cells {
+			n += len(cell.Sys.Measure.IOWaits)
 		}
+		eq := stats.EquivalentDifference(d, margin, alpha)
+		c.Take(verdict.Equivalent(eq.Lo, eq.Hi, -margin, margin), math.Abs(d.Value), func(c *verdict.Check) {
+			c.Value, c.Lo, c.Hi, c.Bounds = &d.Value, &eq.Lo, &eq.Hi, []float64{-margin, margin}
+			c.Detail = fmt.Sprintf("iowait in %d cells; furthest from idle is %s: %+.3f [%+.3f, %+.3f] percentage points of all CPU time (90 %% interval, margin %.2g)",
+				len(groups), g.Cell, d.Value, eq.Lo, eq.Hi, margin)
+		})
 	}
-	if c.Value == nil {
-		c.State, c.Detail = verdict.Undecided, "no cell to compare"
-	}
-	return c
+	c.N = n
+	return c.Result("no cell to compare")
 }
 
-// p99Grows compares the cells with the smallest and the largest p99.
+// p99Grows compares, at each prompt length, the cells with the fewest and with the most users: between prompt
+// lengths p99 would grow without any queue. It has to at least double at every one; the figures are those of the
+// smallest growth.
 func p99Grows(ev *harness.Evidence, groups []*harness.Group) (verdict.Check, *verdict.Effect) {
 	need := ev.Threshold("p99_growth")
-	c := verdict.Check{Name: "p99_grows"}
-	// The first and the last level of the plan, not those that came out smallest and largest: those would
-	// grow by their selection alone.
-	if len(groups) < 2 {
-		c.State, c.Detail = verdict.Undecided, "a single cell cannot show growth"
-		return c, nil
+	c := verdict.Furthest{Check: verdict.Check{Name: "p99_grows"}}
+	var effect *verdict.Effect
+	for i := 0; i < len(groups); {
+		j := i
+		for j+1 < len(groups) && groups[j+1].Cells[0].ContextTokens == groups[i].Cells[0].ContextTokens {
+			j++
+		}
+		low, high := groups[i], groups[j]
+		i = j + 1
+		if low == high {
+			continue // a single number of users cannot show growth
+		}
+		d, err := ev.Bootstrap().Ratio(high.TTFT(), low.TTFT(), 0.99, false)
+		if err != nil {
+			return verdict.Check{Name: c.Name, State: verdict.Undecided, Detail: fmt.Sprintf("the growth of p99 has no interval: %v", err)}, nil
+		}
+		lo, hi := d.Interval(0.95)
+		c.Take(verdict.Above(lo, hi, need), -d.Value, func(c *verdict.Check) {
+			c.Value, c.Lo, c.Hi, c.Bounds, c.Scale = &d.Value, &lo, &hi, []float64{need}, verdict.Ratio
+			c.N = len(low.Observations()) + len(high.Observations())
+			c.Detail = fmt.Sprintf("least from %s to %s, where p99 TTFT grows %.3g-fold [%.3g, %.3g] (need above %.2g)", low.Cell, high.Cell, d.Value, lo, hi, need)
+			if a, b := ev.Row(low).QueueDepth, ev.Row(high).QueueDepth; a != nil && b != nil {
+				c.Detail += fmt.Sprintf(" and the queue from %.2g to %.3g requests", *a, *b)
+			}
+			effect = &verdict.Effect{Name: fmt.Sprintf("p99 TTFT, %s / %s", high.Cell, low.Cell), Value: d.Value, Lo: &lo, Hi: &hi, Confidence: 0.95, N: c.N}
+		})
 	}
-	low, high := groups[0], groups[len(groups)-1]
-	d, err := ev.Bootstrap().Ratio(high.TTFT(), low.TTFT(), 0.99, false)
-	if err != nil {
-		c.State, c.Detail = verdict.Undecided, fmt.Sprintf("the growth of p99 has no interval: %v", err)
-		return c, nil
-	}
-	lo, hi := d.Interval(0.95)
-	c.State = verdict.Above(lo, hi, need)
-	c.Value, c.Lo, c.Hi, c.Bounds = &d.Value, &lo, &hi, []float64{need}
-	c.N = len(low.Observations()) + len(high.Observations())
-	a, b := ev.Row(low), ev.Row(high)
-	c.Detail = fmt.Sprintf("from %s to %s p99 TTFT grows %.3g-fold [%.3g, %.3g] (need above %.2g)", low.Cell, high.Cell, d.Value, lo, hi, need)
-	if a.QueueDepth != nil && b.QueueDepth != nil {
-		c.Detail += fmt.Sprintf(" and the queue from %.2g to %.3g requests", *a.QueueDepth, *b.QueueDepth)
-	}
-	return c, &verdict.Effect{Name: fmt.Sprintf("p99 TTFT, %s / %s", high.Cell, low.Cell), Value: d.Value, Lo: &lo, Hi: &hi, Confidence: 0.95, N: c.N}
+	return c.Result("the sweep has one number of users at each prompt length"), effect
 }
 
 func h8aFigure(ev *harness.Evidence, groups []*harness.Group) report.Figure {

@@ -19,7 +19,7 @@ func tracks(ev *harness.Evidence, set *harness.WindowSet, r harness.Reading, nam
 	}
 	lo, hi := d.Interval(confidence)
 	c.State = verdict.Above(lo, hi, need)
-	c.Value, c.Lo, c.Hi, c.Bounds = &d.Value, &lo, &hi, []float64{need}
+	c.Value, c.Lo, c.Hi, c.Bounds, c.Scale = &d.Value, &lo, &hi, []float64{need}, verdict.Correlation
 	c.Detail = fmt.Sprintf("window p99 TTFT follows %s with Spearman's rank correlation %.2f [%.2f, %.2f] (need above %.2f); %s",
 		r.Name, d.Value, lo, hi, need, set.LeftOut())
 	return c

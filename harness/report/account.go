@@ -14,7 +14,7 @@ type Account struct {
 	DeviceGB    float64  `json:"device_GB"`
 	IdleGB      float64  `json:"idle_GB"`      // at the rate of the baseline
 	FioGB       *float64 `json:"fio_GB"`       // by fio's own account; null where none ran
-	KVGB        *float64 `json:"kv_GB"`        // blocks that the KV manager counted x block size; null if it counts none
+	KVGB        *float64 `json:"kv_GB"`        // by the KV manager: blocks x block size, of reads the part that lies inside the phase; null if it counts none
 	ResidualGB  *float64 `json:"residual_GB"`  // null if KVGB is
 	ResidualPct *float64 `json:"residual_pct"` // of DeviceGB
 }

@@ -24,7 +24,19 @@ type Check struct {
 	// Bounds are the thresholds that the interval has to clear, for telling how much more data would do it;
 	// empty where no interval decides.
 	Bounds []float64 `json:"bounds"`
+	// Scale is that on which the interval is about symmetric.
+	Scale Scale `json:"-"`
 }
+
+// Scale of an interval.
+type Scale int
+
+// Scales: of amounts, of ratios (logarithms) and of correlations (Fisher's atanh).
+const (
+	Linear Scale = iota
+	Ratio
+	Correlation
+)
 
 // Sentence is the check as a reason.
 func (c Check) Sentence() string {
@@ -79,4 +91,29 @@ func weight(s State) int {
 		return 1
 	}
 	return 0
+}
+
+// Furthest builds the check of a claim about several things at once: its state is the worst of theirs, and its
+// figures are those of the thing in that state which is furthest apart.
+type Furthest struct {
+	Check
+	apart float64
+	seen  bool
+}
+
+// Take takes the next thing: its state, how far apart it is, and what fills the check's figures and detail.
+func (f *Furthest) Take(state State, apart float64, fill func(*Check)) {
+	if f.seen && !Worse(state, f.State) && (state != f.State || apart <= f.apart) {
+		return
+	}
+	f.State, f.apart, f.seen = state, apart, true
+	fill(&f.Check)
+}
+
+// Result is the check, or without anything taken an undecided one that says why.
+func (f *Furthest) Result(nothing string) Check {
+	if !f.seen {
+		f.State, f.Detail = Undecided, nothing
+	}
+	return f.Check
 }
