@@ -15,13 +15,16 @@ const steadySlices = 10
 
 // steady fails on a trend of TTFT over the measure phase that is both significant and large: for each
 // group, the medians of slices of the phase, repetitions together (seasonal Kendall), and the drift over
-// the phase as a share of the median (Theil-Sen, mean over repetitions). There is no correction for the
-// number of groups: a gate must not get easier to pass with more cells.
+// the phase as a share of the median (Theil-Sen, mean over repetitions). The p-values are corrected for the
+// number of groups (Holm): without that, six in fifteen runs with sixty steady groups failed at 0.01 each. A
+// trend that runs through the whole phase in all repetitions has a p-value below 1e-10.
 func (ev *Evidence) steady(groups []*Group, overloads func(record.Cell) bool) verdict.Gate {
 	const name = "steady state"
 	g := ev.Exp.Hypothesis.Gates
 	bad := worst{}
-	tested, due := 0, 0
+	due := 0
+	var ps, drifts []float64
+	var cells []string
 	for _, grp := range groups {
 		if overloads != nil && overloads(grp.Cell) {
 			continue
@@ -43,10 +46,12 @@ func (ev *Evidence) steady(groups []*Group, overloads func(record.Cell) bool) ve
 		if err != nil {
 			continue
 		}
-		tested++
-		drift /= float64(len(series))
+		ps, drifts, cells = append(ps, p), append(drifts, drift/float64(len(series))), append(cells, grp.Cell.String())
+	}
+	tested := len(ps)
+	for i, p := range stats.Holm(ps) {
 		if p < g.SteadyAlpha {
-			bad.high(math.Abs(drift), fmt.Sprintf("%s: TTFT drifts by %+.0f %% of its median over the measure phase (p %.2g)", grp.Cell, drift*100, p))
+			bad.high(math.Abs(drifts[i]), fmt.Sprintf("%s: TTFT drifts by %+.0f %% of its median over the measure phase (p %.2g after Holm over %d cells)", cells[i], drifts[i]*100, p, tested))
 		}
 	}
 	switch {

@@ -81,7 +81,9 @@ func TestFioReached(t *testing.T) {
 		}, "", ""},
 		{"nobody watched the drive", func(ev *Evidence) { ev.Cells[none1].Sys.Measure.NVMeSeconds = 0 }, "not_measured", "the drive was not watched"},
 		{"fio did nothing", func(ev *Evidence) { ev.Cells[moderate1].Sys.Measure.FioReadBytes = ptr(0.0) }, "fio_idle", "fio=moderate/ctx=4096/conc=8/rep=1: fio was started"},
-		{"fio is not seen", func(ev *Evidence) { ev.Cells[heavy2].Sys.Measure.FioReadBytes, ev.Cells[heavy2].Sys.Measure.FioSeconds = nil, 0 }, "fio_gone", "fio=heavy/ctx=4096/conc=8/rep=2"},
+		{"fio is not seen", func(ev *Evidence) {
+			ev.Cells[heavy2].Sys.Measure.FioReadBytes, ev.Cells[heavy2].Sys.Measure.FioSeconds = nil, 0
+		}, "fio_gone", "fio=heavy/ctx=4096/conc=8/rep=2"},
 		{"no read beside fio", func(ev *Evidence) { ev.Cells[heavy2].Sys.Measure.ReadIOs = 0 }, "r_await_unknown", "block 2: r_await is not known in fio=heavy/ctx=4096/conc=8/rep=2 or fio=none"},
 		{"no read without fio", func(ev *Evidence) { ev.Cells[none1].Sys.Measure.ReadIOs = 0 }, "r_await_unknown", "block 1"},
 		{"reads that took no time", func(ev *Evidence) { ev.Cells[none1].Sys.Measure.ReadMS = 0 }, "r_await_unknown", "block 1"},

@@ -112,7 +112,7 @@ type Gates struct {
 	MaxErrorRate     float64  `yaml:"max_error_rate"`
 	MinSamples       int      `yaml:"min_samples"` // pooled over repetitions, for p99
 	MaxCoV           float64  `yaml:"max_cov"`
-	SteadyAlpha      float64  `yaml:"steady_alpha"`     // Mann-Kendall, Holm over cells
+	SteadyAlpha      float64  `yaml:"steady_alpha"`     // seasonal Kendall, Holm over cells
 	SteadyMaxDrift   float64  `yaml:"steady_max_drift"` // and a Theil-Sen drift over the window above this share
 	ReproducedWithin float64  `yaml:"reproduced_within"`
 	MaxBaselineRPS   float64  `yaml:"max_baseline_rps"` // environment: foreign disk reads or writes before the load

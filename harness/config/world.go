@@ -38,6 +38,7 @@ type WorldLoad struct {
 type WorldTiers struct {
 	Tier0Bytes *Size `yaml:"tier0_bytes,omitempty"` // also Stack A's KV pool
 	Tier1Bytes *Size `yaml:"tier1_bytes,omitempty"`
+	Exclusive  bool  `yaml:"exclusive,omitempty"` // a block lives in one tier, whatever the stack says
 }
 
 // Profile is configs/profiles/*.yaml: a KV budget for Stack B.

@@ -149,6 +149,9 @@ func (w schemaWalk) compareStruct(path string, typ reflect.Type, node map[string
 	var names, required []string
 	for i := range typ.NumField() {
 		name, option, _ := strings.Cut(typ.Field(i).Tag.Get("json"), ",")
+		if name == "-" {
+			continue // not part of the file
+		}
 		require.NotEmpty(w, name, "%s.%s has a JSON name", path, typ.Field(i).Name)
 		names = append(names, name)
 		if option != "omitempty" {

@@ -152,6 +152,9 @@ func Reduce(st *config.Stack, w *config.World) {
 	if b := w.Tiers.Tier1Bytes; b != nil && st.Dynamo != nil {
 		st.Dynamo.Tiers.Tier1.CapacityBytes = *b
 	}
+	if w.Tiers.Exclusive && st.Dynamo != nil {
+		st.Dynamo.ExclusiveTiers = true
+	}
 }
 
 // Addresses are the listen addresses of a stack's servers by what they serve.
