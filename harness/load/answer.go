@@ -11,6 +11,7 @@ import (
 // answer is what a streamed response has given so far. It is reused from request to request.
 type answer struct {
 	frames  frameReader
+	chunks  chunkReader
 	first   time.Time // first chunk with text
 	last    time.Time // newest chunk with text
 	end     time.Time // newest event
@@ -26,7 +27,7 @@ type answer struct {
 
 func (a *answer) reset(body io.Reader) {
 	a.frames.reset(body)
-	*a = answer{frames: a.frames, gaps: a.gaps[:0], usage: noUsage}
+	*a = answer{frames: a.frames, chunks: a.chunks, gaps: a.gaps[:0], usage: noUsage}
 }
 
 // read takes events until [DONE] or an error event (nil), until an event that came at limit or later
@@ -64,7 +65,7 @@ func (a *answer) read(limit time.Time) error {
 			a.done = true
 			return nil
 		}
-		c, err := parseChunk(f.data)
+		c, err := a.chunks.parse(f.data)
 		if err != nil {
 			return fmt.Errorf("%w: %w: %s", errMalformed, err, f.data[:min(len(f.data), 4<<10)])
 		}

@@ -1,6 +1,7 @@
 package load
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -22,12 +23,44 @@ type usage struct{ prompt, cached, output int }
 
 var noUsage = usage{-1, -1, -1}
 
-// parseChunk reads the data of one frame.
-func parseChunk(data []byte) (chunk, error) {
-	if c, ok := scanChunk(data); ok {
-		return c, nil
+// chunkReader reads the chunks of a stream, which mostly differ from one another by their text alone. What
+// stood around the text is kept; a chunk with the same around other text, in which nothing needs an escape,
+// means the same.
+type chunkReader struct {
+	head, tail []byte // up to the text's first quote and from its last one on; nil head before any
+	like       chunk
+}
+
+// parse reads the data of one frame.
+func (r *chunkReader) parse(data []byte) (chunk, error) {
+	if r.same(data) {
+		return r.like, nil
 	}
-	return decodeChunk(data)
+	s := scanner{b: data}
+	c, ok := s.chunk()
+	if !ok {
+		return decodeChunk(data)
+	}
+	if s.texts == 1 {
+		r.head = append(r.head[:0], data[:s.from]...)
+		r.tail = append(r.tail[:0], data[s.to:]...)
+		r.like = c
+	}
+	return c, nil
+}
+
+// same reports whether data differs from the chunk that is kept by its text alone.
+func (r *chunkReader) same(data []byte) bool {
+	n := len(data) - len(r.tail)
+	if len(r.head) == 0 || n <= len(r.head) || !bytes.HasPrefix(data, r.head) || !bytes.HasSuffix(data, r.tail) {
+		return false
+	}
+	for _, c := range data[len(r.head):n] {
+		if !plain[c] {
+			return false
+		}
+	}
+	return true
 }
 
 // chunkJSON names the fields that matter. Fields that a healthy chunk may use for something else stay raw.

@@ -66,7 +66,7 @@ func TestParseChunk(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := parseChunk([]byte(tt.data))
+			got, err := new(chunkReader).parse([]byte(tt.data))
 			require.NoError(t, err)
 			assert.Equal(t, tt.want, got)
 			_, fast := scanChunk([]byte(tt.data))
@@ -86,7 +86,7 @@ func TestParseChunkRefuses(t *testing.T) {
 		`{"choices":[],"x":tru}`, `{"choices":[],"x":}`, `{"choices":[] "x":1}`, `{"choices"}`, `{"choices":[],"x":"a}`, `{,"choices":[]}`,
 		`{"choices":[,]}`, `{"choices":[],"x":[1,]}`, `{"choices":[],"x":{"a":1,}}`, `{"choices":[],"x":{"a"}}`, `{"choices":[],"x":"\u12"}`, `{"choices":[],"x":"\`,
 	} {
-		_, err := parseChunk([]byte(data))
+		_, err := new(chunkReader).parse([]byte(data))
 		assert.Error(t, err, data)
 		agree(t, []byte(data))
 	}
@@ -102,6 +102,53 @@ func agree(t *testing.T, data []byte) {
 	full, err := decodeChunk(data)
 	require.NoError(t, err, "the fast path took what encoding/json refuses: %q", data)
 	require.Equal(t, full, fast, "%q", data)
+}
+
+// What a stream's chunks have in common is not read again, and changes nothing: neither for a chunk that
+// differs by its text alone, nor for one that only resembles it.
+func TestChunkReaderAgrees(t *testing.T) {
+	const first = `{"id":"a","choices":[{"index":0,"text":" one"}],"usage":null}`
+	for _, tt := range []struct {
+		name, data string
+		same       bool
+	}{
+		{"other text", `{"id":"a","choices":[{"index":0,"text":" two and three"}],"usage":null}`, true},
+		{"other bytes", `{"id":"a","choices":[{"index":0,"text":"ÿé"}],"usage":null}`, true},
+		{"no text", `{"id":"a","choices":[{"index":0,"text":""}],"usage":null}`, false},
+		{"escape", `{"id":"a","choices":[{"index":0,"text":"\n"}],"usage":null}`, false},
+		{"quote at the end", `{"id":"a","choices":[{"index":0,"text":"\"}],"usage":null}`, false},
+		{"line break", "{\"id\":\"a\",\"choices\":[{\"index\":0,\"text\":\"\n\"}],\"usage\":null}", false},
+		{"end of the choice", `{"id":"a","choices":[{"index":0,"text":"x"}],"usage":{"prompt_tokens":3},"x":[{"y":""}],"usage":null}`, false},
+		{"finish", `{"id":"a","choices":[{"index":0,"text":" one","finish_reason":"length"}],"usage":null}`, false},
+		{"other id", `{"id":"b","choices":[{"index":0,"text":" one"}],"usage":null}`, false},
+		{"cut off", `{"id":"a","choices":[{"index":0,"text":" one"}],"usage":nul`, false},
+		{"too short", `{"id":"a","choices":[{"index":0,"text":"}],"usage":null}`, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var r chunkReader
+			_, err := r.parse([]byte(first))
+			require.NoError(t, err)
+			assert.Equal(t, tt.same, r.same([]byte(tt.data)))
+			agreeAfter(t, []byte(first), []byte(tt.data))
+		})
+	}
+	var r chunkReader
+	_, err := r.parse([]byte(`{"choices":[{"text":"a"},{"text":"b"}]}`))
+	require.NoError(t, err)
+	assert.Nil(t, r.head, "two texts say nothing about one")
+}
+
+// agreeAfter requires that a reader that has read one chunk reads the next as encoding/json does.
+func agreeAfter(t *testing.T, before, data []byte) {
+	t.Helper()
+	var r chunkReader
+	_, _ = r.parse(before)
+	got, err := r.parse(data)
+	full, fullErr := decodeChunk(data)
+	require.Equal(t, fullErr == nil, err == nil, "%q after %q", data, before)
+	if err == nil {
+		require.Equal(t, full, got, "%q after %q", data, before)
+	}
 }
 
 func FuzzChunk(f *testing.F) {
@@ -121,6 +168,12 @@ func FuzzChunk(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(agree)
+}
+
+func FuzzChunkAfterAnother(f *testing.F) {
+	f.Add([]byte(`{"id":"a","choices":[{"text":"one"}]}`), []byte(`{"id":"a","choices":[{"text":"two"}]}`))
+	f.Add([]byte(`{"choices":[{"delta":{"content":"a"}}],"usage":null}`), []byte(`{"choices":[{"delta":{"content":"\u0041"}}],"usage":null}`))
+	f.Fuzz(agreeAfter)
 }
 
 func transcripts(t testing.TB) []string {

@@ -8,11 +8,17 @@ package load
 type scanner struct {
 	b []byte
 	i int
+	// Where the last text that is not empty stands between its quotes, and how many there are.
+	from, to, texts int
 }
 
 // scanChunk reads a chunk; ok is false if it must be decoded instead.
 func scanChunk(data []byte) (c chunk, ok bool) {
 	s := scanner{b: data}
+	return s.chunk()
+}
+
+func (s *scanner) chunk() (c chunk, ok bool) {
 	c.usage = noUsage
 	if !s.open('{') {
 		return c, false
@@ -74,7 +80,7 @@ func (s *scanner) choice(c *chunk) bool {
 		ok := false
 		switch string(key) {
 		case "text":
-			ok = seen.once(0) && s.filled(&c.text)
+			ok = seen.once(0) && s.words(&c.text)
 		case "finish_reason":
 			ok = seen.once(1) && s.filled(&c.finish)
 		case "delta":
@@ -98,9 +104,9 @@ func (s *scanner) delta(c *chunk) bool {
 		ok := false
 		switch string(key) {
 		case "content":
-			ok = seen.once(0) && s.filled(&c.text)
+			ok = seen.once(0) && s.words(&c.text)
 		case "reasoning_content":
-			ok = seen.once(1) && s.filled(&c.text)
+			ok = seen.once(1) && s.words(&c.text)
 		default:
 			ok = s.skip(0)
 		}
@@ -166,6 +172,21 @@ func (s *scanner) filled(v *bool) bool {
 	}
 	raw, ok := s.str()
 	*v = *v || len(raw) > 0
+	return ok
+}
+
+// words is filled for what the model says, and notes where it stands.
+func (s *scanner) words(v *bool) bool {
+	start := s.i + 1
+	if s.null() {
+		return true
+	}
+	raw, ok := s.str()
+	if len(raw) > 0 {
+		*v = true
+		s.from, s.to = start, start+len(raw)
+		s.texts++
+	}
 	return ok
 }
 

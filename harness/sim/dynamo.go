@@ -57,6 +57,7 @@ func (s *dynamo) complete(w http.ResponseWriter, r *http.Request, chat bool) {
 		s.fail(w, http.StatusServiceUnavailable, "Service Unavailable", err.Error())
 		return
 	}
+	defer g.release()
 	if !c.Stream {
 		text, refused, err := g.collect(r.Context())
 		if !s.refuse(w, refused, err) {

@@ -18,6 +18,7 @@ type Machine struct {
 	disk    *NVMeDevice // the system's drive
 	stalls  stalls
 	foreign *foreign
+	ctx     context.Context // of the machine's life
 	cancel  context.CancelFunc
 
 	startup atomic.Pointer[string] // log of the latest start
@@ -43,7 +44,7 @@ func Start(spec Spec, p Params, seed uint64) (*Machine, error) {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	m := &Machine{spec: spec, engine: e, host: h, disk: d.system, cancel: cancel}
+	m := &Machine{spec: spec, engine: e, host: h, disk: d.system, ctx: ctx, cancel: cancel}
 	m.foreign = &foreign{nsPerIO: float64(p.Host.ForeignNSPerIO), turnNS: nvmeNever, turn: m.turnForeign}
 	e.foreign = m.foreign
 	e.settle = func() {
@@ -136,7 +137,7 @@ func (m *Machine) submit(ctx context.Context, r Submission) (*sequence, error) {
 		s.events <- Event{Kind: EventTooLong}
 		return s, nil
 	}
-	s.events = make(chan Event, r.MaxTokens+2)
+	s.events = make(chan Event, r.MaxTokens+3) // queued, tokens, done, and gone at any time
 	return s, m.send(ctx, message{submit: s})
 }
 

@@ -44,6 +44,7 @@ const (
 	EventDone
 	EventRefused // the queue is full
 	EventTooLong // the request can never fit
+	eventGone    // the client went away, or the machine stopped
 )
 
 // Event is one step in the life of a request.

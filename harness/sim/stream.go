@@ -18,6 +18,7 @@ type generation struct {
 	seq     *sequence
 	cached  int
 	done    Event
+	release func() // to be called when nobody reads its events any more
 }
 
 // begin submits the request. X-Request-Id, if sent, names it.
@@ -35,25 +36,31 @@ func (m *Machine) begin(r *http.Request, c *completion, fallbackID string) (*gen
 	if err != nil {
 		return nil, err
 	}
-	return &generation{m: m, id: id, created: strconv.FormatInt(time.Now().Unix(), 10), req: c, prompt: len(tokens), seq: seq}, nil
+	// That the client goes away or the machine stops comes as an event like any other: a handler waits once a
+	// token, and to wait on one channel costs much less than on three.
+	gone := func() {
+		select {
+		case seq.events <- Event{Kind: eventGone}:
+		default: // said before
+		}
+	}
+	client, machine := context.AfterFunc(r.Context(), gone), context.AfterFunc(m.ctx, gone)
+	return &generation{m: m, id: id, created: strconv.FormatInt(time.Now().Unix(), 10), req: c, prompt: len(tokens), seq: seq,
+		release: func() { client(); machine() }}, nil
 }
 
-// next waits for the next event of the request. It fails when the client goes away or the machine stops.
+// next waits for the next event of the request. It fails when the client goes away or the machine stops, and
+// must not be called again then.
 func (g *generation) next(ctx context.Context) (Event, error) {
-	select {
-	case e := <-g.seq.events:
+	e := <-g.seq.events
+	switch {
+	case e.Kind != eventGone:
 		return e, nil
-	default:
-	}
-	select {
-	case e := <-g.seq.events:
-		return e, nil
-	case <-ctx.Done():
+	case ctx.Err() != nil:
 		g.m.abandon(g.seq)
 		return Event{}, ctx.Err()
-	case <-g.m.engine.done:
-		return Event{}, ErrStopped
 	}
+	return Event{}, ErrStopped
 }
 
 // frames writes the frames of one stream. Each frame is one write and one flush, so that it reaches the

@@ -86,6 +86,7 @@ func (s *trtllm) complete(w http.ResponseWriter, r *http.Request, chat bool) {
 		unavailable(w, err)
 		return
 	}
+	defer g.release()
 	if !c.Stream {
 		s.whole(w, r, g, chat)
 		return
