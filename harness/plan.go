@@ -21,6 +21,8 @@ type Plan struct {
 	Digest     string        `json:"config_digest"`
 	Cells      []PlannedCell `json:"cells"`
 	Refined    bool          `json:"refined"` // the second stage has been planned, with or without cells
+	// Ended says why no cell after the first block was measured; empty if all were to be.
+	Ended string `json:"ended,omitempty"`
 }
 
 // PlannedCell is one cell with its factors resolved.

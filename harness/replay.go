@@ -30,7 +30,7 @@ func (ev *Evidence) report(h Hypothesis) (*report.Report, Conclusion, error) {
 		Rig: e.Rig, Clock: clockOf(e.Rig), Model: e.Hypothesis.Model, Stacks: e.stackNames(),
 		Seed: e.Hypothesis.Run.Seed, ConfigDigest: ev.Plan.Digest,
 		CellsPlanned: len(ev.Plan.Cells), CellsMeasured: len(ev.Cells),
-		Interrupted:  len(ev.Cells) < len(ev.Plan.Cells) || ev.stageMissing(h),
+		Interrupted:  ev.Plan.Ended == "" && (len(ev.Cells) < len(ev.Plan.Cells) || ev.stageMissing(h)),
 		Uncalibrated: []string{}, Findings: []report.Finding{}, Rows: []report.Row{}, Accounts: []report.Account{}, Figures: []report.Figure{},
 	}
 	if e.World != nil {
@@ -70,6 +70,7 @@ func (ev *Evidence) report(h Hypothesis) (*report.Report, Conclusion, error) {
 			r.Verdict.Reasons = append(r.Verdict.Reasons, f.Name+": "+f.Detail)
 		}
 	}
+	r.Findings = append(r.Findings, ev.Plan.endedEarly(r.Verdict, len(ev.Cells))...)
 	r.Findings = append(append(r.Findings, c.Findings...), largestResidual(r.Accounts)...)
 	r.Figures = append(r.Figures, c.Figures...)
 	r.Sizing = c.Sizing

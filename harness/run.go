@@ -233,11 +233,26 @@ func (r *run) close() {
 
 // walk measures the plan's cells, and those of the second stage.
 func (r *run) walk(t *testing.T) {
-	r.stage(t, r.plan.Cells)
-	if r.h.Refine == nil || r.failed.Load() || session.stop.Load() {
+	block, rest := firstBlock(r.plan.Cells)
+	r.progress = newProgress(r.out, r.h.ID, len(r.missing(r.plan.Cells)))
+	r.stage(t, block)
+	if r.failed.Load() || session.stop.Load() {
 		return
 	}
 	var err error
+	if r.plan.Ended, err = r.untreated(block); err != nil {
+		t.Fatal(err)
+	}
+	if r.plan.Ended != "" {
+		if err := r.plan.save(r.art.path("plan.json")); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	r.stage(t, rest)
+	if r.h.Refine == nil || r.failed.Load() || session.stop.Load() {
+		return
+	}
 	if r.first, err = loadEvidence(r.art.dir, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -252,21 +267,28 @@ func (r *run) walk(t *testing.T) {
 	if err := r.plan.save(r.art.path("plan.json")); err != nil {
 		t.Fatal(err)
 	}
-	r.stage(t, r.plan.Cells[first:])
+	fine := r.plan.Cells[first:]
+	r.progress = newProgress(r.out, r.h.ID, len(r.missing(fine)))
+	r.stage(t, fine)
 }
 
-// stage measures cells side by side: each has a machine and a clock of its own.
-func (r *run) stage(t *testing.T, cells []PlannedCell) {
+// missing are those of the cells that have not been measured yet.
+func (r *run) missing(cells []PlannedCell) []PlannedCell {
 	var todo []PlannedCell
 	for _, pc := range cells {
 		if !r.art.has(pc) {
 			todo = append(todo, pc)
 		}
 	}
+	return todo
+}
+
+// stage measures cells side by side: each has a machine and a clock of its own.
+func (r *run) stage(t *testing.T, cells []PlannedCell) {
+	todo := r.missing(cells)
 	if len(todo) == 0 {
 		return
 	}
-	r.progress = newProgress(r.out, r.h.ID, len(todo))
 	t.Run("cells", func(t *testing.T) {
 		for _, pc := range todo {
 			t.Run(pc.Key, func(t *testing.T) {
