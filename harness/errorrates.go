@@ -334,14 +334,15 @@ func appendLine(path string, v any) error {
 
 // newErrorRates counts the verdicts of the jobs that are done.
 func newErrorRates(r *ratesRun, jobs []rateJob, all []Hypothesis) report.ErrorRates {
-	out := report.ErrorRates{Schema: report.ErrorRatesSchema, Commit: r.commit, Program: r.program}
+	out := report.ErrorRates{Schema: report.ErrorRatesSchema, Commit: r.commit, Program: r.program, Rates: []report.ErrorRate{}}
 	byWorld := map[string]*report.ErrorRate{}
 	var order []string
 	for _, j := range jobs {
 		key := j.h.ID + "/" + j.world
 		rate := byWorld[key]
 		if rate == nil {
-			rate = &report.ErrorRate{Hypothesis: j.h.ID, World: j.world, Control: j.world != defaultWorld, FirstSeed: j.seed, LastSeed: j.seed}
+			rate = &report.ErrorRate{Hypothesis: j.h.ID, World: j.world, Control: j.world != defaultWorld, FirstSeed: j.seed, LastSeed: j.seed,
+				Other: []report.OtherVerdict{}}
 			byWorld[key] = rate
 			order = append(order, key)
 		}

@@ -151,7 +151,7 @@ func TestErrorRatesCount(t *testing.T) {
 			Other: []report.OtherVerdict{{Seed: 3, Outcome: verdict.Supported, Reason: "it holds"}}},
 		{Hypothesis: "H1", World: "default", FirstSeed: 1, LastSeed: 3, Supported: 1, Refuted: 1, Invalid: 1,
 			Other: []report.OtherVerdict{{Seed: 1, Outcome: verdict.Invalid, Reason: "gate treatment failed"}, {Seed: 3, Outcome: verdict.Refuted}}},
-		{Hypothesis: "H1", World: "lora_preloaded", Control: true, FirstSeed: 1, LastSeed: 3, Refuted: 3},
+		{Hypothesis: "H1", World: "lora_preloaded", Control: true, FirstSeed: 1, LastSeed: 3, Refuted: 3, Other: []report.OtherVerdict{}},
 	}}, rates)
 
 	// Each run has left a line with what decided it.

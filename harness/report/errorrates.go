@@ -84,7 +84,7 @@ func rateOf(k, n int) string {
 		return "-"
 	}
 	lo, hi := stats.ClopperPearson(k, n, 0.95)
-	return fmt.Sprintf("%.0f %% [%.0f, %.0f]", 100*float64(k)/float64(n), 100*lo, 100*hi)
+	return fmt.Sprintf("%.3g %% [%.0f, %.0f]", 100*float64(k)/float64(n), 100*lo, 100*hi)
 }
 
 // Missed names the targets that are not met.
