@@ -95,12 +95,14 @@ func (t *Files) process(f *foreign, d *NVMeDevice, nowNS int64) error {
 	})
 }
 
-// drop removes the folder of a process that has ended.
+// drop removes the folder of a process that has ended. Who holds its file open reads nothing there any more, as
+// with a kernel's.
 func (t *Files) drop(name string) error {
 	if name == "" {
 		return nil
 	}
-	err := t.open[name].f.Close()
+	file := t.open[name].f
+	err := errors.Join(file.Truncate(0), file.Close())
 	delete(t.open, name)
 	t.foreign = ""
 	return errors.Join(err, os.RemoveAll(filepath.Dir(filepath.Join(t.Proc, filepath.FromSlash(name)))))

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
+	"strconv"
 	"sync"
 
 	"github.com/prometheus/procfs"
@@ -33,8 +35,9 @@ type Fio struct {
 	root string
 
 	mu   sync.Mutex
-	pid  int // 0: none
-	prev *procfs.ProcIO
+	pid  int        // 0: none
+	io   kernelFile // its counters, open from its first sample to the end of the watch
+	prev *transfers
 }
 
 // NewFio opens the proc tree at procRoot, such as /proc. No process is watched yet.
@@ -53,6 +56,8 @@ func (f *Fio) Name() string { return "fio" }
 func (f *Fio) Watch(pid int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	_ = f.io.close() // it was read only
+	f.io.path = filepath.Join(f.root, strconv.Itoa(pid), "io")
 	f.pid, f.prev = pid, nil
 }
 
@@ -76,23 +81,28 @@ func (f *Fio) Sample(_ context.Context, s *record.SysSample) error {
 	switch {
 	case prev == nil:
 		return nil
-	case cur.ReadBytes < prev.ReadBytes || cur.WriteBytes < prev.WriteBytes:
+	case cur.read < prev.read || cur.written < prev.written:
 		s.Reset = true
 		return fmt.Errorf("bytes in %s/%d/io: %w", f.root, f.pid, ErrReset)
 	}
 	s.Fio = &record.Fio{
-		ReadBytes:  float64(cur.ReadBytes - prev.ReadBytes),
-		WriteBytes: float64(cur.WriteBytes - prev.WriteBytes),
+		ReadBytes:  float64(cur.read - prev.read),
+		WriteBytes: float64(cur.written - prev.written),
 	}
 	return nil
 }
 
-func (f *Fio) read() (*procfs.ProcIO, error) {
+func (f *Fio) read() (*transfers, error) {
+	if text, err := f.io.read(); err == nil {
+		if t, ok := parseIO(text); ok {
+			return &t, nil
+		}
+	}
 	p, err := f.fs.Proc(f.pid)
 	if err == nil {
 		var io procfs.ProcIO
 		if io, err = p.IO(); err == nil {
-			return &io, nil
+			return &transfers{read: io.ReadBytes, written: io.WriteBytes}, nil
 		}
 	}
 	switch {

@@ -204,3 +204,28 @@ func cutUint(b []byte) (v uint64, rest []byte, ok bool) {
 }
 
 func digit(c byte) bool { return c >= '0' && c <= '9' }
+
+// transfers are what a process has moved from and to storage, bytes.
+type transfers struct{ read, written uint64 }
+
+var ioKeys = [...]string{"rchar: ", "wchar: ", "syscr: ", "syscw: ", "read_bytes: ", "write_bytes: ", "cancelled_write_bytes: "}
+
+// parseIO reads the io file of a process, its seven lines in the kernel's order.
+func parseIO(text []byte) (t transfers, ok bool) {
+	for i, key := range ioKeys {
+		line, rest, whole := bytes.Cut(text, newline)
+		line, is := bytes.CutPrefix(line, []byte(key))
+		v, left, number := cutUint(line)
+		if !whole || !is || !number || len(left) > 0 {
+			return transfers{}, false
+		}
+		switch i {
+		case 4:
+			t.read = v
+		case 5:
+			t.written = v
+		}
+		text = rest
+	}
+	return t, len(text) == 0
+}

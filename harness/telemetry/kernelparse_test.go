@@ -20,7 +20,11 @@ func TestKernelFormsAreTaken(t *testing.T) {
 		simMeminfo  = "MemTotal:       125829120 kB\nMemFree:        1 kB\nMemAvailable:   2 kB\nBuffers:        0 kB\nCached:         3 kB\nSwapCached:     0 kB\nSwapTotal:      0 kB\nSwapFree:       4 kB\nDirty:          0 kB\n"
 		simPressure = "some avg10=0.00 avg60=1.50 avg300=12.25 total=17\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=3\n"
 		simDisk     = " 259       0 nvme0n1 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17\n"
+		simIO       = "rchar: 1\nwchar: 2\nsyscr: 3\nsyscw: 4\nread_bytes: 5\nwrite_bytes: 6\ncancelled_write_bytes: 0\n"
 	)
+	for _, text := range []string{simIO, "rchar: 64744\nwchar: 67109049\nsyscr: 155\nsyscw: 4098\nread_bytes: 1868894208\nwrite_bytes: 869158912\ncancelled_write_bytes: 4096\n"} {
+		assert.True(t, alike(t, "7/io", []byte(text)), text)
+	}
 	files := map[string][]string{
 		"stat": {simStat}, "meminfo": {simMeminfo}, "pressure/io": {simPressure}, "pressure/memory": {simPressure}, "diskstats": {simDisk},
 	}
@@ -46,6 +50,12 @@ func TestKernelFormsThatGoToProcfs(t *testing.T) {
 			" 259 0 nvme0n1 1 2 3 4 5 6 7 8 9 10 11\n", " 259 0 nvme0n1p1 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17\n",
 			" 259 0 nvme0n1 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18\n", " 259 0 nvme0n1 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 x\n",
 		},
+		"7/io": {
+			"", "rchar: 1\n", "rchar: 1\nwchar: 2\nsyscr: 3\nsyscw: 4\nread_bytes: 5\nwrite_bytes: 6\ncancelled_write_bytes: -1\n",
+			"rchar: 1\nwchar: 2\nsyscr: 3\nsyscw: 4\nwrite_bytes: 6\nread_bytes: 5\ncancelled_write_bytes: 0\n",
+			"rchar: 1\nwchar: 2\nsyscr: 3\nsyscw: 4\nread_bytes: 5\nwrite_bytes: 6\ncancelled_write_bytes: 0",
+			"rchar: 1\nwchar: 2\nsyscr: 3\nsyscw: 4\nread_bytes: 5\nwrite_bytes: 6\ncancelled_write_bytes: 0\nmore: 1\n",
+		},
 	}
 	for name, texts := range tests {
 		for _, text := range texts {
@@ -62,6 +72,8 @@ func takes(name string, text []byte) (ok bool) {
 		_, ok = parseMemory(text)
 	case "diskstats":
 		_, ok = parseDisk(text, "nvme0n1")
+	case "7/io":
+		_, ok = parseIO(text)
 	default:
 		_, ok = parseStalls(text)
 	}
@@ -108,6 +120,13 @@ func alike(t *testing.T, name string, text []byte) bool {
 			}
 			t.Fatal("procfs sees no such device")
 		}
+	case "7/io":
+		got, _ := parseIO(text)
+		p, err := proc.Proc(7)
+		require.NoError(t, err)
+		want, err := p.IO()
+		require.NoError(t, err, "every line of it is used")
+		require.Equal(t, transfers{want.ReadBytes, want.WriteBytes}, got)
 	default:
 		got, _ := parseStalls(text)
 		want, err := proc.PSIStatsForResource(filepath.Base(name))
@@ -118,14 +137,15 @@ func alike(t *testing.T, name string, text []byte) bool {
 }
 
 func FuzzKernelParse(f *testing.F) {
-	names := []string{"stat", "meminfo", "pressure/io", "diskstats"}
-	for i, name := range names {
+	names := []string{"stat", "meminfo", "pressure/io", "diskstats", "7/io"}
+	for i, name := range names[:4] {
 		f.Add(i, fixture(f, filepath.Join("before", "proc", name)))
 	}
 	f.Add(0, []byte("cpu  1 2 3 4 5 6 7 8 9 10\ncpu0 1 2 3 4 5 6 7 8 9 10\nintr 1 2\n"))
 	f.Add(1, []byte("SwapTotal: 0 kB\nSwapFree: 1 kB\nHugePages_Total: 0\nCached: 7 kB\nCached: 8 kB\n"))
 	f.Add(2, []byte("full avg10=99.99 avg60=0.00 avg300=0.00 total=18\n"))
 	f.Add(3, []byte("   7       0 loop0 1 2 3 4\n 259       0 nvme0n1 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17\n"))
+	f.Add(4, []byte("rchar: 1\nwchar: 2\nsyscr: 3\nsyscw: 4\nread_bytes: 5\nwrite_bytes: 6\ncancelled_write_bytes: 0\n"))
 	f.Fuzz(func(t *testing.T, which int, text []byte) {
 		alike(t, names[uint(which)%uint(len(names))], text)
 	})
