@@ -50,41 +50,6 @@ func MannKendall(xs []float64) (tau, p float64, err error) {
 	return tau, 2 * distuv.UnitNormal.Survival(z), nil
 }
 
-// SeasonalKendall pools Mann-Kendall tests of several series that share a trend but not a level, such as
-// repetitions of a cell: their S and variances add up (Hirsch, Slack & Smith 1982). p is two-sided, from
-// the normal approximation with continuity correction. Series of fewer than four values are left out; if
-// none is left it is an error.
-func SeasonalKendall(series [][]float64) (p float64, err error) {
-	s, variance, used := 0, 0.0, 0
-	for _, xs := range series {
-		n := len(xs)
-		if n < 4 {
-			continue
-		}
-		if err := allFinite("seasonal Kendall test", xs); err != nil {
-			return 0, err
-		}
-		used++
-		for i, x := range xs {
-			for _, later := range xs[i+1:] {
-				s += sign(later - x)
-			}
-		}
-		variance += float64(n*(n-1)*(2*n+5)) / 18
-		for _, t := range ties(xs) {
-			variance -= t * (t - 1) * (2*t + 5) / 18
-		}
-	}
-	switch {
-	case used == 0:
-		return 0, fmt.Errorf("seasonal Kendall test: %w: a series of four values is needed", ErrNoData)
-	case variance == 0:
-		return 1, nil
-	}
-	z := max(0, math.Abs(float64(s))-1) / math.Sqrt(variance)
-	return 2 * distuv.UnitNormal.Survival(z), nil
-}
-
 // exactKendall is P(|S| >= |s|) over all orders of n distinct values, counted by inversions: with k
 // inversions S = n(n-1)/2 - 2k.
 func exactKendall(n, s int) float64 {
