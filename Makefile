@@ -30,9 +30,9 @@ $(HYPOTHESES):
 controls: ## run each hypothesis in the worlds that lack its mechanism; none may come out Supported
 	$(RUN) -run '^TestControls$$' -results $(RESULTS) $(ARGS)
 
-SEEDS ?= 301-340
+SEEDS ?= 401-440
 .PHONY: error-rates
-error-rates: ## how often each verdict comes out, in default and control worlds, over SEEDS (default 301-340); continues where it was stopped
+error-rates: ## how often each verdict comes out, in default and control worlds, over SEEDS (default 401-440); continues where it was stopped
 	$(RUN:60m=0) -run '^TestErrorRates$$' -seeds $(SEEDS) -results $(RESULTS) $(ARGS)
 
 .PHONY: test
