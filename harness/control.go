@@ -1,0 +1,59 @@
+package harness
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"sparkharness/harness/report"
+	"sparkharness/harness/verdict"
+)
+
+// RunControl executes a hypothesis in each of its control worlds. In one that lacks the mechanism of the
+// claim the verdict must be Refuted, and by the check that the configuration names: a run that is
+// Inconclusive or Invalid there has shown nothing. In one where a treatment does not reach the machine
+// (gate.<name>) the verdict must be Invalid, by that gate. Where the world only weakens the mechanism
+// (not.<name>) the verdict must not be Supported, and the check must not hold.
+func RunControl(t *testing.T, h Hypothesis) {
+	t.Helper()
+	base := *session.options
+	base.World = "default"
+	exp, err := loadExperiment(h, &base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, world := range slices.Sorted(maps.Keys(exp.Hypothesis.Controls)) {
+		check := exp.Hypothesis.Controls[world]
+		t.Run(world, func(t *testing.T) {
+			o := base
+			o.World = world
+			rep, path := execute(t, h, &o)
+			if rep == nil {
+				return
+			}
+			want := verdict.Refuted
+			gate, byGate := strings.CutPrefix(check, gatePrefix)
+			weak, weakened := strings.CutPrefix(check, notPrefix)
+			got := rep.Verdict.Outcome
+			switch {
+			case byGate:
+				want = verdict.Invalid
+			case weakened && got != verdict.Supported && got != verdict.Invalid:
+				want = got
+			}
+			session.add(report.Line{Report: rep, Path: path, Expected: want})
+			seen := false
+			for _, c := range rep.Verdict.Checks {
+				seen = seen || !byGate && c.Name == check && c.State == verdict.Contradicted ||
+					weakened && c.Name == weak && c.State != verdict.Holds
+			}
+			for _, g := range rep.Verdict.Gates {
+				seen = seen || byGate && g.Name == gate && !g.Passed
+			}
+			if got != want || !seen {
+				t.Errorf("%s in world %s is %s; expected %s by %s: %s", h.ID, world, got, want, check, firstReason(rep))
+			}
+		})
+	}
+}

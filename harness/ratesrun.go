@@ -1,0 +1,221 @@
+package harness
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"sparkharness/harness/record"
+	"sparkharness/harness/report"
+	"sparkharness/harness/verdict"
+)
+
+// rateLine is what one run of a hypothesis in a world under a seed came to.
+type rateLine struct {
+	Hypothesis string          `json:"hypothesis"`
+	World      string          `json:"world"`
+	Seed       uint64          `json:"seed"`
+	Outcome    verdict.Outcome `json:"outcome"`
+	Reason     string          `json:"reason"` // first one
+	Effect     *float64        `json:"effect"`
+	Commit     string          `json:"commit"`
+	Program    string          `json:"program"`       // sha256 of the executable
+	Digest     string          `json:"config_digest"` // of the effective configuration, the seed included
+	Seconds    float64         `json:"wall_seconds"`
+}
+
+// rateJob is a run that is due.
+type rateJob struct {
+	h      Hypothesis
+	world  string
+	seed   uint64
+	digest string
+}
+
+// ratesRun is one execution of RunErrorRates.
+type ratesRun struct {
+	t       *testing.T
+	dir     string
+	program string
+	commit  string
+	// execute runs a hypothesis; nil instead of a report fails or skips the run.
+	execute func(*testing.T, Hypothesis, *Options) (*report.Report, string)
+
+	mu   sync.Mutex
+	done map[string]rateLine // by rateKey
+}
+
+// rates runs what is due and counts all runs that are there; runs is how many were asked for.
+func (r *ratesRun) rates(all []Hypothesis, seeds []uint64) (rates report.ErrorRates, runs int) {
+	var jobs []rateJob
+	worlds := map[string][]string{}
+	for _, seed := range seeds {
+		for _, h := range all {
+			for _, world := range r.worldsOf(h) {
+				if !slices.Contains(worlds[h.ID], world) {
+					worlds[h.ID] = append(worlds[h.ID], world)
+					if err := r.read(h.ID, world); err != nil {
+						r.t.Fatal(err)
+					}
+				}
+				job, err := newRateJob(h, world, seed)
+				if err != nil {
+					r.t.Fatal(err)
+				}
+				jobs = append(jobs, job)
+			}
+		}
+	}
+	todo := slices.DeleteFunc(slices.Clone(jobs), func(j rateJob) bool { return r.has(j) })
+	fmt.Fprintf(session.out, "error rates: %d runs, %d of them done before by this program (%.12s)\n", len(jobs), len(jobs)-len(todo), r.program)
+	r.run(todo)
+	return newErrorRates(r, jobs, all), len(jobs)
+}
+
+func rateKey(h, world string, seed uint64) string { return fmt.Sprintf("%s/%s/%d", h, world, seed) }
+
+func (r *ratesRun) has(j rateJob) bool {
+	line, ok := r.done[rateKey(j.h.ID, j.world, j.seed)]
+	return ok && line.Program == r.program && line.Digest == j.digest
+}
+
+// worldsOf are the default world and the hypothesis's control worlds.
+func (r *ratesRun) worldsOf(h Hypothesis) []string {
+	o := *session.options
+	o.World = defaultWorld
+	exp, err := loadExperiment(h, &o)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return append([]string{defaultWorld}, slices.Sorted(maps.Keys(exp.Hypothesis.Controls))...)
+}
+
+func newRateJob(h Hypothesis, world string, seed uint64) (rateJob, error) {
+	o := *session.options
+	o.World, o.Seed = world, seed
+	exp, err := loadExperiment(h, &o)
+	if err != nil {
+		return rateJob{}, err
+	}
+	digest, err := exp.digest(o.Root)
+	return rateJob{h: h, world: world, seed: seed, digest: digest}, err
+}
+
+func (r *ratesRun) path(h, world string) string {
+	return filepath.Join(r.dir, strings.ToLower(h)+"."+world+".jsonl")
+}
+
+// read takes the lines of earlier executions. The last line of a run counts.
+func (r *ratesRun) read(h, world string) error {
+	torn, err := record.Read(r.path(h, world), func(l *rateLine) error {
+		r.done[rateKey(l.Hypothesis, l.World, l.Seed)] = *l
+		return nil
+	})
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("%w (move the file away to start anew)", err)
+	case torn:
+		return cutTorn(r.path(h, world))
+	}
+	return nil
+}
+
+// cutTorn removes what stands after a file's last whole line: a killed process has left half a line, to
+// which what follows must not be appended.
+func cutTorn(path string) error {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	return os.Truncate(path, int64(bytes.LastIndexByte(b, '\n')+1))
+}
+
+// run executes the jobs side by side. Each runs its cells side by side too, but concludes on one processor:
+// with as many jobs as processors none of them idles.
+func (r *ratesRun) run(todo []rateJob) {
+	next := make(chan rateJob)
+	started := time.Now()
+	var finished int
+	var wg sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		wg.Go(func() {
+			for j := range next {
+				line, ok := r.one(j)
+				if !ok {
+					continue
+				}
+				r.mu.Lock()
+				finished++
+				left := time.Since(started).Seconds() / float64(finished) * float64(len(todo)-finished)
+				fmt.Fprintf(session.out, "%4d/%d  %-4s %-18s seed %-4d %-13s %5.1f s  about %.0f min left\n",
+					finished, len(todo), j.h.ID, j.world, j.seed, line.Outcome, line.Seconds, left/60)
+				r.mu.Unlock()
+			}
+		})
+	}
+	for _, j := range todo {
+		if session.stop.Load() {
+			break
+		}
+		next <- j
+	}
+	close(next)
+	wg.Wait()
+}
+
+// one executes a job in a folder of its own that is removed afterwards, and appends its line.
+func (r *ratesRun) one(j rateJob) (line rateLine, ok bool) {
+	scratch, err := os.MkdirTemp(memoryBacked(), "sparkharness-rates-")
+	if err != nil {
+		r.t.Error(err)
+		return line, false
+	}
+	defer os.RemoveAll(scratch)
+	o := *session.options
+	o.World, o.Seed, o.Results, o.Quiet, o.Resume, o.PlanOnly = j.world, j.seed, scratch, true, false, false
+	start := time.Now()
+	var rep *report.Report
+	r.t.Run(fmt.Sprintf("%s/%s/seed=%d", j.h.ID, j.world, j.seed), func(t *testing.T) { rep, _ = r.execute(t, j.h, &o) })
+	if rep == nil || rep.Interrupted || session.stop.Load() {
+		return line, false // not a verdict of the whole run
+	}
+	line = rateLine{Hypothesis: j.h.ID, World: j.world, Seed: j.seed, Outcome: rep.Verdict.Outcome, Reason: firstReason(rep),
+		Commit: r.commit, Program: r.program, Digest: j.digest, Seconds: time.Since(start).Seconds()}
+	if e := rep.Verdict.Effect; e != nil {
+		line.Effect = &e.Value
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := appendLine(r.path(j.h.ID, j.world), line); err != nil {
+		r.t.Error(err)
+		return line, false
+	}
+	r.done[rateKey(j.h.ID, j.world, j.seed)] = line
+	return line, true
+}
+
+func appendLine(path string, v any) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(append(b, '\n'))
+	return errors.Join(err, f.Close())
+}
