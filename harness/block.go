@@ -1,12 +1,7 @@
 package harness
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 
 	"sparkharness/harness/report"
 	"sparkharness/harness/verdict"
@@ -31,17 +26,9 @@ func firstBlock(cells []PlannedCell) (first, rest []PlannedCell) {
 func (r *run) untreated(cells []PlannedCell) (string, error) {
 	ev := &Evidence{Exp: r.exp, Plan: r.plan}
 	for _, pc := range cells {
-		path := filepath.Join(r.art.cell(pc), fileCell)
-		b, err := os.ReadFile(path)
-		if errors.Is(err, fs.ErrNotExist) {
-			return "", nil // interrupted
-		}
-		if err != nil {
-			return "", err
-		}
-		c := &CellData{PlannedCell: pc}
-		if err := json.Unmarshal(b, &c.Info); err != nil {
-			return "", fmt.Errorf("%s: %w", path, err)
+		c, err := loadCellInfo(pc, r.art.cell(pc))
+		if c == nil || err != nil {
+			return "", err // no cell: interrupted
 		}
 		ev.Cells = append(ev.Cells, c)
 	}

@@ -10,11 +10,13 @@ import (
 	"sparkharness/harness/verdict"
 )
 
+// gatePrefix marks a control whose run must be refused by a gate, instead of refuted by a check.
+const gatePrefix = "gate."
+
 // RunControl executes a hypothesis in each of its control worlds. In one that lacks the mechanism of the
 // claim the verdict must be Refuted, and by the check that the configuration names: a run that is
 // Inconclusive or Invalid there has shown nothing. In one where a treatment does not reach the machine
-// (gate.<name>) the verdict must be Invalid, by that gate. Where the world only weakens the mechanism
-// (not.<name>) the verdict must not be Supported, and the check must not hold.
+// (gate.<name>) the verdict must be Invalid, by that gate.
 func RunControl(t *testing.T, h Hypothesis) {
 	t.Helper()
 	base := *session.options
@@ -34,24 +36,18 @@ func RunControl(t *testing.T, h Hypothesis) {
 			}
 			want := verdict.Refuted
 			gate, byGate := strings.CutPrefix(check, gatePrefix)
-			weak, weakened := strings.CutPrefix(check, notPrefix)
-			got := rep.Verdict.Outcome
-			switch {
-			case byGate:
+			if byGate {
 				want = verdict.Invalid
-			case weakened && got != verdict.Supported && got != verdict.Invalid:
-				want = got
 			}
 			session.add(report.Line{Report: rep, Path: path, Expected: want})
 			seen := false
 			for _, c := range rep.Verdict.Checks {
-				seen = seen || !byGate && c.Name == check && c.State == verdict.Contradicted ||
-					weakened && c.Name == weak && c.State != verdict.Holds
+				seen = seen || !byGate && c.Name == check && c.State == verdict.Contradicted
 			}
 			for _, g := range rep.Verdict.Gates {
 				seen = seen || byGate && g.Name == gate && !g.Passed
 			}
-			if got != want || !seen {
+			if got := rep.Verdict.Outcome; got != want || !seen {
 				t.Errorf("%s in world %s is %s; expected %s by %s: %s", h.ID, world, got, want, check, firstReason(rep))
 			}
 		})

@@ -147,16 +147,9 @@ func loadEvidence(dir string, known *Evidence) (*Evidence, error) {
 
 // loadCell reads one cell's folder; nil if the cell is not complete.
 func loadCell(pc PlannedCell, folder string, windows *config.Windows) (*CellData, error) {
-	b, err := os.ReadFile(filepath.Join(folder, fileCell))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
+	c, err := loadCellInfo(pc, folder)
+	if c == nil || err != nil {
 		return nil, err
-	}
-	c := &CellData{PlannedCell: pc}
-	if err := json.Unmarshal(b, &c.Info); err != nil {
-		return nil, fmt.Errorf("%s: %w", filepath.Join(folder, fileCell), err)
 	}
 	c.Windows = newWindows(windows, c.Seconds())
 	if err := c.loadRequests(folder); err != nil {
@@ -169,6 +162,23 @@ func loadCell(pc PlannedCell, folder string, windows *config.Windows) (*CellData
 		if err := c.loadKV(filepath.Join(folder, fileDynKV)); err != nil {
 			return nil, err
 		}
+	}
+	return c, nil
+}
+
+// loadCellInfo is loadCell without the lines.
+func loadCellInfo(pc PlannedCell, folder string) (*CellData, error) {
+	path := filepath.Join(folder, fileCell)
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	c := &CellData{PlannedCell: pc}
+	if err := json.Unmarshal(b, &c.Info); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return c, nil
 }

@@ -37,13 +37,6 @@ func Run(t *testing.T, h Hypothesis) {
 	}
 }
 
-// Prefixes of a control: a run that must be refused by a gate, or whose check must merely not hold, instead
-// of one that is refuted by a check.
-const (
-	gatePrefix = "gate."
-	notPrefix  = "not."
-)
-
 func firstReason(r *report.Report) string {
 	if len(r.Verdict.Reasons) == 0 {
 		return "no reason given"

@@ -7,7 +7,7 @@ type Hypothesis struct {
 	Model      string             `yaml:"model"`
 	Stacks     map[string]string  `yaml:"stacks"`            // A and B to a stack file, relative to configs/
 	Profile    string             `yaml:"profile,omitempty"` // optional: a KV budget of configs/profiles
-	Controls   map[string]string  `yaml:"controls"`          // control world to the check that it must contradict, to gate.<name> that it must fail, or to not.<name>, a check that must not hold
+	Controls   map[string]string  `yaml:"controls"`          // control world to the check that it must contradict, or to gate.<name> that it must fail
 	Load       Load               `yaml:"load"`
 	Sweep      Sweep              `yaml:"sweep"`
 	Run        Run                `yaml:"run"`

@@ -41,7 +41,7 @@ func (r *chunkReader) parse(data []byte) (chunk, error) {
 	if !ok {
 		return decodeChunk(data)
 	}
-	if s.texts == 1 {
+	if s.texts == 1 && len(data) <= keepBuffer {
 		r.head = append(r.head[:0], data[:s.from]...)
 		r.tail = append(r.tail[:0], data[s.to:]...)
 		r.like = c

@@ -43,7 +43,7 @@ func Closing(w io.Writer, lines []Line) error {
 		t.AppendRow(row)
 	}
 	render(&b, t)
-	b.WriteString("\n" + tally(lines, "hypothesis", "hypotheses") + "\n")
+	b.WriteString("\n" + tally(lines, "run", "runs") + "\n")
 	if differs {
 		b.WriteString("* not the expected verdict\n")
 	}

@@ -3,7 +3,9 @@ package sim_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -163,9 +165,15 @@ func TestForeignEnds(t *testing.T) {
 		first := m.startForeign(asyncJobs)
 		time.Sleep(5 * time.Second)
 		moved := m.io(first).ReadBytes
+		held, err := os.Open(filepath.Join(m.files.Proc, strconv.Itoa(first), "io"))
+		require.NoError(t, err)
+		defer held.Close()
 		require.NoError(t, m.StopForeign(t.Context()))
 		time.Sleep(time.Microsecond)
 		assert.Empty(t, m.shown())
+		last, err := io.ReadAll(held)
+		require.NoError(t, err)
+		assert.Empty(t, last, "nor has who holds its file open anything to read")
 		reads0, _, _, _, _ := m.disk()
 		busy0, _ := m.cpu()
 		assert.InDelta(t, float64(moved)/0.7/(16<<10)*2e-6+5*0.2, busy0, 0.03)
