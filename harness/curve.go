@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"math"
 	"slices"
 
 	"sparkharness/harness/report"
@@ -30,6 +31,19 @@ func (s *Series) Percentile(x float64, p *report.Percentile) {
 	}
 	s.X, s.Y = append(s.X, x), append(s.Y, p.Value)
 	s.Lo, s.Hi = append(s.Lo, p.Lo), append(s.Hi, p.Hi)
+}
+
+// Interval adds an estimate with its interval; an infinite end is open.
+func (s *Series) Interval(x, y, lo, hi float64) {
+	s.X, s.Y = append(s.X, x), append(s.Y, y)
+	s.Lo, s.Hi = append(s.Lo, finite(lo)), append(s.Hi, finite(hi))
+}
+
+func finite(v float64) *float64 {
+	if math.IsInf(v, 0) {
+		return nil
+	}
+	return &v
 }
 
 // cdfPoints bounds the points of a distribution's line.

@@ -173,7 +173,7 @@ func (ev *Evidence) IdleReads(groups []*Group, share, floor float64) verdict.Che
 			c.Detail = fmt.Sprintf("NVMe reads in %d cells; furthest from idle is %s: %+.2f reads/s [%+.2f, %+.2f] against idle, margin %.2g", len(groups), g.Cell, d.Value, eq.Lo, eq.Hi, margin)
 		})
 	}
-	c.N = n
+	c.N, c.Of = n, "seconds"
 	return c.Result("no cell to compare")
 }
 

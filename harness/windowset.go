@@ -210,6 +210,17 @@ func (s *WindowSet) Gate(ev *Evidence) verdict.Gate {
 
 // LeftOut says what part of the windows is not used and why.
 func (s *WindowSet) LeftOut() string {
-	return fmt.Sprintf("%d of %d windows used (left out: %d without a first token, %d with a time-out, %d with a reading that is not known, %d not covered)",
-		s.N(), s.All, s.Empty, s.Censored, s.Unknown, s.Uncovered)
+	var out []string
+	for _, l := range []struct {
+		n   int
+		why string
+	}{{s.Empty, "without a first token"}, {s.Censored, "with a time-out"}, {s.Unknown, "with a reading that is not known"}, {s.Uncovered, "not covered"}} {
+		if l.n > 0 {
+			out = append(out, fmt.Sprintf("%d %s", l.n, l.why))
+		}
+	}
+	if len(out) == 0 {
+		return fmt.Sprintf("all %d windows used", s.All)
+	}
+	return fmt.Sprintf("%d of %d windows used (left out: %s)", s.N(), s.All, strings.Join(out, ", "))
 }

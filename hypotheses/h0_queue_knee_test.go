@@ -212,7 +212,7 @@ func decideH0Stack(ev *harness.Evidence, stack string, c *harness.Conclusion) {
 		if d, err := ev.Bootstrap().PercentileRatio(ls[knee].group.TTFT(), 0.99, 0.5); err == nil {
 			lo, hi := d.Interval(0.95)
 			c.Effect = &verdict.Effect{Name: fmt.Sprintf("p99/p50 TTFT at the knee (stack %s, %.0f users)", stack, ls[knee].x),
-				Value: d.Value, Lo: &lo, Hi: &hi, Unit: "", Confidence: 0.95, N: ls[knee].n}
+				Value: d.Value, Lo: &lo, Hi: &hi, Unit: "", Confidence: 0.95, N: ls[knee].n, Of: "requests"}
 		}
 	}
 }
@@ -231,7 +231,7 @@ func ruleFinding(stack string, ls []sweepLevel, knee int, ok bool) report.Findin
 // below it.
 func kneeIsQueue(stack string, ls []sweepLevel, knee int) verdict.Check {
 	at, below := ls[knee], ls[knee-1]
-	c := verdict.Check{Name: stack + ".queue_knee", Unit: "", N: at.n, Value: &at.share, Lo: &at.lo, Hi: &at.hi}
+	c := verdict.Check{Name: stack + ".queue_knee", Unit: "", N: at.n, Of: "requests", Value: &at.share, Lo: &at.lo, Hi: &at.hi}
 	c.Detail = fmt.Sprintf("stack %s: at %.0f users p99/p50 TTFT is %.1f and %.1f %% (repetitions %.1f to %.1f) of requests waited for admission; one step below, at %.0f users, %.1f and %.1f %% (%.1f to %.1f) (n %d and %d)",
 		stack, at.x, at.p99/at.p50, at.share*100, at.lo*100, at.hi*100, below.x, below.p99/below.p50, below.share*100, below.lo*100, below.hi*100, at.n, below.n)
 	more := 0
@@ -291,7 +291,7 @@ func agrees(ev *harness.Evidence, stack string, pooled []sweepLevel, knee int) v
 		users = append(users, fmt.Sprintf("%.0f", ls[k-1].x))
 	}
 	apart := high - low
-	c.State, c.N, c.Value = verdict.Decide(apart <= step), len(users), &apart
+	c.State, c.N, c.Of, c.Value = verdict.Decide(apart <= step), len(users), "repetitions", &apart
 	c.Detail = fmt.Sprintf("stack %s: U_work by repetition is %s users, %.0f apart (at most one fine step, %.0f)", stack, strings.Join(users, ", "), apart, step)
 	return c
 }

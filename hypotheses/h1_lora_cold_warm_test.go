@@ -99,11 +99,11 @@ func firstTouch(ev *harness.Evidence, cold, warm *harness.Group) (verdict.Check,
 	default:
 		c.State = verdict.Undecided
 	}
-	c.Value, c.Lo, c.Hi, c.N, c.Bounds = &ratio, &lo, &hi, n, []float64{need}
+	c.Value, c.Lo, c.Hi, c.N, c.Of, c.Bounds = &ratio, &lo, &hi, n, "pairs", []float64{need}
 	c.Scale = verdict.Ratio
 	c.Detail = fmt.Sprintf("the first request for an adapter takes %.2f [%.2f, %.2f] times as long cold as warm (need above %.2f with the interval above 1), n %d pairs in %d repetitions",
 		ratio, lo, hi, need, n, len(logs))
-	return c, &verdict.Effect{Name: "first-touch TTFT, cold / warm", Value: ratio, Lo: &lo, Hi: &hi, Unit: "", Confidence: 0.95, N: n}
+	return c, &verdict.Effect{Name: "first-touch TTFT, cold / warm", Value: ratio, Lo: &lo, Hi: &hi, Unit: "", Confidence: 0.95, N: n, Of: c.Of}
 }
 
 // firstByAdapter is the TTFT of each adapter's first touch, ms.
@@ -129,6 +129,7 @@ func laterEquivalent(ev *harness.Evidence, cold, warm *harness.Group) verdict.Ch
 	}
 	eq := stats.EquivalentRatio(d, margin, alpha)
 	c.State = verdict.Equivalent(eq.Lo, eq.Hi, 1/(1+margin), 1+margin)
+	c.Of = "requests"
 	for _, rep := range cold.LaterTouches() {
 		c.N += len(rep)
 	}

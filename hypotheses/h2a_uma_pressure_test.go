@@ -81,9 +81,9 @@ func queueExplainsP99(ev *harness.Evidence) (verdict.Check, *verdict.Effect) {
 		return c, nil
 	}
 	c.State = verdict.Above(lo, hi, need)
-	c.Value, c.Lo, c.Hi, c.N, c.Bounds = &fit.R2, &lo, &hi, fit.N, []float64{need}
+	c.Value, c.Lo, c.Hi, c.N, c.Of, c.Bounds = &fit.R2, &lo, &hi, fit.N, "cells", []float64{need}
 	c.Detail = fmt.Sprintf("log queue depth and GPU busy explain R2 = %.3f [%.3f, %.3f] of log p99 TTFT over %d cells (need %.2f)", fit.R2, lo, hi, fit.N, need)
-	return c, &verdict.Effect{Name: "R2 of log p99 TTFT on log queue depth and GPU busy", Value: fit.R2, Lo: &lo, Hi: &hi, Unit: "", Confidence: 0.95, N: fit.N}
+	return c, &verdict.Effect{Name: "R2 of log p99 TTFT on log queue depth and GPU busy", Value: fit.R2, Lo: &lo, Hi: &hi, Unit: "", Confidence: 0.95, N: fit.N, Of: c.Of}
 }
 
 // rejections counts refused requests.
@@ -99,7 +99,7 @@ func rejections(groups []*harness.Group) verdict.Check {
 			}
 		}
 	}
-	return verdict.Check{Name: "rejections", State: verdict.Noted, N: all, Detail: fmt.Sprintf("%d of %d requests were refused for load", refused, all)}
+	return verdict.Check{Name: "rejections", State: verdict.Noted, N: all, Of: "requests", Detail: fmt.Sprintf("%d of %d requests were refused for load", refused, all)}
 }
 
 func h2aFigure(ev *harness.Evidence, groups []*harness.Group) report.Figure {

@@ -91,13 +91,13 @@ func storageKnee(ev *harness.Evidence, groups []*harness.Group) (*harness.Group,
 		lo, hi := share.Interval(0.95)
 		n := len(kv.FetchMS)
 		knee.State = verdict.Above(lo, hi, needFetch)
-		knee.Value, knee.Lo, knee.Hi, knee.N, knee.Bounds = &share.Value, &lo, &hi, n, []float64{needFetch}
+		knee.Value, knee.Lo, knee.Hi, knee.N, knee.Of, knee.Bounds = &share.Value, &lo, &hi, n, "fetches", []float64{needFetch}
 		knee.Detail = fmt.Sprintf("at ctx %d tier-2 fetch p95 is %.2f [%.2f, %.2f] of TTFT p95 (need %.2f), n %d fetches, with %.0f %% of the lookups served by tier 2 (need %.0f %%)",
 			g.Cells[0].ContextTokens, share.Value, lo, hi, needFetch, n, *kv.Tier2Share*100, needHits*100)
 		first.State = verdict.Decide(i > 0)
 		first.Detail = fmt.Sprintf("the knee is at level %d of %d", i+1, len(groups))
 		return g, []verdict.Check{knee, first}, &verdict.Effect{Name: fmt.Sprintf("tier-2 fetch p95 / TTFT p95 at ctx %d", g.Cells[0].ContextTokens),
-			Value: share.Value, Lo: &lo, Hi: &hi, Unit: "", Confidence: 0.95, N: n}
+			Value: share.Value, Lo: &lo, Hi: &hi, Unit: "", Confidence: 0.95, N: n, Of: knee.Of}
 	}
 	knee.State = verdict.Contradicted
 	knee.Detail = fmt.Sprintf("no context has a storage knee; tier 2 served at most %.1f %% of the lookups (need %.0f %%)", largest*100, needHits*100)
@@ -130,7 +130,7 @@ func risesAtKnee(ev *harness.Evidence, groups []*harness.Group, knee *harness.Gr
 	level := 1 - ev.Threshold("rise_alpha")/2
 	blo, bhi := bytes.Interval(level)
 	rlo, rhi := reads.Interval(level)
-	c.Value, c.Lo, c.Hi, c.N, c.Bounds = &reads.Value, &rlo, &rhi, len(knee.Cells), []float64{0}
+	c.Value, c.Lo, c.Hi, c.N, c.Of, c.Bounds = &reads.Value, &rlo, &rhi, len(knee.Cells), "repetitions", []float64{0}
 	c.Detail = fmt.Sprintf("from ctx %d to %d tier-2 reads rise by %.0f MB/s [%.0f, %.0f] and NVMe reads by %.0f/s [%.0f, %.0f]",
 		below.Cells[0].ContextTokens, knee.Cells[0].ContextTokens, bytes.Value/1e6, blo/1e6, bhi/1e6, reads.Value, rlo, rhi)
 	switch {
@@ -173,7 +173,9 @@ func h2bFigure(ev *harness.Evidence, a, b []*harness.Group, marks []report.Mark)
 		}
 		latency.Series = append(latency.Series, s.Series)
 	}
-	hits := report.Panel{XLabel: "context, tokens", YLabel: "share of prefix lookups", LogX: true, Marks: marks}
+	hits := report.Panel{XLabel: "context, tokens", YLabel: "share of prefix lookups", LogX: true, Marks: marks, Levels: []report.Level{
+		{Y: ev.Threshold("fetch_share"), Label: "needed of fetch / TTFT"},
+		{Y: ev.Threshold("tier2_hit_share"), Label: "needed of tier 2"}}}
 	t1, t2 := harness.NewSeries("tier 1, host"), harness.NewSeries("tier 2, NVMe")
 	fetch := harness.NewSeries("tier-2 fetch p95 / TTFT p95")
 	for _, g := range b {

@@ -66,7 +66,7 @@ func decideH3(ev *harness.Evidence) harness.Conclusion {
 	if kOverO.err == nil {
 		gain := kOverO.models[1].Gain
 		lo, hi := gain.Interval(0.95)
-		out.Effect = &verdict.Effect{Name: "R2 that KV telemetry adds to OS counters on B", Value: gain.Value, Lo: &lo, Hi: &hi, Confidence: 0.95, N: kOverO.set.N()}
+		out.Effect = &verdict.Effect{Name: "R2 that KV telemetry adds to OS counters on B", Value: gain.Value, Lo: &lo, Hi: &hi, Confidence: 0.95, N: kOverO.set.N(), Of: "windows"}
 	}
 	counters := explainWindows(ev, byStack["B"], harness.OperatorReadings, []harness.Reading{harness.Tier2Blocks})
 	out.Findings = append(a.findings("A", "O", "O + D"), b.findings("B", "O", "O + D", "O + D + K")...)
@@ -117,7 +117,7 @@ func explainWindows(ev *harness.Evidence, groups []*harness.Group, sets ...[]har
 
 func osExplainsA(ev *harness.Evidence, a explained) verdict.Check {
 	need := ev.Threshold("a_r2_min")
-	c := verdict.Check{Name: "os_explains_a", N: a.set.N()}
+	c := verdict.Check{Name: "os_explains_a", N: a.set.N(), Of: "windows"}
 	if a.err != nil {
 		c.State, c.Detail = verdict.Undecided, fmt.Sprintf("Stack A: %v", a.err)
 		return c
@@ -134,7 +134,7 @@ func osExplainsA(ev *harness.Evidence, a explained) verdict.Check {
 // deviceAddsLittleOnA wants the whole interval below the threshold: "adds little" is not "did not show".
 func deviceAddsLittleOnA(ev *harness.Evidence, a explained) verdict.Check {
 	most := ev.Threshold("a_gain_max")
-	c := verdict.Check{Name: "device_adds_little_on_a", N: a.set.N()}
+	c := verdict.Check{Name: "device_adds_little_on_a", N: a.set.N(), Of: "windows"}
 	if a.err != nil {
 		c.State, c.Detail = verdict.Undecided, fmt.Sprintf("Stack A: %v", a.err)
 		return c
@@ -156,7 +156,7 @@ func deviceAddsLittleOnA(ev *harness.Evidence, a explained) verdict.Check {
 
 func kvAddsOnB(ev *harness.Evidence, b explained) verdict.Check {
 	need := ev.Threshold("b_gain_min")
-	c := verdict.Check{Name: "kv_adds_on_b", N: b.set.N()}
+	c := verdict.Check{Name: "kv_adds_on_b", N: b.set.N(), Of: "windows"}
 	if b.err != nil {
 		c.State, c.Detail = verdict.Undecided, fmt.Sprintf("Stack B: %v", b.err)
 		return c

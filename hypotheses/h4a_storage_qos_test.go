@@ -70,14 +70,14 @@ func armsEquivalent(ev *harness.Evidence, arms []*harness.Group, name, what stri
 			}
 			eq := stats.EquivalentRatio(d, margin, alpha)
 			c.Take(verdict.Equivalent(eq.Lo, eq.Hi, 1/(1+margin), 1+margin), max(d.Value, 1/d.Value), func(c *verdict.Check) {
-				c.Value, c.Lo, c.Hi, c.N = &d.Value, &eq.Lo, &eq.Hi, n
+				c.Value, c.Lo, c.Hi, c.N, c.Of = &d.Value, &eq.Lo, &eq.Hi, n, "requests"
 				c.Bounds, c.Scale = []float64{1 / (1 + margin), 1 + margin}, verdict.Ratio
-				c.Detail = fmt.Sprintf("p99 %s of %d pairs of arms; least alike is %s over %s: %.3f [%.3f, %.3f] (90 %% interval, as two one-sided tests need; margin %.0f %%), n %d",
-					what, len(arms)*(len(arms)-1)/2, b.Cells[0].Fio, a.Cells[0].Fio, d.Value, eq.Lo, eq.Hi, margin*100, n)
+				c.Detail = fmt.Sprintf("p99 %s of %d pairs of arms; least alike is %s over %s: %.3f [%.3f, %.3f] (90 %% interval, as two one-sided tests need; margin %.0f %%)",
+					what, len(arms)*(len(arms)-1)/2, b.Cells[0].Fio, a.Cells[0].Fio, d.Value, eq.Lo, eq.Hi, margin*100)
 			})
 			if i == 0 && b == arms[len(arms)-1] {
 				lo, hi := d.Interval(0.95)
-				effect = &verdict.Effect{Name: fmt.Sprintf("p99 %s, fio %s / %s", what, b.Cells[0].Fio, a.Cells[0].Fio), Value: d.Value, Lo: &lo, Hi: &hi, Confidence: 0.95, N: n}
+				effect = &verdict.Effect{Name: fmt.Sprintf("p99 %s, fio %s / %s", what, b.Cells[0].Fio, a.Cells[0].Fio), Value: d.Value, Lo: &lo, Hi: &hi, Confidence: 0.95, N: n, Of: "requests"}
 			}
 		}
 	}
@@ -96,6 +96,14 @@ func h4aFigure(ev *harness.Evidence, arms []*harness.Group) report.Figure {
 		a.Percentile(*row.RAwaitMS, row.TTFT.P99)
 		b.Percentile(*row.RAwaitMS, row.E2E.P99)
 		ttft.Series, e2e.Series = append(ttft.Series, a.Series), append(e2e.Series, b.Series)
+	}
+	for _, p := range []*report.Panel{&ttft, &e2e} {
+		if len(p.Series) > 0 && len(p.Series[0].Y) > 0 {
+			undisturbed, margin := p.Series[0].Y[0], ev.Threshold("equivalence_margin")
+			p.Levels = []report.Level{
+				{Y: undisturbed * (1 + margin), Label: fmt.Sprintf("%s + %.0f %%", p.Series[0].Name, margin*100)},
+				{Y: undisturbed / (1 + margin), Label: fmt.Sprintf("%s / %.2f", p.Series[0].Name, 1+margin)}}
+		}
 	}
 	return report.Figure{Name: "p99_and_r_await", Title: "H4A: tail latency against what fio does to the drive", Panels: []report.Panel{ttft, e2e}}
 }

@@ -89,7 +89,7 @@ func p99Rises(ev *harness.Evidence, arms []*harness.Group) verdict.Check {
 		}
 		means += fmt.Sprintf("%s %.3g s", g.Cells[0].Fio, math.Exp(sum/float64(len(blocks)))/1e3)
 	}
-	c.Value, c.N = &l, len(blocks)*len(arms)
+	c.Value, c.N, c.Of = &l, len(blocks)*len(arms), "cells"
 	c.Detail = fmt.Sprintf("p99 TTFT over %d blocks (geometric means: %s) rises with Page's L %.0f, p %.2g (need below %.2g)", len(blocks), means, l, p, alpha)
 	// A trend that is not significant may hide behind few blocks; one in the other direction contradicts.
 	for _, b := range blocks {
@@ -120,11 +120,11 @@ func heaviestOverLightest(ev *harness.Evidence, arms []*harness.Group) (verdict.
 	lo, hi := d.Interval(0.95)
 	c.State = verdict.Above(lo, hi, need)
 	c.Value, c.Lo, c.Hi, c.Bounds, c.Scale = &d.Value, &lo, &hi, []float64{need}, verdict.Ratio
-	c.N = len(light.Observations()) + len(heavy.Observations())
-	c.Detail = fmt.Sprintf("p99 TTFT with fio %s is %.2f [%.2f, %.2f] times that with fio %s (need above %.2f), n %d",
-		heavy.Cells[0].Fio, d.Value, lo, hi, light.Cells[0].Fio, need, c.N)
+	c.N, c.Of = len(light.Observations())+len(heavy.Observations()), "requests"
+	c.Detail = fmt.Sprintf("p99 TTFT with fio %s is %.2f [%.2f, %.2f] times that with fio %s (need above %.2f)",
+		heavy.Cells[0].Fio, d.Value, lo, hi, light.Cells[0].Fio, need)
 	return c, &verdict.Effect{Name: fmt.Sprintf("p99 TTFT, fio %s / %s", heavy.Cells[0].Fio, light.Cells[0].Fio),
-		Value: d.Value, Lo: &lo, Hi: &hi, Confidence: 0.95, N: c.N}
+		Value: d.Value, Lo: &lo, Hi: &hi, Confidence: 0.95, N: c.N, Of: c.Of}
 }
 
 // elasticity is by how many percent p99 grows when the fetch latency grows by one.

@@ -164,7 +164,7 @@ func trends(ev *harness.Evidence, strata []stratum) []verdict.Check {
 			}
 		}
 		v := adjusted[weakest]
-		c := verdict.Check{Name: r.check, State: verdict.Undecided, Value: &v, Unit: "p", N: len(ev.Cells)}
+		c := verdict.Check{Name: r.check, State: verdict.Undecided, Value: &v, Unit: "p", N: len(ev.Cells), Of: "cells"}
 		c.Detail = fmt.Sprintf("%s against live sessions in %d strata: weakest trend in %s, z %.2f, p %.2g after Holm (need below %.2f)",
 			r.name, len(strata), strata[weakest%len(strata)].name(), zs[weakest], v, alpha)
 		_, _, hi, err := stats.MeanT(changes(strata, r), 0.95)
@@ -245,6 +245,7 @@ func largestRatio(ev *harness.Evidence, strata []stratum) (verdict.Check, *verdi
 		return c, nil
 	}
 	ratio, lo, hi := math.Exp(mean), math.Exp(lo), math.Exp(hi)
+	c.Of = "requests"
 	for _, s := range strata {
 		c.N += len(s.groups[0].Observations()) + len(s.groups[len(s.groups)-1].Observations())
 	}
@@ -255,7 +256,7 @@ func largestRatio(ev *harness.Evidence, strata []stratum) (verdict.Check, *verdi
 	c.Detail = fmt.Sprintf("from %d to %d live sessions p99 TTFT grows %.2f-fold [%.2f, %.2f], the mean over %d strata and %d repetitions (need above %.2f)",
 		smallest, largest, ratio, lo, hi, len(strata), len(logs), need)
 	return c, &verdict.Effect{Name: fmt.Sprintf("p99 TTFT at %d over %d live sessions", largest, smallest),
-		Value: ratio, Lo: &lo, Hi: &hi, Unit: "", Confidence: 0.95, N: c.N}
+		Value: ratio, Lo: &lo, Hi: &hi, Unit: "", Confidence: 0.95, N: c.N, Of: c.Of}
 }
 
 // byStratum lists the ratio of each stratum.

@@ -118,18 +118,18 @@ func kneeMoves(ev *harness.Evidence, arms []*tierArm) (verdict.Check, *verdict.E
 		if state == verdict.Contradicted || state == verdict.Undecided && c.State == verdict.Holds {
 			c.State = state
 		}
-		n := len(first.groups) + len(last.groups)
+		n := cellsOf(first.groups) + cellsOf(last.groups)
 		if c.Value == nil || d.Value < *c.Value {
 			v := d.Value
 			c.Value, c.Lo, c.Hi, c.Bounds = &v, bound(lo), bound(hi), []float64{0}
 			c.Detail = fmt.Sprintf("smallest for %s: from %s to %s of host tier the knee moves from %s to %s tokens, by %.2f doublings of the context, interval from %.2f (%.2f %%, must be above 0)",
 				of[0].policy, config.Size(first.capacity), config.Size(last.capacity), kneeText(first), kneeText(last), v, lo, level*100)
 		}
-		c.N += n
+		c.N, c.Of = c.N+n, "cells"
 		if effect == nil || of[0].policy == "LRU" {
 			l, h := d.Interval(0.95)
 			effect = &verdict.Effect{Name: fmt.Sprintf("storage knee's shift, %s to %s, %s", config.Size(first.capacity), config.Size(last.capacity), of[0].policy),
-				Value: d.Value, Lo: bound(l), Hi: bound(h), Unit: "doublings", Confidence: 0.95, N: n}
+				Value: d.Value, Lo: bound(l), Hi: bound(h), Unit: "doublings", Confidence: 0.95, N: n, Of: "cells"}
 		}
 	}
 	if len(policies) == 0 {
@@ -146,7 +146,7 @@ func monotone(arms []*tierArm) verdict.Check {
 			if a.policy != b.policy || a.capacity >= b.capacity || a.err != nil || b.err != nil {
 				continue
 			}
-			c.N++
+			c.N, c.Of = c.N+1, "pairs of knees"
 			// Noise may swap two knees that are close: only intervals that do not touch contradict.
 			_, hi := b.knee.Interval(0.95)
 			lo, _ := a.knee.Interval(0.95)
@@ -218,7 +218,7 @@ func policiesDiffer(ev *harness.Evidence, arms []*tierArm) verdict.Check {
 			c.Detail += "; "
 		}
 		c.Detail += fmt.Sprintf("%s against %s %+.3f [%+.3f, %+.3f]", p, basePolicy, d.Value, lo, hi)
-		c.N += len(of[p])
+		c.N, c.Of = c.N+cellsOf(of[p]), "cells"
 	}
 	c.Detail = fmt.Sprintf("share of lookups served by tier 2 in the %d cells that overflow: %s; one must be beyond %.2f (%.1f %% intervals)", len(of[basePolicy]), c.Detail, margin, level*100)
 	return c
@@ -229,6 +229,15 @@ func overflows(g *harness.Group) bool {
 	c := g.Cells[0]
 	s := c.Info.Settings
 	return float64(c.Users)*float64(c.ContextTokens)*s.KVBlockBytes/s.WantBlockTokens > float64(c.Tier1Bytes)
+}
+
+// cellsOf counts the cells of groups.
+func cellsOf(groups []*harness.Group) int {
+	n := 0
+	for _, g := range groups {
+		n += len(g.Cells)
+	}
+	return n
 }
 
 // bound is nil for an open end.

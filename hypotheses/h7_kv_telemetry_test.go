@@ -88,7 +88,7 @@ func cadenceArm(ev *harness.Evidence, ms float64) *harness.Group {
 // predicts regresses what the device read on what the KV counters say.
 func predicts(ev *harness.Evidence, set *harness.WindowSet) (slope, r2 verdict.Check, effect *verdict.Effect) {
 	least, most, need := ev.Threshold("slope_least"), ev.Threshold("slope_most"), ev.Threshold("r2_min")
-	slope, r2 = verdict.Check{Name: "bytes_slope", N: set.N()}, verdict.Check{Name: "bytes_r2", N: set.N()}
+	slope, r2 = verdict.Check{Name: "bytes_slope", N: set.N(), Of: "windows"}, verdict.Check{Name: "bytes_r2", N: set.N(), Of: "windows"}
 	b, explained, err := ev.Bootstrap().Slope(set.Values(harness.PredictedBytes, false), set.Values(harness.ReadBytes, false))
 	if err != nil {
 		for _, c := range []*verdict.Check{&slope, &r2} {
@@ -105,7 +105,7 @@ func predicts(ev *harness.Evidence, set *harness.WindowSet) (slope, r2 verdict.C
 	r2.State = verdict.Above(rlo, rhi, need)
 	r2.Value, r2.Lo, r2.Hi, r2.Bounds = &explained.Value, &rlo, &rhi, []float64{need}
 	r2.Detail = fmt.Sprintf("the prediction explains R2 = %.3f [%.3f, %.3f] of the bytes that the device read window by window (need above %.2f)", explained.Value, rlo, rhi, need)
-	return slope, r2, &verdict.Effect{Name: "device bytes per byte that KV counters predict", Value: b.Value, Lo: &lo, Hi: &hi, Confidence: 0.90, N: set.N()}
+	return slope, r2, &verdict.Effect{Name: "device bytes per byte that KV counters predict", Value: b.Value, Lo: &lo, Hi: &hi, Confidence: 0.90, N: set.N(), Of: "windows"}
 }
 
 // requestsFinding compares requests: predicted bytes / the size of a device request against reads/s.
@@ -152,7 +152,7 @@ func telemetryIsFree(ev *harness.Evidence, groups []*harness.Group) verdict.Chec
 		eq := stats.EquivalentRatio(d, margin, alpha)
 		c.Take(verdict.Equivalent(eq.Lo, eq.Hi, 1/(1+margin), 1+margin), max(d.Value, 1/d.Value), func(c *verdict.Check) {
 			c.Value, c.Lo, c.Hi, c.Bounds, c.Scale = &d.Value, &eq.Lo, &eq.Hi, []float64{1 / (1 + margin), 1 + margin}, verdict.Ratio
-			c.N = len(g.Observations()) + len(slowest.Observations())
+			c.N, c.Of = len(g.Observations())+len(slowest.Observations()), "requests"
 			c.Detail = fmt.Sprintf("completed rps at %d cadences against sampling every %v; least alike is every %v: %.4f [%.4f, %.4f] (90 %% interval, margin %.0f %%)",
 				len(groups)-1, levels[len(levels)-1], cadenceOf(g), d.Value, eq.Lo, eq.Hi, margin*100)
 		})

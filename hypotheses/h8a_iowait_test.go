@@ -33,35 +33,41 @@ func TestH8A(t *testing.T) { harness.Run(t, h8a) }
 
 func decideH8A(ev *harness.Evidence) harness.Conclusion {
 	groups := ev.Groups()
-	flat := iowaitFlat(ev, groups)
+	flat, waits := iowaitFlat(ev, groups)
 	grows, effect := p99Grows(ev, groups)
 	return harness.Conclusion{Checks: []verdict.Check{flat, grows, rejections(groups)}, Effect: effect,
-		Figures: []report.Figure{h8aFigure(ev, groups)}}
+		Figures: []report.Figure{h8aFigure(ev, groups, waits)}}
 }
 
-// iowaitFlat tests that the iowait of every cell is equivalent to that of the idle baseline before it.
-func iowaitFlat(ev *harness.Evidence, groups []*harness.Group) verdict.Check {
+// above is a group's iowait above idle with its 90 % interval, percentage points.
+type above struct{ value, lo, hi float64 }
+
+// iowaitFlat tests that the iowait of every cell is equivalent to that of the idle baseline before it, and returns
+// what it tested for each group, as far as it came.
+func iowaitFlat(ev *harness.Evidence, groups []*harness.Group) (verdict.Check, []above) {
 	const alpha = 0.05
 	margin := ev.Threshold("iowait_margin_pp")
 	c := verdict.Furthest{Check: verdict.Check{Name: "iowait_flat", Unit: "percentage points"}}
 	n := 0
+	var tested []above
 	for _, g := range groups {
 		d, err := ev.IOWaitAboveIdle(g)
 		if err != nil {
-			return verdict.Check{Name: c.Name, State: verdict.Undecided, Detail: fmt.Sprintf("%s: iowait cannot be compared with idle: %v", g.Cell, err)}
+			return verdict.Check{Name: c.Name, State: verdict.Undecided, Detail: fmt.Sprintf("%s: iowait cannot be compared with idle: %v", g.Cell, err)}, tested
 		}
 		for _, cell := range g.Cells {
 			n += len(cell.Sys.Measure.IOWaits)
 		}
 		eq := stats.EquivalentDifference(d, margin, alpha)
+		tested = append(tested, above{d.Value, eq.Lo, eq.Hi})
 		c.Take(verdict.Equivalent(eq.Lo, eq.Hi, -margin, margin), math.Abs(d.Value), func(c *verdict.Check) {
 			c.Value, c.Lo, c.Hi, c.Bounds = &d.Value, &eq.Lo, &eq.Hi, []float64{-margin, margin}
 			c.Detail = fmt.Sprintf("iowait in %d cells; furthest from idle is %s: %+.3f [%+.3f, %+.3f] percentage points of all CPU time (90 %% interval, margin %.2g)",
 				len(groups), g.Cell, d.Value, eq.Lo, eq.Hi, margin)
 		})
 	}
-	c.N = n
-	return c.Result("no cell to compare")
+	c.N, c.Of = n, "seconds"
+	return c.Result("no cell to compare"), tested
 }
 
 // p99Grows compares, at each prompt length, the cells with the fewest and with the most users: between prompt
@@ -88,22 +94,24 @@ func p99Grows(ev *harness.Evidence, groups []*harness.Group) (verdict.Check, *ve
 		lo, hi := d.Interval(0.95)
 		c.Take(verdict.Above(lo, hi, need), -d.Value, func(c *verdict.Check) {
 			c.Value, c.Lo, c.Hi, c.Bounds, c.Scale = &d.Value, &lo, &hi, []float64{need}, verdict.Ratio
-			c.N = len(low.Observations()) + len(high.Observations())
+			c.N, c.Of = len(low.Observations())+len(high.Observations()), "requests"
 			c.Detail = fmt.Sprintf("least from %s to %s, where p99 TTFT grows %.3g-fold [%.3g, %.3g] (need above %.2g)", low.Cell, high.Cell, d.Value, lo, hi, need)
 			if a, b := ev.Row(low).QueueDepth, ev.Row(high).QueueDepth; a != nil && b != nil {
 				c.Detail += fmt.Sprintf(" and the queue from %.2g to %.3g requests", *a, *b)
 			}
-			effect = &verdict.Effect{Name: fmt.Sprintf("p99 TTFT, %s / %s", high.Cell, low.Cell), Value: d.Value, Lo: &lo, Hi: &hi, Confidence: 0.95, N: c.N}
+			effect = &verdict.Effect{Name: fmt.Sprintf("p99 TTFT, %s / %s", high.Cell, low.Cell), Value: d.Value, Lo: &lo, Hi: &hi, Confidence: 0.95, N: c.N, Of: c.Of}
 		})
 	}
 	return c.Result("the sweep has one number of users at each prompt length"), effect
 }
 
-func h8aFigure(ev *harness.Evidence, groups []*harness.Group) report.Figure {
+func h8aFigure(ev *harness.Evidence, groups []*harness.Group, waits []above) report.Figure {
 	p99 := report.Panel{XLabel: "users", YLabel: "TTFT p99, ms", LogX: true, LogY: true}
-	wait := report.Panel{XLabel: "users", YLabel: "iowait, % of all CPU time", LogX: true}
+	margin := ev.Threshold("iowait_margin_pp")
+	wait := report.Panel{XLabel: "users", YLabel: "iowait above idle, percentage points of all CPU time", LogX: true,
+		Levels: []report.Level{{Y: -margin, Label: "margin"}, {Y: margin, Label: "margin"}}}
 	byCtx := map[int]int{}
-	for _, g := range groups {
+	for k, g := range groups {
 		row := ev.Row(g)
 		i, ok := byCtx[row.ContextTokens]
 		if !ok {
@@ -114,7 +122,9 @@ func h8aFigure(ev *harness.Evidence, groups []*harness.Group) report.Figure {
 		}
 		a, b := harness.Series{Series: p99.Series[i]}, harness.Series{Series: wait.Series[i]}
 		a.Percentile(float64(row.Concurrency), row.TTFT.P99)
-		b.Value(float64(row.Concurrency), row.IOWaitPct)
+		if k < len(waits) {
+			b.Interval(float64(row.Concurrency), waits[k].value, waits[k].lo, waits[k].hi)
+		}
 		p99.Series[i], wait.Series[i] = a.Series, b.Series
 	}
 	return report.Figure{Name: "p99_and_iowait", Title: "H8A: p99 TTFT grows, iowait does not", Panels: []report.Panel{p99, wait}}

@@ -45,7 +45,7 @@ func decideH8B(ev *harness.Evidence) harness.Conclusion {
 	await := tracks(ev, set, harness.RAwait, "r_await_tracks", ev.Threshold("r_await_spearman"), 0.95)
 	out.Checks = []verdict.Check{await, stallTracks(ev, set)}
 	if await.Value != nil {
-		out.Effect = &verdict.Effect{Name: "Spearman of window p99 TTFT and r_await", Value: *await.Value, Lo: await.Lo, Hi: await.Hi, Confidence: 0.95, N: set.N()}
+		out.Effect = &verdict.Effect{Name: "Spearman of window p99 TTFT and r_await", Value: *await.Value, Lo: await.Lo, Hi: await.Hi, Confidence: 0.95, N: set.N(), Of: "windows"}
 	}
 	best, rows := attribution(ev, set)
 	out.Checks = append(out.Checks, best)
@@ -67,7 +67,7 @@ func stall(ev *harness.Evidence, set *harness.WindowSet, r harness.Reading, need
 		}
 	}
 	if n := set.N(); n > 0 && above < n/20 {
-		return verdict.Check{State: verdict.Contradicted, N: n, Detail: fmt.Sprintf("%s is above %.2g %% in %d of %d windows", r.Name, floor, above, n)}
+		return verdict.Check{State: verdict.Contradicted, N: n, Of: "windows", Detail: fmt.Sprintf("%s is above %.2g %% in %d of %d windows", r.Name, floor, above, n)}
 	}
 	return tracks(ev, set, r.Above(floor), "", need, confidence)
 }
@@ -128,7 +128,7 @@ func uninformative(wait, psi verdict.Check, need float64) string {
 // attribution ranks the readings by the share of log window p99 that each alone explains in repetitions not
 // seen.
 func attribution(ev *harness.Evidence, set *harness.WindowSet) (verdict.Check, []report.Finding) {
-	c := verdict.Check{Name: "explains_most", State: verdict.Noted, N: set.N()}
+	c := verdict.Check{Name: "explains_most", State: verdict.Noted, N: set.N(), Of: "windows"}
 	var rows []report.Finding
 	best := ""
 	var most float64

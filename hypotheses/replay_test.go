@@ -27,6 +27,12 @@ func TestReplay(t *testing.T) {
 			}
 			rep, err := harness.Replay(h, dir)
 			require.NoError(t, err)
+			for _, c := range rep.Verdict.Checks {
+				assert.True(t, c.N == 0 || c.Of != "", "%s: what %d counts", c.Name, c.N)
+			}
+			if e := rep.Verdict.Effect; e != nil {
+				assert.NotEmpty(t, e.Of, "what the effect's n counts")
+			}
 			out := t.TempDir()
 			require.NoError(t, report.Write(out, rep))
 			assertSame(t, decode(t, dir), decode(t, out), "report")

@@ -11,7 +11,7 @@ import (
 // tracks tests that the p99 TTFT of windows follows a reading: Spearman's rank correlation inside blocks, with
 // its interval at the confidence above a threshold.
 func tracks(ev *harness.Evidence, set *harness.WindowSet, r harness.Reading, name string, need, confidence float64) verdict.Check {
-	c := verdict.Check{Name: name, N: set.N()}
+	c := verdict.Check{Name: name, N: set.N(), Of: "windows"}
 	d, err := ev.Bootstrap().Spearman(set.Values(r, false), set.P99(false))
 	if err != nil {
 		c.State, c.Detail = verdict.Undecided, fmt.Sprintf("the correlation of window p99 with %s has no interval: %v", r.Name, err)

@@ -18,7 +18,7 @@ type axes struct {
 // newAxes takes from a panel what cannot be drawn and counts it.
 func newAxes(p Panel) (axes, error) {
 	a := axes{Panel: p}
-	a.Series, a.Marks = nil, nil
+	a.Series, a.Marks, a.Levels = nil, nil, nil
 	for _, s := range p.Series {
 		if err := s.check(); err != nil {
 			return a, err
@@ -45,6 +45,13 @@ func newAxes(p Panel) (axes, error) {
 			continue
 		}
 		a.Marks = append(a.Marks, m)
+	}
+	for _, l := range p.Levels {
+		if !drawable(l.Y, p.LogY) {
+			a.dropped++
+			continue
+		}
+		a.Levels = append(a.Levels, l)
 	}
 	return a, nil
 }
@@ -91,7 +98,7 @@ func (a axes) xRange() (lo, hi float64) {
 	return padded(v, a.LogX, 0.04, 0.04)
 }
 
-// yRange is the range of the y axis, bounds included. A linear axis of values that are not negative starts
+// yRange is the range of the y axis, bounds and levels included. A linear axis of values that are not negative starts
 // at 0: a difference must not look larger than it is.
 func (a axes) yRange() (lo, hi float64) {
 	var v []float64
@@ -104,6 +111,9 @@ func (a axes) yRange() (lo, hi float64) {
 				}
 			}
 		}
+	}
+	for _, l := range a.Levels {
+		v = append(v, l.Y)
 	}
 	lo, hi = padded(v, a.LogY, 0.06, 0.08)
 	if !a.LogY && len(v) > 0 && slices.Min(v) >= 0 {

@@ -70,7 +70,7 @@ func closingRow(l Line, effectWidth, reasonWidth int, withRig bool) table.Row {
 	}
 	headline, n := []string{"-"}, "-"
 	if e := v.Effect; e != nil {
-		headline, n = wrap(e.Name+": "+effect(e), effectWidth), count(e.N)
+		headline, n = wrap(e.Name+": "+effect(e), effectWidth), strings.ReplaceAll(sample(e.N, e.Of), " ", "\n")
 	}
 	passed, total := gateCount(v.Gates)
 	return table.Row{dash(clean(r.Hypothesis)), dash(clean(strings.Join(r.Stacks, ", "))), string(v.Outcome), dash(string(l.Expected)),

@@ -60,7 +60,7 @@ func TestWriteFigures(t *testing.T) {
 	require.NoError(t, err)
 	labels := texts(t, svg)
 	for _, want := range []string{"H2B: TTFT p99 and tier-2 hits against context", "TTFT p99, ms", "context, tokens", "stack A", "stack B",
-		"storage knee of B, 2,048 tokens", "256", "512", "1,024", "2,048", "4,096",
+		"storage knee of B, 2,048 tokens", "a fifth of the blocks", "256", "512", "1,024", "2,048", "4,096",
 		"rig=sim clock=virtual world=default: simulated, not measured on hardware"} {
 		assert.Contains(t, labels, want)
 	}
@@ -93,9 +93,9 @@ func TestFigureNamesStayInTheFolder(t *testing.T) {
 func TestLogAxesDropWhatIsNotPositive(t *testing.T) {
 	f := Figure{Title: "t", Panels: []Panel{{YLabel: "y", LogX: true, LogY: true,
 		Series: []Series{{Name: "s", X: []float64{0, 1, 2, 4, 8}, Y: []float64{1, 0, -3, math.NaN(), 5}, Lo: []*float64{nil, nil, nil, nil, ptr(-1)}, Hi: make([]*float64, 5)}},
-		Marks:  []Mark{{X: -1, Label: "nowhere"}}}}}
+		Marks:  []Mark{{X: -1, Label: "nowhere"}}, Levels: []Level{{Y: 0, Label: "nowhere"}}}}}
 	labels := texts(t, drawn(t, f).file())
-	assert.Contains(t, labels, "panel 1: 5 values not drawn: not positive on a logarithmic axis, or not finite")
+	assert.Contains(t, labels, "panel 1: 6 values not drawn: not positive on a logarithmic axis, or not finite")
 	assert.NotContains(t, labels, "nowhere")
 	assert.Contains(t, labels, "8", "the point that is left")
 }
@@ -109,9 +109,10 @@ func TestFiguresOfLittleData(t *testing.T) {
 	for name, p := range map[string]Panel{
 		"empty": {}, "empty, logarithmic": {LogX: true, LogY: true}, "one point": point(3, 4), "the origin": point(0, 0),
 		"one point, logarithmic": logPoint, "huge": point(1e300, -1e300), "tiny": point(1e-300, 1e-300),
-		"only a mark": {LogX: true, Marks: []Mark{{X: 10, Label: "ten"}}},
-		"wide":        {Series: []Series{{X: []float64{-1e308, 1e308}, Y: []float64{-1e308, 1e308}}}},
-		"no range":    {Series: []Series{{X: []float64{1, 2}, Y: []float64{1e9, 1e9}}}},
+		"only a level": {LogY: true, Levels: []Level{{Y: 10, Label: "ten"}}},
+		"only a mark":  {LogX: true, Marks: []Mark{{X: 10, Label: "ten"}}},
+		"wide":         {Series: []Series{{X: []float64{-1e308, 1e308}, Y: []float64{-1e308, 1e308}}}},
+		"no range":     {Series: []Series{{X: []float64{1, 2}, Y: []float64{1e9, 1e9}}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			svg := string(drawn(t, Figure{Panels: []Panel{p}}).file())
@@ -143,6 +144,14 @@ func TestSeriesIsLineOrScatter(t *testing.T) {
 	} {
 		assert.Equal(t, tc.want, curve{Series: Series{X: tc.x, Y: tc.y}}.isLine(), tc.name)
 	}
+}
+
+// A margin that the points stay far from has to be on the paper all the same.
+func TestLevelsWidenTheAxis(t *testing.T) {
+	p := Panel{Series: []Series{{Name: "s", X: []float64{1, 2}, Y: []float64{0.1, 0.2}}}, Levels: []Level{{Y: -1}, {Y: 1}}}
+	lo, hi := axes{Panel: p}.yRange()
+	assert.Less(t, lo, -1.0)
+	assert.Greater(t, hi, 1.0)
 }
 
 func TestMarksDoNotShareARow(t *testing.T) {

@@ -38,6 +38,9 @@ func quantity(v float64) string {
 // count prints a whole number with thousands separated.
 func count(n int) string { return thousands(strconv.Itoa(n)) }
 
+// sample is n with what it counts.
+func sample(n int, of string) string { return strings.TrimSpace(count(n) + " " + clean(of)) }
+
 // thousands puts commas into the integer part of a plain decimal number.
 func thousands(s string) string {
 	sign := ""

@@ -79,6 +79,14 @@ func TestIndexShowsEachRun(t *testing.T) {
 	assert.Contains(t, simulated, "simulated, not measured on hardware", "said before the first number")
 }
 
+func TestIndexPutsTheDefaultWorldFirst(t *testing.T) {
+	control := sampleH2B()
+	control.World = "ample_ram"
+	page := indexOf(t, map[string]*Report{"a": control, "b": sampleH2B()})
+	assert.Contains(t, page, "rig=sim clock=virtual world=default, ample_ram: simulated, not measured on hardware")
+	assert.Less(t, strings.Index(page, "<td>default<br>"), strings.Index(page, "<td>ample_ram<br>"))
+}
+
 func TestIndexOfHardwareRunsIsNotCalledSimulated(t *testing.T) {
 	r := sampleH0()
 	r.Rig, r.Clock, r.World = "spark", "real", ""

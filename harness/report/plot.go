@@ -190,6 +190,7 @@ func (p panel) draw(c draw.Canvas, left vg.Length) {
 	p.plot.Draw(area)
 	data.StrokeLine2(p.plot.X.Tick.LineStyle, data.Min.X, data.Min.Y, data.Max.X, data.Min.Y)
 	p.drawMarks(data, marksTop)
+	p.drawLevels(data)
 	for _, s := range p.Series {
 		curve{s, p.byName[s.Name]}.Plot(data, p.plot)
 	}

@@ -137,6 +137,7 @@ type Panel struct {
 	LogY   bool     `json:"log_y"`
 	Series []Series `json:"series"`
 	Marks  []Mark   `json:"marks"`
+	Levels []Level  `json:"levels,omitempty"`
 }
 
 // Series is a line with optional bounds; Lo and Hi are empty or as long as Y, nil entries are open.
@@ -146,6 +147,12 @@ type Series struct {
 	Y    []float64  `json:"y"`
 	Lo   []*float64 `json:"lo,omitempty"`
 	Hi   []*float64 `json:"hi,omitempty"`
+}
+
+// Level is a horizontal line with a label, such as the margin that a reading must keep.
+type Level struct {
+	Y     float64 `json:"y"`
+	Label string  `json:"label"`
 }
 
 // Mark is a vertical line with a label.

@@ -33,7 +33,8 @@ func sampleH2B() *Report {
 	levels := []float64{256, 512, 1024, 2048, 4096}
 	p99 := Panel{XLabel: "context, tokens", YLabel: "TTFT p99, ms", LogX: true, LogY: true,
 		Marks: []Mark{{X: 2048, Label: "storage knee of B, 2,048 tokens"}}}
-	hit := Panel{XLabel: "context, tokens", YLabel: "tier-2 hits, % of prompt blocks", LogX: true}
+	hit := Panel{XLabel: "context, tokens", YLabel: "tier-2 hits, % of prompt blocks", LogX: true,
+		Levels: []Level{{Y: 20, Label: "a fifth of the blocks"}}}
 	for si, stack := range []string{"A", "B"} {
 		curve, hits := Series{Name: "stack " + stack}, Series{Name: "stack " + stack}
 		for i, ctx := range levels {
@@ -85,13 +86,13 @@ func sampleH2B() *Report {
 		verdict.Grade("reproducibility", false, "p99 within 11 % of the median, 5 % asked, worst in stack=B/ctx=4096/conc=6"),
 	}
 	checks := []verdict.Check{
-		{Name: "storage_knee", State: verdict.Holds, Detail: "storage knee of B at 2,048 tokens, not the first level", Value: ptr(2048), Lo: ptr(2048), Hi: ptr(4096), Unit: "tokens", N: 3, Bounds: []float64{256}},
-		{Name: "nvme_rises", State: verdict.Holds, Detail: "NVMe reads rise from 12 to 1,984 1/s with tier-2 bytes", Value: ptr(165), Unit: "x", N: 15, Bounds: []float64{}},
-		{Name: "no_knee_A", State: verdict.Holds, Detail: "no storage knee on A at the same levels", N: 15, Bounds: []float64{}},
-		{Name: "queue_bound", State: verdict.Noted, Detail: "at 4,096 tokens 9 % of requests waited for a slot", Value: ptr(9), Unit: "%", N: 312, Bounds: []float64{}},
+		{Name: "storage_knee", State: verdict.Holds, Detail: "storage knee of B at 2,048 tokens, not the first level", Value: ptr(2048), Lo: ptr(2048), Hi: ptr(4096), Unit: "tokens", N: 3, Of: "repetitions", Bounds: []float64{256}},
+		{Name: "nvme_rises", State: verdict.Holds, Detail: "NVMe reads rise from 12 to 1,984 1/s with tier-2 bytes", Value: ptr(165), Unit: "x", N: 15, Of: "cells", Bounds: []float64{}},
+		{Name: "no_knee_A", State: verdict.Holds, Detail: "no storage knee on A at the same levels", N: 15, Of: "cells", Bounds: []float64{}},
+		{Name: "queue_bound", State: verdict.Noted, Detail: "at 4,096 tokens 9 % of requests waited for a slot", Value: ptr(9), Unit: "%", N: 312, Of: "requests", Bounds: []float64{}},
 	}
 	r.Verdict = verdict.Settle(gates, checks, &verdict.Effect{Name: "TTFT p99, 4096 over 1024 tokens, B", Value: 9.43,
-		Lo: ptr(7.02), Hi: ptr(12.6), Unit: "x", Confidence: 0.95, N: 3})
+		Lo: ptr(7.02), Hi: ptr(12.6), Unit: "x", Confidence: 0.95, N: 3, Of: "repetitions"})
 	return r
 }
 
@@ -156,7 +157,7 @@ func sampleH0() *Report {
 		[]verdict.Check{
 			{Name: "rule_agrees", State: verdict.Contradicted, Detail: "U_work of the rule is 2 fine steps below saturation", Value: ptr(2), Unit: "steps", N: 3},
 			{Name: "knee_found", State: verdict.Holds, Detail: "the rule finds a knee at 192 users", Value: ptr(192), Unit: "users", N: 3}},
-		&verdict.Effect{Name: "U_work", Value: 160, Hi: ptr(192), Unit: "users", Confidence: 0.95, N: 3})
+		&verdict.Effect{Name: "U_work", Value: 160, Hi: ptr(192), Unit: "users", Confidence: 0.95, N: 3, Of: "repetitions"})
 	return r
 }
 

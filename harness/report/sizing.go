@@ -69,6 +69,6 @@ func sizingColumns(s *Sizing) []column[SizingRow] {
 				}
 				return count(r.AtTokens)
 			}},
-		{name: "n", has: always[SizingRow], cell: func(r *SizingRow) string { return count(r.N) }},
+		{name: "n", unit: "req", has: always[SizingRow], cell: func(r *SizingRow) string { return count(r.N) }},
 	}, s.Rows)
 }

@@ -154,7 +154,7 @@ func conclusion(b *strings.Builder, r *Report) {
 	v := r.Verdict
 	block(b, "verdict", verdictLines(v))
 	if e := v.Effect; e != nil {
-		block(b, "effect", [][]string{{clean(e.Name) + ": " + effect(e) + ", n " + count(e.N)}})
+		block(b, "effect", [][]string{{clean(e.Name) + ": " + effect(e) + ", n " + sample(e.N, e.Of)}})
 	}
 	var gates, checks, findings, parts [][]string
 	for _, g := range v.Gates {

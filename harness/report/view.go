@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"html/template"
 	"net/url"
@@ -17,7 +18,7 @@ import (
 // figures are passed on as they are, because they are drawn here and never read from disk.
 type page struct {
 	Runs      []runView
-	Origins   []string // how far the numbers speak about hardware, each origin once
+	Origins   []string // how far the numbers speak about hardware, a line for each rig
 	Simulated int      // runs whose numbers are not all measured
 	Tally     string
 	Warnings  []string
@@ -66,11 +67,13 @@ type cellView struct {
 
 type link struct{ Text, URL string }
 
-// newPage prepares the runs, by hypothesis in natural order, then by run id.
+// newPage prepares the runs, by hypothesis in natural order, the default world first, then by run id.
 func newPage(resultsDir string, runs []folder, warnings []string) (page, error) {
 	p := page{Warnings: warnings}
 	runs = slices.Clone(runs)
-	slices.SortStableFunc(runs, func(a, b folder) int { return natural(a.report.Hypothesis, b.report.Hypothesis) })
+	slices.SortStableFunc(runs, func(a, b folder) int {
+		return cmp.Or(natural(a.report.Hypothesis, b.report.Hypothesis), control(a.report)-control(b.report))
+	})
 	var lines []Line
 	for i, run := range runs {
 		v, err := newRunView(resultsDir, run)
@@ -82,12 +85,9 @@ func newPage(resultsDir string, runs []folder, warnings []string) (page, error) 
 		if v.Simulated {
 			p.Simulated++
 		}
-		if o := v.Rig + ": " + v.Origin; !slices.Contains(p.Origins, o) {
-			p.Origins = append(p.Origins, o)
-		}
 		lines = append(lines, Line{Report: run.report})
 	}
-	p.Tally = tally(lines, "run", "runs")
+	p.Origins, p.Tally = originLines(runs), tally(lines, "run", "runs")
 	return p, nil
 }
 
@@ -101,7 +101,7 @@ func newRunView(resultsDir string, run folder) (runView, error) {
 		Effect: "-", EffectN: "-", Gates: fmt.Sprintf("%d/%d", passed, total),
 	}
 	if e := r.Verdict.Effect; e != nil {
-		v.Effect, v.EffectName, v.EffectN = effect(e), e.Name, count(e.N)
+		v.Effect, v.EffectName, v.EffectN = effect(e), e.Name, sample(e.N, e.Of)
 	}
 	for _, g := range r.Verdict.Gates {
 		state := gateState(g)
@@ -191,7 +191,15 @@ func checkN(c verdict.Check) string {
 	if c.N == 0 {
 		return "-"
 	}
-	return count(c.N)
+	return sample(c.N, c.Of)
+}
+
+// control is 0 for a run of the default world or of hardware, and 1 for one of another world.
+func control(r *Report) int {
+	if r.World == "" || r.World == "default" {
+		return 0
+	}
+	return 1
 }
 
 // natural orders names such as H2B and H10 by their numbers first.

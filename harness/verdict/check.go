@@ -21,6 +21,7 @@ type Check struct {
 	Hi     *float64 `json:"hi"`
 	Unit   string   `json:"unit"`
 	N      int      `json:"n"`
+	Of     string   `json:"n_of"` // what N counts, such as requests
 	// Bounds are the thresholds that the interval has to clear, for telling how much more data would do it;
 	// empty where no interval decides.
 	Bounds []float64 `json:"bounds"`

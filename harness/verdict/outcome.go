@@ -44,6 +44,7 @@ type Effect struct {
 	Unit       string   `json:"unit"`
 	Confidence float64  `json:"confidence"`
 	N          int      `json:"n"`
+	Of         string   `json:"n_of"` // what N counts, such as requests
 }
 
 // Settle applies the precedence: a broken method before anything else, then data that cannot carry the
