@@ -49,7 +49,7 @@ func (a *artifacts) take(path string) error {
 		return fmt.Errorf("results cannot be written: %w (choose another folder with -results)", err)
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		f.Close()
+		_ = f.Close() // nothing was written
 		return fmt.Errorf("another process is running %s (wait for it, or choose another folder with -results)", a.dir)
 	}
 	a.lock = f

@@ -167,8 +167,7 @@ func checkPrompts(lib *prompt.Library, p *Plan) error {
 }
 
 func (r *run) close() {
-	os.RemoveAll(r.tools.scratch)
-	if err := r.art.close(); err != nil {
+	if err := errors.Join(os.RemoveAll(r.tools.scratch), r.art.close()); err != nil {
 		fmt.Fprintln(session.out, "warning:", err)
 	}
 }

@@ -25,7 +25,7 @@ func openTest(t *testing.T, h Hypothesis, o *Options) *run {
 	e, p := testPlan(t, h, o)
 	r, err := openRun(h, o, e, p, p.Digest)
 	require.NoError(t, err)
-	t.Cleanup(func() { os.RemoveAll(r.tools.scratch) })
+	t.Cleanup(func() { _ = os.RemoveAll(r.tools.scratch) })
 	return r
 }
 

@@ -49,7 +49,8 @@ func decideH8B(ev *harness.Evidence) harness.Conclusion {
 	}
 	best, rows := attribution(ev, set)
 	out.Checks = append(out.Checks, best)
-	out.Findings = append(rows, withinArms(ev, set))
+	out.Findings = append(out.Findings, rows...)
+	out.Findings = append(out.Findings, withinArms(ev, set))
 	out.Figures = []report.Figure{h8bFigure(ev, groups)}
 	return out
 }

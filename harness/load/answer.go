@@ -2,6 +2,7 @@ package load
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -36,7 +37,7 @@ func (a *answer) read(limit time.Time) error {
 	for {
 		f, err := a.frames.next()
 		if err != nil {
-			if err == errFrameTooLong {
+			if errors.Is(err, errFrameTooLong) {
 				err = fmt.Errorf("%w: %w", errMalformed, err)
 			}
 			return err

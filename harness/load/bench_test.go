@@ -49,7 +49,7 @@ func BenchmarkAnswer(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				src.left = 1000
-				if err := a.read(limit); err != errEnough {
+				if err := a.read(limit); !errors.Is(err, errEnough) {
 					b.Fatal(err)
 				}
 				a.reset(src)

@@ -67,7 +67,7 @@ func (r *run) read(loop Replay, planned chan<- arrival, halt <-chan struct{}) {
 // item plans the next item, number n, after one at the given offset.
 func (r *run) item(loop Replay, n int, before time.Duration) arrival {
 	item, err := loop.Items()
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		err = nil
 		if before < r.spec.Warmup.Min {
 			err = fmt.Errorf("replay: all %d items are due within the warm-up of %v, and none is left to measure: shorten the warm-up", n, r.spec.Warmup.Min)

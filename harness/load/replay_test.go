@@ -177,7 +177,7 @@ func TestReplayErrors(t *testing.T) {
 				require.Equal(t, record.RCOK, r.RC)
 			}
 			assert.Nil(t, o.sum.MeasureEnd)
-			if tt.end == broken {
+			if errors.Is(tt.end, broken) {
 				require.ErrorIs(t, o.err, broken)
 			}
 		})

@@ -33,7 +33,7 @@ func TestConformance(t *testing.T) {
 			return nil, nil, nil, err
 		}
 		c2 = <-got
-		return c1, c2, func() { c1.Close(); c2.Close(); l.Close() }, nil
+		return c1, c2, func() { _, _, _ = c1.Close(), c2.Close(), l.Close() }, nil
 	})
 }
 

@@ -110,7 +110,7 @@ func (s *Sim) startGPU() {
 	s.gpu = telemetry.NewGPU(r)
 	s.gpuEnd = func() {
 		cancel()
-		r.Close()
+		_ = r.Close() // a pipe's never fails
 		<-done
 		_ = s.gpu.Close() // the stream was ended on purpose
 	}

@@ -131,7 +131,7 @@ func (e *engine) run(ctx context.Context) {
 		e.advance(instant)
 		// Let every arrival of this instant come in before a batch is formed: in virtual time the clock
 		// moves this nanosecond only when nothing else can happen.
-		time.Sleep(1)
+		time.Sleep(1 * time.Nanosecond)
 		e.take(first, instant)
 		e.schedule(instant)
 	}

@@ -311,7 +311,7 @@ func (a *adapterIDs) resolve(r *loraRequest, spec LoRASpec) (string, error) {
 	}
 	name := path.Base(r.Path)
 	if !slices.ContainsFunc(spec.Adapters, func(a Adapter) bool { return a.Name == name }) {
-		return "", fmt.Errorf("lora_path (%s) does not exist.", r.Path)
+		return "", fmt.Errorf("lora_path (%s) does not exist.", r.Path) //nolint:staticcheck // the server's own words
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -16,7 +16,6 @@ type generation struct {
 	req     *completion
 	prompt  int
 	seq     *sequence
-	cached  int
 	done    Event
 	release func() // to be called when nobody reads its events any more
 }

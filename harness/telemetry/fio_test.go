@@ -118,7 +118,7 @@ func TestFioOfThisMachine(t *testing.T) {
 	var on syscall.Statfs_t
 	require.NoError(t, syscall.Statfs(dir, &on))
 	const tmpfs = 0x01021994 // TMPFS_MAGIC
-	if int64(on.Type) == tmpfs {
+	if on.Type == tmpfs {
 		t.Skip("the folder for temporary files is in memory: no storage to read")
 	}
 	cmd := exec.Command(bin, "--name=a", "--directory="+dir, "--size=4m", "--rw=randrw", "--bs=16k", "--direct=1", "--ioengine=libaio", "--iodepth=4",

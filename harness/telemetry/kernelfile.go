@@ -22,7 +22,7 @@ func (k *kernelFile) read() ([]byte, error) {
 		if text, err := k.all(); err == nil && len(text) > 0 {
 			return text, nil
 		}
-		k.close()
+		_ = k.close() // it was read
 	}
 	f, err := os.Open(k.path)
 	if err != nil {
@@ -31,7 +31,7 @@ func (k *kernelFile) read() ([]byte, error) {
 	k.f = f
 	text, err := k.all()
 	if err != nil {
-		k.close()
+		_ = k.close()
 	}
 	return text, err
 }

@@ -14,7 +14,6 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	root := &cobra.Command{
 		Use:           "sparkharness",
 		Short:         "When and by how much storage decides the tail latency of LLM inference",
@@ -23,6 +22,7 @@ func main() {
 	}
 	root.AddCommand(serveCommand(), inputsCommand(), traceCommand())
 	if err := root.ExecuteContext(ctx); err != nil {
+		stop()
 		fmt.Fprintln(os.Stderr, "sparkharness:", err)
 		os.Exit(1)
 	}
