@@ -44,7 +44,7 @@ type RequestData struct {
 	TTFT     float64 // ms; a lower bound if Censored
 	HasTTFT  bool
 	Censored bool
-	E2E      float64
+	E2E      float64 // ms; a lower bound of a request that timed out
 	HasE2E   bool
 	RC       string
 	WaitMS   *float64 // arrival to first scheduling, as the server tells it

@@ -1,6 +1,8 @@
 package harness
 
 import (
+	"math"
+
 	"sparkharness/harness/record"
 	"sparkharness/harness/report"
 	"sparkharness/harness/verdict"
@@ -48,4 +50,25 @@ type Conclusion struct {
 	Figures  []report.Figure
 	UWork    []UWork
 	Sizing   *report.Sizing // answer to a sizing question; optional
+}
+
+// openEnds makes bounds that the data leave infinite, as a time-out beyond a percentile does, absent: a report
+// holds finite numbers, and an absent bound reads as open.
+func (c *Conclusion) openEnds() {
+	open := func(bounds ...**float64) {
+		for _, b := range bounds {
+			if *b != nil && math.IsInf(**b, 0) {
+				*b = nil
+			}
+		}
+	}
+	for i := range c.Checks {
+		open(&c.Checks[i].Lo, &c.Checks[i].Hi)
+	}
+	for i := range c.Findings {
+		open(&c.Findings[i].Lo, &c.Findings[i].Hi)
+	}
+	if c.Effect != nil {
+		open(&c.Effect.Lo, &c.Effect.Hi)
+	}
 }

@@ -63,6 +63,7 @@ func (ev *Evidence) report(h Hypothesis) (*report.Report, Conclusion, error) {
 	if c.Checks == nil {
 		c.Checks = []verdict.Check{}
 	}
+	c.openEnds()
 	r.Verdict = verdict.Settle(append(gates, c.Gates...), c.Checks, c.Effect)
 	if r.Verdict.Outcome == verdict.Inconclusive {
 		for _, f := range ev.more(c.Checks) {

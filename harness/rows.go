@@ -46,7 +46,7 @@ func (ev *Evidence) row(g *Group) report.Row {
 				r.Failed++
 			}
 			if q.HasE2E {
-				e2e = append(e2e, stats.Obs{V: q.E2E, Censored: q.Censored})
+				e2e = append(e2e, stats.Obs{V: q.E2E, Censored: q.RC == record.RCTimeout})
 			}
 			if q.Prompt != nil && q.Cached != nil {
 				cachedKnown = true

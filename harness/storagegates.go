@@ -169,7 +169,7 @@ func (g *Group) E2E() []stats.Rep {
 		var rep stats.Rep
 		for i := range c.Requests {
 			if r := &c.Requests[i]; r.HasE2E {
-				rep = append(rep, stats.Point{T: r.At, V: r.E2E, Censored: r.Censored})
+				rep = append(rep, stats.Point{T: r.At, V: r.E2E, Censored: r.RC == record.RCTimeout})
 			}
 		}
 		out = append(out, rep)

@@ -200,7 +200,7 @@ func TestE2EReps(t *testing.T) {
 	ev := goodEvidence()
 	ev.Cells[0].Requests = []RequestData{
 		{At: 1, E2E: 900, HasE2E: true, RC: record.RCOK},
-		{At: 2, E2E: 60000, HasE2E: true, Censored: true, RC: record.RCTimeout},
+		{At: 2, E2E: 60000, HasE2E: true, RC: record.RCTimeout}, // after its first token, so that its TTFT is known
 		{At: 3, RC: record.RCCut},
 	}
 	ev.Cells[1].Requests = nil
