@@ -147,3 +147,22 @@ func TestWindowSetJoinsCells(t *testing.T) {
 	assert.Equal(t, stats.Point{T: 60 + 20, V: 300}, p99[0][6], "third window of the second cell")
 	assert.Equal(t, 18, ev.AllWindows(ev.Groups()).N(), "bytes have no need of a first token")
 }
+
+// A relation over groups is none of a group that has lost most of its windows, so that group is named.
+func TestWindowSetNamesWhatItLacks(t *testing.T) {
+	ev := windowedEvidence(60)
+	other := windowedCell(1, 60)
+	other.Cell, other.Key = record.NewCell("conc", 2, "rep", 1), "other"
+	for i := range 3 {
+		other.Windows[i].TTFT = nil
+	}
+	ev.Cells = append(ev.Cells, other)
+	set := ev.Windows(ev.Groups())
+	assert.Empty(t, set.Lacks(), "half of them are left")
+	assert.Equal(t, "15 of 18 windows used (left out: 3 without a first token)", set.LeftOut())
+	other.Windows[3].Censored = 1
+	set = ev.Windows(ev.Groups())
+	assert.Equal(t, "conc=2 (2 of 6)", set.Lacks())
+	assert.Equal(t, "14 of 18 windows used (left out: 3 without a first token, 1 with a time-out)", set.LeftOut())
+	assert.Equal(t, "all 18 windows used", ev.AllWindows(ev.Groups()).LeftOut())
+}

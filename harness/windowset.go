@@ -20,13 +20,14 @@ type WindowSet struct {
 	All, Uncovered, Empty, Censored, Unknown int
 	worst                                    worst                 // least covered source
 	seconds                                  map[string][2]float64 // by source: s covered, s due
+	whole                                    map[string]int        // all windows, by group
 }
 
 type placed struct {
 	t       float64
 	w       *Window
 	before  *Window // of the same cell; the window itself where it is the first
-	stratum string  // prompt length of the cell
+	stratum string  // group of the cell
 }
 
 // Windows gathers the windows of groups that have a p99 and in which every reading of need is known. Windows
@@ -67,7 +68,7 @@ func (ev *Evidence) AllWindows(groups []*Group, need ...Reading) *WindowSet {
 }
 
 func (ev *Evidence) windows(groups []*Group, latency, before bool, need []Reading) *WindowSet {
-	set := &WindowSet{seconds: map[string][2]float64{}}
+	set := &WindowSet{seconds: map[string][2]float64{}, whole: map[string]int{}}
 	if w := ev.Exp.Hypothesis.Windows; w != nil {
 		set.minReads = float64(w.MinReads)
 	}
@@ -86,6 +87,7 @@ func (ev *Evidence) windows(groups []*Group, latency, before bool, need []Readin
 			for k := range c.Windows {
 				w := &c.Windows[k]
 				set.All++
+				set.whole[g.Cell.String()]++
 				if !set.covered(c, w, least) {
 					set.Uncovered++
 					continue
@@ -206,6 +208,24 @@ func (s *WindowSet) Gate(ev *Evidence) verdict.Gate {
 	}
 	return verdict.Pass(name, fmt.Sprintf("%d windows of %.0f s covered by samples of %s (least: %s, %.0f %%; need %.0f %%)",
 		s.All, ev.Exp.Hypothesis.Windows.Length.Seconds(), strings.Join(sources, ", "), s.worst.where, -s.worst.value*100, need*100))
+}
+
+// Lacks names the groups of which less than half of the windows can be used, "" if there is none: a relation over
+// all of them is then one over what happens to be left.
+func (s *WindowSet) Lacks() string {
+	used := map[string]int{}
+	for _, rep := range s.reps {
+		for _, p := range rep {
+			used[p.stratum]++
+		}
+	}
+	var out []string
+	for _, key := range slices.Sorted(maps.Keys(s.whole)) {
+		if 2*used[key] < s.whole[key] {
+			out = append(out, fmt.Sprintf("%s (%d of %d)", key, used[key], s.whole[key]))
+		}
+	}
+	return strings.Join(out, ", ")
 }
 
 // LeftOut says what part of the windows is not used and why.

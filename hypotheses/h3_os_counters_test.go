@@ -71,7 +71,26 @@ func decideH3(ev *harness.Evidence) harness.Conclusion {
 	counters := explainWindows(ev, byStack["B"], harness.OperatorReadings, []harness.Reading{harness.Tier2Blocks})
 	out.Findings = append(a.findings("A", "O", "O + D"), b.findings("B", "O", "O + D", "O + D + K")...)
 	out.Findings = append(out.Findings, counters.gain("blocks from tier 2 alone add, B", "without fetch latency, of which the wait of the same requests is a part"))
+	out.Findings = append(out.Findings, withinLevels(ev, byStack["B"])...)
 	out.Figures = []report.Figure{h3Figure(a, b)}
+	return out
+}
+
+// withinLevels is what KV telemetry adds to OS counters at each prompt length of its own, where tier 2 serves
+// anything: over all of them together it also tells the prompt lengths that fetch from those that do not.
+func withinLevels(ev *harness.Evidence, groups []*harness.Group) []report.Finding {
+	var out []report.Finding
+	for _, g := range groups {
+		if kv := ev.KV(g); kv == nil || kv.Tier2Share == nil || *kv.Tier2Share == 0 {
+			continue
+		}
+		x := explainWindows(ev, []*harness.Group{g}, harness.OperatorReadings, harness.KVReadings)
+		detail := ""
+		if x.err == nil {
+			detail = fmt.Sprintf("to R2 %.2f of OS counters, within this prompt length alone", x.models[0].R2.Value)
+		}
+		out = append(out, x.gain(fmt.Sprintf("KV telemetry adds at ctx %d, B", g.Cells[0].ContextTokens), detail))
+	}
 	return out
 }
 

@@ -51,12 +51,13 @@ func decideH4B(ev *harness.Evidence) harness.Conclusion {
 	ratio, effect := heaviestOverLightest(ev, arms)
 	out.Checks = []verdict.Check{p99Rises(ev, arms), ratio, tracks(ev, set, harness.FetchP95, "p99_tracks_fetch", ev.Threshold("spearman_min"), 0.95)}
 	out.Effect = effect
-	out.Findings = append([]report.Finding{elasticity(ev, set)}, loaderFinding(ev))
+	out.Findings = append(steps(ev, arms), elasticity(ev, set), loaderFinding(ev))
 	out.Figures = []report.Figure{h4bFigure(ev, arms, set)}
 	return out
 }
 
-// p99Rises is Page's trend test: p99 TTFT of each repetition, over the arms in their order.
+// p99Rises is Page's trend test: p99 TTFT of each repetition, over the arms in their order. Their geometric means
+// have to be in that order, too.
 func p99Rises(ev *harness.Evidence, arms []*harness.Group) verdict.Check {
 	alpha := ev.Threshold("trend_alpha")
 	c := verdict.Check{Name: "p99_rises"}
@@ -78,7 +79,7 @@ func p99Rises(ev *harness.Evidence, arms []*harness.Group) verdict.Check {
 		c.State, c.Detail = verdict.Undecided, fmt.Sprintf("the trend cannot be tested: %v", err)
 		return c
 	}
-	means := ""
+	means, rising, last := "", true, math.Inf(-1)
 	for i, g := range arms {
 		sum := 0.0
 		for _, b := range blocks {
@@ -88,6 +89,7 @@ func p99Rises(ev *harness.Evidence, arms []*harness.Group) verdict.Check {
 			means += ", "
 		}
 		means += fmt.Sprintf("%s %.3g s", g.Cells[0].Fio, math.Exp(sum/float64(len(blocks)))/1e3)
+		rising, last = rising && sum > last, sum
 	}
 	c.Value, c.N, c.Of = &l, len(blocks)*len(arms), "cells"
 	c.Detail = fmt.Sprintf("p99 TTFT over %d blocks (geometric means: %s) rises with Page's L %.0f, p %.2g (need below %.2g)", len(blocks), means, l, p, alpha)
@@ -97,7 +99,7 @@ func p99Rises(ev *harness.Evidence, arms []*harness.Group) verdict.Check {
 	}
 	_, falls, err := stats.Page(blocks)
 	switch {
-	case p < alpha:
+	case p < alpha && rising: // the heaviest arm alone can make the trend
 		c.State = verdict.Holds
 	case err == nil && falls < alpha:
 		c.State = verdict.Contradicted
@@ -125,6 +127,22 @@ func heaviestOverLightest(ev *harness.Evidence, arms []*harness.Group) (verdict.
 		heavy.Cells[0].Fio, d.Value, lo, hi, light.Cells[0].Fio, need)
 	return c, &verdict.Effect{Name: fmt.Sprintf("p99 TTFT, fio %s / %s", heavy.Cells[0].Fio, light.Cells[0].Fio),
 		Value: d.Value, Lo: &lo, Hi: &hi, Confidence: 0.95, N: c.N, Of: c.Of}
+}
+
+// steps are the ratios of p99 TTFT from each arm to the next.
+func steps(ev *harness.Evidence, arms []*harness.Group) []report.Finding {
+	var out []report.Finding
+	for i, g := range arms[1:] {
+		f := report.Finding{Name: fmt.Sprintf("p99 TTFT, fio %s / %s", g.Cells[0].Fio, arms[i].Cells[0].Fio), Detail: "paired by blocks"}
+		if d, err := ev.Bootstrap().Ratio(g.TTFT(), arms[i].TTFT(), 0.99, true); err != nil {
+			f.Detail = err.Error()
+		} else {
+			lo, hi := d.Interval(0.95)
+			f.Value, f.Lo, f.Hi = &d.Value, &lo, &hi
+		}
+		out = append(out, f)
+	}
+	return out
 }
 
 // elasticity is by how many percent p99 grows when the fetch latency grows by one.

@@ -21,7 +21,8 @@ import (
 // latency, or telemetry that itself costs throughput.
 //
 // The prediction uses KV counters and the block size alone. Its slope against /proc/diskstats must lie inside
-// the bounds with its whole interval, which is an equivalence and so a 90 % interval. Requests are compared
+// the bounds with its whole interval, which is an equivalence and so a 90 % interval; so must the ratio of the
+// totals, because a slope does not see who reads at a steady rate. Requests are compared
 // as bytes / the loader's I/O size. The cost of telemetry is an equivalence too: completed requests per second
 // at every sampling cadence against the slowest one, arms of a block paired.
 var h7 = harness.Hypothesis{
@@ -53,7 +54,7 @@ func decideH7(ev *harness.Evidence) harness.Conclusion {
 	latency := ev.Windows(arm, harness.FetchP95)
 	out.Gates = []verdict.Gate{ev.CadenceKept(), bytes.Gate(ev)}
 	slope, r2, effect := predicts(ev, bytes)
-	out.Checks = []verdict.Check{slope, r2,
+	out.Checks = []verdict.Check{slope, r2, addUp(ev, at, bytes),
 		tracks(ev, latency, harness.FetchP95, "p99_tracks_fetch", ev.Threshold("spearman_min"), 0.95), telemetryIsFree(ev, groups)}
 	out.Effect = effect
 	out.Findings = append(append(perCadence(ev, groups), latencyPerCadence(groups)...), requestsFinding(ev, bytes), loaderFinding(ev))
@@ -106,6 +107,41 @@ func predicts(ev *harness.Evidence, set *harness.WindowSet) (slope, r2 verdict.C
 	r2.Value, r2.Lo, r2.Hi, r2.Bounds = &explained.Value, &rlo, &rhi, []float64{need}
 	r2.Detail = fmt.Sprintf("the prediction explains R2 = %.3f [%.3f, %.3f] of the bytes that the device read window by window (need above %.2f)", explained.Value, rlo, rhi, need)
 	return slope, r2, &verdict.Effect{Name: "device bytes per byte that KV counters predict", Value: b.Value, Lo: &lo, Hi: &hi, Confidence: 0.90, N: set.N(), Of: "windows"}
+}
+
+// addUp tests that the KV counters predict all of what the device read, beyond what it reads when idle: somebody
+// who reads at a steady rate beside the server changes neither slope nor R2. The ratio is that of the totals of
+// each repetition, with Student's interval over repetitions.
+func addUp(ev *harness.Evidence, g *harness.Group, set *harness.WindowSet) verdict.Check {
+	least, most := ev.Threshold("slope_least"), ev.Threshold("slope_most")
+	c := verdict.Check{Name: "bytes_add_up", N: set.N(), Of: "windows"}
+	predicted, read := set.Values(harness.PredictedBytes, false), set.Values(harness.ReadBytes, false)
+	var ratios []float64
+	for _, cell := range g.Cells {
+		idle := cell.Sys.Baseline.ReadMBs()
+		if idle == nil {
+			c.State, c.Detail = verdict.Undecided, fmt.Sprintf("%s has no idle baseline of the device", cell.Key)
+			return c
+		}
+		sum, device := 0.0, 0.0
+		for k := range predicted[cell.Rep-1] {
+			sum += predicted[cell.Rep-1][k].V + *idle
+			device += read[cell.Rep-1][k].V
+		}
+		if sum > 0 {
+			ratios = append(ratios, device/sum)
+		}
+	}
+	ratio, lo, hi, err := stats.MeanT(ratios, 0.90)
+	if err != nil {
+		c.State, c.Detail = verdict.Undecided, fmt.Sprintf("the ratio of device reads to the prediction has no interval: %v", err)
+		return c
+	}
+	c.State = verdict.Equivalent(lo, hi, least, most)
+	c.Value, c.Lo, c.Hi, c.Bounds = &ratio, &lo, &hi, []float64{least, most}
+	c.Detail = fmt.Sprintf("all that the device read is %.3f [%.3f, %.3f] of what KV counters and the idle device predict (90 %% interval over %d repetitions, must lie inside %.2f to %.2f)",
+		ratio, lo, hi, len(ratios), least, most)
+	return c
 }
 
 // requestsFinding compares requests: predicted bytes / the size of a device request against reads/s.
@@ -214,7 +250,23 @@ func h7Figure(ev *harness.Evidence, bytes, latency *harness.WindowSet) report.Fi
 	same.Value(0, &zero)
 	same.Value(largest, &largest)
 	reads.Series = []report.Series{points.Series, same.Series}
+	requests := report.Panel{XLabel: "reads that KV counters predict, 1/s", YLabel: "reads completed by the NVMe, 1/s"}
+	if size := ev.LoaderRequestBytes(); size > 0 {
+		points, largest := harness.NewSeries("a window"), 0.0
+		y := bytes.Values(harness.ReadRequests, false)
+		for i := range x {
+			for k := range x[i] {
+				expected, v := x[i][k].V*1e6/size, y[i][k].V
+				points.Value(expected, &v)
+				largest = max(largest, expected, v)
+			}
+		}
+		same := harness.NewSeries("as predicted")
+		same.Value(0, &zero)
+		same.Value(largest, &largest)
+		requests.Series = []report.Series{points.Series, same.Series}
+	}
 	p99 := report.Panel{XLabel: "tier-2 fetch p95 of a window, ms", YLabel: "TTFT p99 of a window, ms", LogX: true, LogY: true,
 		Series: []report.Series{scatter("a window", latency, harness.FetchP95)}}
-	return report.Figure{Name: "predicted_and_read", Title: "H7: what KV counters predict against what the NVMe did", Panels: []report.Panel{reads, p99}}
+	return report.Figure{Name: "predicted_and_read", Title: "H7: what KV counters predict against what the NVMe did", Panels: []report.Panel{reads, requests, p99}}
 }

@@ -9,7 +9,8 @@ import (
 )
 
 // tracks tests that the p99 TTFT of windows follows a reading: Spearman's rank correlation inside blocks, with
-// its interval at the confidence above a threshold.
+// its interval at the confidence above a threshold. It cannot hold where a group has lost most of its windows; it
+// can be contradicted by the others.
 func tracks(ev *harness.Evidence, set *harness.WindowSet, r harness.Reading, name string, need, confidence float64) verdict.Check {
 	c := verdict.Check{Name: name, N: set.N(), Of: "windows"}
 	d, err := ev.Bootstrap().Spearman(set.Values(r, false), set.P99(false))
@@ -22,6 +23,12 @@ func tracks(ev *harness.Evidence, set *harness.WindowSet, r harness.Reading, nam
 	c.Value, c.Lo, c.Hi, c.Bounds, c.Scale = &d.Value, &lo, &hi, []float64{need}, verdict.Correlation
 	c.Detail = fmt.Sprintf("window p99 TTFT follows %s with Spearman's rank correlation %.2f [%.2f, %.2f] (need above %.2f); %s",
 		r.Name, d.Value, lo, hi, need, set.LeftOut())
+	if lacks := set.Lacks(); lacks != "" {
+		c.Detail += "; most windows are missing of " + lacks
+		if c.State == verdict.Holds {
+			c.State = verdict.Undecided
+		}
+	}
 	return c
 }
 

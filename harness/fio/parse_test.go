@@ -204,7 +204,7 @@ func TestCommittedProfiles(t *testing.T) {
 	assert.Equal(t, []Job{moderate}, load("moderate"))
 	files, err := filepath.Glob(configs + "/*")
 	require.NoError(t, err)
-	assert.Len(t, files, 4, "every committed profile is looked at here and below")
+	assert.Len(t, files, 5, "every committed profile is looked at here and below")
 }
 
 // Programs that read and compute now and then, and write nothing: three tasks that block, in cycles that meet
@@ -221,6 +221,15 @@ func TestCommittedNeighbours(t *testing.T) {
 	assert.Equal(t, []Job{indexer, backup}, jobs)
 	assert.Equal(t, "indexer: rw=randread bs=262144 iodepth=1 numjobs=2 ioengine=psync thinktime_iotime=12s thinktime=25s thinktime_spin=10s", jobs[0].String())
 	assert.Contains(t, with(func(j *Job) { j.IOTime, j.ThinkTime = 1500*time.Millisecond, time.Second })[0].String(), " thinktime_iotime=1500000us thinktime=1s")
+}
+
+// One task that reads a fifth of the time, in pieces much shorter than a window.
+func TestCommittedSteadyReader(t *testing.T) {
+	jobs, err := Load(filepath.Join(configs, "steady.fio"))
+	require.NoError(t, err)
+	assert.Equal(t, []Job{{Name: "steady", RW: "read", ReadShare: 1, BlockBytes: 128 << 10, IODepth: 1, NumJobs: 1, IOEngine: "psync", Direct: true,
+		Thread: true, Filename: "sparkharness-fio.dat", Size: 8 << 30, Runtime: 4 * time.Hour, TimeBased: true,
+		IOTime: 100 * time.Millisecond, ThinkTime: 400 * time.Millisecond}}, jobs)
 }
 
 // realFio is the path of fio, or skips the test.
