@@ -94,7 +94,7 @@ func stallTracks(ev *harness.Evidence, set *harness.WindowSet) verdict.Check {
 	default:
 		c.State = verdict.Undecided
 	}
-	c.Detail = fmt.Sprintf("window p99 TTFT follows iowait with Spearman's %s and I/O pressure with %s (97.5 %% intervals; one must lie above %.2f)",
+	c.Detail = fmt.Sprintf("Spearman's rank correlation of window p99 TTFT with iowait: %s; with I/O pressure: %s (97.5 %% intervals; one must lie above %.2f)",
 		correlation(wait), correlation(psi), need)
 	if c.State != verdict.Holds {
 		c.Detail += "; " + uninformative(wait, psi, need)
@@ -104,7 +104,7 @@ func stallTracks(ev *harness.Evidence, set *harness.WindowSet) verdict.Check {
 
 func correlation(c verdict.Check) string {
 	if c.Value == nil {
-		return "no correlation (" + c.Detail + ")"
+		return "none (" + c.Detail + ")"
 	}
 	return fmt.Sprintf("%.2f [%.2f, %.2f]", *c.Value, *c.Lo, *c.Hi)
 }
