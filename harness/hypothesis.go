@@ -52,12 +52,12 @@ type Conclusion struct {
 	Sizing   *report.Sizing // answer to a sizing question; optional
 }
 
-// openEnds makes bounds that the data leave infinite, as a time-out beyond a percentile does, absent: a report
-// holds finite numbers, and an absent bound reads as open.
+// openEnds makes bounds that the data leave infinite, as a time-out beyond a percentile does, or undefined, as the
+// shift between two open knees, absent: a report holds finite numbers, and an absent bound reads as open.
 func (c *Conclusion) openEnds() {
 	open := func(bounds ...**float64) {
 		for _, b := range bounds {
-			if *b != nil && math.IsInf(**b, 0) {
+			if *b != nil && (math.IsInf(**b, 0) || math.IsNaN(**b)) {
 				*b = nil
 			}
 		}

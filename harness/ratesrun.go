@@ -77,9 +77,9 @@ func (r *ratesRun) rates(all []Hypothesis, seeds []uint64) (rates report.ErrorRa
 			}
 		}
 	}
-	todo := slices.DeleteFunc(slices.Clone(jobs), func(j rateJob) bool { return r.has(j) })
-	fmt.Fprintf(session.out, "error rates: %d runs, %d of them done before by this program (%.12s)\n", len(jobs), len(jobs)-len(todo), r.program)
-	r.run(todo)
+	missing := slices.DeleteFunc(slices.Clone(jobs), func(j rateJob) bool { return r.has(j) })
+	fmt.Fprintf(session.out, "error rates: %d runs, %d of them done before by this program (%.12s)\n", len(jobs), len(jobs)-len(missing), r.program)
+	r.run(missing)
 	return newErrorRates(r, jobs, all), len(jobs)
 }
 
@@ -145,7 +145,7 @@ func cutTorn(path string) error {
 
 // run executes the jobs side by side. Each runs its cells side by side too, but concludes on one processor:
 // with as many jobs as processors none of them idles.
-func (r *ratesRun) run(todo []rateJob) {
+func (r *ratesRun) run(missing []rateJob) {
 	next := make(chan rateJob)
 	started := time.Now()
 	var finished int
@@ -159,14 +159,14 @@ func (r *ratesRun) run(todo []rateJob) {
 				}
 				r.mu.Lock()
 				finished++
-				left := time.Since(started).Seconds() / float64(finished) * float64(len(todo)-finished)
+				left := time.Since(started).Seconds() / float64(finished) * float64(len(missing)-finished)
 				fmt.Fprintf(session.out, "%4d/%d  %-4s %-18s seed %-4d %-13s %5.1f s  about %.0f min left\n",
-					finished, len(todo), j.h.ID, j.world, j.seed, line.Outcome, line.Seconds, left/60)
+					finished, len(missing), j.h.ID, j.world, j.seed, line.Outcome, line.Seconds, left/60)
 				r.mu.Unlock()
 			}
 		})
 	}
-	for _, j := range todo {
+	for _, j := range missing {
 		if session.stop.Load() {
 			break
 		}

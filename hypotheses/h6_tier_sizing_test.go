@@ -121,7 +121,7 @@ func kneeMoves(ev *harness.Evidence, arms []*tierArm) (verdict.Check, *verdict.E
 		n := cellsOf(first.groups) + cellsOf(last.groups)
 		if c.Value == nil || d.Value < *c.Value {
 			v := d.Value
-			c.Value, c.Lo, c.Hi, c.Bounds = &v, bound(lo), bound(hi), []float64{0}
+			c.Value, c.Lo, c.Hi, c.Bounds = &v, &lo, &hi, []float64{0}
 			c.Detail = fmt.Sprintf("smallest for %s: from %s to %s of host tier the knee moves from %s to %s tokens, by %.2f doublings of the context, interval from %.2f (%.2f %%, must be above 0)",
 				of[0].policy, config.Size(first.capacity), config.Size(last.capacity), kneeText(first), kneeText(last), v, lo, level*100)
 		}
@@ -129,7 +129,7 @@ func kneeMoves(ev *harness.Evidence, arms []*tierArm) (verdict.Check, *verdict.E
 		if effect == nil || of[0].policy == "LRU" {
 			l, h := d.Interval(0.95)
 			effect = &verdict.Effect{Name: fmt.Sprintf("storage knee's shift, %s to %s, %s", config.Size(first.capacity), config.Size(last.capacity), of[0].policy),
-				Value: d.Value, Lo: bound(l), Hi: bound(h), Unit: "doublings", Confidence: 0.95, N: n, Of: "cells"}
+				Value: d.Value, Lo: &l, Hi: &h, Unit: "doublings", Confidence: 0.95, N: n, Of: "cells"}
 		}
 	}
 	if len(policies) == 0 {
@@ -238,14 +238,6 @@ func cellsOf(groups []*harness.Group) int {
 		n += len(g.Cells)
 	}
 	return n
-}
-
-// bound is nil for an open end.
-func bound(v float64) *float64 {
-	if v-v != 0 { // infinite
-		return nil
-	}
-	return &v
 }
 
 func kneeText(a *tierArm) string {

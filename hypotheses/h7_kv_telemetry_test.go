@@ -234,39 +234,31 @@ func perCadence(ev *harness.Evidence, groups []*harness.Group) []report.Finding 
 }
 
 func h7Figure(ev *harness.Evidence, bytes, latency *harness.WindowSet) report.Figure {
-	reads := report.Panel{XLabel: "fetched from tier 2 by KV counters, MB/s", YLabel: "read by the NVMe, MB/s"}
-	points := harness.NewSeries("a window")
-	x, y := bytes.Values(harness.PredictedBytes, false), bytes.Values(harness.ReadBytes, false)
-	largest := 0.0
-	for i := range x {
-		for k := range x[i] {
-			v := y[i][k].V
-			points.Value(x[i][k].V, &v)
-			largest = max(largest, x[i][k].V, v)
-		}
-	}
-	same := harness.NewSeries("as predicted")
-	zero := 0.0
-	same.Value(0, &zero)
-	same.Value(largest, &largest)
-	reads.Series = []report.Series{points.Series, same.Series}
+	predicted := bytes.Values(harness.PredictedBytes, false)
+	reads := report.Panel{XLabel: "fetched from tier 2 by KV counters, MB/s", YLabel: "read by the NVMe, MB/s",
+		Series: besidePrediction(predicted, 1, bytes.Values(harness.ReadBytes, false))}
 	requests := report.Panel{XLabel: "reads that KV counters predict, 1/s", YLabel: "reads completed by the NVMe, 1/s"}
 	if size := ev.LoaderRequestBytes(); size > 0 {
-		points, largest := harness.NewSeries("a window"), 0.0
-		y := bytes.Values(harness.ReadRequests, false)
-		for i := range x {
-			for k := range x[i] {
-				expected, v := x[i][k].V*1e6/size, y[i][k].V
-				points.Value(expected, &v)
-				largest = max(largest, expected, v)
-			}
-		}
-		same := harness.NewSeries("as predicted")
-		same.Value(0, &zero)
-		same.Value(largest, &largest)
-		requests.Series = []report.Series{points.Series, same.Series}
+		requests.Series = besidePrediction(predicted, 1e6/size, bytes.Values(harness.ReadRequests, false))
 	}
 	p99 := report.Panel{XLabel: "tier-2 fetch p95 of a window, ms", YLabel: "TTFT p99 of a window, ms", LogX: true, LogY: true,
 		Series: []report.Series{scatter("a window", latency, harness.FetchP95)}}
 	return report.Figure{Name: "predicted_and_read", Title: "H7: what KV counters predict against what the NVMe did", Panels: []report.Panel{reads, requests, p99}}
+}
+
+// besidePrediction is what was seen in each window against scale times what was predicted, and the line on which the
+// two are the same.
+func besidePrediction(predicted []stats.Rep, scale float64, seen []stats.Rep) []report.Series {
+	points, same := harness.NewSeries("a window"), harness.NewSeries("as predicted")
+	zero, largest := 0.0, 0.0
+	for i := range predicted {
+		for k := range predicted[i] {
+			x, y := predicted[i][k].V*scale, seen[i][k].V
+			points.Value(x, &y)
+			largest = max(largest, x, y)
+		}
+	}
+	same.Value(0, &zero)
+	same.Value(largest, &largest)
+	return []report.Series{points.Series, same.Series}
 }

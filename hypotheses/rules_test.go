@@ -1,0 +1,75 @@
+package hypotheses
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"sparkharness/harness"
+	"sparkharness/harness/config"
+	"sparkharness/harness/record"
+	"sparkharness/harness/verdict"
+)
+
+// The heaviest arm alone makes Page's trend: with moderate below none in most blocks the claim is not shown.
+func TestP99RisesInOrder(t *testing.T) {
+	ev := &harness.Evidence{Exp: &harness.Experiment{Hypothesis: &config.Hypothesis{Thresholds: map[string]float64{"trend_alpha": 0.05}}}}
+	arm := func(fio string, p99 ...float64) *harness.Group {
+		g := &harness.Group{}
+		for i, v := range p99 {
+			c := &harness.CellData{Requests: []harness.RequestData{{TTFT: v, HasTTFT: true, RC: record.RCOK}}}
+			c.Fio, c.Rep = fio, i+1
+			g.Cells = append(g.Cells, c)
+		}
+		return g
+	}
+	none, heavy := arm("none", 100, 100, 100, 100, 100), arm("heavy", 200, 200, 200, 200, 200)
+	c := p99Rises(ev, []*harness.Group{none, arm("moderate", 90, 90, 90, 90, 110), heavy})
+	require.Contains(t, c.Detail, "Page's L 66, p 0.0", "significant")
+	assert.Equal(t, verdict.Undecided, c.State, c.Detail)
+	c = p99Rises(ev, []*harness.Group{none, arm("moderate", 110, 110, 110, 110, 90), heavy})
+	assert.Equal(t, verdict.Holds, c.State, c.Detail)
+}
+
+// fetches are what a line of dynkv.jsonl says about fetches.
+var fetches = regexp.MustCompile(`,"fetch_[a-z0-9_]+":[^,}]+`)
+
+// A relation that holds over all arms does not hold once one arm has lost most of its windows.
+func TestTracksNeedsEveryGroup(t *testing.T) {
+	check := func(dir string) verdict.Check {
+		rep, err := harness.Replay(h4b, dir)
+		require.NoError(t, err)
+		for _, c := range rep.Verdict.Checks {
+			if c.Name == "p99_tracks_fetch" {
+				return c
+			}
+		}
+		require.Fail(t, "no such check")
+		return verdict.Check{}
+	}
+	recorded := filepath.Join(harness.Root(), "fixtures", "runs", "h4b")
+	require.Equal(t, verdict.Holds, check(recorded).State)
+
+	dir := t.TempDir()
+	require.NoError(t, os.CopyFS(dir, os.DirFS(recorded)))
+	arm, err := filepath.Glob(filepath.Join(dir, "cells", "*fio=heavy*", "dynkv.jsonl"))
+	require.NoError(t, err)
+	require.NotEmpty(t, arm)
+	for _, path := range arm {
+		b, err := os.ReadFile(path)
+		require.NoError(t, err)
+		late := len(b) * 3 / 4
+		cut := slices.Concat(b[:late], fetches.ReplaceAll(b[late:], nil))
+		require.NotEqual(t, b, cut)
+		require.NoError(t, os.WriteFile(path, cut, 0o644))
+	}
+	c := check(dir)
+	assert.Contains(t, c.Detail, "most windows are missing of fio=heavy")
+	assert.True(t, c.Lo != nil && *c.Lo > 0.5, "what is left is related: %s", c.Detail)
+	assert.Equal(t, verdict.Undecided, c.State)
+}
