@@ -1,0 +1,180 @@
+package hypotheses
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"gopkg.in/yaml.v3"
+
+	"sparkharness/harness"
+	"sparkharness/harness/record"
+	"sparkharness/harness/report"
+	"sparkharness/harness/verdict"
+)
+
+// recording is a copy of a recorded run that a test may edit: what a replay then says must follow from what
+// was edited and from nothing else.
+type recording struct {
+	t   *testing.T
+	h   harness.Hypothesis
+	dir string
+}
+
+// recorded copies the recorded run of a hypothesis.
+func recorded(t *testing.T, h harness.Hypothesis) *recording {
+	t.Helper()
+	r := &recording{t: t, h: h, dir: t.TempDir()}
+	require.NoError(t, os.CopyFS(r.dir, os.DirFS(filepath.Join(harness.Root(), "fixtures", "runs", strings.ToLower(h.ID)))))
+	return r
+}
+
+// object is a decoded JSON or YAML mapping.
+type object = map[string]any
+
+// lines edits each line of a file of every cell, such as metrics.jsonl. An edit that returns false drops the line.
+func (r *recording) lines(file string, edit func(cell record.Cell, line object) bool) *recording {
+	r.t.Helper()
+	paths, err := filepath.Glob(filepath.Join(r.dir, "cells", "*", file))
+	require.NoError(r.t, err)
+	require.NotEmpty(r.t, paths, file)
+	for _, path := range paths {
+		b, err := os.ReadFile(path)
+		require.NoError(r.t, err)
+		var out bytes.Buffer
+		enc := json.NewEncoder(&out)
+		enc.SetEscapeHTML(false)
+		for line := range bytes.Lines(b) {
+			var v object
+			require.NoError(r.t, json.Unmarshal(line, &v))
+			if edit(cellOf(r.t, path), v) {
+				require.NoError(r.t, enc.Encode(v))
+			}
+		}
+		require.NoError(r.t, os.WriteFile(path, out.Bytes(), 0o644))
+	}
+	return r
+}
+
+// requests edits the requests of the measure phase.
+func (r *recording) requests(edit func(cell record.Cell, q object)) *recording {
+	r.t.Helper()
+	return r.lines("metrics.jsonl", func(cell record.Cell, q object) bool {
+		if q["phase"] == record.PhaseMeasure {
+			edit(cell, q)
+		}
+		return true
+	})
+}
+
+// samples edits the samples of the machine, those of all phases.
+func (r *recording) samples(edit func(cell record.Cell, s object)) *recording {
+	r.t.Helper()
+	return r.lines("sysmon.jsonl", func(cell record.Cell, s object) bool { edit(cell, s); return true })
+}
+
+// json edits a file of the run folder, such as plan.json, or of every cell (cells/*/cell.json).
+func (r *recording) json(pattern string, edit func(v object)) *recording {
+	r.t.Helper()
+	paths, err := filepath.Glob(filepath.Join(r.dir, pattern))
+	require.NoError(r.t, err)
+	require.NotEmpty(r.t, paths, pattern)
+	for _, path := range paths {
+		b, err := os.ReadFile(path)
+		require.NoError(r.t, err)
+		var v object
+		require.NoError(r.t, json.Unmarshal(b, &v))
+		edit(v)
+		b, err = json.Marshal(v)
+		require.NoError(r.t, err)
+		require.NoError(r.t, os.WriteFile(path, b, 0o644))
+	}
+	return r
+}
+
+// config edits the hypothesis's part of the saved configuration.
+func (r *recording) config(edit func(hypothesis object)) *recording {
+	r.t.Helper()
+	path := filepath.Join(r.dir, "config.yaml")
+	b, err := os.ReadFile(path)
+	require.NoError(r.t, err)
+	var v object
+	require.NoError(r.t, yaml.Unmarshal(b, &v))
+	edit(v["hypothesis"].(object))
+	b, err = yaml.Marshal(v)
+	require.NoError(r.t, err)
+	require.NoError(r.t, os.WriteFile(path, b, 0o644))
+	return r
+}
+
+// threshold sets a number of the decision rule.
+func (r *recording) threshold(name string, v float64) *recording {
+	r.t.Helper()
+	return r.config(func(h object) {
+		require.Contains(r.t, h["thresholds"], name)
+		h["thresholds"].(object)[name] = v
+	})
+}
+
+// gates sets a number of the common gates.
+func (r *recording) gates(name string, v any) *recording {
+	r.t.Helper()
+	return r.config(func(h object) {
+		require.Contains(r.t, h["gates"], name)
+		h["gates"].(object)[name] = v
+	})
+}
+
+// replay derives the report.
+func (r *recording) replay() *report.Report {
+	r.t.Helper()
+	rep, err := harness.Replay(r.h, r.dir)
+	require.NoError(r.t, err)
+	return rep
+}
+
+// check is a check of the replay.
+func (r *recording) check(name string) verdict.Check {
+	r.t.Helper()
+	for _, c := range r.replay().Verdict.Checks {
+		if c.Name == name {
+			return c
+		}
+	}
+	require.Fail(r.t, "no check "+name)
+	return verdict.Check{}
+}
+
+// gate is a gate of the replay.
+func (r *recording) gate(name string) verdict.Gate {
+	r.t.Helper()
+	for _, g := range r.replay().Verdict.Gates {
+		if g.Name == name {
+			return g
+		}
+	}
+	require.Fail(r.t, "no gate "+name)
+	return verdict.Gate{}
+}
+
+// cellOf is the cell in whose folder a file lies.
+func cellOf(t *testing.T, path string) record.Cell {
+	t.Helper()
+	cell, err := record.ParseCell(strings.ReplaceAll(filepath.Base(filepath.Dir(path)), ",", "/"))
+	require.NoError(t, err)
+	return cell
+}
+
+// A copy that nobody edited says what the original says: what edits change is theirs.
+func TestRecordingIsFaithful(t *testing.T) {
+	same := func(record.Cell, object) bool { return true }
+	r := recorded(t, h7).lines("metrics.jsonl", same).lines("sysmon.jsonl", same).lines("dynkv.jsonl", same).
+		json("cells/*/cell.json", func(object) {}).json("plan.json", func(object) {}).config(func(object) {})
+	out := t.TempDir()
+	require.NoError(t, report.Write(out, r.replay()))
+	assertSame(t, decode(t, filepath.Join(harness.Root(), "fixtures", "runs", "h7")), decode(t, out), "report")
+}
