@@ -65,6 +65,10 @@ fuzz: ## fuzz every parser of foreign bytes, FUZZTIME each (default 20s)
 	    echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 5x $$pkg; \
 	  done; done
 
+.PHONY: mutants
+mutants: ## put the faults of fixtures/mutants in, one at a time: which do the tests notice? continues where it was stopped
+	$(GO) run ./harness/cmd/mutants -results $(RESULTS)/mutants $(ARGS)
+
 .PHONY: bench
 bench: ## benchmarks, the client's own TTFT and ITL error in real time and a large trace's replay among them
 	$(GO) test -run '^$$' -bench . -benchmem ./harness/...

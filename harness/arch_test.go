@@ -37,6 +37,7 @@ var rules = []struct {
 	{"harness/rig", []string{"harness/config", "harness/fio", "harness/sim", "harness/memnet", "harness/telemetry", "harness/record"}, nil, "a rig opens machines; it drives no load"},
 	{"harness", []string{"harness/config", "harness/fio", "harness/load", "harness/prompt", "harness/record", "harness/report", "harness/rig", "harness/stats", "harness/telemetry", "harness/verdict"}, []string{"gopkg.in/yaml.v3"}, "the harness reaches the simulated machine through a rig only"},
 	{"harness/cmd/sparkharness", []string{"harness/config", "harness/load", "harness/prompt", "harness/record", "harness/rig", "harness/sim", "harness/stats", "harness/trace"}, []string{"github.com/spf13/cobra"}, "commands serve, write and drive a trace; they decide nothing"},
+	{"harness/cmd/mutants", nil, []string{"gopkg.in/yaml.v3"}, "what looks for holes in the tests must not depend on what they test"},
 	{"hypotheses", nil, nil, "the product code of a hypothesis is its documentation"},
 }
 

@@ -19,6 +19,9 @@ const gatePrefix = "gate."
 // (gate.<name>) the verdict must be Invalid, by that gate.
 func RunControl(t *testing.T, h Hypothesis) {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("whole runs: left out with -short")
+	}
 	base := *session.options
 	base.World = "default"
 	exp, err := loadExperiment(h, &base)

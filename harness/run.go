@@ -21,6 +21,9 @@ import (
 // is the expected one.
 func Run(t *testing.T, h Hypothesis) {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("a whole run: left out with -short")
+	}
 	o := session.options
 	want, err := o.Expected(h.ID)
 	if err != nil {

@@ -275,6 +275,7 @@ func TestBootstrapRefuses(t *testing.T) {
 // are the measured coverage of long simulations with room for 150 runs (standard error 2 %). Resampling
 // whole repetitions instead covers 0.55 (p99) and 0.80 (ratio) at a difference of 30 %.
 func TestBootstrapCoverage(t *testing.T) {
+	simulation(t)
 	const runs = 150
 	for _, between := range []float64{0, 0.3} {
 		t.Run(fmt.Sprintf("between=%g", between), func(t *testing.T) {

@@ -22,6 +22,7 @@ import (
 // then that of the repetitions at hand: each has the same ratio, the pool of many such runs a greater one,
 // which is covered by 0.39-0.49.
 func TestCoverageOfRatioAndDifferenceInACell(t *testing.T) {
+	simulation(t)
 	const runs = 100
 	for _, between := range []float64{0, 0.1} {
 		t.Run(fmt.Sprintf("between=%g", between), func(t *testing.T) {

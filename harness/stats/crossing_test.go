@@ -369,6 +369,7 @@ func TestCrossingRefuses(t *testing.T) {
 // Coverage of nominal 95 % intervals of the knee, the claim of Crossing's comment, at three repetitions.
 // The bands are the measured coverage with room for 40 runs (standard error 3.5 %).
 func TestCrossingCoverage(t *testing.T) {
+	simulation(t)
 	const runs, knee = 40, 5000.0
 	steep := power(knee, 0.7)
 	plenty := func(float64) float64 { return 4 }

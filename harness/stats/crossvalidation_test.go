@@ -195,6 +195,7 @@ func TestCrossValidationRefuses(t *testing.T) {
 // that is not taken for a gain. The bands are the measured coverage with room for 100 runs (standard
 // error 2.5 %).
 func TestCrossValidationCoverage(t *testing.T) {
+	simulation(t)
 	const runs = 100
 	for _, fold := range []Fold{FoldRepetition, FoldBlock} {
 		for _, gain := range []float64{0, 0.3, 1} {
@@ -231,6 +232,7 @@ func TestCrossValidationCoverage(t *testing.T) {
 // Five columns of noise are not taken for a gain, with three repetitions of different levels, and leave R2
 // what it is: the rest of the comment's claims.
 func TestCrossValidationOfNoise(t *testing.T) {
+	simulation(t)
 	const runs, between = 100, 0.5
 	for fold, c := range map[Fold]struct{ level, least float64 }{
 		// The variance of a level about the mean of the two others, and about that of all three.

@@ -75,6 +75,7 @@ func TestEquivalentDifference(t *testing.T) {
 
 // At a true ratio on the margin, TOST at alpha 0.05 may call 5 % of the runs equivalent, not more.
 func TestEquivalenceErrorRateAtTheMargin(t *testing.T) {
+	simulation(t)
 	rng := rand.New(rand.NewPCG(2, 2))
 	const runs = 200
 	called := 0

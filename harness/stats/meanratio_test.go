@@ -171,6 +171,7 @@ func TestMeanRatioRefuses(t *testing.T) {
 // Coverage of nominal 95 % intervals, the claim of MeanRatio's comment, at three repetitions. The bands are
 // the measured coverage with room for 150 runs (standard error 2 %).
 func TestMeanRatioCoverage(t *testing.T) {
+	simulation(t)
 	const runs = 150
 	for _, between := range []float64{0, 0.3} {
 		t.Run(fmt.Sprintf("between=%g", between), func(t *testing.T) {

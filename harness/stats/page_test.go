@@ -188,6 +188,7 @@ func TestPageKnowsRanksInBlocksOnly(t *testing.T) {
 // The level holds, and is used as far as the steps of L allow: P(p <= alpha) is at most alpha. Power comes
 // with a trend, and none with the opposite one.
 func TestPageLevel(t *testing.T) {
+	simulation(t)
 	const runs = 4000
 	for name, c := range map[string]struct {
 		n, k        int

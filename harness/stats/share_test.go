@@ -145,6 +145,7 @@ func TestShareDifferenceRefuses(t *testing.T) {
 // Coverage of nominal 95 % intervals at three repetitions, paired and not, for shares that are equal
 // between repetitions or differ by a standard deviation of 30 %.
 func TestShareDifferenceCoverage(t *testing.T) {
+	simulation(t)
 	const runs = 100
 	for _, between := range []float64{0, 0.3} {
 		rng := rand.New(rand.NewPCG(6, 1))

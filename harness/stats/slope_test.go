@@ -229,6 +229,7 @@ func TestSlopeRefuses(t *testing.T) {
 // Coverage of nominal 95 % intervals, the claim of Slope's comment, at three repetitions. The bands are the
 // measured coverage with room for 150 runs (standard error 2 %).
 func TestSlopeCoverage(t *testing.T) {
+	simulation(t)
 	const runs = 150
 	for _, c := range []struct{ level, slopes, offset float64 }{{}, {slopes: 0.1}, {level: 1, offset: 0.3}} {
 		t.Run(fmt.Sprintf("%+v", c), func(t *testing.T) {

@@ -237,6 +237,7 @@ func TestBootstrapSpearmanRefuses(t *testing.T) {
 // that differ in their level, and in the correlation itself (by differ, on Fisher's scale). The correlation
 // of ranks of two normal series is 6/pi*asin(r/2) (Pearson 1907).
 func TestSpearmanCoverage(t *testing.T) {
+	simulation(t)
 	const runs = 100
 	for _, c := range []struct{ between, correlation, differ float64 }{
 		{between: 0}, {between: 1}, {between: 1, correlation: 0.6}, {differ: 1},

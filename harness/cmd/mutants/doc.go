@@ -1,0 +1,11 @@
+// Command mutants puts faults into the program, one at a time, and says whether the tests notice.
+//
+// A fault is an entry of fixtures/mutants/*.yaml: in the named function, one piece of text is replaced by another.
+// It is anchored by the function's name and the text, not by a file or a line, so that code may move. A fault that
+// finds no place, finds two, or does not compile is an error, and never counts as noticed.
+//
+// The program is not touched: each fault is compiled through an overlay (go help build, -overlay). For each, the
+// tests of the package that holds it run first, then those of the packages that import it, until one fails. Tests
+// run with -short, and those that compare with files that -update rewrites are left out: who changes the program
+// rewrites them without looking.
+package main

@@ -1,0 +1,161 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"sync"
+)
+
+// enough is the share of the faults that have to be noticed.
+const enough = 0.95
+
+func main() {
+	root := flag.String("root", ".", "`folder` of the checkout")
+	results := flag.String("results", "results/mutants", "`folder` of what became of each fault; those of the same tree are not tried again")
+	only := flag.String("only", "", "`expression` that the names or areas of the faults to try must match")
+	jobs := flag.Int("jobs", 2, "faults that are tried at the same time")
+	check := flag.Bool("check", false, "only make sure that every fault finds its place; compile and run nothing")
+	flag.Parse()
+	ok, err := try(*root, *results, *only, *jobs, *check)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(2)
+	}
+	if !ok {
+		os.Exit(1)
+	}
+}
+
+func try(root, results, only string, jobs int, check bool) (ok bool, err error) {
+	pattern, err := regexp.Compile(only)
+	if err != nil {
+		return false, fmt.Errorf("-only: %w", err)
+	}
+	if root, err = filepath.Abs(root); err != nil {
+		return false, err
+	}
+	all, err := readMutants(filepath.Join(root, "fixtures", "mutants"))
+	if err != nil {
+		return false, err
+	}
+	src, err := readSource(root)
+	if err != nil {
+		return false, err
+	}
+	var chosen []mutant
+	lost := 0
+	for _, m := range all {
+		if !pattern.MatchString(m.Name) && !pattern.MatchString(m.Area) {
+			continue
+		}
+		chosen = append(chosen, m)
+		if _, _, err := src.apply(m); err != nil {
+			lost++
+			fmt.Printf("%-12s %-34s has no place: %v\n", m.Area, m.Name, err)
+		}
+	}
+	if check || lost > 0 {
+		fmt.Printf("%d faults, %d without a place\n", len(chosen), lost)
+		return lost == 0, nil
+	}
+	r := &runner{src: src, results: results}
+	if r.tree, err = treeDigest(root); err != nil {
+		return false, err
+	}
+	if r.deps, err = readDependents(root); err != nil {
+		return false, err
+	}
+	if err := os.MkdirAll(results, 0o755); err != nil {
+		return false, err
+	}
+	if r.scratch, err = os.MkdirTemp("", "sparkharness-mutants-"); err != nil {
+		return false, err
+	}
+	defer os.RemoveAll(r.scratch)
+	return report(chosen, r.all(chosen, jobs)), nil
+}
+
+// all tries the faults side by side; an interrupt ends it after those under way. What is not there has an empty key.
+func (r *runner) all(chosen []mutant, jobs int) []result {
+	stop := make(chan os.Signal, 1)
+	signal.Notify(stop, os.Interrupt)
+	defer signal.Stop(stop)
+	out := make([]result, len(chosen))
+	next := make(chan int)
+	var wg sync.WaitGroup
+	for range max(1, jobs) {
+		wg.Go(func() {
+			for i := range next {
+				res, known := r.known(chosen[i])
+				if !known {
+					var err error
+					if res, err = r.run(chosen[i]); err != nil {
+						fmt.Fprintf(os.Stderr, "%s: %v\n", chosen[i].Name, err)
+						continue
+					}
+				}
+				out[i] = res
+				fmt.Printf("%3d/%d %-12s %-34s %s\n", i+1, len(chosen), res.Area, res.Name, res.verdict())
+			}
+		})
+	}
+feed:
+	for i := range chosen {
+		select {
+		case next <- i:
+		case <-stop:
+			break feed
+		}
+	}
+	close(next)
+	wg.Wait()
+	return out
+}
+
+func (r result) verdict() string {
+	switch {
+	case r.Error != "":
+		return "ERROR " + r.Error
+	case r.Noticed:
+		return fmt.Sprintf("noticed by %s (%.0f s)", r.By, r.Seconds)
+	}
+	return fmt.Sprintf("NOT NOTICED (%.0f s)", r.Seconds)
+}
+
+// report prints the rate by area and says whether it is enough.
+func report(chosen []mutant, results []result) bool {
+	type count struct{ noticed, all, useless, missing int }
+	var sum count
+	areas := map[string]*count{}
+	var order []string
+	for i, m := range chosen {
+		c := areas[m.Area]
+		if c == nil {
+			c = &count{}
+			areas[m.Area] = c
+			order = append(order, m.Area)
+		}
+		for _, c := range []*count{c, &sum} {
+			c.all++
+			switch {
+			case results[i].Key == "":
+				c.missing++
+			case results[i].Error != "":
+				c.useless++
+			case results[i].Noticed:
+				c.noticed++
+			}
+		}
+	}
+	fmt.Println()
+	for _, a := range order {
+		fmt.Printf("%-12s %3d of %3d noticed\n", a, areas[a].noticed, areas[a].all)
+	}
+	fmt.Printf("%-12s %3d of %3d noticed (%.0f %%; need %.0f %%), %d errors, %d not tried\n", "all", sum.noticed, sum.all,
+		100*float64(sum.noticed)/float64(max(1, sum.all)), 100*enough, sum.useless, sum.missing)
+	return sum.useless == 0 && sum.missing == 0 && float64(sum.noticed) >= enough*float64(sum.all)
+}
