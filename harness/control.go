@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"sparkharness/harness/experiment"
 	"sparkharness/harness/report"
 	"sparkharness/harness/verdict"
 )
@@ -24,7 +25,7 @@ func RunControl(t *testing.T, h Hypothesis) {
 	}
 	base := *session.options
 	base.World = "default"
-	exp, err := loadExperiment(h, &base)
+	exp, err := experiment.Load(demand(h), base.choices())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"sparkharness/harness/report"
+	"sparkharness/harness/runner"
 	"sparkharness/harness/verdict"
 )
 
@@ -45,7 +46,7 @@ func RunErrorRates(t *testing.T, all []Hypothesis) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatalf("results cannot be written: %v (choose another folder with -results)", err)
 	}
-	r := &ratesRun{t: t, dir: dir, program: program, commit: commit(o.Root), execute: execute, done: map[string]rateLine{}}
+	r := &ratesRun{t: t, dir: dir, program: program, commit: runner.Commit(o.Root), execute: execute, done: map[string]rateLine{}}
 	rates, runs := r.rates(all, seeds)
 	if err := rates.Write(dir); err != nil {
 		t.Fatal(err)

@@ -95,9 +95,6 @@ func (s *sessionState) close() int {
 	return 0
 }
 
-// rigNames are the rigs of this build.
-func rigNames() []string { return []string{rigSim} }
-
 // Updating reports whether golden files are to be rewritten (-update).
 func Updating() bool { return session.options.Update }
 

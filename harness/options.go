@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"sparkharness/harness/experiment"
 	"sparkharness/harness/verdict"
 )
 
@@ -25,6 +26,7 @@ type Options struct {
 	PlanOnly bool
 	Resume   bool
 	Update   bool
+	Replay   string // folder of a run that is judged again instead of one that is measured
 	Seeds    string // of error rates, such as 1-40
 	Only     string // hypotheses of error rates, by id
 	// Quiet prints and renders nothing of a run: only its verdict is wanted.
@@ -33,12 +35,9 @@ type Options struct {
 	Root string
 }
 
-// Rigs that exist in this build.
-const rigSim = "sim"
-
 // Register adds the flags to a flag set.
 func (o *Options) Register(fs *flag.FlagSet) {
-	fs.StringVar(&o.Rig, "rig", rigSim, "where cells run: "+strings.Join(rigNames(), ", "))
+	fs.StringVar(&o.Rig, "rig", defaultRig, "where cells run: "+strings.Join(rigNames(), ", "))
 	fs.StringVar(&o.Configs, "configs", "", "`folder` of the configuration files (default configs/ in the repository)")
 	fs.StringVar(&o.Config, "config", "", "hypothesis `file` to use instead of configs/hypotheses/<id>.yaml")
 	fs.StringVar(&o.World, "world", "default", "`name` of the simulated machine, a file of configs/worlds")
@@ -49,6 +48,7 @@ func (o *Options) Register(fs *flag.FlagSet) {
 	fs.StringVar(&o.Expect, "expect", "Supported", "outcome that makes the test pass: one for all, or H0=Refuted,H2A=Invalid")
 	fs.BoolVar(&o.PlanOnly, "plan-only", false, "print the ordered cells and the estimated time, run nothing")
 	fs.BoolVar(&o.Resume, "resume", false, "keep the complete cells of an earlier run with the same configuration")
+	fs.StringVar(&o.Replay, "replay", "", "`folder` of a run: derive and print its verdict from what it holds, measure and write nothing")
 	fs.StringVar(&o.Seeds, "seeds", "", "`range` of seeds for TestErrorRates, such as 1-40")
 	fs.StringVar(&o.Only, "only", "", "`ids` of the hypotheses that TestErrorRates runs, such as H4A,H4B (default all)")
 	fs.BoolVar(&o.Update, "update", false, "rewrite golden files instead of comparing with them")
@@ -103,6 +103,15 @@ func (o *Options) Expected(id string) (verdict.Outcome, error) {
 		}
 	}
 	return verdict.Supported, nil
+}
+
+// choices are what the options say of the experiment.
+func (o *Options) choices() experiment.Choices {
+	c := experiment.Choices{Root: o.Root, Configs: o.configs(), Config: o.Config, Rig: o.Rig, Seed: o.Seed, Reps: o.Reps, Duration: o.Duration}
+	if rigs[o.Rig].worlds {
+		c.World = o.World
+	}
+	return c
 }
 
 func (o *Options) configs() string {

@@ -16,8 +16,10 @@ import (
 	"testing"
 	"time"
 
+	"sparkharness/harness/experiment"
 	"sparkharness/harness/record"
 	"sparkharness/harness/report"
+	"sparkharness/harness/rig/simrig"
 	"sparkharness/harness/verdict"
 )
 
@@ -50,7 +52,7 @@ type ratesRun struct {
 	program string
 	commit  string
 	// execute runs a hypothesis; nil instead of a report fails or skips the run.
-	execute func(*testing.T, Hypothesis, *Options) (*report.Report, string)
+	execute func(*testing.T, Hypothesis, *Options) (*verdict.Judgement, string)
 
 	mu   sync.Mutex
 	done map[string]rateLine // by rateKey
@@ -69,7 +71,7 @@ func (r *ratesRun) rates(all []Hypothesis, seeds []uint64) (rates report.ErrorRa
 						r.t.Fatal(err)
 					}
 				}
-				job, err := newRateJob(h, world, seed)
+				job, err := r.newJob(h, world, seed)
 				if err != nil {
 					r.t.Fatal(err)
 				}
@@ -94,22 +96,22 @@ func (r *ratesRun) has(j rateJob) bool {
 func (r *ratesRun) worldsOf(h Hypothesis) []string {
 	o := *session.options
 	o.World = defaultWorld
-	exp, err := loadExperiment(h, &o)
+	exp, err := experiment.Load(demand(h), o.choices())
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	return append([]string{defaultWorld}, slices.Sorted(maps.Keys(exp.Hypothesis.Controls))...)
 }
 
-func newRateJob(h Hypothesis, world string, seed uint64) (rateJob, error) {
+func (r *ratesRun) newJob(h Hypothesis, world string, seed uint64) (rateJob, error) {
 	o := *session.options
 	o.World, o.Seed = world, seed
-	exp, err := loadExperiment(h, &o)
+	p, err := plan(r.t, h, &o)
 	if err != nil {
 		return rateJob{}, err
 	}
-	digest, err := exp.digest(o.Root)
-	return rateJob{h: h, world: world, seed: seed, digest: digest}, err
+	p.close()
+	return rateJob{h: h, world: world, seed: seed, digest: p.plan.Digest}, nil
 }
 
 func (r *ratesRun) path(h, world string) string {
@@ -178,7 +180,7 @@ func (r *ratesRun) run(missing []rateJob) {
 
 // one executes a job in a folder of its own that is removed afterwards, and appends its line.
 func (r *ratesRun) one(j rateJob) (line rateLine, ok bool) {
-	scratch, err := os.MkdirTemp(memoryBacked(), "sparkharness-rates-")
+	scratch, err := os.MkdirTemp(simrig.MemoryBacked(), "sparkharness-rates-")
 	if err != nil {
 		r.t.Error(err)
 		return line, false
@@ -187,7 +189,7 @@ func (r *ratesRun) one(j rateJob) (line rateLine, ok bool) {
 	o := *session.options
 	o.World, o.Seed, o.Results, o.Quiet, o.Resume, o.PlanOnly = j.world, j.seed, scratch, true, false, false
 	start := time.Now()
-	var rep *report.Report
+	var rep *verdict.Judgement
 	r.t.Run(fmt.Sprintf("%s/%s/seed=%d", j.h.ID, j.world, j.seed), func(t *testing.T) { rep, _ = r.execute(t, j.h, &o) })
 	if rep == nil || rep.Interrupted || session.stop.Load() {
 		return line, false // not a verdict of the whole run
@@ -195,7 +197,7 @@ func (r *ratesRun) one(j rateJob) (line rateLine, ok bool) {
 	line = rateLine{Hypothesis: j.h.ID, World: j.world, Seed: j.seed, Outcome: rep.Verdict.Outcome, Reason: firstReason(rep),
 		Commit: r.commit, Program: r.program, Digest: j.digest, Seconds: time.Since(start).Seconds()}
 	if e := rep.Verdict.Effect; e != nil {
-		line.Effect = &e.Value
+		line.Effect = e.Value
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -8,8 +8,9 @@ import (
 	"testing"
 
 	"sparkharness/harness"
+	"sparkharness/harness/evidence"
+	"sparkharness/harness/gate"
 	"sparkharness/harness/record"
-	"sparkharness/harness/report"
 	"sparkharness/harness/stats"
 	"sparkharness/harness/verdict"
 )
@@ -44,7 +45,7 @@ func TestH0(t *testing.T) { harness.Run(t, h0) }
 
 // sweepLevel is one concurrency (or offered rate) of one stack.
 type sweepLevel struct {
-	group *harness.Group
+	group *evidence.Group
 	x     float64
 	p50   float64
 	p99   float64
@@ -58,7 +59,7 @@ type sweepLevel struct {
 }
 
 // levels reads a stack's sweep: the closed loop, or the open one. With rep > 0 only that repetition.
-func levels(ev *harness.Evidence, stack string, open bool, rep int) []sweepLevel {
+func levels(ev *evidence.Evidence, stack string, open bool, rep int) []sweepLevel {
 	var out []sweepLevel
 	for _, g := range ev.Groups() {
 		if g.Stack() != stack || g.Open() != open {
@@ -76,7 +77,7 @@ func levels(ev *harness.Evidence, stack string, open bool, rep int) []sweepLevel
 				continue
 			}
 		}
-		sub := &harness.Group{Cell: g.Cell, Cells: cells}
+		sub := &evidence.Group{Cell: g.Cell, Cells: cells}
 		l := sweepLevel{group: sub, x: float64(g.Users())}
 		if open {
 			l.x = *cells[0].RateRPS
@@ -122,7 +123,7 @@ func ruleLevels(ls []sweepLevel) []stats.Level {
 // queueKnee is the first step from which the rule holds for consecutive steps and at which requests
 // waited for admission: more than the threshold's share of them in every repetition. Earlier firings are
 // blind spots. ok is false if there is none.
-func queueKnee(ev *harness.Evidence, ls []sweepLevel) (knee int, blind []int, ok bool) {
+func queueKnee(ev *evidence.Evidence, ls []sweepLevel) (knee int, blind []int, ok bool) {
 	for _, i := range stats.RuleFirings(ruleLevels(ls), ev.Threshold("rule_ratio"), int(ev.Threshold("rule_consecutive"))) {
 		if ls[i].lo > ev.Threshold("queue_wait_share") {
 			return i, blind, true
@@ -135,7 +136,7 @@ func queueKnee(ev *harness.Evidence, ls []sweepLevel) (knee int, blind []int, ok
 // refineH0 adds levels on both sides of the first step of the coarse sweep at which the rule's ratio is
 // exceeded with requests waiting for admission. A single step is enough to look closer: past saturation
 // the ratio falls again, so that on a coarse grid two consecutive steps may not show it.
-func refineH0(ev *harness.Evidence) []record.Cell {
+func refineH0(ev *evidence.Evidence) []record.Cell {
 	var out []record.Cell
 	steps := ev.Exp.Hypothesis.Sweep.FineStep
 	for _, stack := range ev.Exp.StackNames() {
@@ -177,15 +178,15 @@ func between(lo, hi, n int) []int {
 	return out
 }
 
-func decideH0(ev *harness.Evidence) harness.Conclusion {
-	c := harness.Conclusion{Gates: []verdict.Gate{ev.WaitsKnown()}}
+func decideH0(ev *evidence.Evidence) verdict.Conclusion {
+	c := verdict.Conclusion{Gates: []gate.Gate{gate.WaitsKnown(ev)}}
 	for _, stack := range ev.Exp.StackNames() {
 		decideH0Stack(ev, stack, &c)
 	}
 	return c
 }
 
-func decideH0Stack(ev *harness.Evidence, stack string, c *harness.Conclusion) {
+func decideH0Stack(ev *evidence.Evidence, stack string, c *verdict.Conclusion) {
 	ls := levels(ev, stack, false, 0)
 	knee, blind, ok := queueKnee(ev, ls)
 	for _, i := range blind {
@@ -206,22 +207,22 @@ func decideH0Stack(ev *harness.Evidence, stack string, c *harness.Conclusion) {
 	}
 	c.Checks = append(c.Checks, kneeIsQueue(stack, ls, knee), growthStops(ev, stack, ls, knee), agrees(ev, stack, ls, knee))
 	c.Checks = append(c.Checks, disagreement(stack, ls[knee-1].x, saturation, open)...)
-	c.UWork = append(c.UWork, harness.UWork{Stack: stack, Model: ev.Exp.Hypothesis.Model,
+	c.UWork = append(c.UWork, verdict.UWork{Stack: stack, Model: ev.Exp.Hypothesis.Model,
 		ContextTokens: ls[knee].group.Cells[0].ContextTokens, Users: int(ls[knee-1].x)})
 	if c.Effect == nil {
 		if d, err := ev.Bootstrap().PercentileRatio(ls[knee].group.TTFT(), 0.99, 0.5); err == nil {
 			lo, hi := d.Interval(0.95)
 			c.Effect = &verdict.Effect{Name: fmt.Sprintf("p99/p50 TTFT at the knee (stack %s, %.0f users)", stack, ls[knee].x),
-				Value: d.Value, Lo: &lo, Hi: &hi, Unit: "", Confidence: 0.95, N: ls[knee].n, Of: "requests"}
+				Estimate: stats.Between(d.Value, lo, hi), Unit: "", Confidence: 0.95, N: ls[knee].n, Of: "requests"}
 		}
 	}
 }
 
-func ruleFinding(stack string, ls []sweepLevel, knee int, ok bool) report.Finding {
-	f := report.Finding{Name: "knee by the p99/p50 rule, " + stack, Unit: "users", Detail: "none"}
+func ruleFinding(stack string, ls []sweepLevel, knee int, ok bool) verdict.Finding {
+	f := verdict.Finding{Name: "knee by the p99/p50 rule, " + stack, Unit: "users", Detail: "none"}
 	if ok && knee > 0 {
 		x, below := ls[knee].x, ls[knee-1].x
-		f.Value, f.Lo, f.Hi = &x, &below, &x
+		f.Estimate = stats.Between(x, below, x)
 		f.Detail = fmt.Sprintf("U_work is %.0f users, the step below", below)
 	}
 	return f
@@ -231,7 +232,7 @@ func ruleFinding(stack string, ls []sweepLevel, knee int, ok bool) report.Findin
 // below it.
 func kneeIsQueue(stack string, ls []sweepLevel, knee int) verdict.Check {
 	at, below := ls[knee], ls[knee-1]
-	c := verdict.Check{Name: stack + ".queue_knee", Unit: "", N: at.n, Of: "requests", Value: &at.share, Lo: &at.lo, Hi: &at.hi}
+	c := verdict.Check{Name: stack + ".queue_knee", Unit: "", N: at.n, Of: "requests", Estimate: stats.Between(at.share, at.lo, at.hi)}
 	c.Detail = fmt.Sprintf("stack %s: at %.0f users p99/p50 TTFT is %.1f and %.1f %% (repetitions %.1f to %.1f) of requests waited for admission; one step below, at %.0f users, %.1f and %.1f %% (%.1f to %.1f) (n %d and %d)",
 		stack, at.x, at.p99/at.p50, at.share*100, at.lo*100, at.hi*100, below.x, below.p99/below.p50, below.share*100, below.lo*100, below.hi*100, at.n, below.n)
 	more := 0
@@ -253,7 +254,7 @@ func kneeIsQueue(stack string, ls []sweepLevel, knee int) verdict.Check {
 
 // growthStops holds if completed requests per second grow less than growth_ratio times as fast as
 // concurrency from the knee to the end of the sweep.
-func growthStops(ev *harness.Evidence, stack string, ls []sweepLevel, knee int) verdict.Check {
+func growthStops(ev *evidence.Evidence, stack string, ls []sweepLevel, knee int) verdict.Check {
 	at, last := ls[knee], ls[len(ls)-1]
 	c := verdict.Check{Name: stack + ".growth_stops", Unit: ""}
 	if at.rps == 0 || last.x == at.x {
@@ -270,7 +271,7 @@ func growthStops(ev *harness.Evidence, stack string, ls []sweepLevel, knee int) 
 
 // agrees holds if each repetition alone puts U_work within one fine step of the others: the distance
 // between the knee of all repetitions together and the level below it.
-func agrees(ev *harness.Evidence, stack string, pooled []sweepLevel, knee int) verdict.Check {
+func agrees(ev *evidence.Evidence, stack string, pooled []sweepLevel, knee int) verdict.Check {
 	c := verdict.Check{Name: stack + ".repetitions_agree", Unit: "users"}
 	step := pooled[knee].x - pooled[knee-1].x
 	low, high := math.Inf(1), math.Inf(-1)
@@ -297,8 +298,8 @@ func agrees(ev *harness.Evidence, stack string, pooled []sweepLevel, knee int) v
 }
 
 // saturationKnee is N* = X_max (R_0 + Z), where the asymptotes of a closed system cross.
-func saturationKnee(ev *harness.Evidence, stack string, ls []sweepLevel) report.Finding {
-	f := report.Finding{Name: "saturation knee, " + stack, Unit: "users", Detail: "no closed-loop level"}
+func saturationKnee(ev *evidence.Evidence, stack string, ls []sweepLevel) verdict.Finding {
+	f := verdict.Finding{Name: "saturation knee, " + stack, Unit: "users", Detail: "no closed-loop level"}
 	if len(ls) == 0 {
 		return f
 	}
@@ -326,8 +327,8 @@ func saturationKnee(ev *harness.Evidence, stack string, ls []sweepLevel) report.
 }
 
 // openKnee is the rule's knee under Poisson arrivals, put into users by N = rate x (R + Z).
-func openKnee(ev *harness.Evidence, stack string) report.Finding {
-	f := report.Finding{Name: "open-loop knee, " + stack, Unit: "users"}
+func openKnee(ev *evidence.Evidence, stack string) verdict.Finding {
+	f := verdict.Finding{Name: "open-loop knee, " + stack, Unit: "users"}
 	ls := levels(ev, stack, true, 0)
 	if len(ls) == 0 {
 		f.Detail = "not measured: the sweep has no open loop"
@@ -345,14 +346,14 @@ func openKnee(ev *harness.Evidence, stack string) report.Finding {
 		f.Detail = "not known: no answered request at the knee"
 		return f
 	}
-	n := at.x * (e2e/1e3 + harness.MeanOf(think))
+	n := at.x * (e2e/1e3 + think.Mean())
 	f.Value = &n
 	f.Detail = fmt.Sprintf("p99/p50 TTFT is %.1f at %.4g offered requests per s, as many as this number of users send", at.p99/at.p50, at.x)
 	return f
 }
 
 // disagreement says where the three knees differ by more than a tenth.
-func disagreement(stack string, uwork float64, others ...report.Finding) []verdict.Check {
+func disagreement(stack string, uwork float64, others ...verdict.Finding) []verdict.Check {
 	var out []verdict.Check
 	for _, f := range others {
 		if f.Value == nil {
@@ -367,10 +368,10 @@ func disagreement(stack string, uwork float64, others ...report.Finding) []verdi
 	return out
 }
 
-func h0Figure(ev *harness.Evidence, stack string, ls []sweepLevel, knees []report.Finding) report.Figure {
-	p := report.Panel{XLabel: "users", YLabel: "TTFT, ms", LogX: true, LogY: true}
-	x := report.Panel{XLabel: "users", YLabel: "completed requests, 1/s", LogX: true}
-	p50, p95, p99, rps := harness.NewSeries("p50"), harness.NewSeries("p95"), harness.NewSeries("p99"), harness.NewSeries("completed")
+func h0Figure(ev *evidence.Evidence, stack string, ls []sweepLevel, knees []verdict.Finding) verdict.Figure {
+	p := verdict.Panel{XLabel: "users", YLabel: "TTFT, ms", LogX: true, LogY: true}
+	x := verdict.Panel{XLabel: "users", YLabel: "completed requests, 1/s", LogX: true}
+	p50, p95, p99, rps := verdict.NewSeries("p50"), verdict.NewSeries("p95"), verdict.NewSeries("p99"), verdict.NewSeries("completed")
 	for _, l := range ls {
 		row := ev.Row(l.group)
 		p50.Percentile(l.x, row.TTFT.P50)
@@ -380,11 +381,11 @@ func h0Figure(ev *harness.Evidence, stack string, ls []sweepLevel, knees []repor
 	}
 	for i, label := range []string{"p99/p50 rule", "saturation", "open loop"} {
 		if v := knees[i].Value; v != nil {
-			p.Marks = append(p.Marks, report.Mark{X: *v, Label: label})
+			p.Marks = append(p.Marks, verdict.Mark{X: *v, Label: label})
 		}
 	}
 	x.Marks = p.Marks
-	p.Series = []report.Series{p50.Series, p95.Series, p99.Series}
-	x.Series = []report.Series{rps.Series}
-	return report.Figure{Name: "knees_" + stack, Title: "H0: TTFT and throughput against concurrency, stack " + stack, Panels: []report.Panel{p, x}}
+	p.Series = []verdict.Series{*p50, *p95, *p99}
+	x.Series = []verdict.Series{*rps}
+	return verdict.Figure{Name: "knees_" + stack, Title: "H0: TTFT and throughput against concurrency, stack " + stack, Panels: []verdict.Panel{p, x}}
 }

@@ -7,7 +7,9 @@ import (
 	"testing"
 
 	"sparkharness/harness"
-	"sparkharness/harness/report"
+	"sparkharness/harness/evidence"
+	"sparkharness/harness/gate"
+	"sparkharness/harness/record"
 	"sparkharness/harness/stats"
 	"sparkharness/harness/verdict"
 )
@@ -35,9 +37,9 @@ var h1 = harness.Hypothesis{
 
 func TestH1(t *testing.T) { harness.Run(t, h1) }
 
-func decideH1(ev *harness.Evidence) harness.Conclusion {
-	out := harness.Conclusion{Gates: []verdict.Gate{ev.AdapterReads(ev.Threshold("cold_read_share"), ev.Threshold("warm_read_share"))}}
-	cold, warm := phase(ev, harness.PhaseCold), phase(ev, harness.PhaseWarm)
+func decideH1(ev *evidence.Evidence) verdict.Conclusion {
+	out := verdict.Conclusion{Gates: []gate.Gate{gate.AdapterReads(ev, ev.Threshold("cold_read_share"), ev.Threshold("warm_read_share"))}}
+	cold, warm := phase(ev, record.ArmCold), phase(ev, record.ArmWarm)
 	if cold == nil || warm == nil {
 		out.Checks = []verdict.Check{{Name: "first_touch", State: verdict.Undecided, Detail: "an arm was not measured"}}
 		return out
@@ -45,14 +47,14 @@ func decideH1(ev *harness.Evidence) harness.Conclusion {
 	first, effect := firstTouch(ev, cold, warm)
 	out.Checks = []verdict.Check{first, laterEquivalent(ev, cold, warm)}
 	out.Effect = effect
-	out.Figures = []report.Figure{h1Figure(cold, warm)}
+	out.Figures = []verdict.Figure{h1Figure(cold, warm)}
 	return out
 }
 
 // phase is the group of a phase, nil if no cell of it was measured.
-func phase(ev *harness.Evidence, name string) *harness.Group {
+func phase(ev *evidence.Evidence, name string) *evidence.Group {
 	groups := ev.Groups()
-	if i := slices.IndexFunc(groups, func(g *harness.Group) bool { return g.Cells[0].Phase == name }); i >= 0 {
+	if i := slices.IndexFunc(groups, func(g *evidence.Group) bool { return g.Cells[0].Phase == name }); i >= 0 {
 		return groups[i]
 	}
 	return nil
@@ -61,13 +63,13 @@ func phase(ev *harness.Evidence, name string) *harness.Group {
 // firstTouch compares the TTFT of first touches between the arms: in every repetition the geometric mean
 // over adapters of cold / warm, adapter by adapter, because both arms ask for the same ones at the same
 // places of the load; then Student's interval over repetitions, on the log scale.
-func firstTouch(ev *harness.Evidence, cold, warm *harness.Group) (verdict.Check, *verdict.Effect) {
+func firstTouch(ev *evidence.Evidence, cold, warm *evidence.Group) (verdict.Check, *verdict.Effect) {
 	need := ev.Threshold("first_touch_ratio")
 	c := verdict.Check{Name: "first_touch", Unit: ""}
 	var logs []float64
 	n := 0
 	for _, a := range cold.Cells {
-		i := slices.IndexFunc(warm.Cells, func(b *harness.CellData) bool { return b.Rep == a.Rep })
+		i := slices.IndexFunc(warm.Cells, func(b *evidence.Cell) bool { return b.Rep == a.Rep })
 		if i < 0 {
 			continue
 		}
@@ -99,15 +101,15 @@ func firstTouch(ev *harness.Evidence, cold, warm *harness.Group) (verdict.Check,
 	default:
 		c.State = verdict.Undecided
 	}
-	c.Value, c.Lo, c.Hi, c.N, c.Of, c.Bounds = &ratio, &lo, &hi, n, "pairs", []float64{need}
+	c.Estimate, c.N, c.Of, c.Bounds = stats.Between(ratio, lo, hi), n, "pairs", []float64{need}
 	c.Scale = verdict.Ratio
 	c.Detail = fmt.Sprintf("the first request for an adapter takes %.2f [%.2f, %.2f] times as long cold as warm (need above %.2f with the interval above 1), n %d pairs in %d repetitions",
 		ratio, lo, hi, need, n, len(logs))
-	return c, &verdict.Effect{Name: "first-touch TTFT, cold / warm", Value: ratio, Lo: &lo, Hi: &hi, Unit: "", Confidence: 0.95, N: n, Of: c.Of}
+	return c, &verdict.Effect{Name: "first-touch TTFT, cold / warm", Estimate: stats.Between(ratio, lo, hi), Unit: "", Confidence: 0.95, N: n, Of: c.Of}
 }
 
 // firstByAdapter is the TTFT of each adapter's first touch, ms.
-func firstByAdapter(c *harness.CellData) map[string]float64 {
+func firstByAdapter(c *evidence.Cell) map[string]float64 {
 	out := map[string]float64{}
 	for i := range c.Requests {
 		if r := &c.Requests[i]; r.FirstTouch && r.HasTTFT && !r.Censored {
@@ -118,7 +120,7 @@ func firstByAdapter(c *harness.CellData) map[string]float64 {
 }
 
 // laterEquivalent tests that the p99 of all other requests is the same in both arms.
-func laterEquivalent(ev *harness.Evidence, cold, warm *harness.Group) verdict.Check {
+func laterEquivalent(ev *evidence.Evidence, cold, warm *evidence.Group) verdict.Check {
 	const alpha = 0.05
 	margin := ev.Threshold("equivalence_margin")
 	c := verdict.Check{Name: "later_p99_equivalent", Unit: ""}
@@ -134,34 +136,34 @@ func laterEquivalent(ev *harness.Evidence, cold, warm *harness.Group) verdict.Ch
 		c.N += len(rep)
 	}
 	v, lo, hi := d.Value, eq.Lo, eq.Hi
-	c.Value, c.Lo, c.Hi, c.Bounds = &v, &lo, &hi, []float64{1 / (1 + margin), 1 + margin}
+	c.Estimate, c.Bounds = stats.Between(v, lo, hi), []float64{1 / (1 + margin), 1 + margin}
 	c.Scale = verdict.Ratio
 	c.Detail = fmt.Sprintf("p99 TTFT of all later requests, cold / warm, is %.3f [%.3f, %.3f] (90 %% interval, as two one-sided tests need; margin %.0f %%)", v, lo, hi, margin*100)
 	return c
 }
 
 // h1Figure draws the distributions of both arms and what each read from the NVMe.
-func h1Figure(cold, warm *harness.Group) report.Figure {
-	ttft := report.Panel{XLabel: "TTFT, ms", YLabel: "share of requests", LogX: true}
-	reads := report.Panel{XLabel: "repetition", YLabel: "NVMe reads since the treatment, GB"}
+func h1Figure(cold, warm *evidence.Group) verdict.Figure {
+	ttft := verdict.Panel{XLabel: "TTFT, ms", YLabel: "share of requests", LogX: true}
+	reads := verdict.Panel{XLabel: "repetition", YLabel: "NVMe reads since the treatment, GB"}
 	for _, arm := range []struct {
 		name  string
-		group *harness.Group
+		group *evidence.Group
 	}{{"cold", cold}, {"warm", warm}} {
 		for _, part := range []struct {
 			name string
 			reps []stats.Rep
 		}{{"first touch", arm.group.FirstTouches()}, {"later", arm.group.LaterTouches()}} {
-			s := harness.NewSeries(arm.name + ", " + part.name)
+			s := verdict.NewSeries(arm.name + ", " + part.name)
 			s.CDF(part.reps)
-			ttft.Series = append(ttft.Series, s.Series)
+			ttft.Series = append(ttft.Series, *s)
 		}
-		r := harness.NewSeries(arm.name)
+		r := verdict.NewSeries(arm.name)
 		for _, c := range arm.group.Cells {
 			gb := c.Sys.SinceTreatment.ReadBytes / 1e9
 			r.Value(float64(c.Rep), &gb)
 		}
-		reads.Series = append(reads.Series, r.Series)
+		reads.Series = append(reads.Series, *r)
 	}
-	return report.Figure{Name: "ttft_cold_warm", Title: "H1: TTFT cold and warm, and what was read from NVMe", Panels: []report.Panel{ttft, reads}}
+	return verdict.Figure{Name: "ttft_cold_warm", Title: "H1: TTFT cold and warm, and what was read from NVMe", Panels: []verdict.Panel{ttft, reads}}
 }

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"sparkharness/harness"
-	"sparkharness/harness/report"
+	"sparkharness/harness/evidence"
 	"sparkharness/harness/stats"
 	"sparkharness/harness/verdict"
 )
@@ -35,15 +35,15 @@ var h2a = harness.Hypothesis{
 
 func TestH2A(t *testing.T) { harness.Run(t, h2a) }
 
-func decideH2A(ev *harness.Evidence) harness.Conclusion {
+func decideH2A(ev *evidence.Evidence) verdict.Conclusion {
 	groups := ev.Groups()
-	reads := ev.IdleReads(groups, ev.Threshold("idle_margin_share"), ev.Threshold("idle_margin_rps"))
+	reads := idleReads(ev, groups, ev.Threshold("idle_margin_share"), ev.Threshold("idle_margin_rps"))
 	explained, effect := queueExplainsP99(ev)
-	return harness.Conclusion{
+	return verdict.Conclusion{
 		Checks:   []verdict.Check{reads, explained, rejections(groups)},
 		Effect:   effect,
 		Findings: nil,
-		Figures:  []report.Figure{h2aFigure(ev, groups)},
+		Figures:  []verdict.Figure{h2aFigure(ev, groups)},
 	}
 }
 
@@ -51,13 +51,13 @@ func decideH2A(ev *harness.Evidence) harness.Conclusion {
 // busy share. p99 and queue depth enter as logarithms: both span two orders of magnitude over the sweep,
 // and p99 scatters in proportion to itself, so on a linear scale the largest cell alone would decide.
 // The interval of R2 is a bootstrap over levels, and must lie above the threshold.
-func queueExplainsP99(ev *harness.Evidence) (verdict.Check, *verdict.Effect) {
+func queueExplainsP99(ev *evidence.Evidence) (verdict.Check, *verdict.Effect) {
 	need := ev.Threshold("r2_min")
 	c := verdict.Check{Name: "queue_explains_p99", Unit: ""}
 	var p99, queue, busy []float64
 	var level []string
 	for _, cell := range ev.Cells {
-		v, ok := (&harness.Group{Cells: []*harness.CellData{cell}}).Percentile(0.99)
+		v, ok := (&evidence.Group{Cells: []*evidence.Cell{cell}}).Percentile(0.99)
 		q, g := cell.Sys.Measure.Queue.Value(), cell.Sys.Measure.GPUBusy.Value()
 		if !ok || q == nil || g == nil || *q <= 0 {
 			continue
@@ -81,13 +81,13 @@ func queueExplainsP99(ev *harness.Evidence) (verdict.Check, *verdict.Effect) {
 		return c, nil
 	}
 	c.State = verdict.Above(lo, hi, need)
-	c.Value, c.Lo, c.Hi, c.N, c.Of, c.Bounds = &fit.R2, &lo, &hi, fit.N, "cells", []float64{need}
+	c.Estimate, c.N, c.Of, c.Bounds = stats.Between(fit.R2, lo, hi), fit.N, "cells", []float64{need}
 	c.Detail = fmt.Sprintf("log queue depth and GPU busy explain R2 = %.3f [%.3f, %.3f] of log p99 TTFT over %d cells (need %.2f)", fit.R2, lo, hi, fit.N, need)
-	return c, &verdict.Effect{Name: "R2 of log p99 TTFT on log queue depth and GPU busy", Value: fit.R2, Lo: &lo, Hi: &hi, Unit: "", Confidence: 0.95, N: fit.N, Of: c.Of}
+	return c, &verdict.Effect{Name: "R2 of log p99 TTFT on log queue depth and GPU busy", Estimate: stats.Between(fit.R2, lo, hi), Unit: "", Confidence: 0.95, N: fit.N, Of: c.Of}
 }
 
 // rejections counts refused requests.
-func rejections(groups []*harness.Group) verdict.Check {
+func rejections(groups []*evidence.Group) verdict.Check {
 	refused, all := 0, 0
 	for _, g := range groups {
 		for _, c := range g.Cells {
@@ -102,13 +102,13 @@ func rejections(groups []*harness.Group) verdict.Check {
 	return verdict.Check{Name: "rejections", State: verdict.Noted, N: all, Of: "requests", Detail: fmt.Sprintf("%d of %d requests were refused for load", refused, all)}
 }
 
-func h2aFigure(ev *harness.Evidence, groups []*harness.Group) report.Figure {
-	latency := report.Panel{XLabel: "context, tokens", YLabel: "TTFT p99, ms", LogX: true, LogY: true}
-	reads := report.Panel{XLabel: "context, tokens", YLabel: "NVMe reads, 1/s", LogX: true}
+func h2aFigure(ev *evidence.Evidence, groups []*evidence.Group) verdict.Figure {
+	latency := verdict.Panel{XLabel: "context, tokens", YLabel: "TTFT p99, ms", LogX: true, LogY: true}
+	reads := verdict.Panel{XLabel: "context, tokens", YLabel: "NVMe reads, 1/s", LogX: true}
 	for _, users := range ev.UserLevels() {
 		name := fmt.Sprintf("%d users", users)
-		p := harness.NewSeries(name)
-		r := harness.NewSeries(name)
+		p := verdict.NewSeries(name)
+		r := verdict.NewSeries(name)
 		for _, g := range groups {
 			if g.Users() != users {
 				continue
@@ -117,16 +117,16 @@ func h2aFigure(ev *harness.Evidence, groups []*harness.Group) report.Figure {
 			p.Percentile(float64(row.ContextTokens), row.TTFT.P99)
 			r.Value(float64(row.ContextTokens), row.NVMeRPS)
 		}
-		latency.Series = append(latency.Series, p.Series)
-		reads.Series = append(reads.Series, r.Series)
+		latency.Series = append(latency.Series, *p)
+		reads.Series = append(reads.Series, *r)
 	}
-	idle := harness.NewSeries("idle baseline")
+	idle := verdict.NewSeries("idle baseline")
 	for _, g := range groups {
 		row := ev.Row(g)
 		if row.Concurrency == ev.UserLevels()[0] {
 			idle.Value(float64(row.ContextTokens), row.NVMeIdleRPS)
 		}
 	}
-	reads.Series = append(reads.Series, idle.Series)
-	return report.Figure{Name: "p99_and_reads", Title: "H2A: p99 TTFT against context, and the NVMe beside it", Panels: []report.Panel{latency, reads}}
+	reads.Series = append(reads.Series, *idle)
+	return verdict.Figure{Name: "p99_and_reads", Title: "H2A: p99 TTFT against context, and the NVMe beside it", Panels: []verdict.Panel{latency, reads}}
 }

@@ -7,7 +7,8 @@ import (
 	"testing"
 
 	"sparkharness/harness"
-	"sparkharness/harness/report"
+	"sparkharness/harness/evidence"
+	"sparkharness/harness/stats"
 	"sparkharness/harness/verdict"
 )
 
@@ -35,8 +36,8 @@ var h2b = harness.Hypothesis{
 
 func TestH2B(t *testing.T) { harness.Run(t, h2b) }
 
-func decideH2B(ev *harness.Evidence) harness.Conclusion {
-	var a, b []*harness.Group
+func decideH2B(ev *evidence.Evidence) verdict.Conclusion {
+	var a, b []*evidence.Group
 	for _, g := range ev.Groups() {
 		if g.Stack() == "A" {
 			a = append(a, g)
@@ -48,27 +49,27 @@ func decideH2B(ev *harness.Evidence) harness.Conclusion {
 	if knee != nil {
 		checks = append(checks, risesAtKnee(ev, b, knee))
 	}
-	control := ev.IdleReads(a, ev.Threshold("idle_margin_share"), ev.Threshold("idle_margin_rps"))
+	control := idleReads(ev, a, ev.Threshold("idle_margin_share"), ev.Threshold("idle_margin_rps"))
 	control.Name, control.Detail = "stack_a_has_none", "Stack A at the same levels: "+control.Detail
 	checks = append(checks, control)
 	checks = append(checks, queueBound(ev, append(slices.Clone(a), b...))...)
 
-	finding := report.Finding{Name: "storage knee (B)", Unit: "tokens", Detail: "no level meets both conditions"}
-	var marks []report.Mark
+	finding := verdict.Finding{Name: "storage knee (B)", Unit: "tokens", Detail: "no level meets both conditions"}
+	var marks []verdict.Mark
 	if knee != nil {
 		x := float64(knee.Cells[0].ContextTokens)
 		finding.Value, finding.Detail = &x, "first context at which tier-2 fetches are half of TTFT p95 and serve a fifth of the lookups"
-		marks = []report.Mark{{X: x, Label: "storage knee"}}
+		marks = []verdict.Mark{{X: x, Label: "storage knee"}}
 	}
-	return harness.Conclusion{
+	return verdict.Conclusion{
 		Checks: checks, Effect: effect,
-		Findings: []report.Finding{finding},
-		Figures:  []report.Figure{h2bFigure(ev, a, b, marks)},
+		Findings: []verdict.Finding{finding},
+		Figures:  []verdict.Figure{h2bFigure(ev, a, b, marks)},
 	}
 }
 
 // storageKnee finds the first level that meets the definition.
-func storageKnee(ev *harness.Evidence, groups []*harness.Group) (*harness.Group, []verdict.Check, *verdict.Effect) {
+func storageKnee(ev *evidence.Evidence, groups []*evidence.Group) (*evidence.Group, []verdict.Check, *verdict.Effect) {
 	needFetch, needHits := ev.Threshold("fetch_share"), ev.Threshold("tier2_hit_share")
 	knee := verdict.Check{Name: "storage_knee", Unit: ""}
 	first := verdict.Check{Name: "not_at_first_level"}
@@ -91,13 +92,13 @@ func storageKnee(ev *harness.Evidence, groups []*harness.Group) (*harness.Group,
 		lo, hi := share.Interval(0.95)
 		n := len(kv.FetchMS)
 		knee.State = verdict.Above(lo, hi, needFetch)
-		knee.Value, knee.Lo, knee.Hi, knee.N, knee.Of, knee.Bounds = &share.Value, &lo, &hi, n, "fetches", []float64{needFetch}
+		knee.Estimate, knee.N, knee.Of, knee.Bounds = stats.Between(share.Value, lo, hi), n, "fetches", []float64{needFetch}
 		knee.Detail = fmt.Sprintf("at ctx %d tier-2 fetch p95 is %.2f [%.2f, %.2f] of TTFT p95 (need %.2f), n %d fetches, with %.0f %% of the lookups served by tier 2 (need %.0f %%)",
 			g.Cells[0].ContextTokens, share.Value, lo, hi, needFetch, n, *kv.Tier2Share*100, needHits*100)
 		first.State = verdict.Decide(i > 0)
 		first.Detail = fmt.Sprintf("the knee is at level %d of %d", i+1, len(groups))
 		return g, []verdict.Check{knee, first}, &verdict.Effect{Name: fmt.Sprintf("tier-2 fetch p95 / TTFT p95 at ctx %d", g.Cells[0].ContextTokens),
-			Value: share.Value, Lo: &lo, Hi: &hi, Unit: "", Confidence: 0.95, N: n, Of: knee.Of}
+			Estimate: stats.Between(share.Value, lo, hi), Unit: "", Confidence: 0.95, N: n, Of: knee.Of}
 	}
 	knee.State = verdict.Contradicted
 	knee.Detail = fmt.Sprintf("no context has a storage knee; tier 2 served at most %.1f %% of the lookups (need %.0f %%)", largest*100, needHits*100)
@@ -107,7 +108,7 @@ func storageKnee(ev *harness.Evidence, groups []*harness.Group) (*harness.Group,
 // risesAtKnee compares the knee with the level below it: bytes that KVBM read from tier 2, and reads that
 // the block device completed, must both be higher, each by an interval above 0 (Bonferroni over the two).
 // A trend test over all levels would have no power here: below the knee there is nothing that could rise.
-func risesAtKnee(ev *harness.Evidence, groups []*harness.Group, knee *harness.Group) verdict.Check {
+func risesAtKnee(ev *evidence.Evidence, groups []*evidence.Group, knee *evidence.Group) verdict.Check {
 	c := verdict.Check{Name: "rises_at_knee", Unit: "reads/s"}
 	i := slices.Index(groups, knee)
 	if i < 1 {
@@ -130,7 +131,7 @@ func risesAtKnee(ev *harness.Evidence, groups []*harness.Group, knee *harness.Gr
 	level := 1 - ev.Threshold("rise_alpha")/2
 	blo, bhi := bytes.Interval(level)
 	rlo, rhi := reads.Interval(level)
-	c.Value, c.Lo, c.Hi, c.N, c.Of, c.Bounds = &reads.Value, &rlo, &rhi, len(knee.Cells), "repetitions", []float64{0}
+	c.Estimate, c.N, c.Of, c.Bounds = stats.Between(reads.Value, rlo, rhi), len(knee.Cells), "repetitions", []float64{0}
 	c.Detail = fmt.Sprintf("from ctx %d to %d tier-2 reads rise by %.0f MB/s [%.0f, %.0f] and NVMe reads by %.0f/s [%.0f, %.0f]",
 		below.Cells[0].ContextTokens, knee.Cells[0].ContextTokens, bytes.Value/1e6, blo/1e6, bhi/1e6, reads.Value, rlo, rhi)
 	switch {
@@ -146,7 +147,7 @@ func risesAtKnee(ev *harness.Evidence, groups []*harness.Group, knee *harness.Gr
 
 // queueBound names the levels at which the GPU has no time left: there a request waits for others, not
 // for storage.
-func queueBound(ev *harness.Evidence, groups []*harness.Group) []verdict.Check {
+func queueBound(ev *evidence.Evidence, groups []*evidence.Group) []verdict.Check {
 	const busy = 90 // percent
 	var out []verdict.Check
 	for _, g := range groups {
@@ -160,34 +161,34 @@ func queueBound(ev *harness.Evidence, groups []*harness.Group) []verdict.Check {
 	return out
 }
 
-func h2bFigure(ev *harness.Evidence, a, b []*harness.Group, marks []report.Mark) report.Figure {
-	latency := report.Panel{XLabel: "context, tokens", YLabel: "TTFT p99, ms", LogX: true, LogY: true, Marks: marks}
+func h2bFigure(ev *evidence.Evidence, a, b []*evidence.Group, marks []verdict.Mark) verdict.Figure {
+	latency := verdict.Panel{XLabel: "context, tokens", YLabel: "TTFT p99, ms", LogX: true, LogY: true, Marks: marks}
 	for _, arm := range []struct {
 		name   string
-		groups []*harness.Group
+		groups []*evidence.Group
 	}{{"A: unified memory only", a}, {"B: device + host + NVMe", b}} {
-		s := harness.NewSeries(arm.name)
+		s := verdict.NewSeries(arm.name)
 		for _, g := range arm.groups {
 			row := ev.Row(g)
 			s.Percentile(float64(row.ContextTokens), row.TTFT.P99)
 		}
-		latency.Series = append(latency.Series, s.Series)
+		latency.Series = append(latency.Series, *s)
 	}
-	hits := report.Panel{XLabel: "context, tokens", YLabel: "share of prefix lookups", LogX: true, Marks: marks, Levels: []report.Level{
+	hits := verdict.Panel{XLabel: "context, tokens", YLabel: "share of prefix lookups", LogX: true, Marks: marks, Levels: []verdict.Level{
 		{Y: ev.Threshold("fetch_share"), Label: "needed of fetch / TTFT"},
 		{Y: ev.Threshold("tier2_hit_share"), Label: "needed of tier 2"}}}
-	t1, t2 := harness.NewSeries("tier 1, host"), harness.NewSeries("tier 2, NVMe")
-	fetch := harness.NewSeries("tier-2 fetch p95 / TTFT p95")
+	t1, t2 := verdict.NewSeries("tier 1, host"), verdict.NewSeries("tier 2, NVMe")
+	fetch := verdict.NewSeries("tier-2 fetch p95 / TTFT p95")
 	for _, g := range b {
 		row := ev.Row(g)
 		x := float64(row.ContextTokens)
 		t1.Value(x, row.Tier1Hit)
 		t2.Value(x, row.Tier2Hit)
 		if row.FetchP95MS != nil && row.TTFT.P95 != nil {
-			v := *row.FetchP95MS / row.TTFT.P95.Value
+			v := *row.FetchP95MS / *row.TTFT.P95.Value
 			fetch.Value(x, &v)
 		}
 	}
-	hits.Series = []report.Series{t1.Series, t2.Series, fetch.Series}
-	return report.Figure{Name: "p99_and_tiers", Title: "H2B: p99 TTFT against context, and where prefixes came from", Panels: []report.Panel{latency, hits}}
+	hits.Series = []verdict.Series{*t1, *t2, *fetch}
+	return verdict.Figure{Name: "p99_and_tiers", Title: "H2B: p99 TTFT against context, and where prefixes came from", Panels: []verdict.Panel{latency, hits}}
 }

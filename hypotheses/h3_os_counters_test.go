@@ -8,7 +8,8 @@ import (
 	"testing"
 
 	"sparkharness/harness"
-	"sparkharness/harness/report"
+	"sparkharness/harness/evidence"
+	"sparkharness/harness/gate"
 	"sparkharness/harness/stats"
 	"sparkharness/harness/verdict"
 )
@@ -48,43 +49,43 @@ var h3 = harness.Hypothesis{
 
 func TestH3(t *testing.T) { harness.Run(t, h3) }
 
-func decideH3(ev *harness.Evidence) harness.Conclusion {
-	byStack := map[string][]*harness.Group{}
+func decideH3(ev *evidence.Evidence) verdict.Conclusion {
+	byStack := map[string][]*evidence.Group{}
 	for _, g := range ev.Groups() {
 		byStack[g.Stack()] = append(byStack[g.Stack()], g)
 	}
-	a := explainWindows(ev, byStack["A"], harness.OperatorReadings, harness.DeviceReadings)
-	b := explainWindows(ev, byStack["B"], harness.OperatorReadings, harness.DeviceReadings, harness.KVReadings)
-	kOverO := explainWindows(ev, byStack["B"], harness.OperatorReadings, harness.KVReadings)
+	a := explainWindows(ev, byStack["A"], evidence.OperatorReadings, evidence.DeviceReadings)
+	b := explainWindows(ev, byStack["B"], evidence.OperatorReadings, evidence.DeviceReadings, evidence.KVReadings)
+	kOverO := explainWindows(ev, byStack["B"], evidence.OperatorReadings, evidence.KVReadings)
 
-	out := harness.Conclusion{Gates: []verdict.Gate{a.set.Gate(ev), b.set.Gate(ev)}}
+	out := verdict.Conclusion{Gates: []gate.Gate{gate.Windows(ev, a.set), gate.Windows(ev, b.set)}}
 	out.Checks = []verdict.Check{osExplainsA(ev, a), deviceAddsLittleOnA(ev, a), kvAddsOnB(ev, kOverO)}
 	for i := range out.Gates {
 		out.Gates[i].Name += " " + []string{"A", "B"}[i]
 	}
-	out.Gates = append(out.Gates, ev.FioRan())
+	out.Gates = append(out.Gates, gate.FioRan(ev))
 	if kOverO.err == nil {
 		gain := kOverO.models[1].Gain
 		lo, hi := gain.Interval(0.95)
-		out.Effect = &verdict.Effect{Name: "R2 that KV telemetry adds to OS counters on B", Value: gain.Value, Lo: &lo, Hi: &hi, Confidence: 0.95, N: kOverO.set.N(), Of: "windows"}
+		out.Effect = &verdict.Effect{Name: "R2 that KV telemetry adds to OS counters on B", Estimate: stats.Between(gain.Value, lo, hi), Confidence: 0.95, N: kOverO.set.N(), Of: "windows"}
 	}
-	counters := explainWindows(ev, byStack["B"], harness.OperatorReadings, []harness.Reading{harness.Tier2Blocks})
+	counters := explainWindows(ev, byStack["B"], evidence.OperatorReadings, []evidence.Reading{evidence.Tier2Blocks})
 	out.Findings = append(a.findings("A", "O", "O + D"), b.findings("B", "O", "O + D", "O + D + K")...)
 	out.Findings = append(out.Findings, counters.gain("blocks from tier 2 alone add, B", "without fetch latency, of which the wait of the same requests is a part"))
 	out.Findings = append(out.Findings, withinLevels(ev, byStack["B"])...)
-	out.Figures = []report.Figure{h3Figure(a, b)}
+	out.Figures = []verdict.Figure{h3Figure(a, b)}
 	return out
 }
 
 // withinLevels is what KV telemetry adds to OS counters at each prompt length of its own, where tier 2 serves
 // anything: over all of them together it also tells the prompt lengths that fetch from those that do not.
-func withinLevels(ev *harness.Evidence, groups []*harness.Group) []report.Finding {
-	var out []report.Finding
+func withinLevels(ev *evidence.Evidence, groups []*evidence.Group) []verdict.Finding {
+	var out []verdict.Finding
 	for _, g := range groups {
 		if kv := ev.KV(g); kv == nil || kv.Tier2Share == nil || *kv.Tier2Share == 0 {
 			continue
 		}
-		x := explainWindows(ev, []*harness.Group{g}, harness.OperatorReadings, harness.KVReadings)
+		x := explainWindows(ev, []*evidence.Group{g}, evidence.OperatorReadings, evidence.KVReadings)
 		detail := ""
 		if x.err == nil {
 			detail = fmt.Sprintf("to R2 %.2f of OS counters, within this prompt length alone", x.models[0].R2.Value)
@@ -96,7 +97,7 @@ func withinLevels(ev *harness.Evidence, groups []*harness.Group) []report.Findin
 
 // explained are nested models of the window p99 of some groups.
 type explained struct {
-	set    *harness.WindowSet
+	set    *evidence.WindowSet
 	models []stats.CrossValidation
 	mute   []string // readings that say nothing
 	err    error
@@ -104,9 +105,9 @@ type explained struct {
 
 // explainWindows fits the models by cross-validation over repetitions. Readings that are constant or a
 // combination of others are left out, one after another, and named.
-func explainWindows(ev *harness.Evidence, groups []*harness.Group, sets ...[]harness.Reading) explained {
+func explainWindows(ev *evidence.Evidence, groups []*evidence.Group, sets ...[]evidence.Reading) explained {
 	out := explained{set: ev.WindowsWithBefore(groups, slices.Concat(sets...)...)}
-	kept := make([][]harness.Reading, len(sets))
+	kept := make([][]evidence.Reading, len(sets))
 	for i := range sets {
 		kept[i] = slices.Clone(sets[i])
 	}
@@ -134,7 +135,7 @@ func explainWindows(ev *harness.Evidence, groups []*harness.Group, sets ...[]har
 	}
 }
 
-func osExplainsA(ev *harness.Evidence, a explained) verdict.Check {
+func osExplainsA(ev *evidence.Evidence, a explained) verdict.Check {
 	need := ev.Threshold("a_r2_min")
 	c := verdict.Check{Name: "os_explains_a", N: a.set.N(), Of: "windows"}
 	if a.err != nil {
@@ -144,14 +145,14 @@ func osExplainsA(ev *harness.Evidence, a explained) verdict.Check {
 	r2 := a.models[0].R2
 	lo, hi := r2.Interval(0.95)
 	c.State = verdict.Above(lo, hi, need)
-	c.Value, c.Lo, c.Hi, c.Bounds = &r2.Value, &lo, &hi, []float64{need}
+	c.Estimate, c.Bounds = stats.Between(r2.Value, lo, hi), []float64{need}
 	c.Detail = fmt.Sprintf("on A, OS counters explain R2 = %.2f [%.2f, %.2f] of log window p99 TTFT in repetitions not seen (need above %.2f); %s",
 		r2.Value, lo, hi, need, a.set.LeftOut())
 	return c
 }
 
 // deviceAddsLittleOnA wants the whole interval below the threshold: "adds little" is not "did not show".
-func deviceAddsLittleOnA(ev *harness.Evidence, a explained) verdict.Check {
+func deviceAddsLittleOnA(ev *evidence.Evidence, a explained) verdict.Check {
 	most := ev.Threshold("a_gain_max")
 	c := verdict.Check{Name: "device_adds_little_on_a", N: a.set.N(), Of: "windows"}
 	if a.err != nil {
@@ -168,12 +169,12 @@ func deviceAddsLittleOnA(ev *harness.Evidence, a explained) verdict.Check {
 	default:
 		c.State = verdict.Undecided
 	}
-	c.Value, c.Lo, c.Hi, c.Bounds = &gain.Value, &lo, &hi, []float64{most}
+	c.Estimate, c.Bounds = stats.Between(gain.Value, lo, hi), []float64{most}
 	c.Detail = fmt.Sprintf("on A, block device counters add R2 = %+.3f [%+.3f, %+.3f] to them (90 %% interval, must be below %.2f; A has no KV telemetry)", gain.Value, lo, hi, most)
 	return c
 }
 
-func kvAddsOnB(ev *harness.Evidence, b explained) verdict.Check {
+func kvAddsOnB(ev *evidence.Evidence, b explained) verdict.Check {
 	need := ev.Threshold("b_gain_min")
 	c := verdict.Check{Name: "kv_adds_on_b", N: b.set.N(), Of: "windows"}
 	if b.err != nil {
@@ -190,7 +191,7 @@ func kvAddsOnB(ev *harness.Evidence, b explained) verdict.Check {
 	default:
 		c.State = verdict.Undecided
 	}
-	c.Value, c.Lo, c.Hi, c.Bounds = &gain.Value, &lo, &hi, []float64{need}
+	c.Estimate, c.Bounds = stats.Between(gain.Value, lo, hi), []float64{need}
 	if gain.Value >= need {
 		c.Bounds = []float64{0} // what is left for the interval to clear
 	}
@@ -200,27 +201,27 @@ func kvAddsOnB(ev *harness.Evidence, b explained) verdict.Check {
 }
 
 // gain is what the last set adds, as a finding.
-func (x explained) gain(name, detail string) report.Finding {
-	f := report.Finding{Name: name, Detail: detail}
+func (x explained) gain(name, detail string) verdict.Finding {
+	f := verdict.Finding{Name: name, Detail: detail}
 	if x.err != nil {
 		f.Detail = x.err.Error()
 		return f
 	}
 	g := x.models[len(x.models)-1].Gain
 	lo, hi := g.Interval(0.95)
-	f.Value, f.Lo, f.Hi = &g.Value, &lo, &hi
+	f.Estimate = stats.Between(g.Value, lo, hi)
 	return f
 }
 
 // findings print each model and what said nothing.
-func (x explained) findings(stack string, names ...string) []report.Finding {
+func (x explained) findings(stack string, names ...string) []verdict.Finding {
 	if x.err != nil {
-		return []report.Finding{{Name: "R2, " + stack, Detail: x.err.Error()}}
+		return []verdict.Finding{{Name: "R2, " + stack, Detail: x.err.Error()}}
 	}
-	var out []report.Finding
+	var out []verdict.Finding
 	for i, m := range x.models {
 		lo, hi := m.R2.Interval(0.95)
-		f := report.Finding{Name: fmt.Sprintf("R2 of %s on %s", names[i], stack), Value: &m.R2.Value, Lo: &lo, Hi: &hi, Detail: "cross-validated over repetitions"}
+		f := verdict.Finding{Name: fmt.Sprintf("R2 of %s on %s", names[i], stack), Estimate: stats.Between(m.R2.Value, lo, hi), Detail: "cross-validated over repetitions"}
 		if i > 0 {
 			glo, ghi := m.Gain.Interval(0.95)
 			f.Detail += fmt.Sprintf("; adds %+.3f [%+.3f, %+.3f] to %s", m.Gain.Value, glo, ghi, names[i-1])
@@ -228,20 +229,20 @@ func (x explained) findings(stack string, names ...string) []report.Finding {
 		out = append(out, f)
 	}
 	if len(x.mute) > 0 {
-		out = append(out, report.Finding{Name: "silent readings, " + stack, Detail: "constant, or a combination of the others: " + strings.Join(x.mute, ", ")})
+		out = append(out, verdict.Finding{Name: "silent readings, " + stack, Detail: "constant, or a combination of the others: " + strings.Join(x.mute, ", ")})
 	}
 	return out
 }
 
-func h3Figure(a, b explained) report.Figure {
-	gpu := report.Panel{XLabel: "GPU busy in a window, %", YLabel: "TTFT p99 of a window, ms", LogY: true}
-	fetch := report.Panel{XLabel: "longest tier-2 fetch that ended in a window, ms", YLabel: "TTFT p99 of a window, ms", LogY: true}
+func h3Figure(a, b explained) verdict.Figure {
+	gpu := verdict.Panel{XLabel: "GPU busy in a window, %", YLabel: "TTFT p99 of a window, ms", LogY: true}
+	fetch := verdict.Panel{XLabel: "longest tier-2 fetch that ended in a window, ms", YLabel: "TTFT p99 of a window, ms", LogY: true}
 	for _, s := range []struct {
 		name string
-		set  *harness.WindowSet
+		set  *evidence.WindowSet
 	}{{"A: unified memory only", a.set}, {"B: device + host + NVMe", b.set}} {
-		gpu.Series = append(gpu.Series, scatter(s.name, s.set, harness.GPUBusy))
+		gpu.Series = append(gpu.Series, scatter(s.name, s.set, evidence.GPUBusy))
 	}
-	fetch.Series = append(fetch.Series, scatter("B: device + host + NVMe", b.set, harness.LongestFetch))
-	return report.Figure{Name: "what_explains_p99", Title: "H3: window p99 against an OS counter and against KV telemetry", Panels: []report.Panel{gpu, fetch}}
+	fetch.Series = append(fetch.Series, scatter("B: device + host + NVMe", b.set, evidence.LongestFetch))
+	return verdict.Figure{Name: "what_explains_p99", Title: "H3: window p99 against an OS counter and against KV telemetry", Panels: []verdict.Panel{gpu, fetch}}
 }

@@ -5,7 +5,8 @@ import (
 	"testing"
 
 	"sparkharness/harness"
-	"sparkharness/harness/report"
+	"sparkharness/harness/evidence"
+	"sparkharness/harness/gate"
 	"sparkharness/harness/stats"
 	"sparkharness/harness/verdict"
 )
@@ -37,23 +38,23 @@ var h4a = harness.Hypothesis{
 
 func TestH4A(t *testing.T) { harness.Run(t, h4a) }
 
-func decideH4A(ev *harness.Evidence) harness.Conclusion {
-	out := harness.Conclusion{Gates: []verdict.Gate{ev.FioReached(ev.Threshold("r_await_ratio"))}}
+func decideH4A(ev *evidence.Evidence) verdict.Conclusion {
+	out := verdict.Conclusion{Gates: []gate.Gate{gate.FioReached(ev, ev.Threshold("r_await_ratio"))}}
 	arms, ok := fioArms(ev)
 	if !ok {
 		out.Checks = []verdict.Check{{Name: "p99_equivalent", State: verdict.Undecided, Detail: "an arm or a repetition was not measured"}}
 		return out
 	}
-	ttft, effect := armsEquivalent(ev, arms, "ttft_p99_equivalent", "TTFT", (*harness.Group).TTFT)
-	e2e, _ := armsEquivalent(ev, arms, "e2e_p99_equivalent", "E2E latency", (*harness.Group).E2E)
+	ttft, effect := armsEquivalent(ev, arms, "ttft_p99_equivalent", "TTFT", (*evidence.Group).TTFT)
+	e2e, _ := armsEquivalent(ev, arms, "e2e_p99_equivalent", "E2E latency", (*evidence.Group).E2E)
 	out.Checks, out.Effect = []verdict.Check{ttft, e2e}, effect
-	out.Figures = []report.Figure{h4aFigure(ev, arms)}
+	out.Figures = []verdict.Figure{h4aFigure(ev, arms)}
 	return out
 }
 
 // armsEquivalent tests that the p99 of a latency is the same in every pair of arms. The effect is that of the
 // heaviest arm against the lightest; the check's value is that of the pair that is least alike.
-func armsEquivalent(ev *harness.Evidence, arms []*harness.Group, name, what string, of func(*harness.Group) []stats.Rep) (verdict.Check, *verdict.Effect) {
+func armsEquivalent(ev *evidence.Evidence, arms []*evidence.Group, name, what string, of func(*evidence.Group) []stats.Rep) (verdict.Check, *verdict.Effect) {
 	const alpha = 0.05
 	margin := ev.Threshold("equivalence_margin")
 	c := verdict.Furthest{Check: verdict.Check{Name: name}}
@@ -70,40 +71,40 @@ func armsEquivalent(ev *harness.Evidence, arms []*harness.Group, name, what stri
 			}
 			eq := stats.EquivalentRatio(d, margin, alpha)
 			c.Take(verdict.Equivalent(eq.Lo, eq.Hi, 1/(1+margin), 1+margin), max(d.Value, 1/d.Value), func(c *verdict.Check) {
-				c.Value, c.Lo, c.Hi, c.N, c.Of = &d.Value, &eq.Lo, &eq.Hi, n, "requests"
+				c.Estimate, c.N, c.Of = stats.Between(d.Value, eq.Lo, eq.Hi), n, "requests"
 				c.Bounds, c.Scale = []float64{1 / (1 + margin), 1 + margin}, verdict.Ratio
 				c.Detail = fmt.Sprintf("p99 %s of %d pairs of arms; least alike is %s over %s: %.3f [%.3f, %.3f] (90 %% interval, as two one-sided tests need; margin %.0f %%)",
 					what, len(arms)*(len(arms)-1)/2, b.Cells[0].Fio, a.Cells[0].Fio, d.Value, eq.Lo, eq.Hi, margin*100)
 			})
 			if i == 0 && b == arms[len(arms)-1] {
 				lo, hi := d.Interval(0.95)
-				effect = &verdict.Effect{Name: fmt.Sprintf("p99 %s, fio %s / %s", what, b.Cells[0].Fio, a.Cells[0].Fio), Value: d.Value, Lo: &lo, Hi: &hi, Confidence: 0.95, N: n, Of: "requests"}
+				effect = &verdict.Effect{Name: fmt.Sprintf("p99 %s, fio %s / %s", what, b.Cells[0].Fio, a.Cells[0].Fio), Estimate: stats.Between(d.Value, lo, hi), Confidence: 0.95, N: n, Of: "requests"}
 			}
 		}
 	}
 	return c.Result("no pair of arms"), effect
 }
 
-func h4aFigure(ev *harness.Evidence, arms []*harness.Group) report.Figure {
-	ttft := report.Panel{XLabel: "r_await of the NVMe, ms", YLabel: "TTFT p99, ms", LogX: true}
-	e2e := report.Panel{XLabel: "r_await of the NVMe, ms", YLabel: "E2E latency p99, ms", LogX: true}
+func h4aFigure(ev *evidence.Evidence, arms []*evidence.Group) verdict.Figure {
+	ttft := verdict.Panel{XLabel: "r_await of the NVMe, ms", YLabel: "TTFT p99, ms", LogX: true}
+	e2e := verdict.Panel{XLabel: "r_await of the NVMe, ms", YLabel: "E2E latency p99, ms", LogX: true}
 	for _, g := range arms {
 		row := ev.Row(g)
 		if row.RAwaitMS == nil || *row.RAwaitMS <= 0 {
 			continue
 		}
-		a, b := harness.NewSeries("fio "+g.Cells[0].Fio), harness.NewSeries("fio "+g.Cells[0].Fio)
+		a, b := verdict.NewSeries("fio "+g.Cells[0].Fio), verdict.NewSeries("fio "+g.Cells[0].Fio)
 		a.Percentile(*row.RAwaitMS, row.TTFT.P99)
 		b.Percentile(*row.RAwaitMS, row.E2E.P99)
-		ttft.Series, e2e.Series = append(ttft.Series, a.Series), append(e2e.Series, b.Series)
+		ttft.Series, e2e.Series = append(ttft.Series, *a), append(e2e.Series, *b)
 	}
-	for _, p := range []*report.Panel{&ttft, &e2e} {
+	for _, p := range []*verdict.Panel{&ttft, &e2e} {
 		if len(p.Series) > 0 && len(p.Series[0].Y) > 0 {
 			undisturbed, margin := p.Series[0].Y[0], ev.Threshold("equivalence_margin")
-			p.Levels = []report.Level{
+			p.Levels = []verdict.Level{
 				{Y: undisturbed * (1 + margin), Label: fmt.Sprintf("%s + %.0f %%", p.Series[0].Name, margin*100)},
 				{Y: undisturbed / (1 + margin), Label: fmt.Sprintf("%s / %.2f", p.Series[0].Name, 1+margin)}}
 		}
 	}
-	return report.Figure{Name: "p99_and_r_await", Title: "H4A: tail latency against what fio does to the drive", Panels: []report.Panel{ttft, e2e}}
+	return verdict.Figure{Name: "p99_and_r_await", Title: "H4A: tail latency against what fio does to the drive", Panels: []verdict.Panel{ttft, e2e}}
 }

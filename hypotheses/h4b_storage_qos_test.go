@@ -7,7 +7,8 @@ import (
 	"testing"
 
 	"sparkharness/harness"
-	"sparkharness/harness/report"
+	"sparkharness/harness/evidence"
+	"sparkharness/harness/gate"
 	"sparkharness/harness/stats"
 	"sparkharness/harness/verdict"
 )
@@ -39,26 +40,26 @@ var h4b = harness.Hypothesis{
 
 func TestH4B(t *testing.T) { harness.Run(t, h4b) }
 
-func decideH4B(ev *harness.Evidence) harness.Conclusion {
-	out := harness.Conclusion{Gates: []verdict.Gate{ev.FioReached(ev.Threshold("r_await_ratio")), ev.Tier2Engaged(ev.Threshold("tier2_hit_share"))}}
+func decideH4B(ev *evidence.Evidence) verdict.Conclusion {
+	out := verdict.Conclusion{Gates: []gate.Gate{gate.FioReached(ev, ev.Threshold("r_await_ratio")), gate.Tier2Engaged(ev, ev.Threshold("tier2_hit_share"))}}
 	arms, ok := fioArms(ev)
 	if !ok {
 		out.Checks = []verdict.Check{{Name: "p99_rises", State: verdict.Undecided, Detail: "an arm or a repetition was not measured"}}
 		return out
 	}
-	set := ev.Windows(arms, harness.FetchP95)
-	out.Gates = append(out.Gates, set.Gate(ev))
+	set := ev.Windows(arms, evidence.FetchP95)
+	out.Gates = append(out.Gates, gate.Windows(ev, set))
 	ratio, effect := heaviestOverLightest(ev, arms)
-	out.Checks = []verdict.Check{p99Rises(ev, arms), ratio, tracks(ev, set, harness.FetchP95, "p99_tracks_fetch", ev.Threshold("spearman_min"), 0.95)}
+	out.Checks = []verdict.Check{p99Rises(ev, arms), ratio, tracks(ev, set, evidence.FetchP95, "p99_tracks_fetch", ev.Threshold("spearman_min"), 0.95)}
 	out.Effect = effect
 	out.Findings = append(steps(ev, arms), elasticity(ev, set), loaderFinding(ev))
-	out.Figures = []report.Figure{h4bFigure(ev, arms, set)}
+	out.Figures = []verdict.Figure{h4bFigure(ev, arms, set)}
 	return out
 }
 
 // p99Rises is Page's trend test: p99 TTFT of each repetition, over the arms in their order. Their geometric means
 // have to be in that order, too.
-func p99Rises(ev *harness.Evidence, arms []*harness.Group) verdict.Check {
+func p99Rises(ev *evidence.Evidence, arms []*evidence.Group) verdict.Check {
 	alpha := ev.Threshold("trend_alpha")
 	c := verdict.Check{Name: "p99_rises"}
 	var blocks [][]float64
@@ -110,7 +111,7 @@ func p99Rises(ev *harness.Evidence, arms []*harness.Group) verdict.Check {
 }
 
 // heaviestOverLightest is the size of the effect.
-func heaviestOverLightest(ev *harness.Evidence, arms []*harness.Group) (verdict.Check, *verdict.Effect) {
+func heaviestOverLightest(ev *evidence.Evidence, arms []*evidence.Group) (verdict.Check, *verdict.Effect) {
 	need := ev.Threshold("p99_ratio")
 	light, heavy := arms[0], arms[len(arms)-1]
 	c := verdict.Check{Name: "p99_ratio"}
@@ -121,24 +122,24 @@ func heaviestOverLightest(ev *harness.Evidence, arms []*harness.Group) (verdict.
 	}
 	lo, hi := d.Interval(0.95)
 	c.State = verdict.Above(lo, hi, need)
-	c.Value, c.Lo, c.Hi, c.Bounds, c.Scale = &d.Value, &lo, &hi, []float64{need}, verdict.Ratio
+	c.Estimate, c.Bounds, c.Scale = stats.Between(d.Value, lo, hi), []float64{need}, verdict.Ratio
 	c.N, c.Of = len(light.Observations())+len(heavy.Observations()), "requests"
 	c.Detail = fmt.Sprintf("p99 TTFT with fio %s is %.2f [%.2f, %.2f] times that with fio %s (need above %.2f)",
 		heavy.Cells[0].Fio, d.Value, lo, hi, light.Cells[0].Fio, need)
 	return c, &verdict.Effect{Name: fmt.Sprintf("p99 TTFT, fio %s / %s", heavy.Cells[0].Fio, light.Cells[0].Fio),
-		Value: d.Value, Lo: &lo, Hi: &hi, Confidence: 0.95, N: c.N, Of: c.Of}
+		Estimate: stats.Between(d.Value, lo, hi), Confidence: 0.95, N: c.N, Of: c.Of}
 }
 
 // steps are the ratios of p99 TTFT from each arm to the next.
-func steps(ev *harness.Evidence, arms []*harness.Group) []report.Finding {
-	var out []report.Finding
+func steps(ev *evidence.Evidence, arms []*evidence.Group) []verdict.Finding {
+	var out []verdict.Finding
 	for i, g := range arms[1:] {
-		f := report.Finding{Name: fmt.Sprintf("p99 TTFT, fio %s / %s", g.Cells[0].Fio, arms[i].Cells[0].Fio), Detail: "paired by blocks"}
+		f := verdict.Finding{Name: fmt.Sprintf("p99 TTFT, fio %s / %s", g.Cells[0].Fio, arms[i].Cells[0].Fio), Detail: "paired by blocks"}
 		if d, err := ev.Bootstrap().Ratio(g.TTFT(), arms[i].TTFT(), 0.99, true); err != nil {
 			f.Detail = err.Error()
 		} else {
 			lo, hi := d.Interval(0.95)
-			f.Value, f.Lo, f.Hi = &d.Value, &lo, &hi
+			f.Estimate = stats.Between(d.Value, lo, hi)
 		}
 		out = append(out, f)
 	}
@@ -146,46 +147,46 @@ func steps(ev *harness.Evidence, arms []*harness.Group) []report.Finding {
 }
 
 // elasticity is by how many percent p99 grows when the fetch latency grows by one.
-func elasticity(ev *harness.Evidence, set *harness.WindowSet) report.Finding {
-	f := report.Finding{Name: "elasticity of p99 TTFT", Detail: "slope of log window p99 on log tier-2 fetch p95"}
-	slope, _, err := ev.Bootstrap().Slope(set.Values(harness.FetchP95, true), set.P99(true))
+func elasticity(ev *evidence.Evidence, set *evidence.WindowSet) verdict.Finding {
+	f := verdict.Finding{Name: "elasticity of p99 TTFT", Detail: "slope of log window p99 on log tier-2 fetch p95"}
+	slope, _, err := ev.Bootstrap().Slope(set.Values(evidence.FetchP95, true), set.P99(true))
 	if err != nil {
 		f.Detail += ": " + err.Error()
 		return f
 	}
 	lo, hi := slope.Interval(0.95)
-	f.Value, f.Lo, f.Hi = &slope.Value, &lo, &hi
+	f.Estimate = stats.Between(slope.Value, lo, hi)
 	return f
 }
 
 // loaderFinding names what decides how much a read slows down.
-func loaderFinding(ev *harness.Evidence) report.Finding {
+func loaderFinding(ev *evidence.Evidence) verdict.Finding {
 	for _, name := range ev.Exp.StackNames() {
 		if d := ev.Exp.Stacks[name].Dynamo; d != nil {
 			depth := float64(d.Loader.QueueDepth)
-			return report.Finding{Name: "loader", Value: &depth, Unit: "reads in flight", Detail: fmt.Sprintf(
+			return verdict.Finding{Name: "loader", Estimate: stats.Alone(depth), Unit: "reads in flight", Detail: fmt.Sprintf(
 				"of %s each, %v of software time per read: a drive that takes twice as long matters less the more of a read is software", d.Loader.IOBytes, d.Loader.SoftwareTimePerIO)}
 		}
 	}
-	return report.Finding{Name: "loader", Detail: "no stack has one"}
+	return verdict.Finding{Name: "loader", Detail: "no stack has one"}
 }
 
-func h4bFigure(ev *harness.Evidence, arms []*harness.Group, set *harness.WindowSet) report.Figure {
-	p99 := report.Panel{XLabel: "r_await of the NVMe, ms", YLabel: "TTFT p99, ms", LogX: true, LogY: true}
-	fetch := report.Panel{XLabel: "r_await of the NVMe, ms", YLabel: "tier-2 fetch p95, ms", LogX: true, LogY: true}
+func h4bFigure(ev *evidence.Evidence, arms []*evidence.Group, set *evidence.WindowSet) verdict.Figure {
+	p99 := verdict.Panel{XLabel: "r_await of the NVMe, ms", YLabel: "TTFT p99, ms", LogX: true, LogY: true}
+	fetch := verdict.Panel{XLabel: "r_await of the NVMe, ms", YLabel: "tier-2 fetch p95, ms", LogX: true, LogY: true}
 	for _, g := range arms {
 		row := ev.Row(g)
 		if row.RAwaitMS == nil || *row.RAwaitMS <= 0 {
 			continue
 		}
-		a, b := harness.NewSeries("fio "+g.Cells[0].Fio), harness.NewSeries("fio "+g.Cells[0].Fio)
+		a, b := verdict.NewSeries("fio "+g.Cells[0].Fio), verdict.NewSeries("fio "+g.Cells[0].Fio)
 		a.Percentile(*row.RAwaitMS, row.TTFT.P99)
 		b.Value(*row.RAwaitMS, row.FetchP95MS)
-		p99.Series, fetch.Series = append(p99.Series, a.Series), append(fetch.Series, b.Series)
+		p99.Series, fetch.Series = append(p99.Series, *a), append(fetch.Series, *b)
 	}
-	windows := report.Panel{XLabel: "tier-2 fetch p95 of a window, ms", YLabel: "TTFT p99 of a window, ms", LogX: true, LogY: true}
+	windows := verdict.Panel{XLabel: "tier-2 fetch p95 of a window, ms", YLabel: "TTFT p99 of a window, ms", LogX: true, LogY: true}
 	for _, g := range arms {
-		windows.Series = append(windows.Series, scatter("fio "+g.Cells[0].Fio, ev.Windows([]*harness.Group{g}, harness.FetchP95), harness.FetchP95))
+		windows.Series = append(windows.Series, scatter("fio "+g.Cells[0].Fio, ev.Windows([]*evidence.Group{g}, evidence.FetchP95), evidence.FetchP95))
 	}
-	return report.Figure{Name: "p99_and_r_await", Title: "H4B: tail latency against what fio does to the drive", Panels: []report.Panel{p99, fetch, windows}}
+	return verdict.Figure{Name: "p99_and_r_await", Title: "H4B: tail latency against what fio does to the drive", Panels: []verdict.Panel{p99, fetch, windows}}
 }

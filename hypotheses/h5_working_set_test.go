@@ -8,8 +8,9 @@ import (
 	"testing"
 
 	"sparkharness/harness"
+	"sparkharness/harness/evidence"
+	"sparkharness/harness/gate"
 	"sparkharness/harness/record"
-	"sparkharness/harness/report"
 	"sparkharness/harness/stats"
 	"sparkharness/harness/verdict"
 )
@@ -37,29 +38,29 @@ var h5 = harness.Hypothesis{
 
 func TestH5(t *testing.T) { harness.Run(t, h5) }
 
-func decideH5(ev *harness.Evidence) harness.Conclusion {
+func decideH5(ev *evidence.Evidence) verdict.Conclusion {
 	strata := strataOf(ev)
 	ratio, effect := largestRatio(ev, strata)
-	return harness.Conclusion{
-		Gates:    []verdict.Gate{ev.WorkingSetSeen(ev.Threshold("working_set_tolerance")), sameRate(ev, strata)},
+	return verdict.Conclusion{
+		Gates:    []gate.Gate{gate.WorkingSetSeen(ev, ev.Threshold("working_set_tolerance")), sameRate(ev, strata)},
 		Checks:   append(trends(ev, strata), ratio),
 		Effect:   effect,
 		Findings: byStratum(strata),
-		Figures:  []report.Figure{h5Figure(ev, strata)},
+		Figures:  []verdict.Figure{h5Figure(ev, strata)},
 	}
 }
 
 // stratum are the cells of one combination of turns and reuse, by growing number of live sessions.
 type stratum struct {
 	cell   record.Cell // without sessions
-	groups []*harness.Group
+	groups []*evidence.Group
 }
 
 func (s stratum) name() string {
 	return fmt.Sprintf("turns=%s/reuse=%s", s.cell.Level("turns"), s.cell.Level("reuse"))
 }
 
-func strataOf(ev *harness.Evidence) []stratum {
+func strataOf(ev *evidence.Evidence) []stratum {
 	var out []stratum
 	for _, g := range ev.Groups() {
 		cell := g.Cell.Without("sessions")
@@ -75,23 +76,23 @@ func strataOf(ev *harness.Evidence) []stratum {
 
 // sameRate is the gate of "fixed compute": within a stratum every level completes requests at the same
 // rate, and its prompts are as long.
-func sameRate(ev *harness.Evidence, strata []stratum) verdict.Gate {
+func sameRate(ev *evidence.Evidence, strata []stratum) gate.Gate {
 	const name = "same load"
 	tol := ev.Threshold("rate_tolerance")
 	furthest, where := 0.0, "nowhere"
 	for _, s := range strata {
 		for _, of := range []struct {
 			what  string
-			value func(*harness.Group) *float64
+			value func(*evidence.Group) *float64
 		}{
-			{"requests/s", func(g *harness.Group) *float64 { v := ev.Row(g).RPS; return &v }},
-			{"prompt tokens", func(g *harness.Group) *float64 { return ev.Row(g).PromptTokens }},
+			{"requests/s", func(g *evidence.Group) *float64 { v := ev.Row(g).RPS; return &v }},
+			{"prompt tokens", func(g *evidence.Group) *float64 { return ev.Row(g).PromptTokens }},
 		} {
 			lo, hi := math.Inf(1), 0.0
 			for _, g := range s.groups {
 				v := of.value(g)
 				if v == nil || *v <= 0 {
-					return verdict.Fail(name, verdict.Invalid, "not_measured", fmt.Sprintf("%s: %s not measured", g.Cell, of.what))
+					return gate.Fail(name, verdict.Invalid, "not_measured", fmt.Sprintf("%s: %s not measured", g.Cell, of.what))
 				}
 				lo, hi = min(lo, *v), max(hi, *v)
 			}
@@ -102,22 +103,22 @@ func sameRate(ev *harness.Evidence, strata []stratum) verdict.Gate {
 	}
 	detail := fmt.Sprintf("request rate and prompt length within %.1f %% over the sessions of each stratum (allowed %.0f %%; furthest %s)", furthest*100, tol*100, where)
 	if furthest > tol {
-		return verdict.Fail(name, verdict.Invalid, "load_differs", detail)
+		return gate.Fail(name, verdict.Invalid, "load_differs", detail)
 	}
-	return verdict.Pass(name, detail)
+	return gate.Pass(name, detail)
 }
 
 // reading is something that the working set should raise.
 type reading struct {
 	name, check string
-	value       func(*harness.CellData) (float64, bool)
+	value       func(*evidence.Cell) (float64, bool)
 	log         bool // changes by factors rather than by amounts
 }
 
 var readings = []reading{
-	{"p95 TTFT", "p95_rises", func(c *harness.CellData) (float64, bool) { return single(c).Percentile(0.95) }, true},
-	{"p99 TTFT", "p99_rises", func(c *harness.CellData) (float64, bool) { return single(c).Percentile(0.99) }, true},
-	{"NVMe reads/s", "reads_rise", func(c *harness.CellData) (float64, bool) {
+	{"p95 TTFT", "p95_rises", func(c *evidence.Cell) (float64, bool) { return single(c).Percentile(0.95) }, true},
+	{"p99 TTFT", "p99_rises", func(c *evidence.Cell) (float64, bool) { return single(c).Percentile(0.99) }, true},
+	{"NVMe reads/s", "reads_rise", func(c *evidence.Cell) (float64, bool) {
 		v := c.Sys.Measure.ReadsPerSec()
 		if v == nil {
 			return 0, false
@@ -132,7 +133,7 @@ var p99Reading = readings[1]
 // levels, a value for each repetition), all strata and readings corrected together (Holm). A trend that is
 // not significant leaves the check undecided, because few repetitions may hide one; what contradicts it is
 // an interval of the change from the smallest to the largest working set that leaves no room for one.
-func trends(ev *harness.Evidence, strata []stratum) []verdict.Check {
+func trends(ev *evidence.Evidence, strata []stratum) []verdict.Check {
 	alpha := ev.Threshold("trend_alpha")
 	var ps, zs []float64
 	for _, r := range readings {
@@ -164,7 +165,7 @@ func trends(ev *harness.Evidence, strata []stratum) []verdict.Check {
 			}
 		}
 		v := adjusted[weakest]
-		c := verdict.Check{Name: r.check, State: verdict.Undecided, Value: &v, Unit: "p", N: len(ev.Cells), Of: "cells"}
+		c := verdict.Check{Name: r.check, State: verdict.Undecided, Estimate: stats.Alone(v), Unit: "p", N: len(ev.Cells), Of: "cells"}
 		c.Detail = fmt.Sprintf("%s against live sessions in %d strata: weakest trend in %s, z %.2f, p %.2g after Holm (need below %.2f)",
 			r.name, len(strata), strata[weakest%len(strata)].name(), zs[weakest], v, alpha)
 		_, _, hi, err := stats.MeanT(changes(strata, r), 0.95)
@@ -185,14 +186,14 @@ func trends(ev *harness.Evidence, strata []stratum) []verdict.Check {
 }
 
 // single is a cell as a group of its own.
-func single(c *harness.CellData) *harness.Group {
-	return &harness.Group{Cell: c.Cell, Cells: []*harness.CellData{c}}
+func single(c *evidence.Cell) *evidence.Group {
+	return &evidence.Group{Cell: c.Cell, Cells: []*evidence.Cell{c}}
 }
 
 // change is the reading at the largest working set of a stratum against that at the smallest, for each
 // repetition that has both: a difference, of logarithms where the reading changes by factors.
 func (s stratum) change(r reading) map[int]float64 {
-	of := func(g *harness.Group) map[int]float64 {
+	of := func(g *evidence.Group) map[int]float64 {
 		out := map[int]float64{}
 		for _, c := range g.Cells {
 			v, ok := r.value(c)
@@ -235,7 +236,7 @@ func changes(strata []stratum, r reading) []float64 {
 
 // largestRatio tests the size of the effect: p99 at the largest working set over p99 at the smallest, the
 // geometric mean over the strata in each repetition, with Student's interval over repetitions.
-func largestRatio(ev *harness.Evidence, strata []stratum) (verdict.Check, *verdict.Effect) {
+func largestRatio(ev *evidence.Evidence, strata []stratum) (verdict.Check, *verdict.Effect) {
 	need := ev.Threshold("p99_ratio")
 	c := verdict.Check{Name: "p99_ratio", Unit: ""}
 	logs := changes(strata, p99Reading)
@@ -251,40 +252,40 @@ func largestRatio(ev *harness.Evidence, strata []stratum) (verdict.Check, *verdi
 	}
 	smallest, largest := strata[0].groups[0].Users(), strata[0].groups[len(strata[0].groups)-1].Users()
 	c.State = verdict.Above(lo, hi, need)
-	c.Value, c.Lo, c.Hi, c.Bounds = &ratio, &lo, &hi, []float64{need}
+	c.Estimate, c.Bounds = stats.Between(ratio, lo, hi), []float64{need}
 	c.Scale = verdict.Ratio
 	c.Detail = fmt.Sprintf("from %d to %d live sessions p99 TTFT grows %.2f-fold [%.2f, %.2f], the mean over %d strata and %d repetitions (need above %.2f)",
 		smallest, largest, ratio, lo, hi, len(strata), len(logs), need)
 	return c, &verdict.Effect{Name: fmt.Sprintf("p99 TTFT at %d over %d live sessions", largest, smallest),
-		Value: ratio, Lo: &lo, Hi: &hi, Unit: "", Confidence: 0.95, N: c.N, Of: c.Of}
+		Estimate: stats.Between(ratio, lo, hi), Unit: "", Confidence: 0.95, N: c.N, Of: c.Of}
 }
 
 // byStratum lists the ratio of each stratum.
-func byStratum(strata []stratum) []report.Finding {
-	var out []report.Finding
+func byStratum(strata []stratum) []verdict.Finding {
+	var out []verdict.Finding
 	for _, s := range strata {
 		var logs []float64
 		of := s.change(p99Reading)
 		for _, rep := range slices.Sorted(maps.Keys(of)) {
 			logs = append(logs, of[rep])
 		}
-		f := report.Finding{Name: "p99 ratio, " + s.name(), Detail: fmt.Sprintf("p99 TTFT at %d over %d live sessions, %d repetitions",
+		f := verdict.Finding{Name: "p99 ratio, " + s.name(), Detail: fmt.Sprintf("p99 TTFT at %d over %d live sessions, %d repetitions",
 			s.groups[len(s.groups)-1].Users(), s.groups[0].Users(), len(logs))}
 		if mean, lo, hi, err := stats.MeanT(logs, 0.95); err == nil {
 			mean, lo, hi = math.Exp(mean), math.Exp(lo), math.Exp(hi)
-			f.Value, f.Lo, f.Hi = &mean, &lo, &hi
+			f.Estimate = stats.Between(mean, lo, hi)
 		}
 		out = append(out, f)
 	}
 	return out
 }
 
-func h5Figure(ev *harness.Evidence, strata []stratum) report.Figure {
-	p99 := report.Panel{XLabel: "KV working set of the sessions, GiB", YLabel: "TTFT p99, ms", LogX: true, LogY: true}
-	p95 := report.Panel{XLabel: p99.XLabel, YLabel: "TTFT p95, ms", LogX: true, LogY: true}
-	reads := report.Panel{XLabel: p99.XLabel, YLabel: "NVMe reads, 1/s", LogX: true}
+func h5Figure(ev *evidence.Evidence, strata []stratum) verdict.Figure {
+	p99 := verdict.Panel{XLabel: "KV working set of the sessions, GiB", YLabel: "TTFT p99, ms", LogX: true, LogY: true}
+	p95 := verdict.Panel{XLabel: p99.XLabel, YLabel: "TTFT p95, ms", LogX: true, LogY: true}
+	reads := verdict.Panel{XLabel: p99.XLabel, YLabel: "NVMe reads, 1/s", LogX: true}
 	for _, s := range strata {
-		a, b, r := harness.NewSeries(s.name()), harness.NewSeries(s.name()), harness.NewSeries(s.name())
+		a, b, r := verdict.NewSeries(s.name()), verdict.NewSeries(s.name()), verdict.NewSeries(s.name())
 		for _, g := range s.groups {
 			row := ev.Row(g)
 			if row.WorkingSetGiB == nil || *row.WorkingSetGiB <= 0 {
@@ -294,7 +295,7 @@ func h5Figure(ev *harness.Evidence, strata []stratum) report.Figure {
 			b.Percentile(*row.WorkingSetGiB, row.TTFT.P95)
 			r.Value(*row.WorkingSetGiB, row.NVMeRPS)
 		}
-		p99.Series, p95.Series, reads.Series = append(p99.Series, a.Series), append(p95.Series, b.Series), append(reads.Series, r.Series)
+		p99.Series, p95.Series, reads.Series = append(p99.Series, *a), append(p95.Series, *b), append(reads.Series, *r)
 	}
-	return report.Figure{Name: "tail_and_working_set", Title: "H5: tail TTFT and NVMe reads against the KV working set", Panels: []report.Panel{p99, p95, reads}}
+	return verdict.Figure{Name: "tail_and_working_set", Title: "H5: tail TTFT and NVMe reads against the KV working set", Panels: []verdict.Panel{p99, p95, reads}}
 }

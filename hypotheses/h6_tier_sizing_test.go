@@ -7,7 +7,7 @@ import (
 
 	"sparkharness/harness"
 	"sparkharness/harness/config"
-	"sparkharness/harness/report"
+	"sparkharness/harness/evidence"
 	"sparkharness/harness/stats"
 	"sparkharness/harness/verdict"
 )
@@ -40,23 +40,23 @@ const basePolicy = "FIFO"
 type tierArm struct {
 	policy   string
 	capacity int64
-	groups   []*harness.Group // by context
+	groups   []*evidence.Group // by context
 	knee     stats.Knee
 	err      error
 }
 
-func decideH6(ev *harness.Evidence) harness.Conclusion {
+func decideH6(ev *evidence.Evidence) verdict.Conclusion {
 	arms := tierArms(ev)
 	moves, effect := kneeMoves(ev, arms)
-	return harness.Conclusion{
+	return verdict.Conclusion{
 		Checks:  []verdict.Check{moves, monotone(arms), policiesDiffer(ev, arms)},
 		Effect:  effect,
-		Figures: []report.Figure{h6Figure(ev, arms)},
+		Figures: []verdict.Figure{h6Figure(ev, arms)},
 		Sizing:  sizing(ev, arms),
 	}
 }
 
-func tierArms(ev *harness.Evidence) []*tierArm {
+func tierArms(ev *evidence.Evidence) []*tierArm {
 	var out []*tierArm
 	for _, g := range ev.Groups() {
 		c := g.Cells[0]
@@ -67,7 +67,7 @@ func tierArms(ev *harness.Evidence) []*tierArm {
 		}
 		out[i].groups = append(out[i].groups, g)
 	}
-	rule := harness.StorageRule{FetchShare: ev.Threshold("fetch_share"), HitShare: ev.Threshold("tier2_hit_share")}
+	rule := evidence.StorageRule{FetchShare: ev.Threshold("fetch_share"), HitShare: ev.Threshold("tier2_hit_share")}
 	for _, a := range out {
 		a.knee, a.err = ev.StorageKnee(a.groups, rule)
 	}
@@ -75,7 +75,7 @@ func tierArms(ev *harness.Evidence) []*tierArm {
 }
 
 // byPolicy returns the arms of each policy by growing capacity, in the order of the configuration.
-func byPolicy(ev *harness.Evidence, arms []*tierArm) [][]*tierArm {
+func byPolicy(ev *evidence.Evidence, arms []*tierArm) [][]*tierArm {
 	var out [][]*tierArm
 	for _, p := range ev.Exp.Hypothesis.Sweep.Policy {
 		var of []*tierArm
@@ -95,7 +95,7 @@ func byPolicy(ev *harness.Evidence, arms []*tierArm) [][]*tierArm {
 // kneeMoves tests, for each policy, that the knee at the largest capacity comes at a longer context than
 // at the smallest: the interval of the shift, in doublings of the context, lies above 0 (Bonferroni over
 // the policies). A knee beyond the sweep counts as being at its last level, so the lower end is valid.
-func kneeMoves(ev *harness.Evidence, arms []*tierArm) (verdict.Check, *verdict.Effect) {
+func kneeMoves(ev *evidence.Evidence, arms []*tierArm) (verdict.Check, *verdict.Effect) {
 	c := verdict.Check{Name: "knee_moves", State: verdict.Holds, Unit: "doublings"}
 	policies := byPolicy(ev, arms)
 	level := 1 - 0.05/float64(max(1, len(policies)))
@@ -121,7 +121,7 @@ func kneeMoves(ev *harness.Evidence, arms []*tierArm) (verdict.Check, *verdict.E
 		n := cellsOf(first.groups) + cellsOf(last.groups)
 		if c.Value == nil || d.Value < *c.Value {
 			v := d.Value
-			c.Value, c.Lo, c.Hi, c.Bounds = &v, &lo, &hi, []float64{0}
+			c.Estimate, c.Bounds = stats.Between(v, lo, hi), []float64{0}
 			c.Detail = fmt.Sprintf("smallest for %s: from %s to %s of host tier the knee moves from %s to %s tokens, by %.2f doublings of the context, interval from %.2f (%.2f %%, must be above 0)",
 				of[0].policy, config.Size(first.capacity), config.Size(last.capacity), kneeText(first), kneeText(last), v, lo, level*100)
 		}
@@ -129,7 +129,7 @@ func kneeMoves(ev *harness.Evidence, arms []*tierArm) (verdict.Check, *verdict.E
 		if effect == nil || of[0].policy == "LRU" {
 			l, h := d.Interval(0.95)
 			effect = &verdict.Effect{Name: fmt.Sprintf("storage knee's shift, %s to %s, %s", config.Size(first.capacity), config.Size(last.capacity), of[0].policy),
-				Value: d.Value, Lo: &l, Hi: &h, Unit: "doublings", Confidence: 0.95, N: n, Of: "cells"}
+				Estimate: stats.Between(d.Value, l, h), Unit: "doublings", Confidence: 0.95, N: n, Of: "cells"}
 		}
 	}
 	if len(policies) == 0 {
@@ -166,10 +166,10 @@ func monotone(arms []*tierArm) verdict.Check {
 // policiesDiffer compares each policy with FIFO by the share of lookups that tier 2 served, over all cells
 // whose prefixes cannot all fit the host tier (users x context against its capacity): elsewhere nothing is
 // evicted. The arms share their load, so repetitions are paired.
-func policiesDiffer(ev *harness.Evidence, arms []*tierArm) verdict.Check {
+func policiesDiffer(ev *evidence.Evidence, arms []*tierArm) verdict.Check {
 	margin := ev.Threshold("policy_margin")
 	c := verdict.Check{Name: "policies_differ", State: verdict.Contradicted, Unit: "share of lookups"}
-	of := map[string][]*harness.Group{}
+	of := map[string][]*evidence.Group{}
 	for _, a := range arms {
 		for _, g := range a.groups {
 			if overflows(g) {
@@ -212,7 +212,7 @@ func policiesDiffer(ev *harness.Evidence, arms []*tierArm) verdict.Check {
 		}
 		if c.Value == nil || max(d.Value, -d.Value) > max(*c.Value, -*c.Value) {
 			v := d.Value
-			c.Value, c.Lo, c.Hi = &v, &lo, &hi
+			c.Estimate = stats.Between(v, lo, hi)
 		}
 		if c.Detail != "" {
 			c.Detail += "; "
@@ -225,14 +225,14 @@ func policiesDiffer(ev *harness.Evidence, arms []*tierArm) verdict.Check {
 }
 
 // overflows reports whether the private prefixes of all users are more than the host tier holds.
-func overflows(g *harness.Group) bool {
+func overflows(g *evidence.Group) bool {
 	c := g.Cells[0]
 	s := c.Info.Settings
 	return float64(c.Users)*float64(c.ContextTokens)*s.KVBlockBytes/s.WantBlockTokens > float64(c.Tier1Bytes)
 }
 
 // cellsOf counts the cells of groups.
-func cellsOf(groups []*harness.Group) int {
+func cellsOf(groups []*evidence.Group) int {
 	n := 0
 	for _, g := range groups {
 		n += len(g.Cells)
@@ -257,11 +257,11 @@ func belowFirst(a *tierArm) bool {
 }
 
 // sizing is the answer that a user of the tiers looks for: where the knee is for a capacity and a policy.
-func sizing(ev *harness.Evidence, arms []*tierArm) *report.Sizing {
-	out := &report.Sizing{Question: "up to which context do the RAM tiers keep NVMe out of the tail, with these users", Axis: "host tier capacity"}
+func sizing(ev *evidence.Evidence, arms []*tierArm) *verdict.Sizing {
+	out := &verdict.Sizing{Question: "up to which context do the RAM tiers keep NVMe out of the tail, with these users", Axis: "host tier capacity"}
 	for _, of := range byPolicy(ev, arms) {
 		for _, a := range of {
-			row := report.SizingRow{Policy: a.policy, CapacityBytes: float64(a.capacity), BelowFirst: a.err == nil && belowFirst(a),
+			row := verdict.SizingRow{Policy: a.policy, CapacityBytes: float64(a.capacity), BelowFirst: a.err == nil && belowFirst(a),
 				SmallestTokens: a.groups[0].Cells[0].ContextTokens, LargestTokens: a.groups[len(a.groups)-1].Cells[0].ContextTokens}
 			if a.err == nil {
 				row.KneeTokens = a.knee.Value
@@ -284,7 +284,7 @@ func sizing(ev *harness.Evidence, arms []*tierArm) *report.Sizing {
 }
 
 // hitBounds are Student's bounds, over repetitions, of the share of lookups that tier 2 served.
-func hitBounds(ev *harness.Evidence, g *harness.Group) (lo, hi *float64) {
+func hitBounds(ev *evidence.Evidence, g *evidence.Group) (lo, hi *float64) {
 	var shares []float64
 	for _, c := range g.Cells {
 		if kv := ev.KV(single(c)); kv != nil && kv.Tier2Share != nil {
@@ -299,22 +299,22 @@ func hitBounds(ev *harness.Evidence, g *harness.Group) (lo, hi *float64) {
 	return &l, &h
 }
 
-func h6Figure(ev *harness.Evidence, arms []*tierArm) report.Figure {
-	knees := report.Panel{XLabel: "host tier, GiB", YLabel: "storage knee, tokens of context", LogX: true, LogY: true}
-	hits := report.Panel{XLabel: "host tier, GiB", YLabel: "share of lookups served by tier 2", LogX: true}
+func h6Figure(ev *evidence.Evidence, arms []*tierArm) verdict.Figure {
+	knees := verdict.Panel{XLabel: "host tier, GiB", YLabel: "storage knee, tokens of context", LogX: true, LogY: true}
+	hits := verdict.Panel{XLabel: "host tier, GiB", YLabel: "share of lookups served by tier 2", LogX: true}
 	for _, of := range byPolicy(ev, arms) {
-		k, h := harness.NewSeries(of[0].policy), harness.NewSeries(of[0].policy)
+		k, h := verdict.NewSeries(of[0].policy), verdict.NewSeries(of[0].policy)
 		for _, a := range of {
 			x := float64(a.capacity) / (1 << 30)
 			if a.err == nil && a.knee.Value != nil {
 				lo, hi := a.knee.Interval(0.95)
-				k.Percentile(x, &report.Percentile{Value: *a.knee.Value, Lo: lo, Hi: hi})
+				k.Percentile(x, &evidence.Percentile{Estimate: stats.Estimate{Value: a.knee.Value, Lo: lo, Hi: hi}})
 			}
 			if kv := ev.KV(a.groups[len(a.groups)-1]); kv != nil {
 				h.Value(x, kv.Tier2Share)
 			}
 		}
-		knees.Series, hits.Series = append(knees.Series, k.Series), append(hits.Series, h.Series)
+		knees.Series, hits.Series = append(knees.Series, *k), append(hits.Series, *h)
 	}
-	return report.Figure{Name: "knee_and_capacity", Title: "H6: the storage knee against the host tier, and what tier 2 serves at the longest context", Panels: []report.Panel{knees, hits}}
+	return verdict.Figure{Name: "knee_and_capacity", Title: "H6: the storage knee against the host tier, and what tier 2 serves at the longest context", Panels: []verdict.Panel{knees, hits}}
 }

@@ -6,7 +6,9 @@ import (
 	"time"
 
 	"sparkharness/harness"
-	"sparkharness/harness/report"
+	"sparkharness/harness/config"
+	"sparkharness/harness/evidence"
+	"sparkharness/harness/gate"
 	"sparkharness/harness/stats"
 	"sparkharness/harness/verdict"
 )
@@ -40,30 +42,30 @@ var h7 = harness.Hypothesis{
 
 func TestH7(t *testing.T) { harness.Run(t, h7) }
 
-func decideH7(ev *harness.Evidence) harness.Conclusion {
-	var out harness.Conclusion
+func decideH7(ev *evidence.Evidence) verdict.Conclusion {
+	var out verdict.Conclusion
 	groups := ev.InOrderOfSweep()
 	at := cadenceArm(ev, ev.Threshold("predict_at_ms"))
 	if at == nil {
 		out.Checks = []verdict.Check{{Name: "bytes_predicted", State: verdict.Undecided, Detail: fmt.Sprintf("no cell was sampled every %.0f ms", ev.Threshold("predict_at_ms"))}}
 		return out
 	}
-	arm := []*harness.Group{at}
+	arm := []*evidence.Group{at}
 	// Windows without a first token say as much about bytes as others do.
-	bytes := ev.AllWindows(arm, harness.PredictedBytes, harness.ReadBytes)
-	latency := ev.Windows(arm, harness.FetchP95)
-	out.Gates = []verdict.Gate{ev.CadenceKept(), bytes.Gate(ev)}
+	bytes := ev.AllWindows(arm, evidence.PredictedBytes, evidence.ReadBytes)
+	latency := ev.Windows(arm, evidence.FetchP95)
+	out.Gates = []gate.Gate{gate.CadenceKept(ev), gate.Windows(ev, bytes)}
 	slope, r2, effect := predicts(ev, bytes)
 	out.Checks = []verdict.Check{slope, r2, addUp(ev, at, bytes),
-		tracks(ev, latency, harness.FetchP95, "p99_tracks_fetch", ev.Threshold("spearman_min"), 0.95), telemetryIsFree(ev, groups)}
+		tracks(ev, latency, evidence.FetchP95, "p99_tracks_fetch", ev.Threshold("spearman_min"), 0.95), telemetryIsFree(ev, groups)}
 	out.Effect = effect
 	out.Findings = append(append(perCadence(ev, groups), latencyPerCadence(groups)...), requestsFinding(ev, bytes), loaderFinding(ev))
-	out.Figures = []report.Figure{h7Figure(ev, bytes, latency)}
+	out.Figures = []verdict.Figure{h7Figure(ev, bytes, latency)}
 	return out
 }
 
 // validH7 asks for the cadence of the prediction among those of the sweep, and for one to compare with.
-func validH7(e *harness.Experiment) error {
+func validH7(e *config.Experiment) error {
 	levels := e.Hypothesis.Sweep.Cadence
 	if len(levels) < 2 {
 		return fmt.Errorf("sweep.cadence: %d levels; the cost of telemetry is the difference between two", len(levels))
@@ -77,7 +79,7 @@ func validH7(e *harness.Experiment) error {
 }
 
 // cadenceArm is the group that was sampled at a cadence.
-func cadenceArm(ev *harness.Evidence, ms float64) *harness.Group {
+func cadenceArm(ev *evidence.Evidence, ms float64) *evidence.Group {
 	for _, g := range ev.Groups() {
 		if g.Cells[0].CadenceMS == ms {
 			return g
@@ -87,10 +89,10 @@ func cadenceArm(ev *harness.Evidence, ms float64) *harness.Group {
 }
 
 // predicts regresses what the device read on what the KV counters say.
-func predicts(ev *harness.Evidence, set *harness.WindowSet) (slope, r2 verdict.Check, effect *verdict.Effect) {
+func predicts(ev *evidence.Evidence, set *evidence.WindowSet) (slope, r2 verdict.Check, effect *verdict.Effect) {
 	least, most, need := ev.Threshold("slope_least"), ev.Threshold("slope_most"), ev.Threshold("r2_min")
 	slope, r2 = verdict.Check{Name: "bytes_slope", N: set.N(), Of: "windows"}, verdict.Check{Name: "bytes_r2", N: set.N(), Of: "windows"}
-	b, explained, err := ev.Bootstrap().Slope(set.Values(harness.PredictedBytes, false), set.Values(harness.ReadBytes, false))
+	b, explained, err := ev.Bootstrap().Slope(set.Values(evidence.PredictedBytes, false), set.Values(evidence.ReadBytes, false))
 	if err != nil {
 		for _, c := range []*verdict.Check{&slope, &r2} {
 			c.State, c.Detail = verdict.Undecided, fmt.Sprintf("device reads cannot be regressed on the prediction: %v", err)
@@ -99,23 +101,23 @@ func predicts(ev *harness.Evidence, set *harness.WindowSet) (slope, r2 verdict.C
 	}
 	lo, hi := b.Interval(0.90)
 	slope.State = verdict.Equivalent(lo, hi, least, most)
-	slope.Value, slope.Lo, slope.Hi, slope.Bounds = &b.Value, &lo, &hi, []float64{least, most}
+	slope.Estimate, slope.Bounds = stats.Between(b.Value, lo, hi), []float64{least, most}
 	slope.Detail = fmt.Sprintf("for each byte that KV counters predict in a window the device read %.3f [%.3f, %.3f] (90 %% interval, must lie inside %.2f to %.2f); %s",
 		b.Value, lo, hi, least, most, set.LeftOut())
 	rlo, rhi := explained.Interval(0.95)
 	r2.State = verdict.Above(rlo, rhi, need)
-	r2.Value, r2.Lo, r2.Hi, r2.Bounds = &explained.Value, &rlo, &rhi, []float64{need}
+	r2.Estimate, r2.Bounds = stats.Between(explained.Value, rlo, rhi), []float64{need}
 	r2.Detail = fmt.Sprintf("the prediction explains R2 = %.3f [%.3f, %.3f] of the bytes that the device read window by window (need above %.2f)", explained.Value, rlo, rhi, need)
-	return slope, r2, &verdict.Effect{Name: "device bytes per byte that KV counters predict", Value: b.Value, Lo: &lo, Hi: &hi, Confidence: 0.90, N: set.N(), Of: "windows"}
+	return slope, r2, &verdict.Effect{Name: "device bytes per byte that KV counters predict", Estimate: stats.Between(b.Value, lo, hi), Confidence: 0.90, N: set.N(), Of: "windows"}
 }
 
 // addUp tests that the KV counters predict all of what the device read, beyond what it reads when idle: somebody
 // who reads at a steady rate beside the server changes neither slope nor R2. The ratio is that of the totals of
 // each repetition, with Student's interval over repetitions.
-func addUp(ev *harness.Evidence, g *harness.Group, set *harness.WindowSet) verdict.Check {
+func addUp(ev *evidence.Evidence, g *evidence.Group, set *evidence.WindowSet) verdict.Check {
 	least, most := ev.Threshold("slope_least"), ev.Threshold("slope_most")
 	c := verdict.Check{Name: "bytes_add_up", N: set.N(), Of: "windows"}
-	predicted, read := set.Values(harness.PredictedBytes, false), set.Values(harness.ReadBytes, false)
+	predicted, read := set.Values(evidence.PredictedBytes, false), set.Values(evidence.ReadBytes, false)
 	var ratios []float64
 	for _, cell := range g.Cells {
 		idle := cell.Sys.Baseline.ReadMBs()
@@ -138,39 +140,39 @@ func addUp(ev *harness.Evidence, g *harness.Group, set *harness.WindowSet) verdi
 		return c
 	}
 	c.State = verdict.Equivalent(lo, hi, least, most)
-	c.Value, c.Lo, c.Hi, c.Bounds = &ratio, &lo, &hi, []float64{least, most}
+	c.Estimate, c.Bounds = stats.Between(ratio, lo, hi), []float64{least, most}
 	c.Detail = fmt.Sprintf("all that the device read is %.3f [%.3f, %.3f] of what KV counters and the idle device predict (90 %% interval over %d repetitions, must lie inside %.2f to %.2f)",
 		ratio, lo, hi, len(ratios), least, most)
 	return c
 }
 
 // requestsFinding compares requests: predicted bytes / the size of a device request against reads/s.
-func requestsFinding(ev *harness.Evidence, set *harness.WindowSet) report.Finding {
-	f := report.Finding{Name: "reads per predicted read", Detail: "slope of the device's reads/s on predicted bytes/s over the loader's I/O size"}
+func requestsFinding(ev *evidence.Evidence, set *evidence.WindowSet) verdict.Finding {
+	f := verdict.Finding{Name: "reads per predicted read", Detail: "slope of the device's reads/s on predicted bytes/s over the loader's I/O size"}
 	size := ev.LoaderRequestBytes()
 	if size == 0 {
 		f.Detail += ": no loader"
 		return f
 	}
-	predicted := set.Values(harness.PredictedBytes, false)
+	predicted := set.Values(evidence.PredictedBytes, false)
 	for i := range predicted {
 		for k := range predicted[i] {
 			predicted[i][k].V *= 1e6 / size
 		}
 	}
-	b, explained, err := ev.Bootstrap().Slope(predicted, set.Values(harness.ReadRequests, false))
+	b, explained, err := ev.Bootstrap().Slope(predicted, set.Values(evidence.ReadRequests, false))
 	if err != nil {
 		f.Detail += ": " + err.Error()
 		return f
 	}
 	lo, hi := b.Interval(0.95)
-	f.Value, f.Lo, f.Hi = &b.Value, &lo, &hi
+	f.Estimate = stats.Between(b.Value, lo, hi)
 	f.Detail += fmt.Sprintf(" (%.0f KiB); R2 %.3f", size/1024, explained.Value)
 	return f
 }
 
 // telemetryIsFree tests that completed requests per second are the same at every cadence as at the slowest.
-func telemetryIsFree(ev *harness.Evidence, groups []*harness.Group) verdict.Check {
+func telemetryIsFree(ev *evidence.Evidence, groups []*evidence.Group) verdict.Check {
 	const alpha = 0.05
 	margin := ev.Threshold("rps_margin")
 	c := verdict.Furthest{Check: verdict.Check{Name: "telemetry_is_free"}}
@@ -187,7 +189,7 @@ func telemetryIsFree(ev *harness.Evidence, groups []*harness.Group) verdict.Chec
 		}
 		eq := stats.EquivalentRatio(d, margin, alpha)
 		c.Take(verdict.Equivalent(eq.Lo, eq.Hi, 1/(1+margin), 1+margin), max(d.Value, 1/d.Value), func(c *verdict.Check) {
-			c.Value, c.Lo, c.Hi, c.Bounds, c.Scale = &d.Value, &eq.Lo, &eq.Hi, []float64{1 / (1 + margin), 1 + margin}, verdict.Ratio
+			c.Estimate, c.Bounds, c.Scale = stats.Between(d.Value, eq.Lo, eq.Hi), []float64{1 / (1 + margin), 1 + margin}, verdict.Ratio
 			c.N, c.Of = len(g.Observations())+len(slowest.Observations()), "requests"
 			c.Detail = fmt.Sprintf("completed rps at %d cadences against sampling every %v; least alike is every %v: %.4f [%.4f, %.4f] (90 %% interval, margin %.0f %%)",
 				len(groups)-1, levels[len(levels)-1], cadenceOf(g), d.Value, eq.Lo, eq.Hi, margin*100)
@@ -197,15 +199,15 @@ func telemetryIsFree(ev *harness.Evidence, groups []*harness.Group) verdict.Chec
 }
 
 // cadenceOf is how often the machine was sampled in a group.
-func cadenceOf(g *harness.Group) time.Duration { return time.Duration(g.Cells[0].CadenceMS * 1e6) }
+func cadenceOf(g *evidence.Group) time.Duration { return time.Duration(g.Cells[0].CadenceMS * 1e6) }
 
 // latencyPerCadence is the mean E2E latency at each cadence over that at the slowest. Users of a closed loop who
 // think for minutes hide a slower server from completed rps; latency does not.
-func latencyPerCadence(groups []*harness.Group) []report.Finding {
+func latencyPerCadence(groups []*evidence.Group) []verdict.Finding {
 	slowest, ok := groups[len(groups)-1].MeanE2E()
-	var out []report.Finding
+	var out []verdict.Finding
 	for _, g := range groups[:len(groups)-1] {
-		f := report.Finding{Name: fmt.Sprintf("mean E2E, sampled every %v", cadenceOf(g)), Detail: fmt.Sprintf("over that of sampling every %v", cadenceOf(groups[len(groups)-1]))}
+		f := verdict.Finding{Name: fmt.Sprintf("mean E2E, sampled every %v", cadenceOf(g)), Detail: fmt.Sprintf("over that of sampling every %v", cadenceOf(groups[len(groups)-1]))}
 		if ms, known := g.MeanE2E(); known && ok {
 			v := ms / slowest
 			f.Value = &v
@@ -216,40 +218,40 @@ func latencyPerCadence(groups []*harness.Group) []report.Finding {
 }
 
 // perCadence says how well the prediction does at each cadence: which one a machine needs.
-func perCadence(ev *harness.Evidence, groups []*harness.Group) []report.Finding {
-	var out []report.Finding
+func perCadence(ev *evidence.Evidence, groups []*evidence.Group) []verdict.Finding {
+	var out []verdict.Finding
 	for _, g := range groups {
-		f := report.Finding{Name: fmt.Sprintf("R2 of the bytes, sampled every %v", cadenceOf(g))}
-		set := ev.AllWindows([]*harness.Group{g}, harness.PredictedBytes, harness.ReadBytes)
-		b, explained, err := ev.Bootstrap().Slope(set.Values(harness.PredictedBytes, false), set.Values(harness.ReadBytes, false))
+		f := verdict.Finding{Name: fmt.Sprintf("R2 of the bytes, sampled every %v", cadenceOf(g))}
+		set := ev.AllWindows([]*evidence.Group{g}, evidence.PredictedBytes, evidence.ReadBytes)
+		b, explained, err := ev.Bootstrap().Slope(set.Values(evidence.PredictedBytes, false), set.Values(evidence.ReadBytes, false))
 		if err != nil {
 			f.Detail = err.Error()
 		} else {
 			lo, hi := explained.Interval(0.95)
-			f.Value, f.Lo, f.Hi, f.Detail = &explained.Value, &lo, &hi, fmt.Sprintf("slope %.3f", b.Value)
+			f.Estimate, f.Detail = stats.Between(explained.Value, lo, hi), fmt.Sprintf("slope %.3f", b.Value)
 		}
 		out = append(out, f)
 	}
 	return out
 }
 
-func h7Figure(ev *harness.Evidence, bytes, latency *harness.WindowSet) report.Figure {
-	predicted := bytes.Values(harness.PredictedBytes, false)
-	reads := report.Panel{XLabel: "fetched from tier 2 by KV counters, MB/s", YLabel: "read by the NVMe, MB/s",
-		Series: besidePrediction(predicted, 1, bytes.Values(harness.ReadBytes, false))}
-	requests := report.Panel{XLabel: "reads that KV counters predict, 1/s", YLabel: "reads completed by the NVMe, 1/s"}
+func h7Figure(ev *evidence.Evidence, bytes, latency *evidence.WindowSet) verdict.Figure {
+	predicted := bytes.Values(evidence.PredictedBytes, false)
+	reads := verdict.Panel{XLabel: "fetched from tier 2 by KV counters, MB/s", YLabel: "read by the NVMe, MB/s",
+		Series: besidePrediction(predicted, 1, bytes.Values(evidence.ReadBytes, false))}
+	requests := verdict.Panel{XLabel: "reads that KV counters predict, 1/s", YLabel: "reads completed by the NVMe, 1/s"}
 	if size := ev.LoaderRequestBytes(); size > 0 {
-		requests.Series = besidePrediction(predicted, 1e6/size, bytes.Values(harness.ReadRequests, false))
+		requests.Series = besidePrediction(predicted, 1e6/size, bytes.Values(evidence.ReadRequests, false))
 	}
-	p99 := report.Panel{XLabel: "tier-2 fetch p95 of a window, ms", YLabel: "TTFT p99 of a window, ms", LogX: true, LogY: true,
-		Series: []report.Series{scatter("a window", latency, harness.FetchP95)}}
-	return report.Figure{Name: "predicted_and_read", Title: "H7: what KV counters predict against what the NVMe did", Panels: []report.Panel{reads, requests, p99}}
+	p99 := verdict.Panel{XLabel: "tier-2 fetch p95 of a window, ms", YLabel: "TTFT p99 of a window, ms", LogX: true, LogY: true,
+		Series: []verdict.Series{scatter("a window", latency, evidence.FetchP95)}}
+	return verdict.Figure{Name: "predicted_and_read", Title: "H7: what KV counters predict against what the NVMe did", Panels: []verdict.Panel{reads, requests, p99}}
 }
 
 // besidePrediction is what was seen in each window against scale times what was predicted, and the line on which the
 // two are the same.
-func besidePrediction(predicted []stats.Rep, scale float64, seen []stats.Rep) []report.Series {
-	points, same := harness.NewSeries("a window"), harness.NewSeries("as predicted")
+func besidePrediction(predicted []stats.Rep, scale float64, seen []stats.Rep) []verdict.Series {
+	points, same := verdict.NewSeries("a window"), verdict.NewSeries("as predicted")
 	zero, largest := 0.0, 0.0
 	for i := range predicted {
 		for k := range predicted[i] {
@@ -260,5 +262,5 @@ func besidePrediction(predicted []stats.Rep, scale float64, seen []stats.Rep) []
 	}
 	same.Value(0, &zero)
 	same.Value(largest, &largest)
-	return []report.Series{points.Series, same.Series}
+	return []verdict.Series{*points, *same}
 }

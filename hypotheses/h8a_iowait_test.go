@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"sparkharness/harness"
-	"sparkharness/harness/report"
+	"sparkharness/harness/evidence"
 	"sparkharness/harness/stats"
 	"sparkharness/harness/verdict"
 )
@@ -31,12 +31,12 @@ var h8a = harness.Hypothesis{
 
 func TestH8A(t *testing.T) { harness.Run(t, h8a) }
 
-func decideH8A(ev *harness.Evidence) harness.Conclusion {
+func decideH8A(ev *evidence.Evidence) verdict.Conclusion {
 	groups := ev.Groups()
 	flat, waits := iowaitFlat(ev, groups)
 	grows, effect := p99Grows(ev, groups)
-	return harness.Conclusion{Checks: []verdict.Check{flat, grows, rejections(groups)}, Effect: effect,
-		Figures: []report.Figure{h8aFigure(ev, groups, waits)}}
+	return verdict.Conclusion{Checks: []verdict.Check{flat, grows, rejections(groups)}, Effect: effect,
+		Figures: []verdict.Figure{h8aFigure(ev, groups, waits)}}
 }
 
 // above is a group's iowait above idle with its 90 % interval, percentage points.
@@ -44,7 +44,7 @@ type above struct{ value, lo, hi float64 }
 
 // iowaitFlat tests that the iowait of every cell is equivalent to that of the idle baseline before it, and returns
 // what it tested for each group, as far as it came.
-func iowaitFlat(ev *harness.Evidence, groups []*harness.Group) (verdict.Check, []above) {
+func iowaitFlat(ev *evidence.Evidence, groups []*evidence.Group) (verdict.Check, []above) {
 	const alpha = 0.05
 	margin := ev.Threshold("iowait_margin_pp")
 	c := verdict.Furthest{Check: verdict.Check{Name: "iowait_flat", Unit: "percentage points"}}
@@ -61,7 +61,7 @@ func iowaitFlat(ev *harness.Evidence, groups []*harness.Group) (verdict.Check, [
 		eq := stats.EquivalentDifference(d, margin, alpha)
 		tested = append(tested, above{d.Value, eq.Lo, eq.Hi})
 		c.Take(verdict.Equivalent(eq.Lo, eq.Hi, -margin, margin), math.Abs(d.Value), func(c *verdict.Check) {
-			c.Value, c.Lo, c.Hi, c.Bounds = &d.Value, &eq.Lo, &eq.Hi, []float64{-margin, margin}
+			c.Estimate, c.Bounds = stats.Between(d.Value, eq.Lo, eq.Hi), []float64{-margin, margin}
 			c.Detail = fmt.Sprintf("iowait in %d cells; furthest from idle is %s: %+.3f [%+.3f, %+.3f] percentage points of all CPU time (90 %% interval, margin %.2g)",
 				len(groups), g.Cell, d.Value, eq.Lo, eq.Hi, margin)
 		})
@@ -73,7 +73,7 @@ func iowaitFlat(ev *harness.Evidence, groups []*harness.Group) (verdict.Check, [
 // p99Grows compares, at each prompt length, the cells with the fewest and with the most users: between prompt
 // lengths p99 would grow without any queue. It has to at least double at every one; the figures are those of the
 // smallest growth.
-func p99Grows(ev *harness.Evidence, groups []*harness.Group) (verdict.Check, *verdict.Effect) {
+func p99Grows(ev *evidence.Evidence, groups []*evidence.Group) (verdict.Check, *verdict.Effect) {
 	need := ev.Threshold("p99_growth")
 	c := verdict.Furthest{Check: verdict.Check{Name: "p99_grows"}}
 	var effect *verdict.Effect
@@ -93,23 +93,23 @@ func p99Grows(ev *harness.Evidence, groups []*harness.Group) (verdict.Check, *ve
 		}
 		lo, hi := d.Interval(0.95)
 		c.Take(verdict.Above(lo, hi, need), -d.Value, func(c *verdict.Check) {
-			c.Value, c.Lo, c.Hi, c.Bounds, c.Scale = &d.Value, &lo, &hi, []float64{need}, verdict.Ratio
+			c.Estimate, c.Bounds, c.Scale = stats.Between(d.Value, lo, hi), []float64{need}, verdict.Ratio
 			c.N, c.Of = len(low.Observations())+len(high.Observations()), "requests"
 			c.Detail = fmt.Sprintf("least from %s to %s, where p99 TTFT grows %.3g-fold [%.3g, %.3g] (need above %.2g)", low.Cell, high.Cell, d.Value, lo, hi, need)
 			if a, b := ev.Row(low).QueueDepth, ev.Row(high).QueueDepth; a != nil && b != nil {
 				c.Detail += fmt.Sprintf(" and the queue from %.2g to %.3g requests", *a, *b)
 			}
-			effect = &verdict.Effect{Name: fmt.Sprintf("p99 TTFT, %s / %s", high.Cell, low.Cell), Value: d.Value, Lo: &lo, Hi: &hi, Confidence: 0.95, N: c.N, Of: c.Of}
+			effect = &verdict.Effect{Name: fmt.Sprintf("p99 TTFT, %s / %s", high.Cell, low.Cell), Estimate: stats.Between(d.Value, lo, hi), Confidence: 0.95, N: c.N, Of: c.Of}
 		})
 	}
 	return c.Result("the sweep has one number of users at each prompt length"), effect
 }
 
-func h8aFigure(ev *harness.Evidence, groups []*harness.Group, waits []above) report.Figure {
-	p99 := report.Panel{XLabel: "users", YLabel: "TTFT p99, ms", LogX: true, LogY: true}
+func h8aFigure(ev *evidence.Evidence, groups []*evidence.Group, waits []above) verdict.Figure {
+	p99 := verdict.Panel{XLabel: "users", YLabel: "TTFT p99, ms", LogX: true, LogY: true}
 	margin := ev.Threshold("iowait_margin_pp")
-	wait := report.Panel{XLabel: "users", YLabel: "iowait above idle, percentage points of all CPU time", LogX: true,
-		Levels: []report.Level{{Y: -margin, Label: "margin"}, {Y: margin, Label: "margin"}}}
+	wait := verdict.Panel{XLabel: "users", YLabel: "iowait above idle, percentage points of all CPU time", LogX: true,
+		Levels: []verdict.Level{{Y: -margin, Label: "margin"}, {Y: margin, Label: "margin"}}}
 	byCtx := map[int]int{}
 	for k, g := range groups {
 		row := ev.Row(g)
@@ -118,14 +118,14 @@ func h8aFigure(ev *harness.Evidence, groups []*harness.Group, waits []above) rep
 			i = len(p99.Series)
 			byCtx[row.ContextTokens] = i
 			name := fmt.Sprintf("ctx %d", row.ContextTokens)
-			p99.Series, wait.Series = append(p99.Series, harness.NewSeries(name).Series), append(wait.Series, harness.NewSeries(name).Series)
+			p99.Series, wait.Series = append(p99.Series, *verdict.NewSeries(name)), append(wait.Series, *verdict.NewSeries(name))
 		}
-		a, b := harness.Series{Series: p99.Series[i]}, harness.Series{Series: wait.Series[i]}
+		a, b := p99.Series[i], wait.Series[i]
 		a.Percentile(float64(row.Concurrency), row.TTFT.P99)
 		if k < len(waits) {
 			b.Interval(float64(row.Concurrency), waits[k].value, waits[k].lo, waits[k].hi)
 		}
-		p99.Series[i], wait.Series[i] = a.Series, b.Series
+		p99.Series[i], wait.Series[i] = a, b
 	}
-	return report.Figure{Name: "p99_and_iowait", Title: "H8A: p99 TTFT grows, iowait does not", Panels: []report.Panel{p99, wait}}
+	return verdict.Figure{Name: "p99_and_iowait", Title: "H8A: p99 TTFT grows, iowait does not", Panels: []verdict.Panel{p99, wait}}
 }

@@ -6,7 +6,8 @@ import (
 	"testing"
 
 	"sparkharness/harness"
-	"sparkharness/harness/report"
+	"sparkharness/harness/evidence"
+	"sparkharness/harness/gate"
 	"sparkharness/harness/stats"
 	"sparkharness/harness/verdict"
 )
@@ -36,29 +37,29 @@ var h8b = harness.Hypothesis{
 func TestH8B(t *testing.T) { harness.Run(t, h8b) }
 
 // attributed are the readings among which the tail is to be attributed.
-var attributed = []harness.Reading{harness.RAwait, harness.IOWait, harness.IOPressure}
+var attributed = []evidence.Reading{evidence.RAwait, evidence.IOWait, evidence.IOPressure}
 
-func decideH8B(ev *harness.Evidence) harness.Conclusion {
+func decideH8B(ev *evidence.Evidence) verdict.Conclusion {
 	groups := ev.Groups()
 	set := ev.Windows(groups, attributed...)
-	out := harness.Conclusion{Gates: []verdict.Gate{ev.FioReached(ev.Threshold("r_await_ratio")), ev.Tier2Engaged(ev.Threshold("tier2_hit_share")), set.Gate(ev)}}
-	await := tracks(ev, set, harness.RAwait, "r_await_tracks", ev.Threshold("r_await_spearman"), 0.95)
+	out := verdict.Conclusion{Gates: []gate.Gate{gate.FioReached(ev, ev.Threshold("r_await_ratio")), gate.Tier2Engaged(ev, ev.Threshold("tier2_hit_share")), gate.Windows(ev, set)}}
+	await := tracks(ev, set, evidence.RAwait, "r_await_tracks", ev.Threshold("r_await_spearman"), 0.95)
 	out.Checks = []verdict.Check{await, stallTracks(ev, set)}
 	if await.Value != nil {
-		out.Effect = &verdict.Effect{Name: "Spearman of window p99 TTFT and r_await", Value: *await.Value, Lo: await.Lo, Hi: await.Hi, Confidence: 0.95, N: set.N(), Of: "windows"}
+		out.Effect = &verdict.Effect{Name: "Spearman of window p99 TTFT and r_await", Estimate: await.Estimate, Confidence: 0.95, N: set.N(), Of: "windows"}
 	}
 	best, rows := attribution(ev, set)
 	out.Checks = append(out.Checks, best)
 	out.Findings = append(out.Findings, rows...)
 	out.Findings = append(out.Findings, withinArms(ev, set))
-	out.Figures = []report.Figure{h8bFigure(ev, groups)}
+	out.Figures = []verdict.Figure{h8bFigure(ev, groups)}
 	return out
 }
 
 // stall tests one of the two. A rank correlation knows no amounts: the operating system's own few reads, which
 // a busy drive slows down too, make a pressure of some hundredths of a percent that follows p99 while nobody waits
 // for it. Below a floor all values therefore count as alike.
-func stall(ev *harness.Evidence, set *harness.WindowSet, r harness.Reading, need, floor, confidence float64) verdict.Check {
+func stall(ev *evidence.Evidence, set *evidence.WindowSet, r evidence.Reading, need, floor, confidence float64) verdict.Check {
 	above := 0
 	for _, rep := range set.Values(r, false) {
 		for _, p := range rep {
@@ -75,11 +76,11 @@ func stall(ev *harness.Evidence, set *harness.WindowSet, r harness.Reading, need
 
 // stallTracks holds if iowait or pressure follows p99. There are two chances, so each has an interval of
 // 97.5 % (Bonferroni).
-func stallTracks(ev *harness.Evidence, set *harness.WindowSet) verdict.Check {
+func stallTracks(ev *evidence.Evidence, set *evidence.WindowSet) verdict.Check {
 	const confidence = 0.975
 	need, floor := ev.Threshold("stall_spearman"), ev.Threshold("stall_floor_pct")
-	wait := stall(ev, set, harness.IOWait, need, floor, confidence)
-	psi := stall(ev, set, harness.IOPressure, need, floor, confidence)
+	wait := stall(ev, set, evidence.IOWait, need, floor, confidence)
+	psi := stall(ev, set, evidence.IOPressure, need, floor, confidence)
 	better := wait
 	if wait.Value == nil || psi.Value != nil && *psi.Value > *wait.Value {
 		better = psi
@@ -128,20 +129,20 @@ func uninformative(wait, psi verdict.Check, need float64) string {
 
 // attribution ranks the readings by the share of log window p99 that each alone explains in repetitions not
 // seen.
-func attribution(ev *harness.Evidence, set *harness.WindowSet) (verdict.Check, []report.Finding) {
+func attribution(ev *evidence.Evidence, set *evidence.WindowSet) (verdict.Check, []verdict.Finding) {
 	c := verdict.Check{Name: "explains_most", State: verdict.Noted, N: set.N(), Of: "windows"}
-	var rows []report.Finding
+	var rows []verdict.Finding
 	best := ""
 	var most float64
 	for _, r := range attributed {
-		f := report.Finding{Name: "R2 of " + r.Name + " alone", Detail: "of log window p99 TTFT, cross-validated over repetitions"}
+		f := verdict.Finding{Name: "R2 of " + r.Name + " alone", Detail: "of log window p99 TTFT, cross-validated over repetitions"}
 		models, err := ev.Bootstrap().CrossValidatedR2(set.P99(true), stats.FoldRepetition, [][]stats.Rep{set.Values(r, true)})
 		if err != nil {
 			f.Detail += ": " + err.Error()
 		} else {
 			r2 := models[0].R2
 			lo, hi := r2.Interval(0.95)
-			f.Value, f.Lo, f.Hi = &r2.Value, &lo, &hi
+			f.Estimate = stats.Between(r2.Value, lo, hi)
 			if hi <= 0 {
 				f.Detail += "; no better than the mean: uninformative"
 			}
@@ -162,31 +163,31 @@ func attribution(ev *harness.Evidence, set *harness.WindowSet) (verdict.Check, [
 
 // withinArms is how r_await follows p99 inside an arm, where fio does the same all the time: what is left when the
 // arms do not tell one from another.
-func withinArms(ev *harness.Evidence, set *harness.WindowSet) report.Finding {
-	f := report.Finding{Name: "Spearman of p99 and r_await inside an arm", Detail: "both less the mean of their arm; the check above is mostly between arms"}
-	d, err := ev.Bootstrap().Spearman(set.Within(set.Values(harness.RAwait, true)), set.Within(set.P99(true)))
+func withinArms(ev *evidence.Evidence, set *evidence.WindowSet) verdict.Finding {
+	f := verdict.Finding{Name: "Spearman of p99 and r_await inside an arm", Detail: "both less the mean of their arm; the check above is mostly between arms"}
+	d, err := ev.Bootstrap().Spearman(set.Within(set.Values(evidence.RAwait, true)), set.Within(set.P99(true)))
 	if err != nil {
 		f.Detail += ": " + err.Error()
 		return f
 	}
 	lo, hi := d.Interval(0.95)
-	f.Value, f.Lo, f.Hi = &d.Value, &lo, &hi
+	f.Estimate = stats.Between(d.Value, lo, hi)
 	return f
 }
 
-func h8bFigure(ev *harness.Evidence, groups []*harness.Group) report.Figure {
-	wait := report.Panel{XLabel: "iowait of a window, % of all CPU time", YLabel: "TTFT p99 of a window, ms", LogY: true}
-	await := report.Panel{XLabel: "r_await of a window, ms", YLabel: "TTFT p99 of a window, ms", LogX: true, LogY: true}
+func h8bFigure(ev *evidence.Evidence, groups []*evidence.Group) verdict.Figure {
+	wait := verdict.Panel{XLabel: "iowait of a window, % of all CPU time", YLabel: "TTFT p99 of a window, ms", LogY: true}
+	await := verdict.Panel{XLabel: "r_await of a window, ms", YLabel: "TTFT p99 of a window, ms", LogX: true, LogY: true}
 	for _, level := range fioLevels(ev) {
-		var arm []*harness.Group
+		var arm []*evidence.Group
 		for _, g := range groups {
 			if g.Cells[0].Fio == level {
 				arm = append(arm, g)
 			}
 		}
 		set := ev.Windows(arm, attributed...)
-		wait.Series = append(wait.Series, scatter("fio "+level, set, harness.IOWait))
-		await.Series = append(await.Series, scatter("fio "+level, set, harness.RAwait))
+		wait.Series = append(wait.Series, scatter("fio "+level, set, evidence.IOWait))
+		await.Series = append(await.Series, scatter("fio "+level, set, evidence.RAwait))
 	}
-	return report.Figure{Name: "p99_and_waits", Title: "H8B: window p99 against iowait and r_await", Panels: []report.Panel{wait, await}}
+	return verdict.Figure{Name: "p99_and_waits", Title: "H8B: window p99 against iowait and r_await", Panels: []verdict.Panel{wait, await}}
 }

@@ -12,6 +12,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"sparkharness/harness"
+	"sparkharness/harness/gate"
 	"sparkharness/harness/record"
 	"sparkharness/harness/report"
 	"sparkharness/harness/verdict"
@@ -130,7 +131,7 @@ func (r *recording) gates(name string, v any) *recording {
 }
 
 // replay derives the report.
-func (r *recording) replay() *report.Report {
+func (r *recording) replay() *verdict.Judgement {
 	r.t.Helper()
 	rep, err := harness.Replay(r.h, r.dir)
 	require.NoError(r.t, err)
@@ -150,7 +151,7 @@ func (r *recording) check(name string) verdict.Check {
 }
 
 // gate is a gate of the replay.
-func (r *recording) gate(name string) verdict.Gate {
+func (r *recording) gate(name string) gate.Gate {
 	r.t.Helper()
 	for _, g := range r.replay().Verdict.Gates {
 		if g.Name == name {
@@ -158,7 +159,7 @@ func (r *recording) gate(name string) verdict.Gate {
 		}
 	}
 	require.Fail(r.t, "no gate "+name)
-	return verdict.Gate{}
+	return gate.Gate{}
 }
 
 // cellOf is the cell in whose folder a file lies.

@@ -12,27 +12,28 @@ import (
 
 	"sparkharness/harness"
 	"sparkharness/harness/config"
+	"sparkharness/harness/evidence"
 	"sparkharness/harness/record"
 	"sparkharness/harness/verdict"
 )
 
 // The heaviest arm alone makes Page's trend: with moderate below none in most blocks the claim is not shown.
 func TestP99RisesInOrder(t *testing.T) {
-	ev := &harness.Evidence{Exp: &harness.Experiment{Hypothesis: &config.Hypothesis{Thresholds: map[string]float64{"trend_alpha": 0.05}}}}
-	arm := func(fio string, p99 ...float64) *harness.Group {
-		g := &harness.Group{}
+	ev := &evidence.Evidence{Exp: &config.Experiment{Hypothesis: &config.Hypothesis{Thresholds: map[string]float64{"trend_alpha": 0.05}}}}
+	arm := func(fio string, p99 ...float64) *evidence.Group {
+		g := &evidence.Group{}
 		for i, v := range p99 {
-			c := &harness.CellData{Requests: []harness.RequestData{{TTFT: v, HasTTFT: true, RC: record.RCOK}}}
+			c := &evidence.Cell{Requests: []evidence.Request{{TTFT: v, HasTTFT: true, RC: record.RCOK}}}
 			c.Fio, c.Rep = fio, i+1
 			g.Cells = append(g.Cells, c)
 		}
 		return g
 	}
 	none, heavy := arm("none", 100, 100, 100, 100, 100), arm("heavy", 200, 200, 200, 200, 200)
-	c := p99Rises(ev, []*harness.Group{none, arm("moderate", 90, 90, 90, 90, 110), heavy})
+	c := p99Rises(ev, []*evidence.Group{none, arm("moderate", 90, 90, 90, 90, 110), heavy})
 	require.Contains(t, c.Detail, "Page's L 66, p 0.0", "significant")
 	assert.Equal(t, verdict.Undecided, c.State, c.Detail)
-	c = p99Rises(ev, []*harness.Group{none, arm("moderate", 110, 110, 110, 110, 90), heavy})
+	c = p99Rises(ev, []*evidence.Group{none, arm("moderate", 110, 110, 110, 110, 90), heavy})
 	assert.Equal(t, verdict.Holds, c.State, c.Detail)
 }
 

@@ -3,15 +3,15 @@ package hypotheses
 import (
 	"fmt"
 
-	"sparkharness/harness"
-	"sparkharness/harness/report"
+	"sparkharness/harness/evidence"
+	"sparkharness/harness/stats"
 	"sparkharness/harness/verdict"
 )
 
 // tracks tests that the p99 TTFT of windows follows a reading: Spearman's rank correlation inside blocks, with
 // its interval at the confidence above a threshold. It cannot hold where a group has lost most of its windows; it
 // can be contradicted by the others.
-func tracks(ev *harness.Evidence, set *harness.WindowSet, r harness.Reading, name string, need, confidence float64) verdict.Check {
+func tracks(ev *evidence.Evidence, set *evidence.WindowSet, r evidence.Reading, name string, need, confidence float64) verdict.Check {
 	c := verdict.Check{Name: name, N: set.N(), Of: "windows"}
 	d, err := ev.Bootstrap().Spearman(set.Values(r, false), set.P99(false))
 	if err != nil {
@@ -20,7 +20,7 @@ func tracks(ev *harness.Evidence, set *harness.WindowSet, r harness.Reading, nam
 	}
 	lo, hi := d.Interval(confidence)
 	c.State = verdict.Above(lo, hi, need)
-	c.Value, c.Lo, c.Hi, c.Bounds, c.Scale = &d.Value, &lo, &hi, []float64{need}, verdict.Correlation
+	c.Estimate, c.Bounds, c.Scale = stats.Between(d.Value, lo, hi), []float64{need}, verdict.Correlation
 	c.Detail = fmt.Sprintf("window p99 TTFT follows %s with Spearman's rank correlation %.2f [%.2f, %.2f] (need above %.2f); %s",
 		r.Name, d.Value, lo, hi, need, set.LeftOut())
 	if lacks := set.Lacks(); lacks != "" {
@@ -33,8 +33,8 @@ func tracks(ev *harness.Evidence, set *harness.WindowSet, r harness.Reading, nam
 }
 
 // scatter is a window's p99 against a reading, a point a window.
-func scatter(name string, set *harness.WindowSet, r harness.Reading) report.Series {
-	s := harness.NewSeries(name)
+func scatter(name string, set *evidence.WindowSet, r evidence.Reading) verdict.Series {
+	s := verdict.NewSeries(name)
 	x, y := set.Values(r, false), set.P99(false)
 	for i := range x {
 		for k := range x[i] {
@@ -42,5 +42,5 @@ func scatter(name string, set *harness.WindowSet, r harness.Reading) report.Seri
 			s.Value(x[i][k].V, &v)
 		}
 	}
-	return s.Series
+	return *s
 }

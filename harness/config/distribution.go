@@ -137,3 +137,14 @@ func parseNumber(s string) (float64, error) {
 	}
 	return x, nil
 }
+
+// Mean is the law's mean; of a log-normal law with median m it is m exp(sigma^2/2).
+func (l Law) Mean() float64 {
+	switch l.Dist {
+	case Uniform:
+		return (l.A + l.B) / 2
+	case LogNormal:
+		return l.A * math.Exp(l.B*l.B/2)
+	}
+	return l.A
+}

@@ -71,3 +71,11 @@ type Telemetry struct {
 	Cadence Duration `yaml:"cadence"`
 	Device  string   `yaml:"device"` // block device that holds tier 2, such as nvme0n1 (whole disk)
 }
+
+// KVPool is the size of the stack's device KV pool.
+func (s *Stack) KVPool() Size {
+	if s.Dynamo != nil {
+		return s.Dynamo.Tiers.Tier0.CapacityBytes
+	}
+	return s.Runtime.KVPoolBytes
+}

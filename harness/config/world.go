@@ -48,3 +48,21 @@ type Profile struct {
 	Tier0Bytes Size   `yaml:"tier0_bytes"`
 	Tier1Bytes Size   `yaml:"tier1_bytes"`
 }
+
+// Reduce gives the stack the memory that the world's machine has instead of what its file says. It
+// changes the configuration itself, so that what is saved with a run is what it ran with.
+func (w *World) Reduce(st *Stack) {
+	if b := w.Tiers.Tier0Bytes; b != nil {
+		if st.Dynamo != nil {
+			st.Dynamo.Tiers.Tier0.CapacityBytes = *b
+		} else {
+			st.Runtime.KVPoolBytes = *b
+		}
+	}
+	if b := w.Tiers.Tier1Bytes; b != nil && st.Dynamo != nil {
+		st.Dynamo.Tiers.Tier1.CapacityBytes = *b
+	}
+	if w.Tiers.Exclusive && st.Dynamo != nil {
+		st.Dynamo.ExclusiveTiers = true
+	}
+}

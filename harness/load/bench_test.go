@@ -59,15 +59,6 @@ func BenchmarkAnswer(b *testing.B) {
 	}
 }
 
-func BenchmarkGapHistAdd(b *testing.B) {
-	var h GapHist
-	gap := time.Duration(0)
-	for b.Loop() {
-		h.Add(gap)
-		gap = (gap + 1_234_567) % time.Second
-	}
-}
-
 // repeat gives one frame a read, left times.
 type repeat struct {
 	frame []byte

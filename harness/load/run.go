@@ -37,8 +37,8 @@ type run struct {
 
 	mu          sync.Mutex
 	stages      *stages
-	sum         Summary
-	thinks      int64 // behind Summary.MeanThink
+	sum         record.LoadSummary
+	thinks      int64 // behind LoadSummary.MeanThink
 	thinkSum    time.Duration
 	outstanding int
 	answeredAny bool
@@ -54,13 +54,13 @@ type run struct {
 //
 // An error of sink ends the run and is returned. If ctx ends, requests under way are recorded as
 // cancelled and ctx's error is returned. ErrUnreachable and ErrOverrun end a run that could not tell
-// anything. The Summary covers what happened, error or not. No goroutine outlives the call.
-func Run(ctx context.Context, spec Spec, sink func(*record.Request) error, phase func(string)) (Summary, error) {
+// anything. The summary covers what happened, error or not. No goroutine outlives the call.
+func Run(ctx context.Context, spec Spec, sink func(*record.Request) error, phase func(string)) (record.LoadSummary, error) {
 	if err := spec.check(); err != nil {
-		return Summary{}, err
+		return record.LoadSummary{}, err
 	}
 	if sink == nil || phase == nil {
-		return Summary{}, errors.New("load: sink and phase callbacks are required")
+		return record.LoadSummary{}, errors.New("load: sink and phase callbacks are required")
 	}
 	inner, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
@@ -70,7 +70,7 @@ func Run(ctx context.Context, spec Spec, sink func(*record.Request) error, phase
 		base:   spec.Start.Add(ceilMicro(time.Since(spec.Start))),
 		ended:  make(chan struct{}),
 		stages: newStages(&spec),
-		sum:    Summary{Counts: map[string]map[string]int{record.PhaseWarmup: {}, record.PhaseMeasure: {}}},
+		sum:    record.LoadSummary{Counts: map[string]map[string]int{record.PhaseWarmup: {}, record.PhaseMeasure: {}}},
 	}
 	phase(record.PhaseWarmup)
 	var wg sync.WaitGroup
@@ -256,7 +256,7 @@ func (r *run) fail(err error) {
 }
 
 // result closes the books, after all requests have ended.
-func (r *run) result(ctx context.Context, whole bool) (Summary, error) {
+func (r *run) result(ctx context.Context, whole bool) (record.LoadSummary, error) {
 	s := &r.sum
 	at := func(off time.Duration) *float64 {
 		if off < 0 {

@@ -39,7 +39,7 @@ func steady(scale float64) http.HandlerFunc {
 // outcome is a run with everything that it said.
 type outcome struct {
 	recs   []record.Request // by user and seq
-	sum    Summary
+	sum    record.LoadSummary
 	phases []string
 	err    error
 	begin  time.Time

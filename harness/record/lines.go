@@ -67,8 +67,6 @@ func (r *Request) line(c codec) {
 	c.optInteger(&r.Reusable)
 	c.key(`,"adapter":`)
 	c.optText(&r.Adapter)
-	c.key(`,"first_touch":`)
-	c.optFlag(&r.FirstTouch)
 	c.key(`,"phase":`)
 	c.text(&r.Phase)
 	c.key(`,"intended_ts":`)

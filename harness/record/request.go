@@ -41,7 +41,6 @@ type Request struct {
 	Turn         *int     `json:"turn"`
 	Reusable     *int     `json:"reusable_tokens"` // of this prompt, with which an earlier prompt of its session began; null where the workload does not say
 	Adapter      *string  `json:"adapter"`         // LoRA adapter; null for the base model
-	FirstTouch   *bool    `json:"first_touch"`     // the first request of the run for its adapter; null where nobody has looked
 	Phase        string   `json:"phase"`
 	IntendedTS   float64  `json:"intended_ts"`   // when the load plan wanted it sent, s
 	SendLagMS    float64  `json:"send_lag_ms"`   // ts - intended_ts

@@ -24,6 +24,12 @@ const (
 	PhaseDrain    = "drain"
 )
 
+// Levels of the factor phase: what is done before the load.
+const (
+	ArmCold = "cold" // page cache dropped, server restarted
+	ArmWarm = "warm" // nothing
+)
+
 // CPU is the share of all CPU time in the interval, percent of the whole machine.
 type CPU struct {
 	User   float64 `json:"user"`

@@ -4,26 +4,15 @@ import (
 	"fmt"
 	"math"
 	"strings"
-)
 
-// Account is a closed account of the bytes that the block device moved in the measure phases of a cell, in
-// one direction: device = idle + fio + KV + residual.
-type Account struct {
-	Cell        string   `json:"cell"`      // key without rep
-	Direction   string   `json:"direction"` // read or write
-	DeviceGB    float64  `json:"device_GB"`
-	IdleGB      float64  `json:"idle_GB"`      // at the rate of the baseline
-	FioGB       *float64 `json:"fio_GB"`       // by fio's own account; null where none ran
-	KVGB        *float64 `json:"kv_GB"`        // by the KV manager: blocks x block size, of reads the part that lies inside the phase; null if it counts none
-	ResidualGB  *float64 `json:"residual_GB"`  // null if KVGB is
-	ResidualPct *float64 `json:"residual_pct"` // of DeviceGB
-}
+	"sparkharness/harness/evidence"
+)
 
 // accountLines are the most accounts that a terminal shows; of more only the worst are printed.
 const accountLines = 12
 
 // accountTable prints the accounts, or where they are many those that close worst.
-func accountTable(b *strings.Builder, all []Account) {
+func accountTable(b *strings.Builder, all []evidence.Account) {
 	if len(all) == 0 {
 		return
 	}
@@ -37,8 +26,8 @@ func accountTable(b *strings.Builder, all []Account) {
 }
 
 // worstAccounts are the n accounts with the largest residual, in their order.
-func worstAccounts(all []Account, n int) []Account {
-	size := func(a *Account) float64 {
+func worstAccounts(all []evidence.Account, n int) []evidence.Account {
+	size := func(a *evidence.Account) float64 {
 		if a.ResidualPct == nil || a.KVGB == nil || *a.KVGB < 1 {
 			return -1 // a residual of the machine's own few bytes says nothing
 		}
@@ -54,7 +43,7 @@ func worstAccounts(all []Account, n int) []Account {
 		}
 		taken[best] = true
 	}
-	var out []Account
+	var out []evidence.Account
 	for i, t := range taken {
 		if t {
 			out = append(out, all[i])
@@ -63,20 +52,20 @@ func worstAccounts(all []Account, n int) []Account {
 	return out
 }
 
-func accountColumns(rows []Account) []column[Account] {
-	gb := func(name string, get func(*Account) *float64) column[Account] {
-		return column[Account]{name: name, unit: "GB", has: func(a *Account) bool { return get(a) != nil },
-			cell: func(a *Account) string { return optional(get(a)) }}
+func accountColumns(rows []evidence.Account) []column[evidence.Account] {
+	gb := func(name string, get func(*evidence.Account) *float64) column[evidence.Account] {
+		return column[evidence.Account]{name: name, unit: "GB", has: func(a *evidence.Account) bool { return get(a) != nil },
+			cell: func(a *evidence.Account) string { return optional(get(a)) }}
 	}
-	return filled([]column[Account]{
-		{name: "cell", text: true, has: always[Account], cell: func(a *Account) string { return clean(a.Cell) }},
-		{name: "direction", has: always[Account], cell: func(a *Account) string { return clean(a.Direction) }},
-		gb("device", func(a *Account) *float64 { return &a.DeviceGB }),
-		gb("idle", func(a *Account) *float64 { return &a.IdleGB }),
-		gb("fio", func(a *Account) *float64 { return a.FioGB }),
-		gb("KV", func(a *Account) *float64 { return a.KVGB }),
-		gb("residual", func(a *Account) *float64 { return a.ResidualGB }),
-		{name: "residual", unit: "%", has: func(a *Account) bool { return a.ResidualPct != nil },
-			cell: func(a *Account) string { return optional(a.ResidualPct) }},
+	return filled([]column[evidence.Account]{
+		{name: "cell", text: true, has: always[evidence.Account], cell: func(a *evidence.Account) string { return clean(a.Cell) }},
+		{name: "direction", has: always[evidence.Account], cell: func(a *evidence.Account) string { return clean(a.Direction) }},
+		gb("device", func(a *evidence.Account) *float64 { return &a.DeviceGB }),
+		gb("idle", func(a *evidence.Account) *float64 { return &a.IdleGB }),
+		gb("fio", func(a *evidence.Account) *float64 { return a.FioGB }),
+		gb("KV", func(a *evidence.Account) *float64 { return a.KVGB }),
+		gb("residual", func(a *evidence.Account) *float64 { return a.ResidualGB }),
+		{name: "residual", unit: "%", has: func(a *evidence.Account) bool { return a.ResidualPct != nil },
+			cell: func(a *evidence.Account) string { return optional(a.ResidualPct) }},
 	}, rows)
 }

@@ -6,14 +6,17 @@ import (
 	"strings"
 	"testing"
 
+	"sparkharness/harness/evidence"
+	"sparkharness/harness/verdict"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
 // sampleAccounts are those of stack B in sampleH2B: ten, of which the last knows nothing of the KV manager's
 // writes.
-func sampleAccounts() []Account {
-	var out []Account
+func sampleAccounts() []evidence.Account {
+	var out []evidence.Account
 	for i, ctx := range []int{256, 512, 1024, 2048, 4096} {
 		cell := fmt.Sprintf("stack=B/ctx=%d/conc=6", ctx)
 		read := sampleAccount(cell, "read", 0.9, nil, ptr([]float64{0, 0, 2.6, 40.9, 76.6}[i]), tenth(0.1*float64(i)))
@@ -25,8 +28,8 @@ func sampleAccounts() []Account {
 }
 
 // sampleAccount closes with a residual in GB.
-func sampleAccount(cell, direction string, idle float64, fio, kv *float64, residual float64) Account {
-	a := Account{Cell: cell, Direction: direction, IdleGB: idle, FioGB: fio, KVGB: kv, ResidualGB: ptr(residual), DeviceGB: idle + residual}
+func sampleAccount(cell, direction string, idle float64, fio, kv *float64, residual float64) evidence.Account {
+	a := evidence.Account{Cell: cell, Direction: direction, IdleGB: idle, FioGB: fio, KVGB: kv, ResidualGB: ptr(residual), DeviceGB: idle + residual}
 	for _, part := range []*float64{fio, kv} {
 		if part != nil {
 			a.DeviceGB += *part
@@ -37,7 +40,7 @@ func sampleAccount(cell, direction string, idle float64, fio, kv *float64, resid
 }
 
 // accountLinesOf is what accountTable prints: the heading's line and a line for each account.
-func accountLinesOf(t *testing.T, all []Account) (title string, head []string, lines [][]string) {
+func accountLinesOf(t *testing.T, all []evidence.Account) (title string, head []string, lines [][]string) {
 	t.Helper()
 	var b strings.Builder
 	accountTable(&b, all)
@@ -54,7 +57,7 @@ func accountLinesOf(t *testing.T, all []Account) (title string, head []string, l
 }
 
 func TestAccountTable(t *testing.T) {
-	all := []Account{
+	all := []evidence.Account{
 		sampleAccount("fio=none/ctx=256", "read", 1, nil, ptr(10), 0.5),
 		sampleAccount("fio=heavy/ctx=256", "read", 1, ptr(300), ptr(10), -2),
 		{Cell: "fio=heavy/ctx=512", Direction: "write", DeviceGB: 12.5, IdleGB: 2, FioGB: ptr(10)},
@@ -77,14 +80,14 @@ func TestAccountTable(t *testing.T) {
 
 // A column that no account fills is left out.
 func TestAccountTableLeavesEmptyColumnsOut(t *testing.T) {
-	_, head, _ := accountLinesOf(t, []Account{{Cell: "ctx=256", Direction: "read", DeviceGB: 1}})
+	_, head, _ := accountLinesOf(t, []evidence.Account{{Cell: "ctx=256", Direction: "read", DeviceGB: 1}})
 	assert.Equal(t, []string{"cell", "direction", "device", "idle", "GB", "GB"}, head)
 }
 
 // Up to a dozen accounts are all printed; of more, the six that close worst, in their own order. Where the KV
 // manager moved next to nothing, or is not known to have moved anything, the residual says nothing.
 func TestAccountTableKeepsTheWorst(t *testing.T) {
-	all := make([]Account, 13)
+	all := make([]evidence.Account, 13)
 	for i := range all {
 		all[i] = sampleAccount(fmt.Sprintf("ctx=%d", i), "read", 1, nil, ptr(100), float64(i%5)/10)
 	}
@@ -111,7 +114,7 @@ func TestAccountTableKeepsTheWorst(t *testing.T) {
 func TestWorstAccounts(t *testing.T) {
 	for n := range 9 {
 		for seed := range 20 {
-			all := make([]Account, 7)
+			all := make([]evidence.Account, 7)
 			for i := range all {
 				all[i] = sampleAccount(fmt.Sprint(i), "write", 1, nil, ptr(10), math.Sin(float64(seed*31+i*17)))
 			}
@@ -120,7 +123,7 @@ func TestWorstAccounts(t *testing.T) {
 			}
 			got := worstAccounts(all, n)
 			require.Len(t, got, min(n, len(all)))
-			size := func(a Account) float64 {
+			size := func(a evidence.Account) float64 {
 				if a.ResidualPct == nil {
 					return -1
 				}
@@ -147,13 +150,13 @@ func TestWorstAccounts(t *testing.T) {
 func TestSchemaAcceptsAccounts(t *testing.T) {
 	r := sampleH2B()
 	r.Accounts = append(r.Accounts,
-		sampleAccount("fio=heavy", "read", 1, ptr(300), ptr(10), -2), Account{Cell: "fio=none", Direction: "write"})
+		sampleAccount("fio=heavy", "read", 1, ptr(300), ptr(10), -2), evidence.Account{Cell: "fio=none", Direction: "write"})
 	require.NoError(t, compiled(t).Validate(document(t, r)))
 }
 
 // The page shows every account, folded away where they are many.
 func TestIndexShowsAccounts(t *testing.T) {
-	page := indexOf(t, map[string]*Report{"a": sampleH2B()})
+	page := indexOf(t, map[string]*verdict.Judgement{"a": sampleH2B()})
 	assert.Contains(t, page, `<details open><summary class="small">device = idle + fio + KV + residual, in the measure phases of 10 accounts</summary>`)
 	assert.Contains(t, page, `<th scope="col">residual, GB</th><th scope="col">residual, %</th>`)
 	assert.Contains(t, page, `<td class="left mono">stack=B/ctx=2048/conc=6</td><td>read</td><td>42.1</td><td>0.900</td><td>40.9</td><td>0.300</td><td>0.713</td>`)
@@ -163,11 +166,11 @@ func TestIndexShowsAccounts(t *testing.T) {
 	for len(many.Accounts) < 13 {
 		many.Accounts = append(many.Accounts, sampleAccount("ctx=9", "read", 1, nil, ptr(1), 0))
 	}
-	page = indexOf(t, map[string]*Report{"a": many})
+	page = indexOf(t, map[string]*verdict.Judgement{"a": many})
 	assert.Contains(t, page, `<details><summary class="small">device = idle + fio + KV + residual, in the measure phases of 13 accounts</summary>`)
 	_, bytes, _ := strings.Cut(page, "Bytes on the NVMe")
 	bytes, _, _ = strings.Cut(bytes, "</details>")
 	assert.Equal(t, 13, strings.Count(bytes, `<td class="left mono">`), "all of them, not only the worst")
 
-	assert.NotContains(t, indexOf(t, map[string]*Report{"a": sampleH0()}), "Bytes on the NVMe")
+	assert.NotContains(t, indexOf(t, map[string]*verdict.Judgement{"a": sampleH0()}), "Bytes on the NVMe")
 }

@@ -5,25 +5,27 @@ import (
 	"math"
 	"slices"
 
+	"sparkharness/harness/verdict"
+
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
 )
 
 // axes is a panel made fit to draw: every number is finite, and positive where its axis is logarithmic.
 type axes struct {
-	Panel
+	verdict.Panel
 	dropped int // points that could not stand on an axis
 }
 
 // newAxes takes from a panel what cannot be drawn and counts it.
-func newAxes(p Panel) (axes, error) {
+func newAxes(p verdict.Panel) (axes, error) {
 	a := axes{Panel: p}
 	a.Series, a.Marks, a.Levels = nil, nil, nil
 	for _, s := range p.Series {
-		if err := s.check(); err != nil {
+		if err := checkSeries(s); err != nil {
 			return a, err
 		}
-		kept := Series{Name: s.Name}
+		kept := verdict.Series{Name: s.Name}
 		for k := range s.X {
 			if !drawable(s.X[k], p.LogX) || !drawable(s.Y[k], p.LogY) {
 				a.dropped++

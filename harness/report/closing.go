@@ -8,13 +8,14 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 
+	"sparkharness/harness/gate"
 	"sparkharness/harness/verdict"
 )
 
 // Line is one hypothesis of the closing table.
 type Line struct {
-	Report   *Report // nil if there is none
-	Path     string  // of report.json, as the reader can open it
+	Report   *verdict.Judgement // nil if there is none
+	Path     string             // of report.json, as the reader can open it
 	Expected verdict.Outcome
 	Err      string // why there is no report, or what went wrong after it
 }
@@ -66,7 +67,7 @@ func closingRow(l Line, effectWidth, reasonWidth int, withRig bool) table.Row {
 		last = append(last, wrap(v.Reasons[0], reasonWidth)...)
 	}
 	if withRig {
-		last = append(last, rigLine(r)+": "+origin(r.Rig))
+		last = append(last, rigLine(r)+": "+origin(r))
 	}
 	headline, n := []string{"-"}, "-"
 	if e := v.Effect; e != nil {
@@ -93,7 +94,7 @@ func dash(s string) string {
 }
 
 // gateCount counts the gates that could fail a verdict. A grade that was not met is none of them.
-func gateCount(gates []verdict.Gate) (passed, total int) {
+func gateCount(gates []gate.Gate) (passed, total int) {
 	for _, g := range gates {
 		if g.Passed {
 			passed++
@@ -112,7 +113,7 @@ func commonOrigin(lines []Line) string {
 		if l.Report == nil {
 			continue
 		}
-		s := rigLine(l.Report) + ": " + origin(l.Report.Rig)
+		s := rigLine(l.Report) + ": " + origin(l.Report)
 		if common != "" && s != common {
 			return ""
 		}

@@ -3,6 +3,8 @@ package report
 import (
 	"image/color"
 
+	"sparkharness/harness/verdict"
+
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
@@ -13,7 +15,7 @@ const denseAt = 40
 
 // curve draws a series: its bounds, its line and its points. It is a plot.Plotter.
 type curve struct {
-	Series
+	verdict.Series
 	look
 }
 

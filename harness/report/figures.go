@@ -7,18 +7,20 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"sparkharness/harness/verdict"
 )
 
 // WriteFigures puts figures/<name>.csv and figures/<name>.svg below dir for each figure of r. Names are
 // reduced to letters, digits, '.', '_' and '-', so that no file leaves the folder.
-func WriteFigures(dir string, r *Report) error {
+func WriteFigures(dir string, r *verdict.Judgement) error {
 	names := figureNames(r.Figures)
 	for i, f := range r.Figures {
 		data, err := figureCSV(f)
 		if err != nil {
 			return fmt.Errorf("figure %q: %w", f.Name, err)
 		}
-		svg, err := drawFigure(f, rigLine(r)+": "+origin(r.Rig))
+		svg, err := drawFigure(f, rigLine(r)+": "+origin(r))
 		if err != nil {
 			return fmt.Errorf("figure %q: %w", f.Name, err)
 		}
@@ -34,7 +36,7 @@ func WriteFigures(dir string, r *Report) error {
 }
 
 // figureNames are the figures' file names without extension, distinct and safe.
-func figureNames(figures []Figure) []string {
+func figureNames(figures []verdict.Figure) []string {
 	names := make([]string, len(figures))
 	taken := map[string]bool{}
 	for i, f := range figures {
@@ -62,14 +64,14 @@ func figureNames(figures []Figure) []string {
 
 // figureCSV is a figure's points, one a line: panel ("1: TTFT p99, ms"), series, x, y and bounds; an open
 // bound is an empty cell.
-func figureCSV(f Figure) ([]byte, error) {
+func figureCSV(f verdict.Figure) ([]byte, error) {
 	var buf bytes.Buffer
 	w := csv.NewWriter(&buf)
 	_ = w.Write([]string{"panel", "series", "x", "y", "lo", "hi"}) // into memory; Error below has the last word
 	for i, p := range f.Panels {
 		panel := fmt.Sprintf("%d: %s", i+1, p.YLabel)
 		for _, s := range p.Series {
-			if err := s.check(); err != nil {
+			if err := checkSeries(s); err != nil {
 				return nil, fmt.Errorf("panel %d: %w", i+1, err)
 			}
 			for k := range s.X {
@@ -81,8 +83,8 @@ func figureCSV(f Figure) ([]byte, error) {
 	return buf.Bytes(), w.Error()
 }
 
-// check refuses a series whose parts differ in length.
-func (s Series) check() error {
+// checkSeries refuses a series whose parts differ in length.
+func checkSeries(s verdict.Series) error {
 	if len(s.X) != len(s.Y) {
 		return fmt.Errorf("series %q has %d x and %d y", s.Name, len(s.X), len(s.Y))
 	}

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"sparkharness/harness/verdict"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"gonum.org/v1/plot"
@@ -41,7 +43,7 @@ func texts(t *testing.T, doc []byte) []string {
 	}
 }
 
-func drawn(t *testing.T, f Figure) drawing {
+func drawn(t *testing.T, f verdict.Figure) drawing {
 	t.Helper()
 	d, err := drawFigure(f, "rig=sim clock=virtual world=default: simulated, not measured on hardware")
 	require.NoError(t, err)
@@ -75,13 +77,13 @@ func TestWriteFigures(t *testing.T) {
 }
 
 func TestFigureNamesStayInTheFolder(t *testing.T) {
-	figures := []Figure{{Name: "../../etc/passwd"}, {Name: ""}, {Name: ".."}, {Name: "a/b"}, {Name: "a\\b"}, {Name: "A_B"}, {Name: ".hidden"},
+	figures := []verdict.Figure{{Name: "../../etc/passwd"}, {Name: ""}, {Name: ".."}, {Name: "a/b"}, {Name: "a\\b"}, {Name: "A_B"}, {Name: ".hidden"},
 		{Name: "x\x00y"}, {Name: strings.Repeat("n", 300)}, {Name: "é"}}
 	names := figureNames(figures)
 	assert.Equal(t, []string{"_.._etc_passwd", "figure", "figure-2", "a_b", "a_b-2", "A_B-3", "hidden", "x_y", strings.Repeat("n", 80), "_"}, names)
 
 	dir := t.TempDir()
-	require.NoError(t, WriteFigures(filepath.Join(dir, "run"), &Report{Figures: figures}))
+	require.NoError(t, WriteFigures(filepath.Join(dir, "run"), &verdict.Judgement{Figures: figures}))
 	outside, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	assert.Len(t, outside, 1)
@@ -91,9 +93,9 @@ func TestFigureNamesStayInTheFolder(t *testing.T) {
 }
 
 func TestLogAxesDropWhatIsNotPositive(t *testing.T) {
-	f := Figure{Title: "t", Panels: []Panel{{YLabel: "y", LogX: true, LogY: true,
-		Series: []Series{{Name: "s", X: []float64{0, 1, 2, 4, 8}, Y: []float64{1, 0, -3, math.NaN(), 5}, Lo: []*float64{nil, nil, nil, nil, ptr(-1)}, Hi: make([]*float64, 5)}},
-		Marks:  []Mark{{X: -1, Label: "nowhere"}}, Levels: []Level{{Y: 0, Label: "nowhere"}}}}}
+	f := verdict.Figure{Title: "t", Panels: []verdict.Panel{{YLabel: "y", LogX: true, LogY: true,
+		Series: []verdict.Series{{Name: "s", X: []float64{0, 1, 2, 4, 8}, Y: []float64{1, 0, -3, math.NaN(), 5}, Lo: []*float64{nil, nil, nil, nil, ptr(-1)}, Hi: make([]*float64, 5)}},
+		Marks:  []verdict.Mark{{X: -1, Label: "nowhere"}}, Levels: []verdict.Level{{Y: 0, Label: "nowhere"}}}}}
 	labels := texts(t, drawn(t, f).file())
 	assert.Contains(t, labels, "panel 1: 6 values not drawn: not positive on a logarithmic axis, or not finite")
 	assert.NotContains(t, labels, "nowhere")
@@ -101,32 +103,32 @@ func TestLogAxesDropWhatIsNotPositive(t *testing.T) {
 }
 
 func TestFiguresOfLittleData(t *testing.T) {
-	point := func(x, y float64) Panel {
-		return Panel{Series: []Series{{Name: "s", X: []float64{x}, Y: []float64{y}, Lo: []*float64{nil}, Hi: []*float64{nil}}}}
+	point := func(x, y float64) verdict.Panel {
+		return verdict.Panel{Series: []verdict.Series{{Name: "s", X: []float64{x}, Y: []float64{y}, Lo: []*float64{nil}, Hi: []*float64{nil}}}}
 	}
 	logPoint := point(5, 5)
 	logPoint.LogX, logPoint.LogY = true, true
-	for name, p := range map[string]Panel{
+	for name, p := range map[string]verdict.Panel{
 		"empty": {}, "empty, logarithmic": {LogX: true, LogY: true}, "one point": point(3, 4), "the origin": point(0, 0),
 		"one point, logarithmic": logPoint, "huge": point(1e300, -1e300), "tiny": point(1e-300, 1e-300),
-		"only a level": {LogY: true, Levels: []Level{{Y: 10, Label: "ten"}}},
-		"only a mark":  {LogX: true, Marks: []Mark{{X: 10, Label: "ten"}}},
-		"wide":         {Series: []Series{{X: []float64{-1e308, 1e308}, Y: []float64{-1e308, 1e308}}}},
-		"no range":     {Series: []Series{{X: []float64{1, 2}, Y: []float64{1e9, 1e9}}}},
+		"only a level": {LogY: true, Levels: []verdict.Level{{Y: 10, Label: "ten"}}},
+		"only a mark":  {LogX: true, Marks: []verdict.Mark{{X: 10, Label: "ten"}}},
+		"wide":         {Series: []verdict.Series{{X: []float64{-1e308, 1e308}, Y: []float64{-1e308, 1e308}}}},
+		"no range":     {Series: []verdict.Series{{X: []float64{1, 2}, Y: []float64{1e9, 1e9}}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			svg := string(drawn(t, Figure{Panels: []Panel{p}}).file())
+			svg := string(drawn(t, verdict.Figure{Panels: []verdict.Panel{p}}).file())
 			texts(t, []byte(svg))
 			assert.NotContains(t, svg, "NaN")
 			assert.NotContains(t, svg, "Inf")
 		})
 	}
-	drawn(t, Figure{})
+	drawn(t, verdict.Figure{})
 }
 
 func TestFigureRefusesUnequalLengths(t *testing.T) {
-	for _, s := range []Series{{Name: "s", X: []float64{1}}, {Name: "s", X: []float64{1}, Y: []float64{1}, Hi: make([]*float64, 2)}} {
-		err := WriteFigures(t.TempDir(), &Report{Figures: []Figure{{Name: "f", Panels: []Panel{{Series: []Series{s}}}}}})
+	for _, s := range []verdict.Series{{Name: "s", X: []float64{1}}, {Name: "s", X: []float64{1}, Y: []float64{1}, Hi: make([]*float64, 2)}} {
+		err := WriteFigures(t.TempDir(), &verdict.Judgement{Figures: []verdict.Figure{{Name: "f", Panels: []verdict.Panel{{Series: []verdict.Series{s}}}}}})
 		require.ErrorContains(t, err, `series "s"`)
 	}
 }
@@ -142,13 +144,13 @@ func TestSeriesIsLineOrScatter(t *testing.T) {
 		{"windows in order of time", []float64{3, 1, 2}, []float64{1, 2, 3}, false},
 		{"two values at one level", []float64{1, 1, 2}, []float64{2, 1, 3}, false},
 	} {
-		assert.Equal(t, tc.want, curve{Series: Series{X: tc.x, Y: tc.y}}.isLine(), tc.name)
+		assert.Equal(t, tc.want, curve{Series: verdict.Series{X: tc.x, Y: tc.y}}.isLine(), tc.name)
 	}
 }
 
 // A margin that the points stay far from has to be on the paper all the same.
 func TestLevelsWidenTheAxis(t *testing.T) {
-	p := Panel{Series: []Series{{Name: "s", X: []float64{1, 2}, Y: []float64{0.1, 0.2}}}, Levels: []Level{{Y: -1}, {Y: 1}}}
+	p := verdict.Panel{Series: []verdict.Series{{Name: "s", X: []float64{1, 2}, Y: []float64{0.1, 0.2}}}, Levels: []verdict.Level{{Y: -1}, {Y: 1}}}
 	lo, hi := axes{Panel: p}.yRange()
 	assert.Less(t, lo, -1.0)
 	assert.Greater(t, hi, 1.0)

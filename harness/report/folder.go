@@ -8,12 +8,14 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"sparkharness/harness/verdict"
 )
 
 // folder is one run in a results directory.
 type folder struct {
 	name   string // of the folder, one path element
-	report *Report
+	report *verdict.Judgement
 }
 
 // folders reads results/*/report.json, sorted by run id. Folders that a run has not finished (*.partial),

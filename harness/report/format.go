@@ -6,6 +6,7 @@ import (
 	"strings"
 	"unicode"
 
+	"sparkharness/harness/evidence"
 	"sparkharness/harness/verdict"
 )
 
@@ -89,19 +90,19 @@ func bounds(lo, hi *float64, format func(float64) string) string {
 }
 
 // percentile prints an estimate, with ">=" where a timed-out request decides it.
-func percentile(p *Percentile) string {
-	if p == nil {
+func percentile(p *evidence.Percentile) string {
+	if p == nil || p.Value == nil {
 		return "-"
 	}
 	if p.AtLeast {
-		return ">= " + number(p.Value)
+		return ">= " + number(*p.Value)
 	}
-	return number(p.Value)
+	return number(*p.Value)
 }
 
 // bounded is percentile with its bounds.
-func bounded(p *Percentile) string {
-	if p == nil {
+func bounded(p *evidence.Percentile) string {
+	if p == nil || p.Value == nil {
 		return "-"
 	}
 	return percentile(p) + " " + bounds(p.Lo, p.Hi, number)
@@ -109,10 +110,10 @@ func bounded(p *Percentile) string {
 
 // effect prints the headline number with interval and confidence, without n: "1.84 x [1.41, 2.39] (95 %)".
 func effect(e *verdict.Effect) string {
-	if e == nil {
+	if e == nil || e.Value == nil {
 		return "-"
 	}
-	s := spaced(quantity(e.Value), clean(e.Unit), bounds(e.Lo, e.Hi, quantity))
+	s := spaced(quantity(*e.Value), clean(e.Unit), bounds(e.Lo, e.Hi, quantity))
 	if e.Confidence > 0 {
 		s += " (" + quantity(e.Confidence*100) + " %)"
 	}

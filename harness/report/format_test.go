@@ -6,6 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"sparkharness/harness/evidence"
+	"sparkharness/harness/stats"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -44,9 +47,9 @@ func TestQuantityKeepsLevels(t *testing.T) {
 
 func TestPercentileInWords(t *testing.T) {
 	assert.Equal(t, "-", bounded(nil))
-	assert.Equal(t, "1,120 [1,020, 1,280]", bounded(&Percentile{Value: 1118, Lo: ptr(1018), Hi: ptr(1275)}))
-	assert.Equal(t, ">= 60,000 [55,000, open]", bounded(&Percentile{Value: 60000, Lo: ptr(55000), AtLeast: true}))
-	assert.Equal(t, "5.00 [open, open]", bounded(&Percentile{Value: 5}))
+	assert.Equal(t, "1,120 [1,020, 1,280]", bounded(&evidence.Percentile{Estimate: stats.Estimate{Value: ptr(1118), Lo: ptr(1018), Hi: ptr(1275)}}))
+	assert.Equal(t, ">= 60,000 [55,000, open]", bounded(&evidence.Percentile{Estimate: stats.Estimate{Value: ptr(60000), Lo: ptr(55000)}, AtLeast: true}))
+	assert.Equal(t, "5.00 [open, open]", bounded(&evidence.Percentile{Estimate: stats.Estimate{Value: ptr(5)}}))
 }
 
 func TestSpan(t *testing.T) {

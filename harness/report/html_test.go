@@ -15,7 +15,7 @@ import (
 )
 
 // hostile is the sample with s in every string field, except those that Read checks.
-func hostile(s string) *Report {
+func hostile(s string) *verdict.Judgement {
 	r := sampleH2B()
 	var fill func(v reflect.Value)
 	fill = func(v reflect.Value) {
@@ -37,12 +37,12 @@ func hostile(s string) *Report {
 		}
 	}
 	fill(reflect.ValueOf(r).Elem())
-	r.Schema, r.Verdict.Outcome = SchemaVersion, verdict.Supported
+	r.Schema, r.Verdict.Outcome = verdict.Schema, verdict.Supported
 	return r
 }
 
 // indexOf writes reports into a results directory of their own and returns the page.
-func indexOf(t *testing.T, reports map[string]*Report) string {
+func indexOf(t *testing.T, reports map[string]*verdict.Judgement) string {
 	t.Helper()
 	dir := t.TempDir()
 	for name, r := range reports {
@@ -61,7 +61,8 @@ func indexOf(t *testing.T, reports map[string]*Report) string {
 func TestIndexShowsEachRun(t *testing.T) {
 	h10 := sampleH0()
 	h10.Hypothesis, h10.RunID, h10.Rig, h10.World = "H10", "a", "spark", ""
-	page := indexOf(t, map[string]*Report{"a": h10, "b": sampleH2B(), "c": sampleH0()})
+	h10.Origin, h10.Simulated = "measured on hardware", false
+	page := indexOf(t, map[string]*verdict.Judgement{"a": h10, "b": sampleH2B(), "c": sampleH0()})
 	var order []string
 	for _, m := range regexp.MustCompile(`<h2>(H\d+\w?)</h2>`).FindAllStringSubmatch(page, -1) {
 		order = append(order, m[1])
@@ -82,7 +83,7 @@ func TestIndexShowsEachRun(t *testing.T) {
 func TestIndexPutsTheDefaultWorldFirst(t *testing.T) {
 	control := sampleH2B()
 	control.World = "ample_ram"
-	page := indexOf(t, map[string]*Report{"a": control, "b": sampleH2B()})
+	page := indexOf(t, map[string]*verdict.Judgement{"a": control, "b": sampleH2B()})
 	assert.Contains(t, page, "rig=sim clock=virtual world=default, ample_ram: simulated, not measured on hardware")
 	assert.Less(t, strings.Index(page, "<td>default<br>"), strings.Index(page, "<td>ample_ram<br>"))
 }
@@ -90,7 +91,8 @@ func TestIndexPutsTheDefaultWorldFirst(t *testing.T) {
 func TestIndexOfHardwareRunsIsNotCalledSimulated(t *testing.T) {
 	r := sampleH0()
 	r.Rig, r.Clock, r.World = "spark", "real", ""
-	page := indexOf(t, map[string]*Report{"a": r})
+	r.Origin, r.Simulated = "measured on hardware", false
+	page := indexOf(t, map[string]*verdict.Judgement{"a": r})
 	_, body, found := strings.Cut(page, "<body>")
 	require.True(t, found)
 	assert.NotContains(t, strings.ToLower(body), "simulated")
@@ -98,7 +100,7 @@ func TestIndexOfHardwareRunsIsNotCalledSimulated(t *testing.T) {
 
 func TestIndexEscapesEverything(t *testing.T) {
 	attack := `</title></style></svg><script>alert(1)</script><img src=x onerror=alert(2)>]]>"'` + "`" + `--><a href="javascript:alert(3)">{{.}}&` + "\x00"
-	page := indexOf(t, map[string]*Report{`javascript:alert(4)`: hostile(attack), `a"b<script>`: hostile(attack)})
+	page := indexOf(t, map[string]*verdict.Judgement{`javascript:alert(4)`: hostile(attack), `a"b<script>`: hostile(attack)})
 	assert.NotContains(t, page, "<script")
 	assert.NotContains(t, page, "<img")
 	assert.NotContains(t, page, "]]>")
@@ -114,7 +116,7 @@ func TestIndexEscapesEverything(t *testing.T) {
 }
 
 func TestIndexLoadsNothing(t *testing.T) {
-	page := indexOf(t, map[string]*Report{"a": sampleH2B()})
+	page := indexOf(t, map[string]*verdict.Judgement{"a": sampleH2B()})
 	page = strings.ReplaceAll(page, `xmlns="http://www.w3.org/2000/svg"`, "")
 	page = strings.ReplaceAll(page, `xmlns:xlink="http://www.w3.org/1999/xlink"`, "")
 	for _, no := range []string{"http:", "https:", "//", "src=", "@import", "url(", "<link", "<script", "<iframe"} {

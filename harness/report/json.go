@@ -20,12 +20,12 @@ import (
 const FileName = "report.json"
 
 // ErrNotAReport marks a file that Read refuses.
-var ErrNotAReport = errors.New("not a report of schema " + SchemaVersion)
+var ErrNotAReport = errors.New("not a report of schema " + verdict.Schema)
 
 // Write puts r into dir/report.json: indented, the same bytes for the same report, in one step. A list
 // that is nil is written as []. A NaN or an infinity is refused with the path of its field: JSON has no
 // word for it, and a missing number is nil.
-func Write(dir string, r *Report) error {
+func Write(dir string, r *verdict.Judgement) error {
 	data, err := encode(r)
 	if err != nil {
 		return fmt.Errorf("report of run %q: %w", r.RunID, err)
@@ -35,7 +35,7 @@ func Write(dir string, r *Report) error {
 
 // Read returns the report in a report.json. Unknown fields, another schema version, an unknown outcome and
 // anything after the report are refused with ErrNotAReport.
-func Read(path string) (*Report, error) {
+func Read(path string) (*verdict.Judgement, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read report: %w", err)
@@ -47,8 +47,8 @@ func Read(path string) (*Report, error) {
 	return r, nil
 }
 
-func encode(r *Report) ([]byte, error) {
-	if err := r.check(); err != nil {
+func encode(r *verdict.Judgement) ([]byte, error) {
+	if err := check(r); err != nil {
 		return nil, err
 	}
 	tidy, err := complete("", reflect.ValueOf(*r))
@@ -65,23 +65,23 @@ func encode(r *Report) ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-func decode(data []byte) (*Report, error) {
+func decode(data []byte) (*verdict.Judgement, error) {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
-	var r Report
+	var r verdict.Judgement
 	if err := d.Decode(&r); err != nil {
 		return nil, err
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return nil, errors.New("there is more after the report")
 	}
-	return &r, r.check()
+	return &r, check(&r)
 }
 
 // check refuses a report that no reader could place.
-func (r *Report) check() error {
-	if r.Schema != SchemaVersion {
-		return fmt.Errorf("schema is %q, this program knows %q", r.Schema, SchemaVersion)
+func check(r *verdict.Judgement) error {
+	if r.Schema != verdict.Schema {
+		return fmt.Errorf("schema is %q, this program knows %q", r.Schema, verdict.Schema)
 	}
 	if r.RunID == "" {
 		return errors.New("run_id is empty")
@@ -124,8 +124,12 @@ func complete(path string, v reflect.Value) (reflect.Value, error) {
 		}
 	case reflect.Struct:
 		for i := range v.NumField() {
-			name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
-			field, err := complete(strings.TrimPrefix(path+"."+name, "."), v.Field(i))
+			in := path
+			if f := v.Type().Field(i); !f.Anonymous { // the fields of an embedded struct stand beside the others
+				name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+				in = strings.TrimPrefix(path+"."+name, ".")
+			}
+			field, err := complete(in, v.Field(i))
 			if err != nil {
 				return v, err
 			}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"sparkharness/harness/verdict"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -37,7 +39,7 @@ func TestWriteThenRead(t *testing.T) {
 }
 
 func TestWriteHasNoNullList(t *testing.T) {
-	r := &Report{Schema: SchemaVersion, RunID: "r", Figures: []Figure{{Panels: []Panel{{}}}}}
+	r := &verdict.Judgement{Schema: verdict.Schema, RunID: "r", Figures: []verdict.Figure{{Panels: []verdict.Panel{{}}}}}
 	r.Verdict.Outcome = "Invalid"
 	data, err := encode(r)
 	require.NoError(t, err)
@@ -50,13 +52,13 @@ func TestWriteHasNoNullList(t *testing.T) {
 func TestWriteRefusesWhatIsNotFinite(t *testing.T) {
 	for _, tc := range []struct {
 		path string
-		set  func(*Report)
+		set  func(*verdict.Judgement)
 	}{
-		{"cell_seconds", func(r *Report) { r.CellSeconds = math.NaN() }},
-		{"rows[3].ttft_ms.p99.hi", func(r *Report) { r.Rows[3].TTFT.P99.Hi = ptr(math.Inf(1)) }},
-		{"figures[0].panels[0].series[1].y[2]", func(r *Report) { r.Figures[0].Panels[0].Series[1].Y[2] = math.Inf(-1) }},
-		{"accounts[1].residual_pct", func(r *Report) { r.Accounts[1].ResidualPct = ptr(math.Inf(1)) }},
-		{"verdict.effect.value", func(r *Report) { r.Verdict.Effect.Value = math.NaN() }},
+		{"cell_seconds", func(r *verdict.Judgement) { r.CellSeconds = math.NaN() }},
+		{"rows[3].ttft_ms.p99.hi", func(r *verdict.Judgement) { r.Rows[3].TTFT.P99.Hi = ptr(math.Inf(1)) }},
+		{"figures[0].panels[0].series[1].y[2]", func(r *verdict.Judgement) { r.Figures[0].Panels[0].Series[1].Y[2] = math.Inf(-1) }},
+		{"accounts[1].residual_pct", func(r *verdict.Judgement) { r.Accounts[1].ResidualPct = ptr(math.Inf(1)) }},
+		{"verdict.effect.value", func(r *verdict.Judgement) { r.Verdict.Effect.Value = ptr(math.NaN()) }},
 	} {
 		t.Run(tc.path, func(t *testing.T) {
 			dir := t.TempDir()
@@ -82,7 +84,7 @@ func TestReadRefuses(t *testing.T) {
 	require.NoError(t, err)
 	for _, tc := range []struct{ name, old, new string }{
 		{"an unknown field", `"claim":`, `"clam":`},
-		{"another schema", SchemaVersion, "sparkharness.report.v0"},
+		{"another schema", verdict.Schema, "sparkharness.report.v0"},
 		{"an unknown outcome", `"outcome": "Supported"`, `"outcome": "supported"`},
 		{"no run id", `"run_id": "20260301T101500Z-h2b-sim-default-s1"`, `"run_id": ""`},
 		{"a wrong type", `"seed": 1`, `"seed": "1"`},

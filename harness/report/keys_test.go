@@ -4,12 +4,14 @@ import (
 	"strings"
 	"testing"
 
+	"sparkharness/harness/verdict"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
 // manyFactors is the sample with factors in its keys that no column knows of, and without some that are usual.
-func manyFactors() *Report {
+func manyFactors() *verdict.Judgement {
 	r := sampleH2B()
 	for i := range r.Rows {
 		r.Rows[i].Cell = "stack=" + r.Rows[i].Stack + "/ctx=" + []string{"256", "512", "1024", "2048", "4096"}[i%5] + "/phase=cold/tier1=8GiB/policy=LFU/sessions=32"
@@ -46,7 +48,7 @@ func TestTableBreaksAKeyOnlyAsFarAsItMust(t *testing.T) {
 }
 
 func TestIndexTakesAnyFactors(t *testing.T) {
-	page := indexOf(t, map[string]*Report{"a": manyFactors()})
+	page := indexOf(t, map[string]*verdict.Judgement{"a": manyFactors()})
 	assert.Contains(t, page, `<td class="left mono">stack=B/ctx=4096/phase=cold/<wbr>tier1=8GiB/policy=LFU/<wbr>sessions=32</td>`)
-	assert.NotContains(t, indexOf(t, map[string]*Report{"a": sampleH2B()}), "<wbr>", "a short key has no break")
+	assert.NotContains(t, indexOf(t, map[string]*verdict.Judgement{"a": sampleH2B()}), "<wbr>", "a short key has no break")
 }

@@ -3,6 +3,8 @@ package report
 import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
+
+	"sparkharness/harness/verdict"
 )
 
 const (
@@ -12,8 +14,8 @@ const (
 )
 
 // legendRows breaks series into rows whose entries are at most width wide.
-func legendRows(series []Series, width vg.Length) [][]Series {
-	var rows [][]Series
+func legendRows(series []verdict.Series, width vg.Length) [][]verdict.Series {
+	var rows [][]verdict.Series
 	var used vg.Length
 	for _, s := range series {
 		w := entryWidth(s.Name)
@@ -34,7 +36,7 @@ func entryWidth(name string) vg.Length {
 func legendText(name string) string { return fit(typeface(9.5, false, ink), name, figureWidth/2) }
 
 // drawLegendRow draws along the top of c what each series looks like, with its name.
-func (p panel) drawLegendRow(c draw.Canvas, row []Series) {
+func (p panel) drawLegendRow(c draw.Canvas, row []verdict.Series) {
 	style := typeface(9.5, false, ink)
 	x, y := c.Min.X, c.Max.Y-9
 	for _, s := range row {

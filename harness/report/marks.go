@@ -4,14 +4,16 @@ import (
 	"cmp"
 	"slices"
 
+	"sparkharness/harness/verdict"
+
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 )
 
 // sortedMarks are the panel's marks from left to right.
-func (p panel) sortedMarks() []Mark {
+func (p panel) sortedMarks() []verdict.Mark {
 	marks := slices.Clone(p.Marks)
-	slices.SortStableFunc(marks, func(a, b Mark) int { return cmp.Compare(a.X, b.X) })
+	slices.SortStableFunc(marks, func(a, b verdict.Mark) int { return cmp.Compare(a.X, b.X) })
 	return marks
 }
 

@@ -3,6 +3,8 @@ package report
 import (
 	"image/color"
 
+	"sparkharness/harness/verdict"
+
 	"gonum.org/v1/plot/font"
 	"gonum.org/v1/plot/text"
 	"gonum.org/v1/plot/vg"
@@ -54,7 +56,7 @@ func lookOf(i int) look {
 }
 
 // looks gives each series name of a figure one look, the same in every panel.
-func looks(f Figure) map[string]look {
+func looks(f verdict.Figure) map[string]look {
 	byName := map[string]look{}
 	for _, p := range f.Panels {
 		for _, s := range p.Series {

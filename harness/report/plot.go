@@ -7,6 +7,8 @@ import (
 	"image/color"
 	"strings"
 
+	"sparkharness/harness/verdict"
+
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
@@ -31,7 +33,7 @@ const (
 type drawing struct{ element []byte }
 
 // drawFigure draws the panels of f below each other, and the note at the bottom.
-func drawFigure(f Figure, note string) (drawing, error) {
+func drawFigure(f verdict.Figure, note string) (drawing, error) {
 	panels := make([]panel, len(f.Panels))
 	notes := []string{note}
 	height := 2*figureMargin + titleHeight
@@ -117,7 +119,7 @@ type panel struct {
 	axes
 	plot   *plot.Plot
 	byName map[string]look
-	legend [][]Series // by row
+	legend [][]verdict.Series // by row
 }
 
 func newPanel(a axes, byName map[string]look) panel {

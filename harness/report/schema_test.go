@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"sparkharness/harness/verdict"
+
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -25,7 +27,7 @@ func compiled(t *testing.T) *jsonschema.Schema {
 }
 
 // document is a report as a generic JSON value.
-func document(t *testing.T, r *Report) map[string]any {
+func document(t *testing.T, r *verdict.Judgement) map[string]any {
 	t.Helper()
 	data, err := encode(r)
 	require.NoError(t, err)
@@ -38,9 +40,9 @@ func TestSchemaAcceptsReports(t *testing.T) {
 	s := compiled(t)
 	scatter := sampleH0()
 	scatter.Figures = append(scatter.Figures, sampleScatter())
-	least := &Report{Schema: SchemaVersion, RunID: "r", Rig: "spark", Clock: "real"}
+	least := &verdict.Judgement{Schema: verdict.Schema, RunID: "r", Rig: "spark", Clock: "real"}
 	least.Verdict.Outcome = "Inconclusive"
-	for name, r := range map[string]*Report{"H2B": sampleH2B(), "H0": scatter, "nothing measured": least} {
+	for name, r := range map[string]*verdict.Judgement{"H2B": sampleH2B(), "H0": scatter, "nothing measured": least} {
 		assert.NoError(t, s.Validate(document(t, r)), name)
 	}
 }
@@ -58,7 +60,7 @@ func TestSchemaRefuses(t *testing.T) {
 		"an additional field": func(d map[string]any) { d["note"] = "" },
 		"an unknown outcome":  func(d map[string]any) { v(d)["outcome"] = "Maybe" },
 		"an unknown state":    func(d map[string]any) { check(d)["state"] = "ok" },
-		"an unknown rig":      func(d map[string]any) { d["rig"] = "cloud" },
+		"no origin":           func(d map[string]any) { delete(d, "origin") },
 		"an unknown clock":    func(d map[string]any) { d["clock"] = "wall" },
 		"a sizing row without its knee": func(d map[string]any) {
 			delete(d["sizing"].(map[string]any)["rows"].([]any)[0].(map[string]any), "knee_tokens")
@@ -93,7 +95,7 @@ func TestSchemaHasEveryField(t *testing.T) {
 	require.NoError(t, json.Unmarshal(data, &root))
 	assert.Equal(t, "https://json-schema.org/draft/2020-12/schema", root["$schema"])
 	w := schemaWalk{T: t, defs: root["$defs"].(map[string]any), seen: map[string]bool{}}
-	w.compare("report", reflect.TypeFor[Report](), root)
+	w.compare("report", reflect.TypeFor[verdict.Judgement](), root)
 	assert.ElementsMatch(t, slices.Collect(maps.Keys(w.defs)), slices.Collect(maps.Keys(w.seen)), "every definition is in use")
 }
 
@@ -147,12 +149,12 @@ func (w schemaWalk) compareStruct(path string, typ reflect.Type, node map[string
 	assert.Equal(w, false, node["additionalProperties"], path)
 	properties, _ := node["properties"].(map[string]any)
 	var names, required []string
-	for i := range typ.NumField() {
-		name, option, _ := strings.Cut(typ.Field(i).Tag.Get("json"), ",")
-		if name == "-" {
-			continue // not part of the file
+	for _, f := range reflect.VisibleFields(typ) {
+		name, option, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if f.Anonymous || name == "-" {
+			continue // its fields stand beside the others, or it is not part of the file
 		}
-		require.NotEmpty(w, name, "%s.%s has a JSON name", path, typ.Field(i).Name)
+		require.NotEmpty(w, name, "%s.%s has a JSON name", path, f.Name)
 		names = append(names, name)
 		if option != "omitempty" {
 			required = append(required, name)
@@ -160,7 +162,7 @@ func (w schemaWalk) compareStruct(path string, typ reflect.Type, node map[string
 		field, ok := properties[name].(map[string]any)
 		if assert.True(w, ok, "%s.%s is in the schema", path, name) {
 			assert.NotEmpty(w, field["description"], "%s.%s has a description", path, name)
-			w.compare(path+"."+name, typ.Field(i).Type, field)
+			w.compare(path+"."+name, f.Type, field)
 		}
 	}
 	assert.ElementsMatch(w, names, slices.Collect(maps.Keys(properties)), path)

@@ -4,18 +4,20 @@ import (
 	"strings"
 	"testing"
 
+	"sparkharness/harness/verdict"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
 // sampleSizing is a sweep of the host tier under two policies: a knee with bounds, one with an open bound,
 // none up to the largest level, and one that is there from the first level on.
-func sampleSizing() *Sizing {
+func sampleSizing() *verdict.Sizing {
 	const gib = 1 << 30
-	row := func(policy string, capacity float64) SizingRow {
-		return SizingRow{Policy: policy, CapacityBytes: capacity * gib, SmallestTokens: 1024, LargestTokens: 6144, AtTokens: 4096, N: 936}
+	row := func(policy string, capacity float64) verdict.SizingRow {
+		return verdict.SizingRow{Policy: policy, CapacityBytes: capacity * gib, SmallestTokens: 1024, LargestTokens: 6144, AtTokens: 4096, N: 936}
 	}
-	rows := []SizingRow{row("LRU", 0.5), row("LRU", 8), row("LRU", 24), row("LFU", 8), row("LFU", 24)}
+	rows := []verdict.SizingRow{row("LRU", 0.5), row("LRU", 8), row("LRU", 24), row("LFU", 8), row("LFU", 24)}
 	rows[0].BelowFirst, rows[0].Hi = true, ptr(1024)
 	rows[1].KneeTokens, rows[1].Lo, rows[1].Hi = ptr(2048), ptr(1024), ptr(3072)
 	rows[3].KneeTokens, rows[3].Lo = ptr(3072), ptr(2048)
@@ -25,27 +27,27 @@ func sampleSizing() *Sizing {
 			rows[i].Tier2HitLo, rows[i].Tier2HitHi = ptr(hit-0.03), ptr(hit+0.03)
 		}
 	}
-	return &Sizing{Question: "From which context on does the host tier overflow, and does another eviction policy move that point?",
+	return &verdict.Sizing{Question: "From which context on does the host tier overflow, and does another eviction policy move that point?",
 		Axis: "host tier capacity", Rows: rows}
 }
 
 func TestKneeInWords(t *testing.T) {
 	for _, tc := range []struct {
 		name string
-		row  SizingRow
+		row  verdict.SizingRow
 		want string
 	}{
-		{"with bounds", SizingRow{KneeTokens: ptr(2048), Lo: ptr(1024), Hi: ptr(3072)}, "2,048 [1,024, 3,072]"},
-		{"open at one side", SizingRow{KneeTokens: ptr(2048), Lo: ptr(1024)}, "2,048 [1,024, open]"},
-		{"open at both sides", SizingRow{KneeTokens: ptr(2048)}, "2,048 [open, open]"},
-		{"none", SizingRow{}, "> 6,144"},
-		{"none, a bound is known", SizingRow{Lo: ptr(4096)}, "> 6,144 [4,096, open]"},
-		{"from the first level on", SizingRow{BelowFirst: true}, "<= 1,024"},
-		{"at the first level with its value", SizingRow{BelowFirst: true, KneeTokens: ptr(1024), Hi: ptr(2048)}, "<= 1,024 [open, 2,048]"},
+		{"with bounds", verdict.SizingRow{KneeTokens: ptr(2048), Lo: ptr(1024), Hi: ptr(3072)}, "2,048 [1,024, 3,072]"},
+		{"open at one side", verdict.SizingRow{KneeTokens: ptr(2048), Lo: ptr(1024)}, "2,048 [1,024, open]"},
+		{"open at both sides", verdict.SizingRow{KneeTokens: ptr(2048)}, "2,048 [open, open]"},
+		{"none", verdict.SizingRow{}, "> 6,144"},
+		{"none, a bound is known", verdict.SizingRow{Lo: ptr(4096)}, "> 6,144 [4,096, open]"},
+		{"from the first level on", verdict.SizingRow{BelowFirst: true}, "<= 1,024"},
+		{"at the first level with its value", verdict.SizingRow{BelowFirst: true, KneeTokens: ptr(1024), Hi: ptr(2048)}, "<= 1,024 [open, 2,048]"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			tc.row.SmallestTokens, tc.row.LargestTokens = 1024, 6144
-			assert.Equal(t, tc.want, tc.row.knee())
+			assert.Equal(t, tc.want, knee(&tc.row))
 		})
 	}
 }
@@ -71,18 +73,18 @@ func TestSizingTableSaysWhatIsMissing(t *testing.T) {
 	assert.Regexp(t, `policy +capacity +\[interval\] +n\n`, sizing, "no column without a value")
 	r.Sizing.Rows = nil
 	assert.Contains(t, tableOf(t, r), "no configuration was measured")
-	assert.Contains(t, indexOf(t, map[string]*Report{"a": r}), "No configuration was measured.")
+	assert.Contains(t, indexOf(t, map[string]*verdict.Judgement{"a": r}), "No configuration was measured.")
 }
 
 func TestIndexShowsTheSizing(t *testing.T) {
-	page := indexOf(t, map[string]*Report{"a": sampleH2B()})
+	page := indexOf(t, map[string]*verdict.Judgement{"a": sampleH2B()})
 	for _, want := range []string{
 		"does another eviction policy move that point?", "host tier capacity, GiB", "knee [interval], tokens", "&gt; 6,144", "&lt;= 1,024 [open, 1,024]",
 		"3,072 [2,048, open]", "58.0 [55.0, 61.0]",
 	} {
 		assert.Contains(t, page, want)
 	}
-	assert.NotContains(t, indexOf(t, map[string]*Report{"a": sampleH0()}), "<h3>Sizing</h3>")
+	assert.NotContains(t, indexOf(t, map[string]*verdict.Judgement{"a": sampleH0()}), "<h3>Sizing</h3>")
 }
 
 func TestSizingIsNullWithoutAQuestion(t *testing.T) {
@@ -90,7 +92,7 @@ func TestSizingIsNullWithoutAQuestion(t *testing.T) {
 	require.NoError(t, err)
 	assert.Contains(t, string(data), `"sizing": null`)
 	r := sampleH0()
-	r.Sizing = &Sizing{}
+	r.Sizing = &verdict.Sizing{}
 	data, err = encode(r)
 	require.NoError(t, err)
 	assert.Contains(t, string(data), `"rows": []`, "a list that is nil is written as []")

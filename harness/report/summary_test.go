@@ -11,6 +11,9 @@ import (
 	"strings"
 	"testing"
 
+	"sparkharness/harness/evidence"
+	"sparkharness/harness/verdict"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -28,7 +31,7 @@ func summaryOf(t *testing.T, dir string) (data []byte, lines [][]string, warning
 
 func TestSummaryGolden(t *testing.T) {
 	dir := t.TempDir()
-	for _, r := range []*Report{sampleH2B(), sampleH0()} {
+	for _, r := range []*verdict.Judgement{sampleH2B(), sampleH0()} {
 		require.NoError(t, Write(filepath.Join(dir, r.RunID), r))
 	}
 	data, lines, warnings := summaryOf(t, dir)
@@ -63,7 +66,7 @@ func TestSummaryLeavesOut(t *testing.T) {
 
 // TestSummaryHasEveryRowField gives each field of a row a value of its own and looks for it in the line.
 func TestSummaryHasEveryRowField(t *testing.T) {
-	var row Row
+	var row evidence.Row
 	next := 1000
 	want := map[string]string{}
 	var fill func(path string, v reflect.Value)

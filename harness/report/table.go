@@ -10,6 +10,8 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 
+	"sparkharness/harness/evidence"
+	"sparkharness/harness/gate"
 	"sparkharness/harness/verdict"
 )
 
@@ -20,7 +22,7 @@ const (
 
 // Table prints a hypothesis's report for a terminal: where it was measured, a line for each cell, the
 // answer to a sizing question, and below them what was concluded from the cells.
-func Table(w io.Writer, r *Report) error {
+func Table(w io.Writer, r *verdict.Judgement) error {
 	var b strings.Builder
 	tableHead(&b, r)
 	if len(r.Rows) > 0 {
@@ -40,7 +42,7 @@ func Table(w io.Writer, r *Report) error {
 }
 
 // WriteTable puts what Table prints into dir/table.txt.
-func WriteTable(dir string, r *Report) error {
+func WriteTable(dir string, r *verdict.Judgement) error {
 	var buf bytes.Buffer
 	if err := Table(&buf, r); err != nil {
 		return err
@@ -48,17 +50,17 @@ func WriteTable(dir string, r *Report) error {
 	return writeFile(filepath.Join(dir, "table.txt"), buf.Bytes())
 }
 
-func tableHead(b *strings.Builder, r *Report) {
+func tableHead(b *strings.Builder, r *verdict.Judgement) {
 	fmt.Fprintf(b, "%s  %s seed=%d  cells %d/%d  measured %s", clean(r.Hypothesis), rigLine(r), r.Seed,
 		r.CellsMeasured, r.CellsPlanned, span(r.CellSeconds))
 	if r.Interrupted {
 		b.WriteString("  INTERRUPTED")
 	}
-	fmt.Fprintf(b, "\n%s\n\n", origin(r.Rig))
+	fmt.Fprintf(b, "\n%s\n\n", origin(r))
 }
 
 // workloadTable prints what the load asked for and what it met, where anything is known of it.
-func workloadTable(b *strings.Builder, rows []Row) {
+func workloadTable(b *strings.Builder, rows []evidence.Row) {
 	if columns := workloadColumns(rows); columns != nil {
 		b.WriteString("\nworkload\n\n")
 		writeColumns(b, columns, rows)
@@ -66,7 +68,7 @@ func workloadTable(b *strings.Builder, rows []Row) {
 }
 
 // sizingTable prints the question and what each configuration says to it.
-func sizingTable(b *strings.Builder, s *Sizing) {
+func sizingTable(b *strings.Builder, s *verdict.Sizing) {
 	b.WriteByte('\n')
 	block(b, "sizing", [][]string{{clean(s.Question)}})
 	b.WriteByte('\n')
@@ -150,7 +152,7 @@ func wrapKey(key string, width int) string {
 }
 
 // conclusion prints the verdict and everything that it rests on, a labelled block each.
-func conclusion(b *strings.Builder, r *Report) {
+func conclusion(b *strings.Builder, r *verdict.Judgement) {
 	v := r.Verdict
 	block(b, "verdict", verdictLines(v))
 	if e := v.Effect; e != nil {
@@ -195,7 +197,7 @@ func verdictLines(v verdict.Verdict) [][]string {
 }
 
 // gateState is what a gate did: ok, FAILED, or grade for a grade that was not met and fails nothing.
-func gateState(g verdict.Gate) string {
+func gateState(g gate.Gate) string {
 	switch {
 	case g.Passed:
 		return "ok"

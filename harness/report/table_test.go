@@ -9,10 +9,11 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"sparkharness/harness/gate"
 	"sparkharness/harness/verdict"
 )
 
-func tableOf(t *testing.T, r *Report) string {
+func tableOf(t *testing.T, r *verdict.Judgement) string {
 	t.Helper()
 	var b strings.Builder
 	require.NoError(t, Table(&b, r))
@@ -62,7 +63,7 @@ func TestTableLeavesEmptyColumnsOut(t *testing.T) {
 func TestTableSaysWhatIsMissing(t *testing.T) {
 	r := sampleH2B()
 	r.Rows, r.Interrupted, r.CellsMeasured = nil, true, 0
-	r.Verdict = verdict.Settle([]verdict.Gate{verdict.Fail("treatment", verdict.Invalid, "treatment", "policy read back as LRU")}, nil, nil)
+	r.Verdict = verdict.Settle([]gate.Gate{gate.Fail("treatment", verdict.Invalid, "treatment", "policy read back as LRU")}, nil, nil)
 	s := tableOf(t, r)
 	assert.Contains(t, s, "no cell was measured")
 	assert.Contains(t, s, "cells 0/30")
@@ -98,6 +99,7 @@ func TestClosingGolden(t *testing.T) {
 func TestClosingNamesEachRigIfTheyDiffer(t *testing.T) {
 	spark := sampleH0()
 	spark.Rig, spark.Clock, spark.World = "spark", "real", ""
+	spark.Origin, spark.Simulated = "measured on hardware", false
 	var b strings.Builder
 	require.NoError(t, Closing(&b, []Line{{Report: sampleH2B()}, {Report: spark}}))
 	assert.Contains(t, b.String(), "rig=sim clock=virtual world=default: simulated, not measured on hardware")

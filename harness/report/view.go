@@ -26,7 +26,7 @@ type page struct {
 
 // runView is one run as the page shows it.
 type runView struct {
-	*Report
+	*verdict.Judgement
 	Anchor     string
 	Badge      string // CSS class of the outcome
 	Rig        string
@@ -95,8 +95,8 @@ func newRunView(resultsDir string, run folder) (runView, error) {
 	r := run.report
 	passed, total := gateCount(r.Verdict.Gates)
 	v := runView{
-		Report: r, Badge: strings.ToLower(string(r.Verdict.Outcome)),
-		Rig: rigLine(r), Origin: origin(r.Rig), Simulated: r.Rig != "spark",
+		Judgement: r, Badge: strings.ToLower(string(r.Verdict.Outcome)),
+		Rig: rigLine(r), Origin: origin(r), Simulated: r.Simulated,
 		Cells: fmt.Sprintf("%d of %d", r.CellsMeasured, r.CellsPlanned), Measured: span(r.CellSeconds),
 		Effect: "-", EffectN: "-", Gates: fmt.Sprintf("%d/%d", passed, total),
 	}
@@ -124,7 +124,7 @@ func newRunView(resultsDir string, run folder) (runView, error) {
 		v.SizingRows = newTableView(sizingColumns(s), s.Rows)
 	}
 	for _, f := range r.Figures {
-		d, err := drawFigure(f, rigLine(r)+": "+origin(r.Rig))
+		d, err := drawFigure(f, rigLine(r)+": "+origin(r))
 		if err != nil {
 			return v, fmt.Errorf("figure %q: %w", f.Name, err)
 		}
@@ -195,7 +195,7 @@ func checkN(c verdict.Check) string {
 }
 
 // control is 0 for a run of the default world or of hardware, and 1 for one of another world.
-func control(r *Report) int {
+func control(r *verdict.Judgement) int {
 	if r.World == "" || r.World == "default" {
 		return 0
 	}

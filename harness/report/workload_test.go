@@ -5,12 +5,16 @@ import (
 	"strings"
 	"testing"
 
+	"sparkharness/harness/evidence"
+	"sparkharness/harness/stats"
+	"sparkharness/harness/verdict"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
 // workloadOf is the workload table of a report, "" if there is none.
-func workloadOf(t *testing.T, r *Report) string {
+func workloadOf(t *testing.T, r *verdict.Judgement) string {
 	t.Helper()
 	_, s, _ := strings.Cut(tableOf(t, r), "\nworkload\n")
 	s, _, _ = strings.Cut(s, "\nsizing  ")
@@ -22,17 +26,19 @@ func TestWorkloadTableHasAColumnForEachKnownField(t *testing.T) {
 	two := 2
 	for _, tc := range []struct {
 		name string
-		set  func(*Row)
+		set  func(*evidence.Row)
 		want []string // heading and cell
 	}{
-		{"prompt", func(r *Row) { r.PromptTokens = ptr(1075.2) }, []string{"mean", "1,080"}},
-		{"offered", func(r *Row) { r.ReuseOffered, r.CachedShare = ptr(0.75), nil }, []string{"offered", "75.0"}},
-		{"offered and cached", func(r *Row) { r.ReuseOffered, r.CachedShare = ptr(0), ptr(0.5) }, []string{"offered  cached", "0    50.0"}},
-		{"working set", func(r *Row) { r.WorkingSetGiB = ptr(51.2) }, []string{"set", "51.2"}},
-		{"read", func(r *Row) { r.NVMeReadGB = ptr(76.6) }, []string{"read", "76.6"}},
-		{"first touches", func(r *Row) { r.FirstTouchN = &two }, []string{"touches", "2"}},
-		{"first touch TTFT", func(r *Row) { r.FirstTouchMS = ptr(8088) }, []string{"TTFT mean", "8,090"}},
-		{"later TTFT", func(r *Row) { r.LaterP99 = &Percentile{Value: 60000, Lo: ptr(55000), AtLeast: true} }, []string{"[bounds]", ">= 60,000 [55,000, open]"}},
+		{"prompt", func(r *evidence.Row) { r.PromptTokens = ptr(1075.2) }, []string{"mean", "1,080"}},
+		{"offered", func(r *evidence.Row) { r.ReuseOffered, r.CachedShare = ptr(0.75), nil }, []string{"offered", "75.0"}},
+		{"offered and cached", func(r *evidence.Row) { r.ReuseOffered, r.CachedShare = ptr(0), ptr(0.5) }, []string{"offered  cached", "0    50.0"}},
+		{"working set", func(r *evidence.Row) { r.WorkingSetGiB = ptr(51.2) }, []string{"set", "51.2"}},
+		{"read", func(r *evidence.Row) { r.NVMeReadGB = ptr(76.6) }, []string{"read", "76.6"}},
+		{"first touches", func(r *evidence.Row) { r.FirstTouchN = &two }, []string{"touches", "2"}},
+		{"first touch TTFT", func(r *evidence.Row) { r.FirstTouchMS = ptr(8088) }, []string{"TTFT mean", "8,090"}},
+		{"later TTFT", func(r *evidence.Row) {
+			r.LaterP99 = &evidence.Percentile{Estimate: stats.Estimate{Value: ptr(60000), Lo: ptr(55000)}, AtLeast: true}
+		}, []string{"[bounds]", ">= 60,000 [55,000, open]"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			r := sampleH0()
@@ -49,9 +55,9 @@ func TestWorkloadTableHasAColumnForEachKnownField(t *testing.T) {
 }
 
 func TestIndexShowsTheWorkload(t *testing.T) {
-	page := indexOf(t, map[string]*Report{"a": sampleH2B()})
+	page := indexOf(t, map[string]*verdict.Judgement{"a": sampleH2B()})
 	for _, want := range []string{"Workload by cell", "reuse offered, %", "working set, GiB", "NVMe read, GB", "first-touch TTFT mean, ms", "11,600 [10,400, open]"} {
 		assert.Contains(t, page, want)
 	}
-	assert.NotContains(t, indexOf(t, map[string]*Report{"a": sampleH0()}), "Workload by cell")
+	assert.NotContains(t, indexOf(t, map[string]*verdict.Judgement{"a": sampleH0()}), "Workload by cell")
 }

@@ -1,4 +1,6 @@
-// Package rig is where cells run: a simulated Spark today, real machines behind the same interface.
-// A rig opens an endpoint and the telemetry of the machine behind it; load and telemetry cannot tell
-// which one they talk to.
+// Package rig is where cells run, and whose time it is. A rig opens machines: an endpoint, the telemetry behind it,
+// and what can be done to it. Load and telemetry cannot tell which one they talk to; nothing outside a rig's own
+// package asks for its name.
+//
+// A rig is a package below this one and a line in the table of package harness.
 package rig

@@ -9,19 +9,20 @@ import (
 	"math"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"sparkharness/harness/config"
 	"sparkharness/harness/record"
 	"sparkharness/harness/telemetry"
 )
 
-// readBack asks a stack's servers what they run with. log is what the server logged at its start.
-func readBack(ctx context.Context, client *http.Client, st *config.Stack, blockBytes float64, formula, log string) (Settings, error) {
-	out := Settings{KVBlockBytes: blockBytes, KVBlockOrigin: formula, WantKVPool: float64(KVPool(st)),
+// ReadBack asks a stack's servers what they run with. log is what the server logged at its start.
+func ReadBack(ctx context.Context, client *http.Client, st *config.Stack, blockBytes float64, formula, log string) (record.Settings, error) {
+	out := record.Settings{KVBlockBytes: blockBytes, KVBlockOrigin: formula, WantKVPool: float64(st.KVPool()),
 		WantBlockTokens: float64(st.Runtime.TokensPerBlock), NotReadBack: []string{}}
 	var err error
 	if st.Dynamo != nil {
-		if err = out.readTiers(st.Dynamo, log); err != nil {
+		if err = readTiers(&out, st.Dynamo, log); err != nil {
 			return out, err
 		}
 	}
@@ -33,7 +34,7 @@ func readBack(ctx context.Context, client *http.Client, st *config.Stack, blockB
 	if err := engine.Sample(ctx, &s); err != nil {
 		return out, fmt.Errorf("read the engine's settings back: %w", err)
 	}
-	out.BlockTokens = metricValue(engine.LastScrape(), "kv_cache_tokens_per_block")
+	out.BlockTokens = MetricValue(engine.LastScrape(), "kv_cache_tokens_per_block")
 	if s.Engine != nil && s.Engine.KVMaxBlocks != nil {
 		out.KVPoolBlocks = s.Engine.KVMaxBlocks
 		pool := *s.Engine.KVMaxBlocks * blockBytes
@@ -46,7 +47,7 @@ func readBack(ctx context.Context, client *http.Client, st *config.Stack, blockB
 }
 
 // readTiers takes the lower tiers from the start-up log.
-func (s *Settings) readTiers(d *config.Dynamo, log string) error {
+func readTiers(s *record.Settings, d *config.Dynamo, log string) error {
 	s.NotReadBack = []string{"loader", "prefetch depth", "tier exclusiveness"}
 	tiers, err := telemetry.StartupLog(log)
 	if err != nil {
@@ -61,7 +62,7 @@ func (s *Settings) readTiers(d *config.Dynamo, log string) error {
 			s.NotReadBack = append(s.NotReadBack, t.name+" tier capacity and policy")
 			continue
 		}
-		set := TierSetting{Tier: t.name, Bytes: t.line.Blocks * t.line.BlockBytes, WantBytes: float64(t.want.CapacityBytes),
+		set := record.TierSetting{Tier: t.name, Bytes: t.line.Blocks * t.line.BlockBytes, WantBytes: float64(t.want.CapacityBytes),
 			Policy: t.line.Policy, WantPolicy: t.want.EvictionPolicy}
 		if t.line.MinFrequency != nil {
 			want := float64(d.OffloadMinFrequency)
@@ -74,7 +75,7 @@ func (s *Settings) readTiers(d *config.Dynamo, log string) error {
 
 // servedModel is the id of the first model of /v1/models.
 func servedModel(ctx context.Context, client *http.Client, baseURL string) (string, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, trimSlash(baseURL)+"/v1/models", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimRight(baseURL, "/")+"/v1/models", nil)
 	if err != nil {
 		return "", err
 	}
@@ -98,9 +99,9 @@ func servedModel(ctx context.Context, client *http.Client, baseURL string) (stri
 	return list.Data[0].ID, nil
 }
 
-// metricValue returns the value of the first series of a metric on a Prometheus page, with or without
+// MetricValue returns the value of the first series of a metric on a Prometheus page, with or without
 // the trtllm_ prefix; nil if there is none.
-func metricValue(page []byte, name string) *float64 {
+func MetricValue(page []byte, name string) *float64 {
 	for line := range bytes.Lines(page) {
 		end := bytes.IndexAny(line, "{ \t")
 		if end < 0 || string(bytes.TrimPrefix(line[:end], []byte("trtllm_"))) != name {
@@ -118,13 +119,13 @@ func metricValue(page []byte, name string) *float64 {
 	return nil
 }
 
-// answers asks the server for one token, and returns when it has come.
-func answers(ctx context.Context, client *http.Client, baseURL, model string) error {
+// Answers asks the server for one token, and returns when it has come.
+func Answers(ctx context.Context, client *http.Client, baseURL, model string) error {
 	body, err := json.Marshal(map[string]any{"model": model, "prompt": "ready?", "max_tokens": 1})
 	if err != nil {
 		return err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, trimSlash(baseURL)+"/v1/completions", bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimRight(baseURL, "/")+"/v1/completions", bytes.NewReader(body))
 	if err != nil {
 		return err
 	}

@@ -2,26 +2,56 @@ package rig
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"time"
 
-	"sparkharness/harness/fio"
+	"sparkharness/harness/config"
+	"sparkharness/harness/record"
 	"sparkharness/harness/telemetry"
 )
 
-// Rig is an open machine with one serving stack on it, ready for one cell.
+// Rig is where the cells of one run are measured.
 type Rig interface {
-	// Endpoint is where requests go.
+	// Facts are what is fixed before the first cell: the clock, the machine's identity, what it can do.
+	Facts() record.Facts
+	// Check refuses, before anything runs, a plan that the rig cannot carry out. The error says what is lacking and
+	// what to do, in one line.
+	Check(*config.Experiment, *record.Plan) error
+	// Open returns the machine with a stack on it. How long its servers live is the rig's own affair: Machine.Begin
+	// brings them into the state in which a cell starts.
+	Open(context.Context, *config.Stack) (Machine, error)
+	// Run does the work for each of the cells, on the rig's clock: side by side where each has a machine of its
+	// own, one after another elsewhere. It returns when all is done.
+	Run([]record.PlannedCell, Work)
+	// Close stops what outlives the cells.
+	Close() error
+}
+
+// Work is what is done for a cell.
+type Work struct {
+	// Measure runs on the rig's clock.
+	Measure func(record.PlannedCell) error
+	// Done runs on the wall clock, with the time that Measure took on the rig's. What it returns is what became of
+	// the cell: nil, ErrSkipped, or the error that the rig may show in its own way.
+	Done func(pc record.PlannedCell, took time.Duration, err error) error
+}
+
+// ErrSkipped says that a cell was not measured, because the run has been stopped.
+var ErrSkipped = errors.New("not measured: the run was stopped")
+
+// Machine has one serving stack on it and runs one cell at a time.
+type Machine interface {
+	// Begin brings the machine into the state in which the cell starts.
+	Begin(context.Context, record.PlannedCell) error
+	// Endpoint is where requests go, and Sources are what is watched, from Begin on.
 	Endpoint() Endpoint
-	// Telemetry are the machine's sources for one sampler.
-	Telemetry() Telemetry
+	Sources() Sources
 	// ReadBack asks the machine what it really runs with.
-	ReadBack(ctx context.Context) (Settings, error)
-	// Treat does something to the machine and returns when it has taken effect.
-	Treat(ctx context.Context, t Treatment) (Treated, error)
-	// StartFio loads the drive with fio beside the server, and StopFio ends that; see FioRun. No jobs are the
-	// arm without fio.
-	StartFio(ctx context.Context, jobs []fio.Job) (FioRun, error)
-	StopFio(ctx context.Context) error
+	ReadBack(context.Context) (record.Settings, error)
+	// Apply does something to the machine and returns when it has taken effect.
+	Apply(context.Context, Treatment) (Applied, error)
+	// Close ends the cell.
 	Close() error
 }
 
@@ -34,59 +64,15 @@ type Endpoint struct {
 	APIKey  string
 }
 
-// Telemetry are the sources of a rig. Perf is nil where the server has no per-request records.
-type Telemetry struct {
+// Sources are what a machine can be watched by. Perf is nil where the server has no per-request records.
+type Sources struct {
 	Sys  []telemetry.SysSource
 	KV   telemetry.KVSource
 	Perf *telemetry.Perf
 	// Scrapes are the newest raw pages by file name, saved with a cell when it ends.
 	Scrapes map[string]func() []byte
-}
-
-// Settings are what a server says of itself; nil where it does not say.
-type Settings struct {
-	Model         string   `json:"model"` // id of /v1/models
-	KVPoolBlocks  *float64 `json:"kv_pool_blocks"`
-	BlockTokens   *float64 `json:"kv_block_tokens"`
-	KVPoolBytes   *float64 `json:"kv_pool_bytes"` // blocks x block bytes
-	WantKVPool    float64  `json:"want_kv_pool_bytes"`
-	KVBlockBytes  float64  `json:"kv_block_bytes"`
-	KVBlockOrigin string   `json:"kv_block_bytes_formula"`
-	// WantBlockTokens is the block size that the configuration asks for.
-	WantBlockTokens float64 `json:"want_kv_block_tokens"`
-	// Tiers are what the server logged at its start about the KV tiers below the device; empty where it
-	// logged nothing of the kind.
-	Tiers []TierSetting `json:"tiers,omitempty"`
-	// AdapterBytes are the sizes of the LoRA adapters' files by name.
-	AdapterBytes map[string]float64 `json:"adapter_bytes,omitempty"`
-	// NotReadBack are settings that neither a page nor the log of the server tells.
-	NotReadBack []string `json:"not_read_back"`
-}
-
-// TierSetting compares a KV tier as the server built it with what was asked for.
-type TierSetting struct {
-	Tier        string   `json:"tier"` // host or disk
-	Bytes       float64  `json:"bytes"`
-	WantBytes   float64  `json:"want_bytes"`
-	Policy      string   `json:"eviction_policy"`
-	WantPolicy  string   `json:"want_eviction_policy"`
-	MinFreq     *float64 `json:"offload_min_frequency,omitempty"` // of the filter before the disk tier
-	WantMinFreq *float64 `json:"want_offload_min_frequency,omitempty"`
-}
-
-// Treatment is something that is done to the machine.
-type Treatment string
-
-// Treatments.
-const (
-	DropCaches Treatment = "drop_caches" // the page cache is emptied, as by /proc/sys/vm/drop_caches
-	Restart    Treatment = "restart"     // the server process is restarted, until it answers again
-)
-
-// Treated is a treatment with what the machine showed before and after it.
-type Treated struct {
-	Treatment Treatment `json:"treatment"`
-	Reading   string    `json:"reading"` // what was read, with its unit
-	Before    *float64  `json:"before"`
-	After     *float64  `json:"after"`
+	// Refresh comes before each sample; nil where nothing has to be brought up to date.
+	Refresh func(context.Context) error
+	// TickOffset keeps the sampler off the instants at which a simulated machine acts; 0 elsewhere.
+	TickOffset time.Duration
 }

@@ -25,6 +25,9 @@ type Sampler struct {
 	// Start is the zero of the cell's clock, with its monotonic reading (time.Now, not a parsed time).
 	Start time.Time
 
+	// Refresh (optional) comes before the sources of each slot, which have nothing if it fails: a simulated machine
+	// brings its files up to date. It is no source.
+	Refresh func(context.Context) error
 	// Sys are sampled in this order, KV (optional) after them, one at a time. The context of a tick ends
 	// a tenth of the cadence before the next slot, so put sources that can hang last.
 	Sys []SysSource
@@ -43,23 +46,10 @@ type Sampler struct {
 	OnKV  func(*record.KVSample) error
 }
 
-// Coverage says how much of a run its samples cover.
-type Coverage struct {
-	Slots   int              `json:"slots"` // that were due after the first one, missed ones included
-	Sources []SourceCoverage `json:"sources"`
-}
-
-// SourceCoverage is the part of one source: Samples of Coverage.Slots were obtained.
-type SourceCoverage struct {
-	Name      string `json:"name"`
-	Samples   int    `json:"samples"`
-	LastError string `json:"last_error,omitempty"`
-}
-
 // Run samples until ctx ends, which is no error; a tick that is under way then is dropped. It returns
 // an error at once for an incomplete Sampler and when OnSys or OnKV returns one, but never for a
 // failing source.
-func (s *Sampler) Run(ctx context.Context) (Coverage, error) {
+func (s *Sampler) Run(ctx context.Context) (record.Coverage, error) {
 	cov := s.coverage()
 	if err := s.check(); err != nil {
 		return cov, err
@@ -90,7 +80,7 @@ func (s *Sampler) Run(ctx context.Context) (Coverage, error) {
 				return cov, nil
 			}
 			if !prev.IsZero() {
-				cov.add(t.errs)
+				count(&cov, t.errs)
 			}
 			if err := s.emit(t, !prev.IsZero()); err != nil {
 				return cov, err
@@ -130,18 +120,18 @@ func (s *Sampler) check() error {
 	return nil
 }
 
-func (s *Sampler) coverage() Coverage {
-	var cov Coverage
+func (s *Sampler) coverage() record.Coverage {
+	var cov record.Coverage
 	for _, src := range s.Sys {
-		cov.Sources = append(cov.Sources, SourceCoverage{Name: src.Name()})
+		cov.Sources = append(cov.Sources, record.SourceCoverage{Name: src.Name()})
 	}
 	if s.KV != nil {
-		cov.Sources = append(cov.Sources, SourceCoverage{Name: s.KV.Name()})
+		cov.Sources = append(cov.Sources, record.SourceCoverage{Name: s.KV.Name()})
 	}
 	return cov
 }
 
-func (c *Coverage) add(errs []error) {
+func count(c *record.Coverage, errs []error) {
 	c.Slots++
 	for i, err := range errs {
 		if err == nil {
@@ -171,11 +161,22 @@ func (s *Sampler) tick(ctx context.Context, phase string, now, prev time.Time) *
 	if !prev.IsZero() {
 		t.sys.DtMS = float64(now.Sub(prev).Round(time.Microsecond)) / 1e6
 	}
+	var stale error
+	if s.Refresh != nil {
+		stale = s.Refresh(ctx)
+	}
 	for _, src := range s.Sys {
-		t.errs = append(t.errs, src.Sample(ctx, &t.sys))
+		err := stale
+		if err == nil {
+			err = src.Sample(ctx, &t.sys)
+		}
+		t.errs = append(t.errs, err)
 	}
 	if s.KV != nil {
-		err := s.KV.SampleKV(ctx, &t.kv)
+		err := stale
+		if err == nil {
+			err = s.KV.SampleKV(ctx, &t.kv)
+		}
 		if err != nil {
 			t.kv.Failed = new(oneLine(err))
 		}

@@ -75,7 +75,7 @@ func (got *sampled) times() []float64 {
 }
 
 // runFor runs s for a time of the bubble's clock.
-func runFor(t *testing.T, s *Sampler, d time.Duration) (Coverage, error) {
+func runFor(t *testing.T, s *Sampler, d time.Duration) (record.Coverage, error) {
 	ctx, cancel := context.WithTimeout(t.Context(), d)
 	defer cancel()
 	return s.Run(ctx)
@@ -107,7 +107,7 @@ func TestSamplerCadence(t *testing.T) {
 		require.Len(t, got.kv, 5)
 		assert.Equal(t, record.KVSample{TS: epoch + 0.003, Phase: record.PhaseWarmup, MatchedTokens: new(1.)}, got.kv[0])
 		assert.Equal(t, got.sys[3].TS, got.kv[4].TS, "the lines of a tick have its time")
-		assert.Equal(t, Coverage{Slots: 4, Sources: []SourceCoverage{
+		assert.Equal(t, record.Coverage{Slots: 4, Sources: []record.SourceCoverage{
 			{Name: "a", Samples: 4}, {Name: "b", Samples: 4}, {Name: "kv", Samples: 4},
 		}}, cov)
 	})
@@ -141,7 +141,7 @@ func TestSamplerMissedSlots(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, []float64{epoch + 0.203, epoch + 0.403, epoch + 1.003, epoch + 1.203, epoch + 1.403}, got.times())
 		assert.Equal(t, 600., got.sys[2].DtMS)
-		assert.Equal(t, Coverage{Slots: 7, Sources: []SourceCoverage{{Name: "a", Samples: 5}}}, cov)
+		assert.Equal(t, record.Coverage{Slots: 7, Sources: []record.SourceCoverage{{Name: "a", Samples: 5}}}, cov)
 	})
 }
 
@@ -180,7 +180,7 @@ func TestSamplerFailingSource(t *testing.T) {
 		require.Len(t, got.kv, 5)
 		assert.Equal(t, "not up yet", *got.kv[2].Failed)
 		assert.Nil(t, got.kv[3].Failed)
-		assert.Equal(t, Coverage{Slots: 4, Sources: []SourceCoverage{
+		assert.Equal(t, record.Coverage{Slots: 4, Sources: []record.SourceCoverage{
 			{Name: "bad", Samples: 2, LastError: "call 3; and more"},
 			{Name: "hangs", LastError: "context deadline exceeded"},
 			{Name: "kv", Samples: 2, LastError: "not up yet"},
@@ -196,7 +196,7 @@ func TestSamplerDropsTickAtEnd(t *testing.T) {
 		cov, err := runFor(t, s, 420*time.Millisecond)
 		require.NoError(t, err)
 		assert.Len(t, got.sys, 1)
-		assert.Equal(t, Coverage{Slots: 1, Sources: []SourceCoverage{{Name: "a", Samples: 1}}}, cov)
+		assert.Equal(t, record.Coverage{Slots: 1, Sources: []record.SourceCoverage{{Name: "a", Samples: 1}}}, cov)
 	})
 }
 

@@ -116,7 +116,7 @@ func TestSamplerSparsePhases(t *testing.T) {
 					assert.Equal(t, line.Phase, got.kv[i+1].Phase)
 				}
 				n := len(tt.want)
-				assert.Equal(t, Coverage{Slots: tt.slots, Sources: []SourceCoverage{{Name: "a", Samples: n}, {Name: "kv", Samples: n}}}, cov)
+				assert.Equal(t, record.Coverage{Slots: tt.slots, Sources: []record.SourceCoverage{{Name: "a", Samples: n}, {Name: "kv", Samples: n}}}, cov)
 			})
 		})
 	}

@@ -1,5 +1,7 @@
 package verdict
 
+import "sparkharness/harness/stats"
+
 // State is what the data say about one condition of a decision rule.
 type State string
 
@@ -13,15 +15,13 @@ const (
 
 // Check is one condition of a hypothesis's decision rule.
 type Check struct {
-	Name   string   `json:"name"` // short key, such as storage_knee
-	State  State    `json:"state"`
-	Detail string   `json:"detail"` // one sentence with the measured values and the threshold
-	Value  *float64 `json:"value"`
-	Lo     *float64 `json:"lo"`
-	Hi     *float64 `json:"hi"`
-	Unit   string   `json:"unit"`
-	N      int      `json:"n"`
-	Of     string   `json:"n_of"` // what N counts, such as requests
+	Name   string `json:"name"` // short key, such as storage_knee
+	State  State  `json:"state"`
+	Detail string `json:"detail"` // one sentence with the measured values and the threshold
+	stats.Estimate
+	Unit string `json:"unit"`
+	N    int    `json:"n"`
+	Of   string `json:"n_of"` // what N counts, such as requests
 	// Bounds are the thresholds that the interval has to clear, for telling how much more data would do it;
 	// empty where no interval decides.
 	Bounds []float64 `json:"bounds"`

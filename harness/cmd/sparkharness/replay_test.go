@@ -21,7 +21,7 @@ import (
 	"sparkharness/harness/load"
 	"sparkharness/harness/prompt"
 	"sparkharness/harness/record"
-	"sparkharness/harness/rig"
+	"sparkharness/harness/rig/simrig"
 	"sparkharness/harness/trace"
 )
 
@@ -35,7 +35,7 @@ func replayed(t *testing.T, ctx context.Context, change func(*replay)) (out, log
 	require.NoError(t, err)
 	tokenizer, err := prompt.NewTokenizer()
 	require.NoError(t, err)
-	machine, err := rig.OpenSim(rig.SimOptions{Stack: stack, Model: "L8B", Seed: 1, Dir: t.TempDir(), Tokenize: tokenizer.IDs})
+	machine, err := simrig.OpenMachine(simrig.Options{Stack: stack, Model: "L8B", Seed: 1, Dir: t.TempDir(), Tokenize: tokenizer.IDs})
 	require.NoError(t, err)
 	defer func() { assert.NoError(t, machine.Close()) }()
 	ep := machine.Endpoint()

@@ -16,7 +16,7 @@ import (
 
 	"sparkharness/harness/config"
 	"sparkharness/harness/prompt"
-	"sparkharness/harness/rig"
+	"sparkharness/harness/rig/simrig"
 	"sparkharness/harness/sim"
 )
 
@@ -54,8 +54,8 @@ otherwise.
 				if err != nil {
 					return errors.Join(err, s.close())
 				}
-				rig.Reduce(st, w)
-				o := rig.SimOptions{Stack: st, World: w, Model: model, Seed: seed, Tokenize: tok.IDs, StampSends: stamp}
+				w.Reduce(st)
+				o := simrig.Options{Stack: st, World: w, Model: model, Seed: seed, Tokenize: tok.IDs, StampSends: stamp}
 				if err := s.add(o); err != nil {
 					return errors.Join(err, s.close())
 				}
@@ -86,12 +86,12 @@ type servers struct {
 }
 
 // add starts one machine and its servers.
-func (s *servers) add(o rig.SimOptions) error {
-	spec, params, err := rig.SimSpec(o)
+func (s *servers) add(o simrig.Options) error {
+	spec, params, err := simrig.Spec(o)
 	if err != nil {
 		return err
 	}
-	addrs, err := rig.Addresses(o.Stack)
+	addrs, err := simrig.Addresses(o.Stack)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,79 @@
+package config
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"slices"
+
+	"gopkg.in/yaml.v3"
+
+	"sparkharness/harness/record"
+)
+
+// Experiment is the effective configuration of a run: every file read, every override applied. It is
+// saved as config.yaml, and its digest stands in the report.
+type Experiment struct {
+	Rig        string            `yaml:"rig"`
+	Hypothesis *Hypothesis       `yaml:"hypothesis"`
+	Stacks     map[string]*Stack `yaml:"stacks"`
+	World      *World            `yaml:"world"`              // of a simulated machine; null elsewhere
+	Adapters   []string          `yaml:"adapters,omitempty"` // names of the adapter list
+	Fio        map[string]string `yaml:"fio,omitempty"`      // text of the job files by profile
+}
+
+// StackNames are the experiment's stacks in order.
+func (e *Experiment) StackNames() []string {
+	names := make([]string, 0, len(e.Stacks))
+	for n := range e.Stacks {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// StackOf is the stack as the cell treats it.
+func (e *Experiment) StackOf(pc record.PlannedCell) *Stack {
+	st := *e.Stacks[pc.Stack]
+	if st.Dynamo != nil {
+		d := *st.Dynamo
+		st.Dynamo = &d
+	}
+	for _, f := range Factors() {
+		if f.treat != nil {
+			f.treat(&st, pc)
+		}
+	}
+	return &st
+}
+
+// Threshold is a number of the decision rule; a loaded experiment has all that its hypothesis requires.
+func (e *Experiment) Threshold(name string) float64 { return e.Hypothesis.Thresholds[name] }
+
+// Save writes config.yaml into a run's folder.
+func (e *Experiment) Save(dir string) error {
+	b, err := Encode(e)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(record.Path(dir, record.FileConfig), b, 0o644)
+}
+
+// ReadExperiment is the inverse of Save.
+func ReadExperiment(dir string) (*Experiment, error) {
+	path := record.Path(dir, record.FileConfig)
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var e Experiment
+	dec := yaml.NewDecoder(bytes.NewReader(b))
+	dec.KnownFields(true)
+	if err := dec.Decode(&e); err != nil {
+		return nil, fmt.Errorf("%s: not the saved configuration of a run: %w", path, err)
+	}
+	if e.Hypothesis == nil || len(e.Stacks) == 0 {
+		return nil, fmt.Errorf("%s: not the saved configuration of a run: hypothesis or stacks are missing", path)
+	}
+	return &e, nil
+}

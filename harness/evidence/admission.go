@@ -1,0 +1,35 @@
+package evidence
+
+import (
+	"sparkharness/harness/record"
+	"sparkharness/harness/stats"
+)
+
+// Waits says of each answered request of the cell whether it waited for admission (V is 1 or 0): the
+// engine did not take it up at its next iteration, because its wait, as the server reports it, is longer
+// than all but one in a thousand of the gaps between tokens. A gap is as long as an iteration; the
+// longest of all would let one hiccup of the server hide every wait. answered counts those whose wait
+// should be known.
+func (c *Cell) Waits() (points stats.Rep, answered int) {
+	gap, ok := c.Info.Load.Gaps.Quantile(0.999)
+	if !ok {
+		return nil, 0
+	}
+	longest := gap.Seconds() * 1e3
+	for i := range c.Requests {
+		r := &c.Requests[i]
+		if r.RC != record.RCOK {
+			continue
+		}
+		answered++
+		if r.WaitMS == nil {
+			continue
+		}
+		p := stats.Point{T: r.At}
+		if *r.WaitMS > longest {
+			p.V = 1
+		}
+		points = append(points, p)
+	}
+	return points, answered
+}

@@ -1,0 +1,38 @@
+package evidence
+
+import (
+	"time"
+
+	"sparkharness/harness/stats"
+)
+
+// Bootstrap is the resampling that all intervals of a run use.
+func (ev *Evidence) Bootstrap() stats.Bootstrap {
+	block := min(longestBlock, time.Duration(ev.Exp.Hypothesis.Run.Duration).Seconds()/10)
+	return stats.Bootstrap{Block: block, Draws: bootstrapDraws, Seed: ev.Exp.Hypothesis.Run.Seed}
+}
+
+// Blocks of half a minute keep what one burst or one convoy did together; a short measure phase is cut
+// into ten. An idle machine has neither, and its baseline is short: blocks of a second or more.
+const (
+	longestBlock   = 30 // s
+	idleBlocks     = 10
+	bootstrapDraws = 1000
+)
+
+// IdleBootstrap resamples readings of an idle machine and what is compared with them.
+func (ev *Evidence) IdleBootstrap() stats.Bootstrap {
+	b := ev.Bootstrap()
+	b.Block = max(1, time.Duration(ev.Exp.Hypothesis.Run.Baseline).Seconds()/idleBlocks)
+	return b
+}
+
+// IOWaitAboveIdle is the mean iowait of a group's measure phases less that of the idle baselines before
+// them, in percentage points.
+func (ev *Evidence) IOWaitAboveIdle(g *Group) (stats.Dist, error) {
+	var load, idle []stats.Rep
+	for _, c := range g.Cells {
+		load, idle = append(load, c.Sys.Measure.IOWaits), append(idle, c.Sys.Baseline.IOWaits)
+	}
+	return ev.IdleBootstrap().MeanDifference(load, idle)
+}

@@ -1,0 +1,96 @@
+package evidence
+
+import (
+	"errors"
+	"runtime"
+	"sync"
+
+	"sparkharness/harness/config"
+	"sparkharness/harness/record"
+)
+
+// Evidence is everything that a run left on disk, reduced to what decision rules ask of it.
+type Evidence struct {
+	Exp   *config.Experiment
+	Plan  *record.Plan
+	Cells []*Cell // the complete ones, in the order of the plan
+
+	rows map[string]Row
+}
+
+// Threshold is a number of the decision rule.
+func (ev *Evidence) Threshold(name string) float64 { return ev.Exp.Threshold(name) }
+
+// Confidence of every interval and bound, unless a rule says otherwise.
+const Confidence = 0.95
+
+// Load reads a run's folder. Cells that were not completed are left out; those of known, which
+// were read before, are not read again.
+func Load(dir string, known *Evidence) (*Evidence, error) {
+	exp, err := config.ReadExperiment(dir)
+	if err != nil {
+		return nil, err
+	}
+	plan, err := record.ReadPlan(dir)
+	if err != nil {
+		return nil, err
+	}
+	cells := make([]*Cell, len(plan.Cells))
+	before := map[string]*Cell{}
+	if known != nil {
+		for _, c := range known.Cells {
+			before[c.Key] = c
+		}
+	}
+	errs := make([]error, len(plan.Cells))
+	var wg sync.WaitGroup
+	next := make(chan int)
+	for range runtime.GOMAXPROCS(0) {
+		wg.Go(func() {
+			for i := range next {
+				folder := record.CellPath(dir, plan.Cells[i].Cell)
+				cells[i], errs[i] = loadCell(plan.Cells[i], folder, exp.Hypothesis.Windows)
+			}
+		})
+	}
+	for i := range plan.Cells {
+		if cells[i] = before[plan.Cells[i].Key]; cells[i] == nil {
+			next <- i
+		}
+	}
+	close(next)
+	wg.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	ev := &Evidence{Exp: exp, Plan: plan}
+	for _, c := range cells {
+		if c != nil {
+			ev.Cells = append(ev.Cells, c)
+		}
+	}
+	return ev, nil
+}
+
+// LoadSettings reads what the servers said of themselves in the cells that are complete, and no line of any.
+func LoadSettings(dir string) (*Evidence, error) {
+	exp, err := config.ReadExperiment(dir)
+	if err != nil {
+		return nil, err
+	}
+	plan, err := record.ReadPlan(dir)
+	if err != nil {
+		return nil, err
+	}
+	ev := &Evidence{Exp: exp, Plan: plan}
+	for _, pc := range plan.Cells {
+		info, err := record.ReadCellInfo(record.CellPath(dir, pc.Cell))
+		if err != nil {
+			return nil, err
+		}
+		if info != nil {
+			ev.Cells = append(ev.Cells, &Cell{PlannedCell: pc, Info: *info})
+		}
+	}
+	return ev, nil
+}

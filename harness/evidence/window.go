@@ -1,0 +1,121 @@
+package evidence
+
+import (
+	"math"
+	"slices"
+
+	"sparkharness/harness/config"
+	"sparkharness/harness/record"
+	"sparkharness/harness/stats"
+)
+
+// Window is a stretch of a cell's measure phase in which requests, machine and KV manager are joined on
+// the cell's one monotonic clock. What a sample counted is spread evenly over the interval that it covers,
+// so that a window takes of each sample the part that overlaps it. A request belongs to the window in which
+// its first token came, because that is when its wait was over; so does a fetch by its completion.
+type Window struct {
+	At      float64 // start, s after the start of the measure phase
+	Seconds float64
+
+	TTFT     []float64 // ms, of the first tokens that came inside, whenever the requests were sent
+	Censored int       // requests that timed out inside: their TTFT is not known
+
+	sys, kv float64 // s covered by samples of the machine and of the KV manager
+	block   float64 // s covered by samples of the block device
+	sums    windowSums
+	fetches []float64 // ms, tier-2 fetches that ended inside
+}
+
+// windowSums are integrals over the window: amounts of counters, and gauges times seconds.
+type windowSums struct {
+	cpuBusy, ioWait, memAvailable, cached, gpuBusy float64 // x s
+	ioSomeUS, memSomeUS                            float64
+	hasPSI, hasGPU, hasMem, hasCPU                 float64 // s
+
+	reads, readBytes, readMS, ioMS, weightedMS float64
+
+	tier2Blocks                     float64
+	hasTier2, hasTier2Out, hasFetch float64 // s for which the page has the counter
+	// predicted is what the KV counters say was read from tier 2 inside the window: the bytes of each
+	// fetch over the time that its transfer took (see KVCounters.spread).
+	predicted float64
+}
+
+// newWindows cuts a measure phase of so many seconds into whole windows.
+func newWindows(w *config.Windows, seconds float64) []Window {
+	if w == nil {
+		return nil
+	}
+	length := w.Length.Seconds()
+	out := make([]Window, int(seconds/length+1e-9))
+	for i := range out {
+		out[i] = Window{At: float64(i) * length, Seconds: length}
+	}
+	return out
+}
+
+// windowAt is the window that holds a time, nil if none does.
+func windowAt(ws []Window, t float64) *Window {
+	if len(ws) == 0 || t < 0 {
+		return nil
+	}
+	i := int(t / ws[0].Seconds)
+	if i >= len(ws) {
+		return nil
+	}
+	return &ws[i]
+}
+
+// overlap calls f for each window with the part of the interval that ends at `to` and took dt (s) inside it,
+// in seconds.
+func overlap(ws []Window, to, dt float64, f func(w *Window, inside float64)) {
+	if len(ws) == 0 || dt <= 0 {
+		return
+	}
+	from, length := to-dt, ws[0].Seconds
+	first := max(0, int(math.Floor(from/length)))
+	for i := first; i < len(ws) && ws[i].At < to; i++ {
+		if inside := min(to, ws[i].At+length) - max(from, ws[i].At); inside > 0 {
+			f(&ws[i], inside)
+		}
+	}
+}
+
+// addSys spreads a machine sample that ends at t, s after the start of the measure phase.
+func addSys(ws []Window, t float64, s *record.SysSample) {
+	dt := s.DtMS / 1000
+	overlap(ws, t, dt, func(w *Window, inside float64) {
+		share, x := inside/dt, &w.sums
+		w.sys += inside
+		if c := s.CPU; c != nil {
+			x.hasCPU += inside
+			x.cpuBusy += (c.User + c.System) * inside
+			x.ioWait += c.IOWait * inside
+		}
+		if m := s.Mem; m != nil && m.Available != nil && m.Cached != nil {
+			x.hasMem += inside
+			x.memAvailable += *m.Available * inside
+			x.cached += *m.Cached * inside
+		}
+		if g := s.GPU; g != nil && g.Util != nil {
+			x.hasGPU += inside
+			x.gpuBusy += *g.Util * inside
+		}
+		if p := s.PSI; p != nil && p.IOSomeUS != nil && p.MemSomeUS != nil {
+			x.hasPSI += inside
+			x.ioSomeUS += *p.IOSomeUS * share
+			x.memSomeUS += *p.MemSomeUS * share
+		}
+		if n := s.NVMe; n != nil {
+			w.block += inside
+			x.reads += n.Reads * share
+			x.readBytes += n.ReadBytes * share
+			x.readMS += n.ReadMS * share
+			x.ioMS += n.IOms * share
+			x.weightedMS += n.WeightedMS * share
+		}
+	})
+}
+
+// P99 is the type 7 quantile of the window's TTFT. At a handful of requests it is close to the slowest.
+func (w *Window) P99() float64 { return stats.Quantile(slices.Sorted(slices.Values(w.TTFT)), 0.99) }

@@ -1,0 +1,30 @@
+package experiment
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"sparkharness/harness/config"
+	"sparkharness/harness/record"
+)
+
+// Digest is the SHA-256 of the configuration, of the prompts below root, and of the machine that will measure. The
+// program itself is not part of it: manifest.json has its commit.
+func Digest(e *config.Experiment, root string, f record.Facts) (string, error) {
+	prompts, err := os.ReadFile(filepath.Join(root, "inputs", "prompts", "index.json"))
+	if err != nil {
+		return "", fmt.Errorf("index of the prompts: %w (make inputs writes it)", err)
+	}
+	return config.Digest(e.Rig, e.Hypothesis, e.Stacks, e.World, e.Adapters, e.Fio, string(prompts), f.Machine)
+}
+
+// RunID names a run by what decides its outcome, so that the same run has the same name.
+func RunID(e *config.Experiment, digest string) string {
+	parts := []string{strings.ToLower(e.Hypothesis.Hypothesis), e.Rig}
+	if e.World != nil {
+		parts = append(parts, e.World.World)
+	}
+	return strings.Join(append(parts, fmt.Sprint("s", e.Hypothesis.Run.Seed), digest[:8]), "-")
+}

@@ -1,0 +1,162 @@
+package experiment
+
+import (
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"sparkharness/harness/config"
+	"sparkharness/harness/prompt"
+)
+
+// Demand is what a hypothesis asks of its configuration.
+type Demand struct {
+	ID       string
+	Config   string   // file below configs/hypotheses
+	Requires []string // names of the thresholds that Config must have, and no others
+	OneLevel []string // factors (ctx, conc) of which the sweep may have one level only
+	Windows  bool     // the configuration must have windows, otherwise it must not
+	Validate func(*config.Experiment) error
+}
+
+// Choices are what a user chose: which files, and what instead of their numbers.
+type Choices struct {
+	Root     string // folder that holds configs/ and inputs/
+	Configs  string // folder of the configuration files
+	Config   string // hypothesis file instead of the demand's; "" for none
+	Rig      string
+	World    string // of a simulated machine, "" for none
+	Seed     uint64 // 0 for the configuration's
+	Reps     int
+	Duration time.Duration
+}
+
+// Load reads the files that a hypothesis names and applies the choices.
+func Load(h Demand, o Choices) (*config.Experiment, error) {
+	path := o.Config
+	if path == "" {
+		path = filepath.Join(o.Configs, "hypotheses", h.Config)
+	}
+	hc, err := config.LoadHypothesis(path)
+	if err != nil {
+		return nil, err
+	}
+	if hc.Hypothesis != h.ID {
+		return nil, fmt.Errorf("%s is the configuration of %s, not of %s: choose the test with -run", path, hc.Hypothesis, h.ID)
+	}
+	if err := checkThresholds(path, h, hc); err != nil {
+		return nil, err
+	}
+	if h.Windows != (hc.Windows != nil) {
+		return nil, fmt.Errorf("%s: windows: %s", path, map[bool]string{true: "missing: " + h.ID + " joins requests and telemetry in windows, such as {length: 10s, min_reads: 1000}",
+			false: h.ID + " uses none"}[h.Windows])
+	}
+	for _, factor := range h.OneLevel {
+		if n := map[string]int{"ctx": len(hc.Sweep.Ctx), "conc": len(hc.Sweep.Conc)}[factor]; n != 1 {
+			return nil, fmt.Errorf("%s: sweep.%s has %d levels; %s compares cells of a single one", path, factor, n, h.ID)
+		}
+	}
+	if o.Seed != 0 {
+		hc.Run.Seed = o.Seed
+	}
+	if o.Reps > 0 {
+		hc.Run.Reps = o.Reps
+	}
+	if o.Duration > 0 {
+		hc.Run.Duration = config.Duration(o.Duration)
+		hc.Run.MaxDuration = max(hc.Run.MaxDuration, hc.Run.Duration)
+	}
+	e := &config.Experiment{Rig: o.Rig, Hypothesis: hc, Stacks: map[string]*config.Stack{}}
+	if o.World != "" {
+		if filepath.Base(o.World) != o.World {
+			return nil, fmt.Errorf("-world %s is a path, not a name (%s)", o.World, listWorlds(o.Configs))
+		}
+		if e.World, err = config.LoadWorld(filepath.Join(o.Configs, "worlds", o.World+".yaml")); err != nil {
+			return nil, fmt.Errorf("world %q (%s): %w", o.World, listWorlds(o.Configs), err)
+		}
+	}
+	if e.World != nil && e.World.Load.Popularity != nil {
+		hc.Load.Popularity = e.World.Load.Popularity
+	}
+	if e.World != nil && e.World.Load.Fio != "" && len(hc.Sweep.Fio) > 0 {
+		hc.Sweep.Fio = []string{e.World.Load.Fio}
+	}
+	if a := hc.Load.Adapters; a != nil {
+		if e.Adapters, err = prompt.ReadAdapters(filepath.Join(o.Root, "inputs", "lora_lists", a.List)); err != nil {
+			return nil, err
+		}
+	}
+	if e.Fio, err = loadFio(o.Configs, hc.Sweep.Fio); err != nil {
+		return nil, err
+	}
+	var profile *config.Profile
+	if hc.Profile != "" {
+		if profile, err = config.LoadProfile(filepath.Join(o.Configs, "profiles", hc.Profile+".yaml")); err != nil {
+			return nil, err
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(hc.Stacks)) {
+		file := hc.Stacks[name]
+		st, err := config.LoadStack(filepath.Join(o.Configs, file))
+		if err != nil {
+			return nil, err
+		}
+		if st.Stack != name {
+			return nil, fmt.Errorf("%s: stacks.%s names %s, which is stack %s", path, name, file, st.Stack)
+		}
+		st.Model = hc.Model
+		if hc.Run.Cadence > 0 {
+			st.Telemetry.Cadence = hc.Run.Cadence
+		}
+		if profile != nil && st.Dynamo != nil {
+			st.Dynamo.Tiers.Tier0.CapacityBytes = profile.Tier0Bytes
+			st.Dynamo.Tiers.Tier1.CapacityBytes = profile.Tier1Bytes
+		}
+		if e.World != nil {
+			e.World.Reduce(st)
+		}
+		e.Stacks[name] = st
+	}
+	if h.Validate != nil {
+		if err := h.Validate(e); err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	return e, nil
+}
+
+// checkThresholds refuses a configuration that leaves a threshold out or has one that nobody reads.
+func checkThresholds(path string, h Demand, hc *config.Hypothesis) error {
+	var faults []string
+	for _, name := range h.Requires {
+		if _, ok := hc.Thresholds[name]; !ok {
+			faults = append(faults, fmt.Sprintf("%s: thresholds.%s: missing", path, name))
+		}
+	}
+	for name := range hc.Thresholds {
+		if !slices.Contains(h.Requires, name) {
+			faults = append(faults, fmt.Sprintf("%s: thresholds.%s: %s decides nothing by it", path, name, h.ID))
+		}
+	}
+	if len(faults) > 0 {
+		slices.Sort(faults)
+		return fmt.Errorf("%s", strings.Join(faults, "\n"))
+	}
+	return nil
+}
+
+// listWorlds names the worlds that exist.
+func listWorlds(configs string) string {
+	files, err := filepath.Glob(filepath.Join(configs, "worlds", "*.yaml"))
+	if err != nil || len(files) == 0 {
+		return "no worlds found in " + configs
+	}
+	names := make([]string, len(files))
+	for i, f := range files {
+		names[i] = strings.TrimSuffix(filepath.Base(f), ".yaml")
+	}
+	return "there are " + strings.Join(names, ", ")
+}

@@ -1,0 +1,104 @@
+package experiment
+
+import (
+	"fmt"
+	"hash/fnv"
+	"math/rand/v2"
+
+	"sparkharness/harness/config"
+	"sparkharness/harness/record"
+)
+
+// New lays out the sweep: all combinations of the factors' levels in every repetition. A repetition is a block; the
+// order inside it is shuffled by the seed.
+func New(e *config.Experiment, f record.Facts, runID, digest string) (*record.Plan, error) {
+	combos := []record.Cell{nil}
+	for _, factor := range config.Factors() {
+		if !factor.Load {
+			combos = cross(combos, factor.Name, factor.Levels(e))
+		}
+	}
+	var loads []record.Cell
+	for _, base := range combos {
+		for _, factor := range config.Factors() {
+			if levels := factor.Levels(e); factor.Load && len(levels) > 0 {
+				loads = append(loads, cross([]record.Cell{base}, factor.Name, levels)...)
+			}
+		}
+	}
+	p := &record.Plan{Schema: record.PlanSchema, RunID: runID, Hypothesis: e.Hypothesis.Hypothesis, Digest: digest, Facts: f}
+	return p, Extend(p, e, loads)
+}
+
+// cross combines cells with the levels of a factor; without levels the factor is not part of the sweep.
+func cross(cells []record.Cell, name string, levels []string) []record.Cell {
+	if len(levels) == 0 {
+		return cells
+	}
+	var out []record.Cell
+	for _, c := range cells {
+		for _, level := range levels {
+			out = append(out, with(c, name, level))
+		}
+	}
+	return out
+}
+
+func with(c record.Cell, name string, level any) record.Cell {
+	return append(append(record.Cell{}, c...), record.NewCell(name, level)...)
+}
+
+// Extend appends a stage: the combinations, once in every repetition.
+func Extend(p *record.Plan, e *config.Experiment, combos []record.Cell) error {
+	stage := 1
+	if len(p.Cells) > 0 {
+		stage = p.Cells[len(p.Cells)-1].Stage + 1
+	}
+	seed := e.Hypothesis.Run.Seed
+	for rep := 1; rep <= e.Hypothesis.Run.Reps; rep++ {
+		block := make([]record.Cell, len(combos))
+		for i, c := range combos {
+			block[i] = with(c, config.FactorRep, rep)
+		}
+		r := rand.New(rand.NewPCG(seed, uint64(stage)<<32|uint64(rep)))
+		r.Shuffle(len(block), func(i, j int) { block[i], block[j] = block[j], block[i] })
+		for _, c := range block {
+			pc, err := resolve(e, c, stage)
+			if err != nil {
+				return err
+			}
+			p.Cells = append(p.Cells, pc)
+		}
+	}
+	return nil
+}
+
+// resolve turns a cell's key into what it means in this experiment.
+func resolve(e *config.Experiment, c record.Cell, stage int) (record.PlannedCell, error) {
+	pc, err := config.Resolve(c)
+	if err != nil {
+		return pc, err
+	}
+	pc.Stage = stage
+	if pc.Stack == "" {
+		pc.Stack = e.StackNames()[0]
+	}
+	if pc.Rep < 1 || pc.ContextTokens < 1 || pc.Users < 1 && pc.RateRPS == nil || e.Stacks[pc.Stack] == nil {
+		return pc, fmt.Errorf("cell %s has no repetition, context, load or known stack", pc.Key)
+	}
+	seed := e.Hypothesis.Run.Seed
+	pc.LoadSeed = mix(seed, "load", c.Without(config.Arms()...).String())
+	pc.MachineSeed = mix(seed, "machine", c.String())
+	return pc, nil
+}
+
+// mix derives a seed; it is never 0.
+func mix(seed uint64, parts ...string) uint64 {
+	h := fnv.New64a()
+	fmt.Fprint(h, seed)
+	for _, p := range parts {
+		h.Write([]byte{0})
+		h.Write([]byte(p))
+	}
+	return h.Sum64() | 1
+}

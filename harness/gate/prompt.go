@@ -1,0 +1,35 @@
+package gate
+
+import (
+	"fmt"
+	"math"
+
+	"sparkharness/harness/evidence"
+)
+
+// Prompt wants prompts to be as long as they were meant to be, as the server counted them.
+func Prompt(ev *evidence.Evidence, _ Claim) Gate {
+	const name = "prompt"
+	tol := ev.Exp.Hypothesis.Gates.PromptTolerance
+	bad := worst{}
+	for _, c := range ev.Cells {
+		reported := 0
+		for i := range c.Requests {
+			if p := c.Requests[i].Prompt; p != nil {
+				reported++
+				nominal := c.Requests[i].Nominal
+				bad.high(math.Abs(float64(*p)/float64(nominal)-1), fmt.Sprintf("%s: %d tokens for %d", c.Key, *p, nominal))
+			}
+		}
+		if reported == 0 && len(c.Requests) > 0 {
+			return Fail(name, Invalid, "not_reported", c.Key+": the server reported no prompt tokens")
+		}
+	}
+	switch {
+	case !bad.seen:
+		return Fail(name, Invalid, "not_reported", "no request reported its prompt tokens")
+	case bad.value > tol:
+		return Fail(name, Invalid, "prompt_length", fmt.Sprintf("the server counted %s, more than %.0f %% off", bad.where, tol*100))
+	}
+	return Pass(name, fmt.Sprintf("server-reported prompt lengths within %.2f %% (allowed %.0f %%)", bad.value*100, tol*100))
+}

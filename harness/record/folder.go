@@ -1,0 +1,28 @@
+package record
+
+import "path/filepath"
+
+// Files of a run's folder.
+const (
+	FileConfig   = "config.yaml"
+	FilePlan     = "plan.json"
+	FileManifest = "manifest.json"
+	DirCells     = "cells"
+)
+
+// Files of a cell's folder.
+const (
+	FileMetrics = "metrics.jsonl" // a line a request
+	FileSysmon  = "sysmon.jsonl"  // a line a sample of the machine
+	FileDynKV   = "dynkv.jsonl"   // a line a sample of the KV manager
+	FilePerf    = "perf.jsonl"    // a line a request, as the server timed it
+	FileCell    = "cell.json"
+)
+
+// Path is a file of a run's folder.
+func Path(dir string, parts ...string) string {
+	return filepath.Join(append([]string{dir}, parts...)...)
+}
+
+// CellPath is the folder of a complete cell in a run's folder.
+func CellPath(dir string, cell Cell) string { return filepath.Join(dir, DirCells, cell.Folder()) }

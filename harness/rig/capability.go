@@ -1,0 +1,55 @@
+package rig
+
+import (
+	"fmt"
+	"slices"
+
+	"sparkharness/harness/config"
+	"sparkharness/harness/record"
+)
+
+// Capabilities of a rig beside the kinds of treatments.
+const (
+	KVTelemetry = "kv_telemetry"     // reads the counters of a KV manager
+	SetTier1    = "set_tier1"        // gives the host tier a capacity
+	SetPolicy   = "set_policy"       // gives the host tier an eviction policy
+	LoRA        = "lora"             // serves LoRA adapters
+	TellsWaits  = "tells_waits"      // its servers tell how long a request waited for admission
+	StartupLog  = "tells_tier_setup" // its servers tell the tiers that they built
+)
+
+// need is a capability that an experiment cannot do without, and what asks for it.
+type need struct{ capability, by string }
+
+// needs are what the experiment asks of a rig.
+func needs(e *config.Experiment) []need {
+	var out []need
+	s := e.Hypothesis.Sweep
+	add := func(wanted bool, by string, capabilities ...string) {
+		for _, c := range capabilities {
+			if wanted {
+				out = append(out, need{c, by})
+			}
+		}
+	}
+	add(len(s.Fio) > 0, "sweep.fio", Fio)
+	add(len(s.Phase) > 0, "sweep.phase", DropCaches, Restart)
+	add(len(s.Tier1) > 0, "sweep.tier1", SetTier1)
+	add(len(s.Policy) > 0, "sweep.policy", SetPolicy)
+	add(e.Hypothesis.Load.Adapters != nil, "load.adapters", LoRA)
+	for _, name := range e.StackNames() {
+		add(e.Stacks[name].Dynamo != nil, "stack "+name, KVTelemetry)
+	}
+	return out
+}
+
+// Lacks refuses an experiment that needs what a rig cannot do.
+func Lacks(f record.Facts, e *config.Experiment) error {
+	for _, n := range needs(e) {
+		if !slices.Contains(f.Capabilities, n.capability) {
+			return fmt.Errorf("%s asks for %s (%s), which rig %s cannot do: choose another rig with -rig, or a configuration without it",
+				e.Hypothesis.Hypothesis, n.capability, n.by, f.Rig)
+		}
+	}
+	return nil
+}

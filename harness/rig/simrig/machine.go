@@ -1,0 +1,243 @@
+package simrig
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"os"
+	"slices"
+	"time"
+
+	"sparkharness/harness/memnet"
+	"sparkharness/harness/record"
+	"sparkharness/harness/rig"
+	"sparkharness/harness/sim"
+	"sparkharness/harness/telemetry"
+)
+
+// tickOffset keeps the sampler off the simulated machine's event grid of whole microseconds.
+const tickOffset = 500 * time.Nanosecond
+
+// gpuOffset keeps nvidia-smi's lines off both.
+const gpuOffset = 300 * time.Nanosecond
+
+// Machine is the simulated Spark on an in-memory network. It lives on the caller's clock: begun inside a
+// testing/synctest bubble, it runs in virtual time.
+type Machine struct {
+	opts    Options
+	spec    sim.Spec
+	machine *sim.Machine
+	files   *sim.Files
+	client  *http.Client
+	tr      *http.Transport
+	servers []*http.Server
+	served  chan error
+	gpu     *telemetry.GPU
+	gpuEnd  func()
+	began   time.Time // zero of the machine's clock
+	fio     *telemetry.Fio
+	fioRuns *fioStart   // nil: none
+	watched []io.Closer // sources that hold files open
+	scratch bool        // the folder is the rig's own, and goes with the machine
+	without string      // kind of treatment that is left out: a test of what notices that
+}
+
+// OpenMachine starts a simulated machine.
+func OpenMachine(o Options) (*Machine, error) {
+	s := &Machine{opts: o}
+	if err := s.start(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// start builds the machine anew and has its servers listen.
+func (s *Machine) start() error {
+	spec, params, err := Spec(s.opts)
+	if err != nil {
+		return err
+	}
+	s.spec = spec
+	if s.files, err = sim.NewFiles(s.opts.Dir); err != nil {
+		return err
+	}
+	if s.fio, err = telemetry.NewFio(s.files.Proc); err != nil {
+		return errors.Join(err, s.files.Close())
+	}
+	s.began = time.Now()
+	if s.machine, err = sim.Start(spec, params, s.opts.Seed); err != nil {
+		return errors.Join(err, s.files.Close())
+	}
+	if err := s.listen(); err != nil {
+		return errors.Join(err, s.Close())
+	}
+	s.startGPU()
+	return nil
+}
+
+// listen serves the machine's handlers at the addresses that the stack file names.
+func (s *Machine) listen() error {
+	addrs, err := Addresses(s.opts.Stack)
+	if err != nil {
+		return err
+	}
+	network := &memnet.Network{}
+	handlers := s.machine.Handlers()
+	s.served = make(chan error, len(handlers))
+	for _, name := range slices.Sorted(maps.Keys(handlers)) {
+		addr := addrs[name]
+		if addr == "" {
+			return fmt.Errorf("the stack file names no address for the %s server", name)
+		}
+		l, err := network.Listen(addr)
+		if err != nil {
+			return fmt.Errorf("the %s server of the stack file: %w", name, err)
+		}
+		srv := &http.Server{Handler: handlers[name]}
+		s.servers = append(s.servers, srv)
+		go func() { s.served <- srv.Serve(l) }()
+	}
+	s.tr = &http.Transport{
+		DialContext: network.DialContext, DisableCompression: true,
+		MaxIdleConnsPerHost: 1 << 16, MaxIdleConns: 0,
+	}
+	s.client = &http.Client{Transport: s.tr}
+	return nil
+}
+
+func (s *Machine) startGPU() {
+	r, w := io.Pipe()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	machine, period := s.machine, time.Duration(s.opts.Stack.Telemetry.Cadence)
+	go func() {
+		defer close(done)
+		defer w.Close()
+		time.Sleep(gpuOffset)
+		machine.StreamGPU(ctx, w, period)
+	}()
+	s.gpu = telemetry.NewGPU(r)
+	s.gpuEnd = func() {
+		cancel()
+		_ = r.Close() // a pipe's never fails
+		<-done
+		_ = s.gpu.Close() // the stream was ended on purpose
+	}
+}
+
+// Endpoint is the simulated server's.
+func (s *Machine) Endpoint() rig.Endpoint {
+	e := s.opts.Stack.Endpoint
+	return rig.Endpoint{BaseURL: e.URL, API: e.API, Dialect: s.spec.Dialect, HTTP: s.client}
+}
+
+// Sources read the rendered host files, nvidia-smi's lines and the servers' metrics pages.
+func (s *Machine) Sources() rig.Sources {
+	e := s.opts.Stack.Endpoint
+	t := rig.Sources{Scrapes: map[string]func() []byte{}, TickOffset: tickOffset,
+		Refresh: func(ctx context.Context) error { return s.machine.Render(ctx, s.files) }}
+	// The files must hold something before the sources look at what there is.
+	_ = t.Refresh(context.Background()) // a machine that cannot render shows it in every sample
+	proc, err := telemetry.NewProc(s.files.Proc)
+	t.Sys = append(t.Sys, orFail("proc", proc, err))
+	block, err := telemetry.NewBlock(s.files.Proc, s.files.Sys, s.opts.Stack.Telemetry.Device)
+	t.Sys = append(t.Sys, orFail("block", block, err), s.fio, s.gpu)
+	s.watched = append(s.watched, proc, block)
+	// The sources that go over HTTP come last: they can hang.
+	engine := telemetry.NewEngine(s.client, e.EngineMetrics)
+	t.Sys = append(t.Sys, engine)
+	t.Scrapes["engine.prom"] = engine.LastScrape
+	if s.opts.Stack.Stack == "A" {
+		t.Perf = telemetry.NewPerf(s.client, e.URL)
+	}
+	if e.KVBMMetrics != "" {
+		kvbm, err := telemetry.NewKVBM(s.client, e.KVBMMetrics, float64(s.spec.BlockBytes()))
+		if err != nil {
+			t.KV = failed{"kvbm", err}
+			return t
+		}
+		t.KV = kvbm
+		t.Scrapes["kvbm.prom"] = kvbm.LastScrape
+	}
+	return t
+}
+
+// ReadBack asks the servers for their model and KV pool.
+func (s *Machine) ReadBack(ctx context.Context) (record.Settings, error) {
+	m := s.spec.Model
+	out, err := rig.ReadBack(ctx, s.client, s.opts.Stack, float64(s.spec.BlockBytes()),
+		fmt.Sprintf("2 x %d layers x %d KV heads x %d x %d B x %d tokens (%s, %s)",
+			m.Layers, m.KVHeads, m.HeadDim, s.spec.KVElemBytes, s.spec.BlockTokens, m.Name, s.opts.Stack.Runtime.KVDtype),
+		s.machine.StartupLog())
+	for _, a := range s.spec.LoRA.Adapters {
+		if out.AdapterBytes == nil {
+			out.AdapterBytes = map[string]float64{}
+		}
+		out.AdapterBytes[a.Name] = float64(a.Bytes)
+	}
+	return out, err
+}
+
+// Uncalibrated lists what of this machine rests on no measurement.
+func (o Options) Uncalibrated() ([]string, error) {
+	spec, params, err := Spec(o)
+	if err != nil {
+		return nil, err
+	}
+	out := params.Uncalibrated(spec)
+	if o.Fio {
+		out = append(out, params.UncalibratedForeign()...)
+	}
+	slices.Sort(out)
+	return slices.Compact(out), nil
+}
+
+// Close stops the machine and waits for everything that it started.
+func (s *Machine) Close() error {
+	if s.scratch {
+		defer os.RemoveAll(s.opts.Dir)
+	}
+	if s.machine == nil {
+		return nil // it was never begun
+	}
+	if s.gpuEnd != nil {
+		s.gpuEnd()
+	}
+	s.machine.Close()
+	var errs []error
+	if s.tr != nil {
+		s.tr.CloseIdleConnections()
+	}
+	for _, srv := range s.servers {
+		errs = append(errs, srv.Close())
+	}
+	for range s.servers {
+		if err := <-s.served; !errors.Is(err, http.ErrServerClosed) {
+			errs = append(errs, err)
+		}
+	}
+	for _, w := range s.watched {
+		errs = append(errs, w.Close())
+	}
+	return errors.Join(append(errs, s.files.Close())...)
+}
+
+// failed is a source that could not be opened: it is counted as missing in every slot.
+type failed struct {
+	name string
+	err  error
+}
+
+func orFail(name string, src telemetry.SysSource, err error) telemetry.SysSource {
+	if err != nil {
+		return failed{name, err}
+	}
+	return src
+}
+
+func (f failed) Name() string                                     { return f.name }
+func (f failed) Sample(context.Context, *record.SysSample) error  { return f.err }
+func (f failed) SampleKV(context.Context, *record.KVSample) error { return f.err }

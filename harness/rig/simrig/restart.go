@@ -1,0 +1,37 @@
+package simrig
+
+import (
+	"context"
+
+	"sparkharness/harness/record"
+	"sparkharness/harness/rig"
+	"sparkharness/harness/telemetry"
+)
+
+// restart is read back in the engine's count of finished requests.
+func restart(ctx context.Context, s *Machine, t rig.Treatment) (rig.Applied, error) {
+	return s.seen(ctx, t.Kind, "requests finished since the server's start", s.finished, s.restart)
+}
+
+// restart returns when the new server process has answered a request.
+func (s *Machine) restart(ctx context.Context) error {
+	if err := s.machine.Restart(ctx); err != nil {
+		return err
+	}
+	return rig.Answers(ctx, s.client, s.opts.Stack.Endpoint.URL, s.spec.Model.Served)
+}
+
+// finished is the engine's count of requests; a server that has finished none has no such series.
+func (s *Machine) finished(ctx context.Context) (*float64, error) {
+	engine := telemetry.NewEngine(s.client, s.opts.Stack.Endpoint.EngineMetrics)
+	var sample record.SysSample
+	if err := engine.Sample(ctx, &sample); err != nil {
+		return nil, err
+	}
+	v := rig.MetricValue(engine.LastScrape(), "request_success_total")
+	if v == nil {
+		none := 0.0
+		v = &none
+	}
+	return v, nil
+}

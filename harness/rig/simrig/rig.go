@@ -1,0 +1,170 @@
+// Package simrig is the simulated Spark in virtual time: a machine a cell, cells side by side, each in a bubble of its
+// own. It needs a test to run in, because only a test has virtual time.
+package simrig
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"sparkharness/harness/config"
+	"sparkharness/harness/prompt"
+	"sparkharness/harness/record"
+	"sparkharness/harness/rig"
+)
+
+// Rig measures on simulated machines.
+type Rig struct {
+	t        *testing.T
+	exp      *config.Experiment
+	tokenize func() (*prompt.Tokenizer, error) // its vocabulary takes a while to read
+	scratch  string                            // where simulated hosts render their files
+	facts    record.Facts
+	without  string // kind of treatment that is left out: a test of what notices that
+}
+
+// mdts is the largest request of the simulated drive, bytes: MDTS of nvme id-ctrl.
+const mdts = 512 << 10
+
+// New prepares the rig for an experiment. Its sub-tests are t's.
+func New(t *testing.T, e *config.Experiment) (rig.Rig, error) { return newRig(t, e) }
+
+func newRig(t *testing.T, e *config.Experiment) (*Rig, error) {
+	r := &Rig{t: t, exp: e}
+	r.tokenize = sync.OnceValues(prompt.NewTokenizer)
+	split := float64(mdts)
+	r.facts = record.Facts{Rig: e.Rig, Clock: record.ClockVirtual, Origin: "simulated, not measured on hardware", Simulated: true, MaxRequestBytes: &split,
+		Capabilities: []string{rig.Fio, rig.DropCaches, rig.Restart, rig.KVTelemetry, rig.SetTier1, rig.SetPolicy, rig.LoRA, rig.TellsWaits, rig.StartupLog},
+		Uncalibrated: []string{}}
+	var physics []any
+	for _, name := range e.StackNames() {
+		o := r.options(e.Stacks[name])
+		p, err := o.Physics()
+		if err != nil {
+			return nil, err
+		}
+		physics = append(physics, p)
+		notes, err := o.Uncalibrated()
+		if err != nil {
+			return nil, err
+		}
+		r.facts.Uncalibrated = append(r.facts.Uncalibrated, notes...)
+	}
+	slices.Sort(r.facts.Uncalibrated)
+	r.facts.Uncalibrated = slices.Compact(r.facts.Uncalibrated)
+	var err error
+	r.facts.Machine, err = config.Digest(physics...)
+	return r, err
+}
+
+// options are the simulated machine with the given stack.
+func (r *Rig) options(st *config.Stack) Options {
+	o := Options{Stack: st, World: r.exp.World, Model: r.exp.Hypothesis.Model, Adapters: r.exp.Adapters,
+		Fio: len(r.exp.Hypothesis.Sweep.Fio) > 0}
+	if a := r.exp.Hypothesis.Load.Adapters; a != nil {
+		o.AdapterRank = a.Rank
+	}
+	return o
+}
+
+// Facts are those of the simulated machine.
+func (r *Rig) Facts() record.Facts { return r.facts }
+
+// Check refuses a cell whose machine cannot be.
+func (r *Rig) Check(e *config.Experiment, p *record.Plan) error {
+	if err := rig.Lacks(r.facts, e); err != nil {
+		return err
+	}
+	for _, pc := range p.Cells {
+		if _, err := r.options(e.StackOf(pc)).Physics(); err != nil {
+			return fmt.Errorf("cell %s: %w", pc.Key, err)
+		}
+	}
+	return nil
+}
+
+// Open prepares a machine, which starts with its cell.
+func (r *Rig) Open(_ context.Context, st *config.Stack) (rig.Machine, error) {
+	if r.scratch == "" {
+		return nil, errors.New("the simulated machine runs inside Run only")
+	}
+	dir, err := os.MkdirTemp(r.scratch, "host-")
+	if err != nil {
+		return nil, fmt.Errorf("scratch folder: %w", err)
+	}
+	tokenizer, err := r.tokenize()
+	if err != nil {
+		return nil, err
+	}
+	o := r.options(st)
+	o.Dir, o.Tokenize = dir, tokenizer.IDs
+	return &Machine{opts: o, scratch: true, without: r.without}, nil
+}
+
+// Begin starts the machine of the cell.
+func (s *Machine) Begin(_ context.Context, pc record.PlannedCell) error {
+	s.opts.Seed = pc.MachineSeed
+	return s.start()
+}
+
+// Run measures the cells side by side: each has a machine and a clock of its own.
+func (r *Rig) Run(cells []record.PlannedCell, w rig.Work) {
+	if len(cells) == 0 {
+		return
+	}
+	// Simulated hosts rewrite their files five times a simulated second: keep that off the disk.
+	var err error
+	if r.scratch == "" {
+		if r.scratch, err = os.MkdirTemp(MemoryBacked(), "sparkharness-"); err != nil {
+			r.t.Errorf("scratch folder: %v", err)
+			return
+		}
+	}
+	r.t.Run("cells", func(t *testing.T) {
+		for _, pc := range cells {
+			t.Run(pc.Key, func(t *testing.T) {
+				t.Parallel()
+				r.cell(t, pc, w)
+			})
+		}
+	})
+}
+
+// cell measures one cell inside a bubble of virtual time.
+func (r *Rig) cell(t *testing.T, pc record.PlannedCell, w rig.Work) {
+	var took time.Duration
+	var err error
+	synctest.Test(t, func(*testing.T) {
+		start := time.Now()
+		err = w.Measure(pc)
+		took = time.Since(start)
+	})
+	switch err := w.Done(pc, took, err); {
+	case errors.Is(err, rig.ErrSkipped):
+		t.SkipNow()
+	case err != nil:
+		t.Errorf("cell %s: %v", pc.Key, err)
+	}
+}
+
+// Close removes the scratch folder.
+func (r *Rig) Close() error {
+	if r.scratch == "" {
+		return nil
+	}
+	return os.RemoveAll(r.scratch)
+}
+
+// MemoryBacked is a folder on a memory file system if there is one, "" for the default.
+func MemoryBacked() string {
+	if st, err := os.Stat("/dev/shm"); err == nil && st.IsDir() {
+		return "/dev/shm"
+	}
+	return ""
+}

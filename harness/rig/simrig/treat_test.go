@@ -1,0 +1,56 @@
+package simrig
+
+import (
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// A treatment shows in what the machine says of itself.
+func TestTreat(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t, options(t, "A"))
+		require.NoError(t, s.restart(t.Context())) // a request that the next restart forgets
+		require.NoError(t, answers(t.Context(), s.client, s.opts.Stack.Endpoint.URL, s.spec.Model.Served))
+		for _, treatment := range []Treatment{DropCaches, Restart} {
+			done, err := s.Treat(t.Context(), treatment)
+			require.NoError(t, err)
+			require.NotNil(t, done.Before)
+			require.NotNil(t, done.After)
+			assert.Less(t, *done.After, *done.Before, treatment)
+		}
+		_, err := s.Treat(t.Context(), "polish")
+		require.ErrorContains(t, err, `treatment "polish" is not known`)
+	})
+}
+
+// The tiers are read back from what the server says that it built, not from what was asked for.
+func TestReadBackOfTiers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := options(t, "B")
+		o.Stack.Dynamo.Tiers.Tier1.CapacityBytes = 8 << 30
+		o.Stack.Dynamo.Tiers.Tier1.EvictionPolicy = "LFU"
+		got, err := open(t, o).ReadBack(t.Context())
+		require.NoError(t, err)
+		require.Len(t, got.Tiers, 2)
+		host := got.Tiers[0]
+		assert.Equal(t, "host", host.Tier)
+		assert.InDelta(t, 8<<30, host.Bytes, got.KVBlockBytes)
+		assert.Equal(t, "LFU", host.Policy)
+		assert.Equal(t, 2.0, *got.Tiers[1].MinFreq)
+	})
+	synctest.Test(t, func(t *testing.T) {
+		o := options(t, "B")
+		o.World.Mechanisms.IgnoreTierSettings = true
+		o.Stack.Dynamo.Tiers.Tier1.CapacityBytes = 8 << 30
+		o.Stack.Dynamo.Tiers.Tier1.EvictionPolicy = "LFU"
+		got, err := open(t, o).ReadBack(t.Context())
+		require.NoError(t, err)
+		host := got.Tiers[0]
+		assert.InDelta(t, 24<<30, host.Bytes, got.KVBlockBytes)
+		assert.EqualValues(t, 8<<30, host.WantBytes)
+		assert.Equal(t, []string{"LRU", "LFU"}, []string{host.Policy, host.WantPolicy})
+	})
+}

@@ -1,0 +1,139 @@
+package runner
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"sparkharness/harness/record"
+)
+
+// artifacts is a run's folder below the results folder.
+type artifacts struct {
+	dir  string
+	lock *os.File
+}
+
+// Suffixes of the runs that a new one with the same id has replaced: one that was complete and one that
+// was not are kept, so that interruptions never push a complete run out.
+const (
+	previousSuffix   = ".prev"
+	incompleteSuffix = ".incomplete.prev"
+)
+
+// partialSuffix marks the folder of a cell that has not been completed: its lines are whole, but they
+// are not all there.
+const partialSuffix = ".partial"
+
+// newArtifacts makes the folder of a run. An earlier run of the same id is set aside, or, with resume,
+// continued: then its configuration must be the same. Close it to let another process have the run.
+func newArtifacts(results, runID, digest string, resume bool) (*artifacts, error) {
+	a := &artifacts{dir: filepath.Join(results, runID)}
+	if err := os.MkdirAll(results, 0o755); err != nil {
+		return nil, fmt.Errorf("results cannot be written: %w (choose another folder with -results)", err)
+	}
+	if err := a.take(filepath.Join(results, "."+runID+".lock")); err != nil {
+		return nil, err
+	}
+	if err := a.prepare(digest, resume); err != nil {
+		return nil, errors.Join(err, a.close())
+	}
+	return a, nil
+}
+
+// take locks the run's id: two processes that write one folder would mix their cells.
+func (a *artifacts) take(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return fmt.Errorf("results cannot be written: %w (choose another folder with -results)", err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		_ = f.Close() // nothing was written
+		return fmt.Errorf("another process is running %s (wait for it, or choose another folder with -results)", a.dir)
+	}
+	a.lock = f
+	return nil
+}
+
+// close frees the run's id.
+func (a *artifacts) close() error {
+	return errors.Join(os.Remove(a.lock.Name()), a.lock.Close())
+}
+
+func (a *artifacts) prepare(digest string, resume bool) error {
+	_, err := os.Stat(a.dir)
+	exists := err == nil
+	switch {
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("results: %w", err)
+	case resume && !exists:
+		return fmt.Errorf("-resume: there is no run %s (run without -resume to start it)", a.dir)
+	case resume:
+		p, err := record.ReadPlan(a.dir)
+		if err != nil {
+			return fmt.Errorf("-resume: %s holds no plan to continue (%w): run without -resume to start anew", a.dir, err)
+		}
+		if p.Digest != digest {
+			return fmt.Errorf("-resume: %s was made with another configuration (%.12s, now %.12s): run without -resume to start anew", a.dir, p.Digest, digest)
+		}
+	case exists:
+		aside := a.dir + previousSuffix
+		if !a.complete() {
+			aside = a.dir + incompleteSuffix
+		}
+		if err := errors.Join(os.RemoveAll(aside), os.Rename(a.dir, aside)); err != nil {
+			return fmt.Errorf("set the previous run aside: %w", err)
+		}
+	}
+	if err := os.MkdirAll(a.path("cells"), 0o755); err != nil {
+		return fmt.Errorf("results cannot be written: %w (choose another folder with -results)", err)
+	}
+	return nil
+}
+
+// complete reports whether the run has every cell of its plan.
+func (a *artifacts) complete() bool {
+	p, err := record.ReadPlan(a.dir)
+	if err != nil {
+		return false
+	}
+	for _, pc := range p.Cells {
+		if !a.has(pc) {
+			return false
+		}
+	}
+	return true
+}
+
+func (a *artifacts) path(parts ...string) string {
+	return filepath.Join(append([]string{a.dir}, parts...)...)
+}
+
+// cell is the folder of a complete cell.
+func (a *artifacts) cell(pc record.PlannedCell) string { return record.CellPath(a.dir, pc.Cell) }
+
+// has reports whether the cell is complete.
+func (a *artifacts) has(pc record.PlannedCell) bool {
+	_, err := os.Stat(filepath.Join(a.cell(pc), record.FileCell))
+	return err == nil
+}
+
+// begin clears what an interrupted attempt left of the cell and returns the folder to measure into.
+func (a *artifacts) begin(pc record.PlannedCell) (string, error) {
+	dir := a.cell(pc) + partialSuffix
+	if err := os.RemoveAll(dir); err != nil {
+		return "", fmt.Errorf("results: %w", err)
+	}
+	return dir, nil
+}
+
+// keep renames the cell that was measured since begin into place.
+func (a *artifacts) keep(pc record.PlannedCell) error {
+	if err := os.Rename(a.cell(pc)+partialSuffix, a.cell(pc)); err != nil {
+		return fmt.Errorf("results: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,264 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"sparkharness/harness/config"
+	"sparkharness/harness/prompt"
+	"sparkharness/harness/record"
+	"sparkharness/harness/rig"
+	"sparkharness/harness/telemetry"
+)
+
+// tools are shared by the cells of a run.
+type tools struct {
+	exp      *config.Experiment
+	plan     *record.Plan
+	rig      rig.Rig
+	prompts  *prompt.Library
+	segments *prompt.Segments
+	stop     *atomic.Bool
+}
+
+// measure runs one cell on its own clock and leaves its lines in dir, which must not exist yet. An
+// interrupted cell returns errInterrupted; its lines stay. The machine is left as it was, whatever happens.
+func (tl *tools) measure(pc record.PlannedCell, dir string) (err error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("results: %w (choose another folder with -results)", err)
+	}
+	stack := tl.exp.StackOf(pc)
+	ctx := context.Background()
+	m, err := tl.rig.Open(ctx, stack)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, m.Close()) }()
+	if err := m.Begin(ctx, pc); err != nil {
+		return err
+	}
+	c := &cellRun{tools: tl, pc: pc, dir: dir, machine: m, stack: stack, start: time.Now()}
+	defer func() { err = errors.Join(err, c.undo()) }() // on a panic too
+	return c.run()
+}
+
+// cellRun is one cell under way.
+type cellRun struct {
+	*tools
+	pc      record.PlannedCell
+	dir     string
+	machine rig.Machine
+	stack   *config.Stack
+	start   time.Time
+	phase   atomic.Pointer[string]
+	info    record.CellInfo
+	undos   []func(context.Context) error // of treatments that last, in the order of their start
+}
+
+func (c *cellRun) enter(phase string) { c.phase.Store(&phase) }
+
+func (c *cellRun) run() error {
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel()
+	wg.Go(func() { c.watchStop(ctx, cancel) })
+
+	c.info = record.CellInfo{Cell: c.pc.Key, Start: unixSeconds(c.start)}
+	var err error
+	if c.info.Settings, err = c.machine.ReadBack(ctx); err != nil {
+		return err
+	}
+	writers, err := c.open()
+	if err != nil {
+		return err
+	}
+	sources := c.machine.Sources()
+	c.info.HasKV = sources.KV != nil
+	if c.pc.Phase == "" {
+		c.enter(record.PhaseBaseline)
+	} else {
+		c.enter(record.PhasePrepare)
+	}
+	sampling, stopSampling := context.WithCancel(ctx)
+	var samplerErr, perfErr error
+	var sampler sync.WaitGroup
+	sampler.Go(func() { samplerErr = c.sample(sampling, sources, writers) })
+	if sources.Perf != nil {
+		sampler.Go(func() { perfErr = c.drainPerf(ctx, sampling, sources, writers[record.FilePerf]) })
+	}
+
+	loadErr := c.prepare(ctx)
+	if loadErr == nil {
+		loadErr = c.idle(ctx)
+	}
+	if loadErr == nil {
+		loadErr = c.startFio(ctx)
+	}
+	if loadErr == nil {
+		c.info.Load, loadErr = c.drive(ctx, writers[record.FileMetrics])
+	}
+	stopSampling()
+	loadErr = errors.Join(loadErr, c.undo())
+	sampler.Wait()
+	if sources.Perf != nil && loadErr == nil {
+		perfErr = errors.Join(perfErr, c.savePerf(ctx, sources.Perf, writers[record.FilePerf]))
+	}
+	err = errors.Join(samplerErr, perfErr)
+	for _, name := range slices.Sorted(keys(writers)) {
+		err = errors.Join(err, writers[name].Close())
+	}
+	if c.stop.Load() && errors.Is(loadErr, context.Canceled) {
+		loadErr = errInterrupted
+	}
+	if err = errors.Join(loadErr, err); err != nil {
+		return err
+	}
+	return c.finish(sources)
+}
+
+// errInterrupted ends the cells that were under way when the run was interrupted.
+var errInterrupted = errors.New("interrupted")
+
+// watchStop cancels the cell when the run is interrupted. It polls, because a channel from outside a
+// virtual-time bubble would stop its clock.
+func (c *cellRun) watchStop(ctx context.Context, cancel context.CancelFunc) {
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			if c.stop.Load() {
+				cancel()
+				return
+			}
+		}
+	}
+}
+
+// open creates the cell's files.
+func (c *cellRun) open() (map[string]*record.Writer, error) {
+	names := []string{record.FileMetrics, record.FileSysmon}
+	if c.stack.Dynamo != nil {
+		names = append(names, record.FileDynKV)
+	} else {
+		names = append(names, record.FilePerf)
+	}
+	out := map[string]*record.Writer{}
+	for _, n := range names {
+		w, err := record.Create(filepath.Join(c.dir, n), flushBytes)
+		if err != nil {
+			return nil, fmt.Errorf("results: %w", err)
+		}
+		out[n] = w
+	}
+	return out, nil
+}
+
+// flushBytes is how much of a file may be lost when the process is killed: a fraction of a second of a
+// simulated cell.
+const flushBytes = 32 << 10
+
+// sample watches the machine until ctx ends.
+func (c *cellRun) sample(ctx context.Context, src rig.Sources, w map[string]*record.Writer) error {
+	s := &telemetry.Sampler{
+		Cadence: time.Duration(c.stack.Telemetry.Cadence), Offset: src.TickOffset, Start: c.start,
+		Refresh: src.Refresh, Sys: src.Sys, KV: src.KV, Sparse: sparse, SparseEvery: sparseEvery,
+		Phase: func() string { return *c.phase.Load() },
+		OnSys: func(s *record.SysSample) error { return w[record.FileSysmon].Write(s) },
+		OnKV:  func(s *record.KVSample) error { return w[record.FileDynKV].Write(s) },
+	}
+	cov, err := s.Run(ctx)
+	c.info.Coverage = cov
+	return err
+}
+
+// Nothing is concluded from warm-up and drain, so they are sampled more rarely.
+const sparseEvery = 25 // slots
+
+func sparse(phase string) bool { return phase == record.PhaseWarmup || phase == record.PhaseDrain }
+
+// perfEvery is how often the server's queue of per-request records is drained: often enough for a queue
+// of some hundred.
+const perfEvery = 5 * time.Second
+
+// drainPerf reads the server's per-request records until sampling ends. A page that has been asked for is
+// read to its end all the same, because the server forgets what it has sent.
+func (c *cellRun) drainPerf(ctx, sampling context.Context, src rig.Sources, w *record.Writer) error {
+	select {
+	case <-sampling.Done():
+		return nil
+	case <-time.After(2 * src.TickOffset / 3): // off the grid, and off the sampler's ticks
+	}
+	ticker := time.NewTicker(perfEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-sampling.Done():
+			return nil
+		case <-ticker.C:
+			if err := c.savePerf(ctx, src.Perf, w); err != nil && ctx.Err() == nil {
+				return err
+			}
+		}
+	}
+}
+
+func (c *cellRun) savePerf(ctx context.Context, p *telemetry.Perf, w *record.Writer) error {
+	records, err := p.Drain(ctx)
+	if err != nil {
+		return err
+	}
+	// The records of one instant come in the order of the batch, which is that of arrival.
+	for _, r := range records {
+		if err := w.Write(record.PerfLine{RequestID: r.RequestID, WaitMS: r.WaitMS, PrefillMS: r.PrefillMS}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// idle watches the machine without load: the baseline that the cell is compared with.
+func (c *cellRun) idle(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(time.Duration(c.exp.Hypothesis.Run.Baseline)):
+		return nil
+	}
+}
+
+// finish saves the raw pages and cell.json.
+func (c *cellRun) finish(src rig.Sources) error {
+	for name, page := range src.Scrapes {
+		if b := page(); len(b) > 0 {
+			if err := os.WriteFile(filepath.Join(c.dir, name), b, 0o644); err != nil {
+				return err
+			}
+		}
+	}
+	return c.info.Save(c.dir)
+}
+
+// unixSeconds is a time as records have it, microseconds kept.
+func unixSeconds(t time.Time) float64 { return math.Round(float64(t.UnixNano())/1e3) / 1e6 }
+
+func keys[V any](m map[string]V) func(func(string) bool) {
+	return func(yield func(string) bool) {
+		for k := range m {
+			if !yield(k) {
+				return
+			}
+		}
+	}
+}

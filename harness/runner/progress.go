@@ -1,0 +1,48 @@
+package runner
+
+import (
+	"fmt"
+	"io"
+	"sync"
+	"time"
+)
+
+// progress prints how far a run is: a line at most every few seconds, because what go test shows is a
+// pipe and not a terminal.
+type progress struct {
+	mu      sync.Mutex
+	w       io.Writer
+	label   string
+	total   int
+	done    int
+	cells   time.Duration // time that the cells took on their own clock
+	started time.Time
+	last    time.Time
+}
+
+const progressEvery = 5 * time.Second
+
+func newProgress(w io.Writer, label string, total int) *progress {
+	now := time.Now()
+	return &progress{w: w, label: label, total: total, started: now, last: now}
+}
+
+// add notes a finished cell.
+func (p *progress) add(cell time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.done++
+	p.cells += cell
+	now := time.Now()
+	if now.Sub(p.last) < progressEvery && p.done < p.total {
+		return
+	}
+	p.last = now
+	wall := now.Sub(p.started).Seconds()
+	left := "done"
+	if p.done < p.total {
+		left = fmt.Sprintf("about %.0f s left", wall/float64(p.done)*float64(p.total-p.done))
+	}
+	fmt.Fprintf(p.w, "%s  %d/%d cells  %.1f h measured in %.0f s (%.2f h/s)  %s\n",
+		p.label, p.done, p.total, p.cells.Hours(), wall, p.cells.Hours()/max(wall, 1e-3), left)
+}

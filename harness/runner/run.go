@@ -1,0 +1,110 @@
+package runner
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"sparkharness/harness/config"
+	"sparkharness/harness/prompt"
+	"sparkharness/harness/record"
+	"sparkharness/harness/rig"
+)
+
+// Options are what a run is made of.
+type Options struct {
+	Exp    *config.Experiment
+	Plan   *record.Plan
+	Rig    rig.Rig
+	Root   string    // folder that holds inputs/
+	Dir    string    // results folder: the run's own lies below it
+	Resume bool      // keep the complete cells of an earlier run of the same digest
+	Out    io.Writer // progress
+	Stop   *atomic.Bool
+}
+
+// Run is one execution of a plan.
+type Run struct {
+	o        Options
+	art      *artifacts
+	tools    *tools
+	manifest Manifest
+	progress *progress
+
+	mu       sync.Mutex
+	cellTime time.Duration
+	failed   atomic.Bool
+}
+
+// Open prepares the run's folder. Close the run when done.
+func Open(o Options) (*Run, error) {
+	r := &Run{o: o}
+	var err error
+	r.tools = &tools{exp: o.Exp, plan: o.Plan, rig: o.Rig, stop: o.Stop}
+	if r.tools.prompts, err = prompt.Open(filepath.Join(o.Root, "inputs", "prompts")); err != nil {
+		return nil, err
+	}
+	if o.Exp.Hypothesis.Load.Chat == nil {
+		if err := checkPrompts(r.tools.prompts, o.Plan); err != nil {
+			return nil, err
+		}
+	}
+	if r.tools.segments, err = prompt.NewSegments(o.Exp.Hypothesis.Run.Seed); err != nil {
+		return nil, err
+	}
+	if r.art, err = newArtifacts(o.Dir, o.Plan.RunID, o.Plan.Digest, o.Resume); err != nil {
+		return nil, err
+	}
+	r.manifest = newManifest(o.Root, o.Plan, o.Exp, o.Resume, time.Now())
+	if err := errors.Join(o.Exp.Save(r.art.dir), o.Plan.Save(r.art.dir), r.manifest.save(r.art.dir)); err != nil {
+		return nil, errors.Join(fmt.Errorf("results cannot be written: %w", err), r.art.close())
+	}
+	return r, nil
+}
+
+// Check refuses, before anything runs, a plan that cannot be carried out: a load that cannot be, or what the rig lacks.
+func Check(e *config.Experiment, p *record.Plan, r rig.Rig) error {
+	if err := checkLoads(e, p); err != nil {
+		return err
+	}
+	return r.Check(e, p)
+}
+
+// Dir is the run's folder.
+func (r *Run) Dir() string { return r.art.dir }
+
+// Failed says that a cell failed: the others were not measured.
+func (r *Run) Failed() bool { return r.failed.Load() }
+
+// Close frees the run's folder and saves how long it took.
+func (r *Run) Close() error {
+	r.manifest.Ended = time.Now().UTC()
+	r.manifest.WallSeconds = r.manifest.Ended.Sub(r.manifest.Started).Seconds()
+	r.manifest.CellSeconds = r.cellTime.Seconds()
+	return errors.Join(r.manifest.save(r.art.dir), r.art.close())
+}
+
+// Summary says in a line what the run took.
+func (r *Run) Summary() string {
+	wall := time.Since(r.manifest.Started).Seconds()
+	return fmt.Sprintf("%s: %.2f h of machine time in %.0f s of wall time, %.2f h per s",
+		r.o.Plan.Hypothesis, r.cellTime.Hours(), wall, r.cellTime.Hours()/max(wall, 1e-3))
+}
+
+// checkPrompts makes sure, before anything runs, that every context length has its prompt.
+func checkPrompts(lib *prompt.Library, p *record.Plan) error {
+	seen := map[int]bool{}
+	for _, c := range p.Cells {
+		if !seen[c.ContextTokens] {
+			seen[c.ContextTokens] = true
+			if _, err := lib.Body(c.ContextTokens, ""); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,84 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"sparkharness/harness/load"
+	"sparkharness/harness/record"
+	"sparkharness/harness/rig"
+)
+
+// prepare brings the machine into the state that the cell's phase names. Both arms are first used once, each
+// adapter with one request, so that they differ by the treatment alone: the cold arm then drops the page
+// cache and restarts the server, the warm arm does nothing.
+func (c *cellRun) prepare(ctx context.Context) error {
+	if c.pc.Phase == "" {
+		return nil
+	}
+	spec, err := c.spec()
+	if err != nil {
+		return err
+	}
+	if spec.Adapters != nil {
+		if err := load.Touch(ctx, spec); err != nil {
+			return err
+		}
+	}
+	c.enter(record.PhaseTreat)
+	if c.pc.Phase == record.ArmCold {
+		// In this order: a server that reads at its start must find the cache empty.
+		for _, kind := range []string{rig.DropCaches, rig.Restart} {
+			if err := c.apply(ctx, rig.Treatment{Kind: kind}); err != nil {
+				return err
+			}
+		}
+		if c.info.Settings, err = c.machine.ReadBack(ctx); err != nil {
+			return err
+		}
+	}
+	c.enter(record.PhaseBaseline)
+	return nil
+}
+
+// startFio starts the cell's profile beside the server and waits until it shows. It runs from before the
+// warm-up until the cell ends, because the queue that warm-up builds is that of the machine with fio. The arm
+// without takes as long.
+func (c *cellRun) startFio(ctx context.Context) error {
+	if c.pc.Fio == "" {
+		return nil
+	}
+	c.enter(record.PhaseTreat)
+	return c.apply(ctx, rig.Treatment{Kind: rig.Fio, Name: c.pc.Fio, Text: c.exp.Fio[c.pc.Fio]})
+}
+
+// apply treats the machine and keeps what it showed, and what undoes it.
+func (c *cellRun) apply(ctx context.Context, t rig.Treatment) error {
+	done, err := c.machine.Apply(ctx, t)
+	if done.Undo != nil {
+		c.undos = append(c.undos, done.Undo)
+	}
+	if done.Seen != nil {
+		c.info.Treatments = append(c.info.Treatments, *done.Seen)
+	}
+	if done.Fio != nil {
+		c.info.Fio = done.Fio
+	}
+	if err != nil {
+		return fmt.Errorf("treatment %s: %w", strings.TrimSpace(t.Kind+" "+t.Name), err)
+	}
+	return nil
+}
+
+// undo ends what the cell's treatments have begun, the latest first. It does so once.
+func (c *cellRun) undo() error {
+	var errs []error
+	for _, u := range slices.Backward(c.undos) {
+		errs = append(errs, u(context.Background()))
+	}
+	c.undos = nil
+	return errors.Join(errs...)
+}

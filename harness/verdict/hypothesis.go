@@ -1,0 +1,46 @@
+package verdict
+
+import (
+	"sparkharness/harness/config"
+	"sparkharness/harness/evidence"
+	"sparkharness/harness/gate"
+	"sparkharness/harness/record"
+)
+
+// Hypothesis is a claim with its decision rule. The numbers that it decides by are in its configuration.
+type Hypothesis struct {
+	ID        string // H2A
+	Claim     string
+	Mechanism string
+	Falsifier string
+	Config    string   // file below configs/hypotheses
+	Requires  []string // names of the thresholds that Config must have, and no others
+
+	// Equivalence says that the claim is "no effect": then noise could hide an effect, and the stability
+	// gate decides.
+	Equivalence bool
+	// ClaimsFailures says that refused requests are part of what is claimed about: they are counted and
+	// reported, and fail no gate.
+	ClaimsFailures bool
+	// OneLevel are the factors of the sweep (ctx, conc) that the decision rule holds fixed: a configuration
+	// with more levels of one is refused, because the rule would mix them.
+	OneLevel []string
+	// Windows says that the rule joins requests and telemetry in time: the configuration must say in windows
+	// of what length.
+	Windows bool
+	// Validate refuses, before anything runs, a configuration that the rule cannot decide by; optional. The error
+	// begins with the field.
+	Validate func(*config.Experiment) error
+	// Overloads marks cells whose load is meant to exceed what the server can do. Their queues grow by
+	// design, so the steady-state gate leaves them out.
+	Overloads func(record.Cell) bool
+	// Refine plans a second stage from the evidence of the first; optional.
+	Refine func(*evidence.Evidence) []record.Cell
+	// Decide applies the decision rule.
+	Decide func(*evidence.Evidence) Conclusion
+}
+
+// claim is what the gates have to know of the hypothesis.
+func (h Hypothesis) claim(e *config.Experiment) gate.Claim {
+	return gate.Claim{Equivalence: h.Equivalence, Failures: h.ClaimsFailures, Overloads: h.Overloads, Staged: h.Refine != nil && e.Hypothesis.Sweep.FineStep > 0}
+}

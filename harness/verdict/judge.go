@@ -1,0 +1,93 @@
+package verdict
+
+import (
+	"fmt"
+	"math"
+
+	"sparkharness/harness/evidence"
+	"sparkharness/harness/gate"
+	"sparkharness/harness/record"
+	"sparkharness/harness/stats"
+)
+
+// Judge applies gates and decision rule to the evidence and gathers what is to be shown. The evidence is all that it
+// asks: no rig, and no knowledge of what measured.
+func Judge(h Hypothesis, ev *evidence.Evidence) (*Judgement, Conclusion) {
+	e := ev.Exp
+	claim := h.claim(e)
+	r := &Judgement{
+		Schema: Schema, RunID: ev.Plan.RunID, Hypothesis: h.ID,
+		Claim: h.Claim, Mechanism: h.Mechanism, Falsifier: h.Falsifier,
+		Rig: ev.Plan.Facts.Rig, Clock: ev.Plan.Facts.Clock, Origin: ev.Plan.Facts.Origin, Simulated: ev.Plan.Facts.Simulated, Model: e.Hypothesis.Model, Stacks: e.StackNames(),
+		Seed: e.Hypothesis.Run.Seed, ConfigDigest: ev.Plan.Digest,
+		CellsPlanned: len(ev.Plan.Cells), CellsMeasured: len(ev.Cells),
+		Interrupted:  ev.Plan.Ended == "" && (len(ev.Cells) < len(ev.Plan.Cells) || claim.Staged && !ev.Plan.Refined),
+		Uncalibrated: append([]string{}, ev.Plan.Facts.Uncalibrated...), Findings: []Finding{}, Rows: []evidence.Row{}, Accounts: []evidence.Account{}, Figures: []Figure{},
+	}
+	if e.World != nil {
+		r.World, r.WorldNote = e.World.World, e.World.Note
+	}
+	for _, c := range ev.Cells {
+		r.CellSeconds += c.Seconds()
+	}
+	shown := ev.InOrderOfSweep()
+	for _, g := range shown {
+		r.Rows = append(r.Rows, ev.Row(g))
+	}
+	r.Accounts = ev.Accounts(shown)
+	if len(ev.Cells) == 0 {
+		nothing := gate.Fail("samples", Inconclusive, "cells_missing", fmt.Sprintf("none of %d planned cells was measured", len(ev.Plan.Cells)))
+		r.Verdict = Settle([]gate.Gate{nothing}, []Check{}, nil)
+		return r, Conclusion{}
+	}
+	gates := gate.Common(ev, claim)
+	c := h.Decide(ev)
+	if c.Checks == nil {
+		c.Checks = []Check{}
+	}
+	r.Verdict = Settle(append(gates, c.Gates...), c.Checks, c.Effect)
+	if r.Verdict.Outcome == Inconclusive {
+		for _, f := range more(ev, c.Checks) {
+			r.Findings = append(r.Findings, f)
+			r.Verdict.Reasons = append(r.Verdict.Reasons, f.Name+": "+f.Detail)
+		}
+	}
+	r.Findings = append(r.Findings, endedEarly(ev.Plan, r.Verdict, len(ev.Cells))...)
+	r.Findings = append(append(r.Findings, c.Findings...), largestResidual(r.Accounts)...)
+	r.Figures = append(r.Figures, c.Figures...)
+	r.Sizing = c.Sizing
+	return r, c
+}
+
+// endedEarly is the finding of a run that did not measure all of its plan, on purpose.
+func endedEarly(p *record.Plan, v Verdict, measured int) []Finding {
+	if p.Ended == "" {
+		return nil
+	}
+	return []Finding{{Name: "ended early", Detail: fmt.Sprintf(
+		"after the first block, %d of %d cells: %s; the others would be %s as well", measured, len(p.Cells), p.Ended, v.Outcome)}}
+}
+
+// largestResidual is the byte account of many groups in one finding: how far it stays open at most, where the
+// KV manager says that it moved ten gigabytes or more. Below that the edges of the phase decide.
+func largestResidual(accounts []evidence.Account) []Finding {
+	const least = 10.0 // GB: a fetch or a write that lies across an edge of the phase is one or two
+	var where string
+	var value float64
+	n := 0
+	for i := range accounts {
+		a := &accounts[i]
+		if a.KVGB == nil || *a.KVGB < least || a.ResidualPct == nil {
+			continue
+		}
+		n++
+		if n == 1 || math.Abs(*a.ResidualPct) > math.Abs(value) {
+			value, where = *a.ResidualPct, fmt.Sprintf("%s, %s: the KV manager moved %.1f GB, the device %.1f GB", a.Cell, a.Direction, *a.KVGB, a.DeviceGB)
+		}
+	}
+	if n == 0 {
+		return nil
+	}
+	return []Finding{{Name: "byte account, largest residual", Estimate: stats.Alone(value), Unit: "%",
+		Detail: fmt.Sprintf("of the device's bytes, over %d accounts of ten gigabytes of KV or more; %s", n, where)}}
+}
