@@ -46,13 +46,6 @@ type CellInfo struct {
 	HasKV bool        `json:"has_kv"`
 }
 
-// PerfLine is one line of perf.jsonl: a request as the server timed it.
-type PerfLine struct {
-	RequestID string   `json:"request_id"`
-	WaitMS    *float64 `json:"wait_ms"` // arrival to first scheduling
-	PrefillMS *float64 `json:"prefill_ms"`
-}
-
 // tools are shared by the cells of a run.
 type tools struct {
 	exp       *Experiment
@@ -258,8 +251,8 @@ func (c *cellRun) savePerf(ctx context.Context, p *telemetry.Perf, w *record.Wri
 		return err
 	}
 	// The records of one instant come in the order of the batch, which is that of arrival.
-	for _, r := range records {
-		if err := w.Write(PerfLine{RequestID: r.RequestID, WaitMS: r.WaitMS, PrefillMS: r.PrefillMS}); err != nil {
+	for i := range records {
+		if err := w.Write(&records[i]); err != nil {
 			return err
 		}
 	}

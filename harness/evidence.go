@@ -187,7 +187,7 @@ func loadCellInfo(pc PlannedCell, folder string) (*CellData, error) {
 func (c *CellData) loadRequests(folder string) error {
 	waits := map[string]*float64{}
 	if _, err := os.Stat(filepath.Join(folder, filePerf)); err == nil {
-		if _, err := record.Read(filepath.Join(folder, filePerf), func(p *PerfLine) error {
+		if _, err := record.Read(filepath.Join(folder, filePerf), func(p *record.PerfLine) error {
 			waits[p.RequestID] = p.WaitMS
 			return nil
 		}); err != nil {

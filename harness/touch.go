@@ -1,8 +1,6 @@
 package harness
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"os"
 
@@ -15,32 +13,25 @@ import (
 // markFirstTouches sets first_touch on the lines of a sorted metrics.jsonl that name an adapter: true on
 // the first request of the measure phase for each adapter, false on the others.
 func markFirstTouches(path string) error {
-	raw, err := os.ReadFile(path)
+	var out []byte
+	touched := map[string]bool{}
+	torn, err := record.Read(path, func(r *record.Request) (err error) {
+		if r.Adapter != nil && r.Phase == record.PhaseMeasure {
+			first := !touched[*r.Adapter]
+			touched[*r.Adapter] = true
+			r.FirstTouch = &first
+		}
+		out, err = record.AppendLine(out, r)
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	var out bytes.Buffer
-	touched := map[string]bool{}
-	for line := range bytes.Lines(raw) {
-		var r record.Request
-		if err := json.Unmarshal(line, &r); err != nil {
-			return fmt.Errorf("%s: %w", path, err)
-		}
-		if r.Adapter == nil || r.Phase != record.PhaseMeasure {
-			out.Write(line)
-			continue
-		}
-		first := !touched[*r.Adapter]
-		touched[*r.Adapter] = true
-		r.FirstTouch = &first
-		b, err := json.Marshal(&r)
-		if err != nil {
-			return fmt.Errorf("encode a line of %s: %w", path, err)
-		}
-		out.Write(append(b, '\n'))
+	if torn {
+		return fmt.Errorf("%s: the last line is cut off; measure the cell again", path)
 	}
 	tmp := path + ".marked"
-	if err := os.WriteFile(tmp, out.Bytes(), 0o644); err != nil {
+	if err := os.WriteFile(tmp, out, 0o644); err != nil {
 		return err
 	}
 	return os.Rename(tmp, path)
