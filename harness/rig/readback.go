@@ -6,9 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"math"
 	"net/http"
-	"strconv"
 
 	"sparkharness/harness/config"
 	"sparkharness/harness/record"
@@ -33,7 +31,9 @@ func readBack(ctx context.Context, client *http.Client, st *config.Stack, blockB
 	if err := engine.Sample(ctx, &s); err != nil {
 		return out, fmt.Errorf("read the engine's settings back: %w", err)
 	}
-	out.BlockTokens = metricValue(engine.LastScrape(), "kv_cache_tokens_per_block")
+	if out.BlockTokens, err = engine.Value("kv_cache_tokens_per_block"); err != nil {
+		return out, fmt.Errorf("read the engine's settings back: %w", err)
+	}
 	if s.Engine != nil && s.Engine.KVMaxBlocks != nil {
 		out.KVPoolBlocks = s.Engine.KVMaxBlocks
 		pool := *s.Engine.KVMaxBlocks * blockBytes
@@ -96,26 +96,6 @@ func servedModel(ctx context.Context, client *http.Client, baseURL string) (stri
 		return "", fmt.Errorf("%s/v1/models lists no model (status %s): the server is not ready", baseURL, resp.Status)
 	}
 	return list.Data[0].ID, nil
-}
-
-// metricValue returns the value of the first series of a metric on a Prometheus page, with or without
-// the trtllm_ prefix; nil if there is none.
-func metricValue(page []byte, name string) *float64 {
-	for line := range bytes.Lines(page) {
-		end := bytes.IndexAny(line, "{ \t")
-		if end < 0 || string(bytes.TrimPrefix(line[:end], []byte("trtllm_"))) != name {
-			continue
-		}
-		// What follows the labels, which may hold anything: a value and perhaps a timestamp.
-		rest := bytes.Fields(line[max(end, bytes.LastIndexByte(line, '}')+1):])
-		if len(rest) == 0 {
-			continue
-		}
-		if v, err := strconv.ParseFloat(string(rest[0]), 64); err == nil && !math.IsNaN(v) && !math.IsInf(v, 0) {
-			return &v
-		}
-	}
-	return nil
 }
 
 // answers asks the server for one token, and returns when it has come.

@@ -226,12 +226,11 @@ func (s *Sim) finished(ctx context.Context) (*float64, error) {
 	if err := engine.Sample(ctx, &sample); err != nil {
 		return nil, err
 	}
-	v := metricValue(engine.LastScrape(), "request_success_total")
-	if v == nil {
-		none := 0.0
-		v = &none
+	v, err := engine.Value("request_success_total")
+	if err == nil && v == nil {
+		v = new(float64)
 	}
-	return v, nil
+	return v, err
 }
 
 // Uncalibrated lists what of this machine rests on no measurement.
