@@ -9,6 +9,7 @@ import (
 	"net/http"
 
 	"sparkharness/harness/config"
+	"sparkharness/harness/load"
 	"sparkharness/harness/record"
 	"sparkharness/harness/telemetry"
 )
@@ -23,8 +24,8 @@ func readBack(ctx context.Context, client *http.Client, st *config.Stack, blockB
 			return out, err
 		}
 	}
-	if out.Model, err = servedModel(ctx, client, st.Endpoint.URL); err != nil {
-		return out, err
+	if out.Model, err = load.ServedModel(ctx, client, st.Endpoint.URL); err != nil {
+		return out, fmt.Errorf("endpoint.url of the stack file: %w", err)
 	}
 	var s record.SysSample
 	engine := telemetry.NewEngine(client, st.Endpoint.EngineMetrics)
@@ -70,32 +71,6 @@ func (s *Settings) readTiers(d *config.Dynamo, log string) error {
 		s.Tiers = append(s.Tiers, set)
 	}
 	return nil
-}
-
-// servedModel is the id of the first model of /v1/models.
-func servedModel(ctx context.Context, client *http.Client, baseURL string) (string, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, trimSlash(baseURL)+"/v1/models", nil)
-	if err != nil {
-		return "", err
-	}
-	resp, err := client.Do(req)
-	if err != nil {
-		return "", fmt.Errorf("no server at %s (start it, or correct endpoint.url in the stack file): %w", baseURL, err)
-	}
-	defer resp.Body.Close()
-	var list struct {
-		Data []struct {
-			ID string `json:"id"`
-		} `json:"data"`
-	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
-	if err != nil {
-		return "", fmt.Errorf("read %s/v1/models: %w", baseURL, err)
-	}
-	if err := json.Unmarshal(body, &list); err != nil || len(list.Data) == 0 {
-		return "", fmt.Errorf("%s/v1/models lists no model (status %s): the server is not ready", baseURL, resp.Status)
-	}
-	return list.Data[0].ID, nil
 }
 
 // answers asks the server for one token, and returns when it has come.
