@@ -88,25 +88,6 @@ func TestReadBackOfAnotherBlockSize(t *testing.T) {
 	})
 }
 
-func TestMetricValue(t *testing.T) {
-	const name = "kv_cache_tokens_per_block"
-	for what, tt := range map[string]struct {
-		page string
-		want *float64
-	}{
-		"with prefix":       {"# TYPE trtllm_" + name + " gauge\ntrtllm_" + name + `{engine_type="undefined"} 32` + "\n", new(32.0)},
-		"without":           {name + " 64\n", new(64.0)},
-		"blanks in a label": {name + `{model_name="Llama 3 70B"} 32` + "\n", new(32.0)},
-		"brace in a label":  {name + `{model_name="a} 7"} 32` + "\n", new(32.0)},
-		"with a timestamp":  {name + "{} 32 1700000000000\n", new(32.0)},
-		"another metric":    {"trtllm_" + name + "_total 32\nx" + name + " 3\n", nil},
-		"no number":         {name + " NaN\n", nil},
-		"empty":             {"", nil},
-	} {
-		t.Run(what, func(t *testing.T) { assert.Equal(t, tt.want, metricValue([]byte(tt.page), name)) })
-	}
-}
-
 // Every source of a machine gives values from its second sample on.
 func TestTelemetry(t *testing.T) {
 	for stack, pages := range map[string][]string{"A": {"engine.prom"}, "B": {"engine.prom", "kvbm.prom"}} {
@@ -197,7 +178,7 @@ func TestCloseUnderLoad(t *testing.T) {
 		require.NoError(t, s.Close())
 		assert.Error(t, <-failed, "an answer that is no success")
 		_, err = s.ReadBack(context.Background())
-		assert.ErrorContains(t, err, "no server at http://127.0.0.1:9000")
+		assert.ErrorContains(t, err, "endpoint.url of the stack file: no server at http://127.0.0.1:9000 (start it")
 	})
 }
 
