@@ -40,11 +40,15 @@ func (e *Experiment) simOptions(st *config.Stack) rig.SimOptions {
 
 // loadExperiment reads the files that a hypothesis names and applies the overrides of the options.
 func loadExperiment(h Hypothesis, o *Options) (*Experiment, error) {
+	folder, err := config.OpenFolder(o.configs())
+	if err != nil {
+		return nil, err
+	}
 	path := o.Config
 	if path == "" {
-		path = filepath.Join(o.configs(), "hypotheses", h.Config)
+		path = folder.Path("hypotheses/" + h.Config)
 	}
-	hc, err := config.LoadHypothesis(path)
+	hc, err := config.LoadHypothesis(folder, path)
 	if err != nil {
 		return nil, err
 	}
@@ -76,10 +80,10 @@ func loadExperiment(h Hypothesis, o *Options) (*Experiment, error) {
 	e := &Experiment{Rig: o.Rig, Hypothesis: hc, Stacks: map[string]*config.Stack{}}
 	if o.Rig == rigSim {
 		if filepath.Base(o.World) != o.World {
-			return nil, fmt.Errorf("-world %s is a path, not a name (%s)", o.World, listWorlds(o.configs()))
+			return nil, fmt.Errorf("-world %s is a path, not a name (%s)", o.World, listWorlds(folder))
 		}
-		if e.World, err = config.LoadWorld(filepath.Join(o.configs(), "worlds", o.World+".yaml")); err != nil {
-			return nil, fmt.Errorf("world %q (%s): %w", o.World, listWorlds(o.configs()), err)
+		if e.World, err = config.LoadWorld(folder.Path("worlds/" + o.World + ".yaml")); err != nil {
+			return nil, fmt.Errorf("world %q (%s): %w", o.World, listWorlds(folder), err)
 		}
 	}
 	if e.World != nil && e.World.Load.Popularity != nil {
@@ -93,18 +97,18 @@ func loadExperiment(h Hypothesis, o *Options) (*Experiment, error) {
 			return nil, err
 		}
 	}
-	if e.Fio, err = loadFio(o.configs(), hc.Sweep.Fio); err != nil {
+	if e.Fio, err = loadFio(folder, hc.Sweep.Fio); err != nil {
 		return nil, err
 	}
 	var profile *config.Profile
 	if hc.Profile != "" {
-		if profile, err = config.LoadProfile(filepath.Join(o.configs(), "profiles", hc.Profile+".yaml")); err != nil {
+		if profile, err = config.LoadProfile(folder.Path("profiles/" + hc.Profile + ".yaml")); err != nil {
 			return nil, err
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(hc.Stacks)) {
 		file := hc.Stacks[name]
-		st, err := config.LoadStack(filepath.Join(o.configs(), file))
+		st, err := config.LoadStack(folder.Path(file))
 		if err != nil {
 			return nil, err
 		}
@@ -172,14 +176,10 @@ func checkThresholds(path string, h Hypothesis, hc *config.Hypothesis) error {
 }
 
 // listWorlds names the worlds that exist.
-func listWorlds(configs string) string {
-	files, err := filepath.Glob(filepath.Join(configs, "worlds", "*.yaml"))
-	if err != nil || len(files) == 0 {
-		return "no worlds found in " + configs
-	}
-	names := make([]string, len(files))
-	for i, f := range files {
-		names[i] = strings.TrimSuffix(filepath.Base(f), ".yaml")
+func listWorlds(folder *config.Folder) string {
+	names := folder.Names("worlds", ".yaml")
+	if len(names) == 0 {
+		return "there is none in the folder of configurations"
 	}
 	return "there are " + strings.Join(names, ", ")
 }

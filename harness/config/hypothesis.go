@@ -12,8 +12,8 @@ type Hypothesis struct {
 	Sweep      Sweep              `yaml:"sweep"`
 	Run        Run                `yaml:"run"`
 	Windows    *Windows           `yaml:"windows,omitempty"` // needed by hypotheses that join requests and telemetry in time
-	Gates      Gates              `yaml:"gates"`
-	Thresholds map[string]float64 `yaml:"thresholds"` // named by the hypothesis, which refuses missing and unknown ones
+	Gates      Gates              `yaml:"gates"`             // of configs/gates.yaml; a file holds only those that differ, each with its reason
+	Thresholds map[string]float64 `yaml:"thresholds"`        // named by the hypothesis, which refuses missing and unknown ones
 }
 
 // Load is what the clients do.
