@@ -34,6 +34,7 @@ func (h *Hypothesis) check(r *reader) {
 	}
 	h.Load.check(r)
 	h.Sweep.check(r)
+	h.Sweep.checkArrivals(r, h.Run.Warmup.Min)
 	h.checkChat(r)
 	h.checkStacks(r)
 	h.Run.check(r)
@@ -90,12 +91,6 @@ func (s *Sweep) check(r *reader) {
 		if q >= 1 {
 			r.refuse(fmt.Sprintf("sweep.reuse[%d]", i), "is a share of the prompt tokens below 1, not %v", q)
 		}
-	}
-	switch {
-	case len(s.RateRPS) > 0:
-		r.oneOf("sweep.arrivals", s.Arrivals, "poisson", "constant")
-	case s.Arrivals != "":
-		r.refuse("sweep.arrivals", "says how an open loop arrives, but sweep.rate_rps lists no rate")
 	}
 	if len(s.Conc)+len(s.Sessions)+len(s.RateRPS) == 0 {
 		r.refuse("sweep.conc", "required field is missing: how many users the closed loop has (or sweep.sessions, or sweep.rate_rps of an open loop)")

@@ -210,7 +210,7 @@ func TestHypothesisFaults(t *testing.T) {
 		"level zero":            {[]string{"conc: [1, 4]", "conc: [0, 4]"}, []string{"13: sweep.conc[0]: is zero, which would mean that it is not set"}},
 		"level missing":         {[]string{"conc: [1, 4]", "conc: [1, ~, 4]"}, []string{"13: sweep.conc[1]: has no value"}},
 		"rate negative":         {[]string{"conc: [1, 4]", "conc: [1, 4]\n  arrivals: poisson\n  rate_rps:\n  - 1\n  - -2.5"}, []string{"17: sweep.rate_rps[1]: -2.5 is negative"}},
-		"rate without arrivals": {[]string{"conc: [1, 4]", "conc: [1, 4]\n  rate_rps: [1]"}, []string{"11: sweep.arrivals: must be poisson or constant, not \"\""}},
+		"rate without arrivals": {[]string{"conc: [1, 4]", "conc: [1, 4]\n  rate_rps: [1]"}, []string{"11: sweep.arrivals: must be poisson, constant, gamma or ramp, not \"\""}},
 		"arrivals without rate": {[]string{"conc: [1, 4]", "conc: [1, 4]\n  arrivals: poisson"}, []string{"14: sweep.arrivals: says how an open loop arrives, but sweep.rate_rps lists no rate"}},
 		"no load":               {[]string{"  conc: [1, 4]\n", ""}, []string{"11: sweep.conc: required field is missing: how many users the closed loop has (or sweep.sessions, or sweep.rate_rps of an open loop)"}},
 		"phase":                 {[]string{"conc: [1, 4]", "conc: [1, 4]\n  phase: [cold, hot]"}, []string{`14: sweep.phase[1]: must be cold or warm, not "hot"`}},
