@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"strings"
-	"time"
 )
 
 // ErrNoModel says that the server answers but serves no model: it is still loading, or its worker died.
@@ -46,39 +45,4 @@ func ServedModel(ctx context.Context, client *http.Client, baseURL string) (id s
 		return "", fmt.Errorf("%s: %w", url, ErrNoModel)
 	}
 	return list.Data[0].ID, nil
-}
-
-const (
-	readyEvery = time.Second
-	readyProbe = 5 * time.Second // limit of one probe
-)
-
-// Ready waits until the server has listed the same model twice in a row, a second apart, and returns its
-// id. A worker that died on the last request is still listed once, for a moment. ctx bounds the wait.
-func Ready(ctx context.Context, client *http.Client, baseURL string) (id string, err error) {
-	before := ""
-	last := errors.New("listed a model only once")
-	for {
-		id, err := probe(ctx, client, baseURL)
-		if err == nil && id == before {
-			return id, nil
-		}
-		before = id
-		if err != nil && ctx.Err() == nil {
-			last = err
-		}
-		pause := time.NewTimer(readyEvery)
-		select {
-		case <-pause.C:
-		case <-ctx.Done():
-			pause.Stop()
-			return "", fmt.Errorf("%s is not ready (%w; last answer: %w): start the server, or correct the endpoint url", baseURL, ctx.Err(), last)
-		}
-	}
-}
-
-func probe(ctx context.Context, client *http.Client, baseURL string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, readyProbe)
-	defer cancel()
-	return ServedModel(ctx, client, baseURL)
 }

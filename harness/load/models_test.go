@@ -1,15 +1,12 @@
 package load
 
 import (
-	"context"
 	"io"
 	"net/http"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 )
 
 func TestServedModel(t *testing.T) {
@@ -41,37 +38,4 @@ func TestServedModel(t *testing.T) {
 			})
 		})
 	}
-}
-
-// The list is served, gone, served, served: a worker that dies and comes back is not ready in between.
-func TestReadyAsksTwice(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		calls := 0
-		e, stop := serve(t, func(w http.ResponseWriter, _ *http.Request) {
-			if calls++; calls == 2 {
-				_, _ = io.WriteString(w, `{"data":[]}`)
-				return
-			}
-			_, _ = io.WriteString(w, `{"data":[{"id":"llama"}]}`)
-		})
-		defer stop()
-		begin := time.Now()
-		id, err := Ready(t.Context(), e.http, e.url)
-		require.NoError(t, err)
-		assert.Equal(t, "llama", id)
-		assert.Equal(t, 4, calls)
-		assert.Equal(t, 3*readyEvery, time.Since(begin))
-	})
-}
-
-func TestReadyGivesUpWithItsContext(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		e := nobody()
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-		defer cancel()
-		_, err := Ready(ctx, e.http, e.url)
-		require.ErrorIs(t, err, context.DeadlineExceeded)
-		assert.ErrorContains(t, err, "connection refused")
-		assert.ErrorContains(t, err, "start the server")
-	})
 }
