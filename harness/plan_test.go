@@ -143,24 +143,40 @@ func TestExperimentRoundTrip(t *testing.T) {
 	assert.Equal(t, d1, d2)
 }
 
+// overlay lays a folder of the test's own over the options' configurations. Each file holds only what differs.
+func overlay(t *testing.T, o *Options, files map[string]string) {
+	t.Helper()
+	below, err := filepath.Abs(o.Configs)
+	require.NoError(t, err)
+	o.Configs = t.TempDir()
+	put := func(name, text string) {
+		path := filepath.Join(o.Configs, name)
+		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
+	}
+	put("configs.yaml", "base: "+below+"\n")
+	for name, text := range files {
+		if base := filepath.Join(below, name); filepath.Ext(name) == ".yaml" && fileExists(base) {
+			text = "base: " + base + "\n" + text
+		}
+		put(name, text)
+	}
+}
+
+func fileExists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
 // withFio are the options of a configuration that sweeps fio, with the job files as they are given.
 func withFio(t *testing.T, jobs map[string]string) *Options {
 	t.Helper()
 	o := testOptions(t)
-	dir := t.TempDir()
-	require.NoError(t, os.CopyFS(dir, os.DirFS(o.Configs)))
-	require.NoError(t, os.RemoveAll(filepath.Join(dir, "fio")))
-	require.NoError(t, os.Mkdir(filepath.Join(dir, "fio"), 0o755))
+	files := map[string]string{"hypotheses/h2a.yaml": "sweep: {fio: [none, heavy]}\n"}
 	for name, text := range jobs {
-		require.NoError(t, os.WriteFile(filepath.Join(dir, "fio", name+".fio"), []byte(text), 0o644))
+		files["fio/"+name+".fio"] = text
 	}
-	path := filepath.Join(dir, "hypotheses", "h2a.yaml")
-	b, err := os.ReadFile(path)
-	require.NoError(t, err)
-	swept := bytes.Replace(b, []byte("  ctx: [256, 512]"), []byte("  fio: [none, heavy]\n  ctx: [256, 512]"), 1)
-	require.NotEqual(t, b, swept)
-	require.NoError(t, os.WriteFile(path, swept, 0o644))
-	o.Configs = dir
+	overlay(t, o, files)
 	return o
 }
 
@@ -232,20 +248,8 @@ func TestWorldChangesTheConfiguration(t *testing.T) {
 
 // Each bad input is one clear line, before anything runs.
 func TestBadInput(t *testing.T) {
-	write := func(t *testing.T, o *Options, from string, change func(string) string) {
-		t.Helper()
-		dir := t.TempDir()
-		require.NoError(t, os.CopyFS(dir, os.DirFS(o.Configs)))
-		path := filepath.Join(dir, from)
-		b, err := os.ReadFile(path)
-		require.NoError(t, err)
-		changed := change(string(b))
-		require.NotEqual(t, string(b), changed)
-		require.NoError(t, os.WriteFile(path, []byte(changed), 0o644))
-		o.Configs = dir
-	}
-	replace := func(a, b string) func(string) string {
-		return func(s string) string { return strings.Replace(s, a, b, 1) }
+	over := func(file, text string) func(*testing.T, *Options) {
+		return func(t *testing.T, o *Options) { overlay(t, o, map[string]string{file: text + "\n"}) }
 	}
 	for _, tc := range []struct {
 		name string
@@ -263,42 +267,19 @@ func TestBadInput(t *testing.T) {
 			o.Configs, _ = filepath.Abs(o.Configs)
 			o.Root = dir
 		}, `lora_4.txt:3: adapter "a" is already on line 1`},
-		{"no such adapter list", smallH1, func(t *testing.T, o *Options) {
-			write(t, o, "hypotheses/h1.yaml", replace("lora_4.txt", "lora_5.txt"))
-		}, "lora_5.txt"},
-		{"reuse that cannot be", smallH5, func(t *testing.T, o *Options) {
-			write(t, o, "hypotheses/h5.yaml", replace("reuse: [0.60]", "reuse: [0.99]"))
-		}, "reuse 0.99 is not from"},
-		{"policy that the server does not know", smallH6, func(t *testing.T, o *Options) {
-			write(t, o, "hypotheses/h6.yaml", replace("policy: [FIFO, LFU]", "policy: [FIFO, MRU]"))
-		}, `sweep.policy[1]: must be LRU, FIFO, LFU or SEGMENTED, not "MRU"`},
-		{"tier that does not fit", smallH6, func(t *testing.T, o *Options) {
-			write(t, o, "hypotheses/h6.yaml", replace("tier1: [8GiB, 16GiB]", "tier1: [8GiB, 160GiB]"))
-		}, "make a tier smaller"},
-		{"missing threshold", smallH2A, func(t *testing.T, o *Options) {
-			write(t, o, "hypotheses/h2a.yaml", func(s string) string {
-				i := strings.Index(s, "  r2_min")
-				return s[:i]
-			})
-		}, "thresholds.r2_min: missing"},
-		{"threshold that nobody reads", smallH2A, func(t *testing.T, o *Options) {
-			write(t, o, "hypotheses/h2a.yaml", replace("  r2_min", "  r3_min: 1\n  r2_min"))
-		}, "thresholds.r3_min: H2A decides nothing by it"},
-		{"unknown field", smallH2A, func(t *testing.T, o *Options) {
-			write(t, o, "hypotheses/h2a.yaml", replace("  reps: 2", "  repz: 2"))
-		}, "repz"},
-		{"size without unit", smallH2A, func(t *testing.T, o *Options) {
-			write(t, o, "stackA_llama70b_baseline.yaml", replace("16GiB", "16"))
-		}, "needs a unit"},
+		{"no such adapter list", smallH1, over("hypotheses/h1.yaml", "load: {adapters: {list: lora_5.txt}}"), "lora_5.txt"},
+		{"reuse that cannot be", smallH5, over("hypotheses/h5.yaml", "sweep: {reuse: [0.99]}"), "reuse 0.99 is not from"},
+		{"policy that the server does not know", smallH6, over("hypotheses/h6.yaml", "sweep: {policy: [FIFO, MRU]}"), `sweep.policy[1]: must be LRU, FIFO, LFU or SEGMENTED, not "MRU"`},
+		{"tier that does not fit", smallH6, over("hypotheses/h6.yaml", "sweep: {tier1: [8GiB, 160GiB]}"), "make a tier smaller"},
+		{"missing threshold", smallH2A, over("hypotheses/h2a.yaml", "thresholds: {r2_min: null}"), "thresholds.r2_min: missing"},
+		{"threshold that nobody reads", smallH2A, over("hypotheses/h2a.yaml", "thresholds: {r3_min: 1}"), "thresholds.r3_min: H2A decides nothing by it"},
+		{"unknown field", smallH2A, over("hypotheses/h2a.yaml", "run: {repz: 2}"), "repz"},
+		{"size without unit", smallH2A, over("stackA_llama70b_baseline.yaml", "runtime: {kv_pool_bytes: 16}"), "needs a unit"},
 		{"levels that the rule would mix", Hypothesis{ID: "H2A", Config: "h2a.yaml", Requires: smallH2A.Requires, OneLevel: []string{"ctx"}}, func(*testing.T, *Options) {}, "sweep.ctx has 2 levels"},
 		{"windows that the rule needs", Hypothesis{ID: "H2A", Config: "h2a.yaml", Requires: smallH2A.Requires, Windows: true}, func(*testing.T, *Options) {},
 			"h2a.yaml: windows: missing: H2A joins requests and telemetry in windows, such as {length: 10s, min_reads: 1000}"},
-		{"windows that nobody reads", smallH2A, func(t *testing.T, o *Options) {
-			write(t, o, "hypotheses/h2a.yaml", replace("gates:", "windows: {length: 10s, min_reads: 1000}\ngates:"))
-		}, "h2a.yaml: windows: H2A uses none"},
-		{"wrong stack", smallH2A, func(t *testing.T, o *Options) {
-			write(t, o, "hypotheses/h2a.yaml", replace("A: stackA_llama70b_baseline.yaml", "A: stackB_llama70b_dynamo_tiered.yaml"))
-		}, "which is stack B"},
+		{"windows that nobody reads", smallH2A, over("hypotheses/h2a.yaml", "windows: {length: 10s, min_reads: 1000}"), "h2a.yaml: windows: H2A uses none"},
+		{"wrong stack", smallH2A, over("hypotheses/h2a.yaml", "stacks: {A: stackB_llama70b_dynamo_tiered.yaml}"), "which is stack B"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			o := testOptions(t)
@@ -315,13 +296,7 @@ func TestBadInput(t *testing.T) {
 // 8GB is read as what it says.
 func TestGBIsNotGiB(t *testing.T) {
 	o := testOptions(t)
-	dir := t.TempDir()
-	require.NoError(t, os.CopyFS(dir, os.DirFS(o.Configs)))
-	path := filepath.Join(dir, "stackB_llama70b_dynamo_tiered.yaml")
-	b, err := os.ReadFile(path)
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(path, bytes.Replace(b, []byte("8GiB"), []byte("8GB"), 1), 0o644))
-	o.Configs = dir
+	overlay(t, o, map[string]string{"stackB_llama70b_dynamo_tiered.yaml": "dynamo: {tiers: {tier0: {capacity_bytes: 8GB}}}\n"})
 	e, _ := testPlan(t, smallH2B, o)
 	assert.EqualValues(t, 8_000_000_000, e.Stacks["B"].Dynamo.Tiers.Tier0.CapacityBytes)
 }

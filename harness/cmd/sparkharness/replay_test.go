@@ -217,7 +217,7 @@ func TestTraceReplayRefuses(t *testing.T) {
 func TestOffered(t *testing.T) {
 	st, err := trace.Describe(chatSmall, trace.Options{})
 	require.NoError(t, err)
-	r, err := trace.Open(chatSmall)
+	r, err := trace.OpenWith(chatSmall, trace.Options{})
 	require.NoError(t, err)
 	defer r.Close()
 	counts := tally{seen: map[int64]bool{}}
