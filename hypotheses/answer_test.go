@@ -24,8 +24,8 @@ type answer struct {
 // measured is the length of the measure phase of recorded cells, s; some last longer.
 const measured = 60
 
-// answers replaces the requests of the measure phase of every cell. All else of a request is as in the first
-// recorded one.
+// answers replaces the requests of the measure phase of every cell. Prompts are as long as the cell says; all else
+// of a request is as in the first recorded one.
 func (r *recording) answers(of func(cell record.Cell) []answer) *recording {
 	r.t.Helper()
 	paths, err := filepath.Glob(filepath.Join(r.dir, "cells", "*", "metrics.jsonl"))
@@ -47,7 +47,9 @@ func (r *recording) answers(of func(cell record.Cell) []answer) *recording {
 		}
 		require.NotNil(r.t, like, path)
 		start := r.start(filepath.Dir(path))
-		for i, a := range of(cellOf(r.t, path)) {
+		cell := cellOf(r.t, path)
+		like["context_tokens"], like["prompt_tokens"] = cell.Int("ctx"), cell.Int("ctx")
+		for i, a := range of(cell) {
 			b, err := json.Marshal(a.request(like, i, start))
 			require.NoError(r.t, err)
 			out.Write(append(b, '\n'))

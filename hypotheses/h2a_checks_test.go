@@ -1,6 +1,7 @@
 package hypotheses
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"testing"
@@ -38,15 +39,26 @@ func (r *recording) reading(of func(cell record.Cell) *drive) *recording {
 	})
 }
 
+// onto gives a cell of the evidence these reads.
+func (d drive) onto(c *harness.CellData) {
+	for i := range c.Sys.Baseline.Reads {
+		c.Sys.Baseline.Reads[i].V = d.idle
+	}
+	for i := range c.Sys.Measure.Reads {
+		c.Sys.Measure.Reads[i].V = d.load[c.Rep-1]
+	}
+}
+
 // Every cell is compared with its own baseline: the interval of the difference has to lie inside the margin, which
 // is the larger of a share of the baseline and a floor.
 func TestReadsAsIdle(t *testing.T) {
+	ev := recorded(t, h2a).evidence()
 	for _, tc := range []struct {
 		name         string
 		short, long  drive   // ctx 256 and 512
 		share, floor float64 // 0.1 and 5 unless set
 		want         verdict.State
-		value        float64 // of the cell furthest from idle; NaN for any
+		value        float64 // of the cell furthest from idle
 	}{
 		{"as idle", same(2, 0), same(2, 0), 0, 0, verdict.Holds, 0},
 		{"just inside the floor", same(2, 1), same(2, 4.9), 0, 0, verdict.Holds, 4.9},
@@ -72,17 +84,12 @@ func TestReadsAsIdle(t *testing.T) {
 		{"a cell outside beside an open one that is further apart", drive{2, [2]float64{2, 22}}, same(2, 5.1), 0, 0, verdict.Contradicted, 5.1},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			t.Parallel()
-			r := recorded(t, h2a).reading(func(cell record.Cell) *drive {
-				return map[int]*drive{256: &tc.short, 512: &tc.long}[cell.Int("ctx")]
-			})
-			if tc.share > 0 {
-				r.threshold("idle_margin_share", tc.share)
+			ev.Exp.Hypothesis.Thresholds["idle_margin_share"] = cmp.Or(tc.share, 0.1)
+			ev.Exp.Hypothesis.Thresholds["idle_margin_rps"] = cmp.Or(tc.floor, 5)
+			for _, c := range ev.Cells {
+				map[int]drive{256: tc.short, 512: tc.long}[c.ContextTokens].onto(c)
 			}
-			if tc.floor > 0 {
-				r.threshold("idle_margin_rps", tc.floor)
-			}
-			c := r.check("reads_as_idle")
+			c := decideH2A(ev).Checks[0]
 			assert.Equal(t, tc.want, c.State, c.Detail)
 			assert.InDelta(t, tc.value, *c.Value, 1e-9, c.Detail)
 		})
@@ -204,9 +211,7 @@ func TestQueueExplainsP99(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			ev := queues(t, 7, tc.of).evidence()
-			if tc.need > 0 {
-				ev.Exp.Hypothesis.Thresholds["r2_min"] = tc.need
-			}
+			ev.Exp.Hypothesis.Thresholds["r2_min"] = cmp.Or(tc.need, 0.8)
 			c, _ := queueExplainsP99(ev)
 			assert.Equal(t, tc.want, c.State, c.Detail)
 		})
