@@ -11,11 +11,10 @@ import (
 	"sparkharness/harness/verdict"
 )
 
-// checksOf are the deciding checks of a replay by name.
-func checksOf(r *recording) map[string]verdict.Check {
-	r.t.Helper()
+// decidingOf are the checks of a verdict that decide, by name.
+func decidingOf(v verdict.Verdict) map[string]verdict.Check {
 	out := map[string]verdict.Check{}
-	for _, c := range r.replay().Verdict.Checks {
+	for _, c := range v.Checks {
 		if c.State != verdict.Noted {
 			out[c.Name] = c
 		}
@@ -23,15 +22,22 @@ func checksOf(r *recording) map[string]verdict.Check {
 	return out
 }
 
-// assertOutcome asserts the outcome of a replay. Unless it is to be Invalid, all gates have to pass: it is the
-// checks that decide.
-func assertOutcome(t *testing.T, want verdict.Outcome, r *recording) {
+// deciding are the checks of the replay that decide, by name.
+func (r *recording) deciding() map[string]verdict.Check {
+	r.t.Helper()
+	return decidingOf(r.replay().Verdict)
+}
+
+// assertOutcome asserts the outcome of a replay and returns the checks that decide. Unless it is to be Invalid, all
+// gates have to pass, so that it is the checks that decided.
+func assertOutcome(t *testing.T, want verdict.Outcome, r *recording) map[string]verdict.Check {
 	t.Helper()
 	v := r.replay().Verdict
 	assert.Equal(t, want, v.Outcome, strings.Join(v.Reasons, "; "))
 	for _, g := range v.Gates {
 		assert.True(t, g.Passed || g.OnFailure == "" || want == verdict.Invalid, "gate %s: %s", g.Name, g.Detail)
 	}
+	return decidingOf(v)
 }
 
 // evidence is what the decision rule of a replay is given, so that a test may ask a part of the rule alone.

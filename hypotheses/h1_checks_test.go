@@ -108,7 +108,7 @@ func TestFirstTouch(t *testing.T) {
 			if tc.need > 0 {
 				r.threshold("first_touch_ratio", tc.need)
 			}
-			checks := checksOf(r)
+			checks := r.deciding()
 			c := checks["first_touch"]
 			assert.Equal(t, tc.want, c.State, c.Detail)
 			assert.Equal(t, tc.n, c.N, c.Detail)
@@ -147,7 +147,7 @@ func TestLaterEquivalent(t *testing.T) {
 			if tc.margin > 0 {
 				r.threshold("equivalence_margin", tc.margin)
 			}
-			checks := checksOf(r)
+			checks := r.deciding()
 			assert.Equal(t, tc.want, checks["later_p99_equivalent"].State, checks["later_p99_equivalent"].Detail)
 			assert.Equal(t, verdict.Holds, checks["first_touch"].State, checks["first_touch"].Detail)
 		})
@@ -165,7 +165,7 @@ func TestLaterEquivalentNeedsBothArms(t *testing.T) {
 		for _, rep := range []string{"1", "2"} {
 			r.lose("phase=" + phase + "/ctx=512/conc=8/rep=" + rep)
 		}
-		checks := checksOf(r)
+		checks := r.deciding()
 		assert.Equal(t, verdict.Undecided, checks["first_touch"].State, "without %s", phase)
 		assert.Len(t, checks, 1)
 	}

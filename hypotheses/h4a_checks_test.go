@@ -73,7 +73,7 @@ func TestArmsEquivalent(t *testing.T) {
 			t.Parallel()
 			// E2E is another case's: what holds for one latency says nothing of the other.
 			other := cases[(i+5)%len(cases)]
-			checks := checksOf(threeArms(t, tc.arms, other.arms))
+			checks := threeArms(t, tc.arms, other.arms).deciding()
 			for name, tc := range map[string]struct {
 				want  verdict.State
 				value float64
@@ -98,7 +98,7 @@ func TestArmsEquivalentWithinTheMargin(t *testing.T) {
 		{0.905, 0.12, verdict.Holds}, {0.93, 0.07, verdict.Contradicted},
 	} {
 		heavy := factors{"heavy": {tc.factor, tc.factor}}
-		checks := checksOf(threeArms(t, heavy, heavy).threshold("equivalence_margin", tc.margin))
+		checks := threeArms(t, heavy, heavy).threshold("equivalence_margin", tc.margin).deciding()
 		assert.Len(t, checks, 2)
 		for name, c := range checks {
 			assert.Equal(t, tc.want, c.State, "%s: %s", name, c.Detail)
@@ -141,7 +141,7 @@ func TestArmsEquivalentInTheTail(t *testing.T) {
 				}
 				return out
 			})
-			checks := checksOf(r)
+			checks := r.deciding()
 			assert.Len(t, checks, 2)
 			for name, c := range checks {
 				assert.Equal(t, tc.want, c.State, "%s: %s", name, c.Detail)
@@ -162,7 +162,7 @@ func TestArmsEquivalentNeedsThemAll(t *testing.T) {
 		for _, cell := range cells {
 			r.lose(cell)
 		}
-		checks := checksOf(r)
+		checks := r.deciding()
 		assert.Equal(t, verdict.Undecided, checks["p99_equivalent"].State, "%s is missing", cells)
 		assert.Len(t, checks, 1)
 	}
