@@ -13,7 +13,7 @@ import (
 	"sparkharness/harness/verdict"
 )
 
-// edit changes a sweep whose levels are those of usual: 8, 12, 16, 20, 24, 28 and 32 users.
+// edit changes a sweep whose levels are those of usual: 8, 12, 16, 20, 24, 28 and 40 users.
 type edit func(s []step)
 
 // both are two repetitions that are alike.
@@ -102,8 +102,8 @@ func TestQueueKnee(t *testing.T) {
 	}
 }
 
-// From the knee to the last level, which has twice the users, completed requests may grow by less than growth_ratio
-// of that. Both are means over repetitions; no interval is asked for.
+// From the knee to the last level, which has two and a half times the users, completed requests may grow by less than
+// growth_ratio of that. Both are means over repetitions; no interval is asked for.
 func TestGrowthStops(t *testing.T) {
 	last := func(n int) edit { return func(s []step) { s[len(s)-1].n = n } }
 	for _, tc := range []struct {
@@ -113,15 +113,14 @@ func TestGrowthStops(t *testing.T) {
 		want   verdict.State
 	}{
 		{"usual", nil, nil, verdict.Holds},
-		{"just less than half as fast", last(298), nil, verdict.Holds},
-		{"just more than half as fast", last(302), nil, verdict.Contradicted},
-		{"exactly half as fast", last(300), nil, verdict.Contradicted},
-		{"as fast as users", last(400), nil, verdict.Contradicted},
+		{"just less than half as fast", last(348), nil, verdict.Holds},
+		{"just more than half as fast", last(352), nil, verdict.Contradicted},
+		{"as fast as users", last(500), nil, verdict.Contradicted},
 		{"fewer than at the knee", last(160), nil, verdict.Holds},
-		{"a lower threshold", last(298), map[string]float64{"growth_ratio": 0.4}, verdict.Contradicted},
-		{"a higher threshold", last(302), map[string]float64{"growth_ratio": 0.6}, verdict.Holds},
+		{"a lower threshold", last(348), map[string]float64{"growth_ratio": 0.4}, verdict.Contradicted},
+		{"a higher threshold", last(352), map[string]float64{"growth_ratio": 0.6}, verdict.Holds},
 		{"growth up to the knee does not count", func(s []step) { s[0].n, s[1].n = 20, 20 }, nil, verdict.Holds},
-		{"nor does that between", func(s []step) { s[4].n = 400 }, nil, verdict.Holds},
+		{"nor does that between", func(s []step) { s[4].n = 500 }, nil, verdict.Holds},
 		{"no level beyond the knee", func(s []step) {
 			for i := range s {
 				s[i].ratio = both(1.5)
@@ -187,7 +186,7 @@ func TestRepetitionsAgree(t *testing.T) {
 			}
 		})
 	}
-	for _, users := range []int{8, 16, 32} {
+	for _, users := range []int{8, 16, 40} {
 		c := decidingOf(verdict.Verdict{Checks: decideH0(withoutCell(sweepOfA(usual()...), users, 2)).Checks})["A.repetitions_agree"]
 		assert.Equal(t, verdict.Undecided, c.State, "without a cell at %d users: %s", users, c.Detail)
 	}
@@ -196,7 +195,7 @@ func TestRepetitionsAgree(t *testing.T) {
 // Each stack is judged by its own cells.
 func TestStacksHaveTheirOwnKnees(t *testing.T) {
 	b := usual()
-	b[len(b)-1].n = 400
+	b[len(b)-1].n = 500
 	checks := decidingOf(verdict.Verdict{Checks: decideH0(sweepOf(map[string][]step{"A": usual()[:2], "B": b})).Checks})
 	assert.Equal(t, []string{"A.queue_knee", "B.growth_stops", "B.queue_knee", "B.repetitions_agree"}, slices.Sorted(maps.Keys(checks)))
 	assert.Equal(t, verdict.Contradicted, checks["A.queue_knee"].State)
@@ -275,7 +274,7 @@ func TestH0Outcome(t *testing.T) {
 				s[i].waits = both(0)
 			}
 		}, verdict.Refuted},
-		{"growth", func(s []step) { s[len(s)-1].n = 400 }, verdict.Refuted},
+		{"growth", func(s []step) { s[len(s)-1].n = 500 }, verdict.Refuted},
 		{"fewer wait at the knee in one repetition", func(s []step) { s[1].waits = [2]float64{0, 0.06} }, verdict.Inconclusive},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"sparkharness/harness"
 	"sparkharness/harness/record"
@@ -75,11 +76,12 @@ func TestReadsAsIdle(t *testing.T) {
 		{"a lower floor", same(2, 0), same(2, 4.9), 0, 4.5, verdict.Contradicted, 4.9},
 		{"the share is the configuration's", same(2, 0), same(200, 21), 0.11, 0, verdict.Holds, 21},
 		{"a lower share", same(2, 0), same(200, 19), 0.09, 0, verdict.Contradicted, 19},
-		// The interval decides: the estimates of these lie inside and outside.
-		{"inside, repetitions differ", same(2, 0), drive{2, [2]float64{2, 5}}, 0, 0, verdict.Undecided, 1.5},
+		// The interval decides: the estimates of these lie inside and outside. With two repetitions that differ by d it
+		// reaches 3.2 d to both sides; at 80 % it would be 1.5 d, and at 95 % 6.4 d.
+		{"inside, repetitions differ", same(2, 0), drive{2, [2]float64{2, 4}}, 0, 0, verdict.Undecided, 1},
 		{"outside, repetitions differ", same(2, 0), drive{2, [2]float64{7, 12}}, 0, 0, verdict.Undecided, 7.5},
 		{"fewer, inside, repetitions differ", same(20, 0), drive{20, [2]float64{20, 17}}, 0, 0, verdict.Undecided, -1.5},
-		{"repetitions hardly differ", same(2, 0), drive{2, [2]float64{3, 3.5}}, 0, 0, verdict.Holds, 1.25},
+		{"repetitions hardly differ", same(2, 0), drive{2, [2]float64{3, 4}}, 0, 0, verdict.Holds, 1.5},
 		{"an open cell beside one that is further apart and holds", drive{2, [2]float64{2, 5}}, same(2, 4.9), 0, 0, verdict.Undecided, 1.5},
 		{"a cell outside beside an open one that is further apart", drive{2, [2]float64{2, 22}}, same(2, 5.1), 0, 0, verdict.Contradicted, 5.1},
 	} {
@@ -220,10 +222,25 @@ func TestQueueExplainsP99(t *testing.T) {
 
 // It is the interval that has to lie above the threshold: an estimate above it is not enough.
 func TestQueueExplainsP99ByTheInterval(t *testing.T) {
-	assertAbove(t, queues(t, 7, byQueue(1.2)).evidence(), "r2_min", func(ev *harness.Evidence) verdict.Check {
+	ev := queues(t, 7, byQueue(1.2)).evidence()
+	rule := func(ev *harness.Evidence) verdict.Check {
 		c, _ := queueExplainsP99(ev)
 		return c
-	})
+	}
+	// A level's repetitions are drawn together.
+	var p99, queue, busy []float64
+	var level []string
+	for _, c := range ev.Cells {
+		level = append(level, c.Cell.Without("rep").String())
+		v, _ := (&harness.Group{Cells: []*harness.CellData{c}}).Percentile(0.99)
+		p99, queue, busy = append(p99, math.Log(v)), append(queue, math.Log(*c.Sys.Measure.Queue.Value())), append(busy, *c.Sys.Measure.GPUBusy.Value())
+	}
+	lo, hi, err := ev.Bootstrap().R2(p99, [][]float64{queue, busy}, level, 0.95)
+	require.NoError(t, err)
+	c := rule(ev)
+	assert.InDelta(t, lo, *c.Lo, 1e-9, c.Detail)
+	assert.InDelta(t, hi, *c.Hi, 1e-9, c.Detail)
+	assertAbove(t, ev, "r2_min", rule)
 }
 
 // The gates of the edited run pass, so that the checks decide.
