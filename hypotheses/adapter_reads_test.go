@@ -6,7 +6,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"sparkharness/harness"
+	"sparkharness/harness/evidence"
+	"sparkharness/harness/gate"
 	"sparkharness/harness/record"
 	"sparkharness/harness/verdict"
 )
@@ -17,8 +18,8 @@ const adapterBytes = 4 * 414187520.0
 // passingH1 is a recording in which the cold arm has read all of its adapters since the treatments, the warm arm
 // nothing, and the idle drive nothing either.
 func passingH1(t *testing.T) *recording {
-	own := func(ev *harness.Evidence) verdict.Gate {
-		return ev.AdapterReads(ev.Threshold("cold_read_share"), ev.Threshold("warm_read_share"))
+	own := func(ev *evidence.Evidence) gate.Gate {
+		return gate.AdapterReads(ev, ev.Threshold("cold_read_share"), ev.Threshold("warm_read_share"))
 	}
 	r := recorded(t, gatesDecide(h1, own)).gates("min_samples", 10)
 	r.samples(func(_ record.Cell, s object) {

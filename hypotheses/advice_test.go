@@ -7,13 +7,13 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sparkharness/harness"
-	"sparkharness/harness/report"
+	"sparkharness/harness/evidence"
+	"sparkharness/harness/stats"
 	"sparkharness/harness/verdict"
 )
 
 // advised are the checks that a report says how to settle.
-func advised(rep *report.Report) []string {
+func advised(rep *verdict.Judgement) []string {
 	out := []string{}
 	for _, f := range rep.Findings {
 		if name, ok := strings.CutPrefix(f.Name, "to settle "); ok {
@@ -24,7 +24,7 @@ func advised(rep *report.Report) []string {
 }
 
 // stateOf is the state of a check of a report.
-func stateOf(t *testing.T, rep *report.Report, name string) verdict.State {
+func stateOf(t *testing.T, rep *verdict.Judgement, name string) verdict.State {
 	t.Helper()
 	for _, c := range rep.Verdict.Checks {
 		if c.Name == name {
@@ -55,14 +55,14 @@ func TestAdviceIsForOpenChecks(t *testing.T) {
 // deciding is H2A's recording with a rule that finds given checks; its few samples leave the verdict Inconclusive.
 func deciding(t *testing.T, checks ...verdict.Check) *recording {
 	h := h2a
-	h.Decide = func(*harness.Evidence) harness.Conclusion { return harness.Conclusion{Checks: checks} }
+	h.Decide = func(*evidence.Evidence) verdict.Conclusion { return verdict.Conclusion{Checks: checks} }
 	return recorded(t, h)
 }
 
 // crossing is a check whose interval lies across its bound: (0.50 / 0.19)^2 times as much data would make it clear it.
 func crossing(name string, state verdict.State) verdict.Check {
 	value, lo, hi := 1.5, 1.0, 2.0
-	return verdict.Check{Name: name, State: state, Detail: name, Value: &value, Lo: &lo, Hi: &hi, Bounds: []float64{1.31}}
+	return verdict.Check{Name: name, State: state, Detail: name, Estimate: stats.Between(value, lo, hi), Bounds: []float64{1.31}}
 }
 
 // The state of a check decides whether it is advised about, not its interval.

@@ -16,7 +16,6 @@ type answer struct {
 	at        float64 // s after the start of the measure phase
 	ttft, e2e float64 // ms; without an e2e it is four times the TTFT
 	adapter   string  // "" for the base model
-	first     bool    // the first touch of its adapter
 	wait      float64 // ms before admission, as the server tells it; 0 leaves it untold
 	timeout   bool    // after so long a time the client gave up
 }
@@ -76,9 +75,9 @@ func (a answer) request(like object, i int, start float64) object {
 	if a.timeout {
 		q["rc"], q["censored"], q["lat_ttft_ms"], q["lat_e2e_ms"] = record.RCTimeout, true, nil, a.ttft
 	}
-	q["adapter"], q["first_touch"] = nil, nil
+	q["adapter"] = nil
 	if a.adapter != "" {
-		q["adapter"], q["first_touch"] = a.adapter, a.first
+		q["adapter"] = a.adapter
 	}
 	return q
 }

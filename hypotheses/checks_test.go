@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sparkharness/harness"
+	"sparkharness/harness/evidence"
 	"sparkharness/harness/verdict"
 )
 
@@ -41,13 +42,13 @@ func assertOutcome(t *testing.T, want verdict.Outcome, r *recording) map[string]
 }
 
 // evidence is what the decision rule of a replay is given, so that a test may ask a part of the rule alone.
-func (r *recording) evidence() *harness.Evidence {
+func (r *recording) evidence() *evidence.Evidence {
 	r.t.Helper()
-	var out *harness.Evidence
+	var out *evidence.Evidence
 	h := r.h
-	h.Decide = func(ev *harness.Evidence) harness.Conclusion {
+	h.Decide = func(ev *evidence.Evidence) verdict.Conclusion {
 		out = ev
-		return harness.Conclusion{}
+		return verdict.Conclusion{}
 	}
 	_, err := harness.Replay(h, r.dir)
 	require.NoError(r.t, err)
@@ -56,7 +57,7 @@ func (r *recording) evidence() *harness.Evidence {
 
 // assertAbove asserts that a check holds for a threshold below the interval that it shows, is contradicted for one
 // above, and open for one inside, on both sides of the estimate.
-func assertAbove(t *testing.T, ev *harness.Evidence, threshold string, check func(*harness.Evidence) verdict.Check) {
+func assertAbove(t *testing.T, ev *evidence.Evidence, threshold string, check func(*evidence.Evidence) verdict.Check) {
 	t.Helper()
 	c := check(ev)
 	require.NotNil(t, c.Lo, c.Detail)

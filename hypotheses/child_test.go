@@ -5,7 +5,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -69,30 +68,28 @@ func (c child) complaint(t *testing.T) string {
 	return said[0]
 }
 
-// shortConfigs is a copy of the short configurations, with a text of a file replaced.
-func shortConfigs(t *testing.T, file string, replace ...string) string {
+// shortConfigs are the short configurations with one hypothesis file laid over its short one: text is YAML.
+func shortConfigs(t *testing.T, file, text string) string {
 	t.Helper()
 	dir := t.TempDir()
-	require.NoError(t, os.CopyFS(dir, os.DirFS(filepath.Join(harness.Root(), "fixtures", "configs"))))
-	path := filepath.Join(dir, "hypotheses", file)
-	b, err := os.ReadFile(path)
+	short, err := filepath.Abs(filepath.Join(harness.Root(), "fixtures", "configs"))
 	require.NoError(t, err)
-	text := string(b)
-	for pair := range slices.Chunk(replace, 2) {
-		require.Contains(t, text, pair[0])
-		text = strings.ReplaceAll(text, pair[0], pair[1])
-	}
-	require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
+	base, err := filepath.Rel(dir, short)
+	require.NoError(t, err)
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "hypotheses"), 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "configs.yaml"), []byte("base: "+base+"\n"), 0o644))
+	text = "base: " + filepath.Join("..", base, "hypotheses", file) + "\n" + text
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "hypotheses", file), []byte(text), 0o644))
 	return dir
 }
 
 // Few requests are enough here: p99 itself is not what is looked at.
-var fewSamples = []string{"min_samples: 299", "min_samples: 10"}
+const fewSamples = "gates: {min_samples: 10}\n"
 
 // A run whose verdict is not the expected one fails, by its exit status too, and says the verdict.
 func TestVerdictDecidesTheExitStatus(t *testing.T) {
 	t.Parallel()
-	configs := shortConfigs(t, "h1.yaml", fewSamples...)
+	configs := shortConfigs(t, "h1.yaml", fewSamples)
 	inControl := func(flags ...string) child {
 		return runChild(t, "^TestH1$", append([]string{"-configs", configs, "-results", t.TempDir(), "-world", "lora_preloaded"}, flags...)...)
 	}
@@ -114,7 +111,7 @@ func TestVerdictDecidesTheExitStatus(t *testing.T) {
 // A claim that holds passes, and fails where something else was expected.
 func TestSupportedMustBeExpected(t *testing.T) {
 	t.Parallel()
-	configs, results := shortConfigs(t, "h2a.yaml", fewSamples...), t.TempDir()
+	configs, results := shortConfigs(t, "h2a.yaml", fewSamples), t.TempDir()
 	c := runChild(t, "^TestH2A$", "-configs", configs, "-results", results)
 	assert.Equal(t, 0, c.status, c.stdout)
 	assert.Equal(t, []string{"1 run: 1 Supported"}, c.last(1))
@@ -129,23 +126,23 @@ func TestSupportedMustBeExpected(t *testing.T) {
 func TestControlsMustFailByTheNamedCheck(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
-		name, id, controls, is string
-		status                 int
-		says                   string
+		name, id, is string
+		status       int
+		says         string
 	}{
-		{"the check", "H1", "{lora_preloaded: first_touch}", "{lora_preloaded: first_touch}", 0, "1 run: 1 Refuted"},
-		{"another check", "H1", "{lora_preloaded: first_touch}", "{lora_preloaded: later_p99_equivalent}", 1,
+		{"the check", "H1", "{lora_preloaded: first_touch}", 0, "1 run: 1 Refuted"},
+		{"another check", "H1", "{lora_preloaded: later_p99_equivalent}", 1,
 			"H1 in world lora_preloaded is Refuted; expected Refuted by later_p99_equivalent"},
-		{"a gate instead of a check", "H1", "{lora_preloaded: first_touch}", "{lora_preloaded: gate.treatment}", 1,
+		{"a gate instead of a check", "H1", "{lora_preloaded: gate.treatment}", 1,
 			"H1 in world lora_preloaded is Refuted; expected Invalid by gate.treatment"},
-		{"the claim holds there", "H2A", "{swap_to_nvme: reads_as_idle}", "{swap_to_nvme: reads_as_idle}", 1,
+		{"the claim holds there", "H2A", "{swap_to_nvme: reads_as_idle}", 1,
 			"H2A in world swap_to_nvme is Supported; expected Refuted by reads_as_idle"},
-		{"the gate", "H4B", "{second_drive: p99_ratio, ample_ram: gate.tier_2_engaged}", "{ample_ram: gate.tier_2_engaged}", 0, "1 run: 1 Invalid"},
-		{"another gate", "H4B", "{second_drive: p99_ratio, ample_ram: gate.tier_2_engaged}", "{ample_ram: gate.treatment}", 1,
+		{"the gate", "H4B", "{second_drive: null, ample_ram: gate.tier_2_engaged}", 0, "1 run: 1 Invalid"},
+		{"another gate", "H4B", "{second_drive: null, ample_ram: gate.treatment}", 1,
 			"H4B in world ample_ram is Invalid; expected Invalid by gate.treatment"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			configs := shortConfigs(t, strings.ToLower(tc.id)+".yaml", append([]string{tc.controls, tc.is}, fewSamples...)...)
+			configs := shortConfigs(t, strings.ToLower(tc.id)+".yaml", "controls: "+tc.is+"\n"+fewSamples)
 			c := runChild(t, "^TestControls$/^"+tc.id+"$", "-configs", configs, "-results", t.TempDir())
 			assert.Equal(t, tc.status, c.status, c.stdout)
 			assert.Contains(t, c.stdout, tc.says)
@@ -167,7 +164,7 @@ func TestRefusalsAreOneLine(t *testing.T) {
 		{"a world elsewhere", []string{"-world", "../hypotheses/h0"}, []string{"-world ../hypotheses/h0 is a path, not a name"}},
 		{"no such file", []string{"-config", "nosuch.yaml"}, []string{"nosuch.yaml", "no such"}},
 		{"another hypothesis", []string{"-config", filepath.Join(short, "hypotheses", "h0.yaml")}, []string{"h0.yaml is the configuration of H0, not of H2A"}},
-		{"no configurations", []string{"-configs", "nosuch"}, []string{"nosuch", "no such"}},
+		{"no configurations", []string{"-configs", "nosuch"}, []string{"there is no folder of configurations nosuch", "correct the path"}},
 		{"unknown rig", []string{"-rig", "moon"}, []string{"-rig moon: this build has sim"}},
 		{"unknown outcome", []string{"-expect", "Maybe"}, []string{"-expect Maybe", "Supported, Refuted, Inconclusive, Invalid"}},
 		{"no repetition", []string{"-reps", "0"}, []string{"-reps 0: give at least 1"}},
@@ -191,7 +188,7 @@ func TestRefusalsAreOneLine(t *testing.T) {
 // A run that was cut off goes on where it was: what is there stays, and the report is that of a whole run.
 func TestResumeKeepsWhatIsThere(t *testing.T) {
 	t.Parallel()
-	flags := []string{"-configs", shortConfigs(t, "h2a.yaml", fewSamples...), "-results", t.TempDir()}
+	flags := []string{"-configs", shortConfigs(t, "h2a.yaml", fewSamples), "-results", t.TempDir()}
 	require.Zero(t, runChild(t, "^TestH2A$", flags...).status)
 	runs, err := filepath.Glob(filepath.Join(flags[3], "h2a-*"))
 	require.NoError(t, err)
@@ -216,7 +213,7 @@ func TestResumeKeepsWhatIsThere(t *testing.T) {
 func TestUntreatedRunEndsEarly(t *testing.T) {
 	t.Parallel()
 	results := t.TempDir()
-	configs := shortConfigs(t, "h6.yaml", "ctx: [1024, 2048]", "ctx: [1024]", "duration: 60s", "duration: 10s", "min_requests: 10", "min_requests: 1")
+	configs := shortConfigs(t, "h6.yaml", "sweep: {ctx: [1024]}\nrun: {duration: 10s, min_requests: 1}\n")
 	c := runChild(t, "^TestH6$", "-configs", configs, "-results", results, "-world", "ignored_tiers", "-expect", "Invalid", "-reps", "3")
 	assert.Zero(t, c.status, c.stdout)
 	assert.Equal(t, []string{"1 run: 1 Invalid"}, c.last(1))

@@ -8,13 +8,15 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sparkharness/harness"
+	"sparkharness/harness/evidence"
+	"sparkharness/harness/gate"
 	"sparkharness/harness/record"
 	"sparkharness/harness/verdict"
 )
 
 // fioReached is the gate of H4A, H4B and H8B.
-func fioReached(ev *harness.Evidence) verdict.Gate {
-	return ev.FioReached(ev.Threshold("r_await_ratio"))
+func fioReached(ev *evidence.Evidence) gate.Gate {
+	return gate.FioReached(ev, ev.Threshold("r_await_ratio"))
 }
 
 // passingFio is a recording of two blocks in which a read takes 0.05 ms without fio and three times that with it.
@@ -151,7 +153,7 @@ func TestForeignReads(t *testing.T) {
 	}
 	most := 0.0
 	// The second block's fio moves 2 GB a second and the first one's half of that; the cells without read nothing.
-	base := recorded(t, gatesDecide(h4b, (*harness.Evidence).FioRan)).gates("min_samples", 10).gates("steady_alpha", 0)
+	base := recorded(t, gatesDecide(h4b, gate.FioRan)).gates("min_samples", 10).gates("steady_alpha", 0)
 	for cell, bytes := range map[string]float64{"fio=heavy/ctx=4096/conc=16/rep=1": 1e9, "fio=heavy/ctx=4096/conc=16/rep=2": 2e9} {
 		n := 0
 		cellSamples(base, cell, record.PhaseMeasure, func(_ int, s object) {

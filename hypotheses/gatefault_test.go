@@ -12,6 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sparkharness/harness"
+	"sparkharness/harness/evidence"
+	"sparkharness/harness/gate"
 	"sparkharness/harness/record"
 	"sparkharness/harness/verdict"
 )
@@ -48,7 +50,7 @@ func (f gateFault) check(t *testing.T, base *recording) {
 func (f gateFault) stops(t *testing.T, r *recording) {
 	t.Helper()
 	v := r.replay().Verdict
-	i := slices.IndexFunc(v.Gates, func(g verdict.Gate) bool { return g.Name == f.gate })
+	i := slices.IndexFunc(v.Gates, func(g gate.Gate) bool { return g.Name == f.gate })
 	require.NotEqual(t, -1, i, f.gate)
 	g := v.Gates[i]
 	assert.False(t, g.Passed, g.Detail)
@@ -69,9 +71,9 @@ func (r *recording) again(t *testing.T) *recording {
 
 // gatesDecide is a hypothesis without its rule, to which some gates of its own may be given: the verdict is then
 // Supported unless a gate says otherwise.
-func gatesDecide(h harness.Hypothesis, own ...func(*harness.Evidence) verdict.Gate) harness.Hypothesis {
-	h.Decide = func(ev *harness.Evidence) harness.Conclusion {
-		c := harness.Conclusion{Checks: []verdict.Check{{Name: "always", State: verdict.Holds, Detail: "holds"}}}
+func gatesDecide(h harness.Hypothesis, own ...func(*evidence.Evidence) gate.Gate) harness.Hypothesis {
+	h.Decide = func(ev *evidence.Evidence) verdict.Conclusion {
+		c := verdict.Conclusion{Checks: []verdict.Check{{Name: "always", State: verdict.Holds, Detail: "holds"}}}
 		for _, gate := range own {
 			c.Gates = append(c.Gates, gate(ev))
 		}

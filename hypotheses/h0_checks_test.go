@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sparkharness/harness"
+	"sparkharness/harness/evidence"
 	"sparkharness/harness/record"
 	"sparkharness/harness/verdict"
 )
@@ -230,7 +230,7 @@ func TestOtherKnees(t *testing.T) {
 func crowd(t *testing.T, steps []step) *recording {
 	t.Helper()
 	r := recorded(t, h0).gates("min_samples", 100)
-	of := map[string]*harness.CellData{}
+	of := map[string]*evidence.Cell{}
 	for _, rep := range []string{"1", "2"} {
 		r.lose("ctx=256/conc=1/rep=" + rep)
 		for _, s := range steps {

@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sparkharness/harness/report"
+	"sparkharness/harness/stats"
 	"sparkharness/harness/verdict"
 )
 
@@ -111,9 +111,11 @@ func TestBetween(t *testing.T) {
 
 // Knees that differ by more than a tenth, to either side, and those that are not there are noted.
 func TestDisagreement(t *testing.T) {
-	at := func(users float64) report.Finding { return report.Finding{Name: "knee", Value: &users} }
+	at := func(users float64) verdict.Finding {
+		return verdict.Finding{Name: "knee", Estimate: stats.Alone(users)}
+	}
 	for _, tc := range []struct {
-		knee  report.Finding
+		knee  verdict.Finding
 		noted string // "" for none
 	}{
 		{at(100), ""},
@@ -121,7 +123,7 @@ func TestDisagreement(t *testing.T) {
 		{at(91), ""},
 		{at(111), "is 100 users, the knee is at 111 (+11 %)"},
 		{at(89), "is 100 users, the knee is at 89 (-11 %)"},
-		{report.Finding{Name: "knee", Detail: "not measured"}, "is 100 users; knee: not measured"},
+		{verdict.Finding{Name: "knee", Detail: "not measured"}, "is 100 users; knee: not measured"},
 	} {
 		got := disagreement("B", 100, tc.knee)
 		if tc.noted == "" {

@@ -5,8 +5,8 @@ import (
 	"slices"
 	"time"
 
-	"sparkharness/harness"
 	"sparkharness/harness/config"
+	"sparkharness/harness/evidence"
 	"sparkharness/harness/record"
 )
 
@@ -36,8 +36,8 @@ func usual() []step {
 
 // sweepOf is the evidence of a sweep over concurrency on each stack, in two repetitions, with the thresholds of
 // configs/hypotheses/h0.yaml. Its stages are refined by three levels.
-func sweepOf(stacks map[string][]step) *harness.Evidence {
-	ev := &harness.Evidence{Exp: &harness.Experiment{
+func sweepOf(stacks map[string][]step) *evidence.Evidence {
+	ev := &evidence.Evidence{Exp: &config.Experiment{
 		Hypothesis: &config.Hypothesis{
 			Thresholds: map[string]float64{"rule_ratio": 2, "rule_consecutive": 2, "queue_wait_share": 0.01, "growth_ratio": 0.5},
 			Run:        config.Run{Reps: 2, Duration: config.Duration(time.Minute), Seed: 1},
@@ -62,18 +62,18 @@ func sweepOf(stacks map[string][]step) *harness.Evidence {
 }
 
 // sweepOfA is the evidence of a sweep on stack A alone.
-func sweepOfA(steps ...step) *harness.Evidence { return sweepOf(map[string][]step{"A": steps}) }
+func sweepOfA(steps ...step) *evidence.Evidence { return sweepOf(map[string][]step{"A": steps}) }
 
 // cell is one repetition of a step: a twentieth of the requests are slow, and an iteration takes 50 ms.
-func (s step) cell(rep int) *harness.CellData {
-	c := &harness.CellData{}
+func (s step) cell(rep int) *evidence.Cell {
+	c := &evidence.Cell{}
 	c.Rep, c.ContextTokens = rep, 256
 	start, end, think := 0.0, 60.0, 2*time.Second
 	c.Info.Load.MeasureStart, c.Info.Load.MeasureEnd, c.Info.Load.MeanThink = &start, &end, &think
 	c.Info.Load.Gaps.Add(50 * time.Millisecond)
 	waiting := int(math.Round(s.waits[rep-1] * float64(s.n)))
 	for i := range s.n {
-		r := harness.RequestData{At: 60 * float64(i) / float64(s.n), RC: record.RCOK, TTFT: 100, HasTTFT: true, E2E: 3000, HasE2E: true}
+		r := evidence.Request{At: 60 * float64(i) / float64(s.n), RC: record.RCOK, TTFT: 100, HasTTFT: true, E2E: 3000, HasE2E: true}
 		if i%20 == 7 {
 			r.TTFT *= s.ratio[rep-1]
 		}
@@ -88,7 +88,7 @@ func (s step) cell(rep int) *harness.CellData {
 }
 
 // withoutCell is evidence that lacks a cell.
-func withoutCell(ev *harness.Evidence, users, rep int) *harness.Evidence {
-	ev.Cells = slices.DeleteFunc(ev.Cells, func(c *harness.CellData) bool { return c.Users == users && c.Rep == rep })
+func withoutCell(ev *evidence.Evidence, users, rep int) *evidence.Evidence {
+	ev.Cells = slices.DeleteFunc(ev.Cells, func(c *evidence.Cell) bool { return c.Users == users && c.Rep == rep })
 	return ev
 }

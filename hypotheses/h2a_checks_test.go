@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sparkharness/harness"
+	"sparkharness/harness/evidence"
 	"sparkharness/harness/record"
 	"sparkharness/harness/verdict"
 )
@@ -41,7 +41,7 @@ func (r *recording) reading(of func(cell record.Cell) *drive) *recording {
 }
 
 // onto gives a cell of the evidence these reads.
-func (d drive) onto(c *harness.CellData) {
+func (d drive) onto(c *evidence.Cell) {
 	for i := range c.Sys.Baseline.Reads {
 		c.Sys.Baseline.Reads[i].V = d.idle
 	}
@@ -223,7 +223,7 @@ func TestQueueExplainsP99(t *testing.T) {
 // It is the interval that has to lie above the threshold: an estimate above it is not enough.
 func TestQueueExplainsP99ByTheInterval(t *testing.T) {
 	ev := queues(t, 7, byQueue(1.2)).evidence()
-	rule := func(ev *harness.Evidence) verdict.Check {
+	rule := func(ev *evidence.Evidence) verdict.Check {
 		c, _ := queueExplainsP99(ev)
 		return c
 	}
@@ -232,7 +232,7 @@ func TestQueueExplainsP99ByTheInterval(t *testing.T) {
 	var level []string
 	for _, c := range ev.Cells {
 		level = append(level, c.Cell.Without("rep").String())
-		v, _ := (&harness.Group{Cells: []*harness.CellData{c}}).Percentile(0.99)
+		v, _ := (&evidence.Group{Cells: []*evidence.Cell{c}}).Percentile(0.99)
 		p99, queue, busy = append(p99, math.Log(v)), append(queue, math.Log(*c.Sys.Measure.Queue.Value())), append(busy, *c.Sys.Measure.GPUBusy.Value())
 	}
 	lo, hi, err := ev.Bootstrap().R2(p99, [][]float64{queue, busy}, level, 0.95)

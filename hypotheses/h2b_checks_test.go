@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sparkharness/harness"
+	"sparkharness/harness/evidence"
 	"sparkharness/harness/record"
 	"sparkharness/harness/stats"
 	"sparkharness/harness/verdict"
@@ -81,7 +81,7 @@ func tiers(t *testing.T, levels ...tier2) *recording {
 }
 
 // onto gives the evidence of a run of tiers other levels of stack B, the lowest first.
-func onto(ev *harness.Evidence, levels ...tier2) (b []*harness.Group) {
+func onto(ev *evidence.Evidence, levels ...tier2) (b []*evidence.Group) {
 	for _, g := range ev.Groups() {
 		if g.Stack() != "B" {
 			continue

@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sparkharness/harness"
 	"sparkharness/harness/config"
+	"sparkharness/harness/evidence"
 	"sparkharness/harness/record"
 	"sparkharness/harness/stats"
 	"sparkharness/harness/verdict"
@@ -31,8 +31,8 @@ func uniform(value, lo, hi float64) stats.Dist {
 }
 
 // oneThreshold is evidence of nothing but a threshold.
-func oneThreshold(name string, v float64) *harness.Evidence {
-	return &harness.Evidence{Exp: &harness.Experiment{Hypothesis: &config.Hypothesis{Thresholds: map[string]float64{name: v}}}}
+func oneThreshold(name string, v float64) *evidence.Evidence {
+	return &evidence.Evidence{Exp: &config.Experiment{Hypothesis: &config.Hypothesis{Thresholds: map[string]float64{name: v}}}}
 }
 
 // certain is a distribution that decides any threshold, put where a check should not look.
@@ -58,7 +58,7 @@ func TestOSExplainsA(t *testing.T) {
 		{"above a lower threshold", uniform(0.45, 0.401, 0.501), 0.4, verdict.Holds},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			a := explained{set: &harness.WindowSet{}, models: []stats.CrossValidation{{R2: tc.r2, Gain: certain}, {R2: certain, Gain: certain}}}
+			a := explained{set: &evidence.WindowSet{}, models: []stats.CrossValidation{{R2: tc.r2, Gain: certain}, {R2: certain, Gain: certain}}}
 			c := osExplainsA(oneThreshold("a_r2_min", cmp.Or(tc.need, 0.5)), a)
 			assert.Equal(t, tc.want, c.State, c.Detail)
 		})
@@ -85,7 +85,7 @@ func TestDeviceAddsLittleOnA(t *testing.T) {
 		{"above a lower threshold", uniform(0.1, 0.047, 0.147), 0.01, verdict.Contradicted},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			a := explained{set: &harness.WindowSet{}, models: []stats.CrossValidation{{R2: certain, Gain: certain}, {R2: certain, Gain: tc.gain}}}
+			a := explained{set: &evidence.WindowSet{}, models: []stats.CrossValidation{{R2: certain, Gain: certain}, {R2: certain, Gain: tc.gain}}}
 			c := deviceAddsLittleOnA(oneThreshold("a_gain_max", cmp.Or(tc.most, 0.05)), a)
 			assert.Equal(t, tc.want, c.State, c.Detail)
 		})
@@ -114,7 +114,7 @@ func TestKVAddsOnB(t *testing.T) {
 		{"a lower threshold", uniform(0.1, 0.051, 0.151), 0.09, verdict.Holds},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			b := explained{set: &harness.WindowSet{}, models: []stats.CrossValidation{{R2: certain, Gain: certain}, {R2: certain, Gain: tc.gain}}}
+			b := explained{set: &evidence.WindowSet{}, models: []stats.CrossValidation{{R2: certain, Gain: certain}, {R2: certain, Gain: tc.gain}}}
 			c := kvAddsOnB(oneThreshold("b_gain_min", cmp.Or(tc.need, 0.15)), b)
 			assert.Equal(t, tc.want, c.State, c.Detail)
 		})
@@ -123,7 +123,7 @@ func TestKVAddsOnB(t *testing.T) {
 
 // Without a model nothing is decided.
 func TestNothingExplained(t *testing.T) {
-	x := explained{set: &harness.WindowSet{}, err: errors.New("too few windows")}
+	x := explained{set: &evidence.WindowSet{}, err: errors.New("too few windows")}
 	for _, c := range []verdict.Check{osExplainsA(oneThreshold("a_r2_min", 0.5), x), deviceAddsLittleOnA(oneThreshold("a_gain_max", 0.05), x),
 		kvAddsOnB(oneThreshold("b_gain_min", 0.15), x)} {
 		assert.Equal(t, verdict.Undecided, c.State, c.Name)

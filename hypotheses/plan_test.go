@@ -79,18 +79,17 @@ func TestArmsShareTheLoad(t *testing.T) {
 	arms := map[string]bool{"stack": false, "phase": false, "tier1": false, "policy": false, "fio": false, "cadence": false}
 	loads := map[string]bool{"ctx": false, "conc": false, "sessions": false, "turns": false, "reuse": false, "rate": false, "rep": false}
 	for _, p := range []struct {
-		id      string
-		replace []string
+		id, change string
 	}{
-		{"H0", []string{"ctx: [256]", "ctx: [512]", "rate_rps: [4]", "rate_rps: [4, 8]"}},
-		{"H1", nil},
-		{"H2B", nil},
-		{"H4A", nil},
-		{"H5", []string{"turns: [12]", "turns: [10, 12]", "reuse: [0.60]", "reuse: [0.50, 0.60]"}},
-		{"H6", nil},
-		{"H7", nil},
+		{"H0", "sweep: {ctx: [512], rate_rps: [4, 8]}\n"},
+		{"H1", ""},
+		{"H2B", ""},
+		{"H4A", ""},
+		{"H5", "sweep: {turns: [10, 12], reuse: [0.50, 0.60]}\n"},
+		{"H6", ""},
+		{"H7", ""},
 	} {
-		cells := planOf(t, p.id, shortConfigs(t, configOf(p.id), p.replace...))
+		cells := planOf(t, p.id, shortConfigs(t, configOf(p.id), p.change))
 		for i, a := range cells {
 			require.NotZero(t, a.LoadSeed, a.Key)
 			require.NotZero(t, a.MachineSeed, a.Key)
@@ -136,7 +135,7 @@ var listed = regexp.MustCompile(`(?m)^ *(\d+)  (\S+/rep=\d+)$`)
 func printedPlan(t *testing.T, id string, flags ...string) []string {
 	t.Helper()
 	results := filepath.Join(t.TempDir(), "results")
-	c := runChild(t, "^Test"+id+"$", append([]string{"-plan-only", "-results", results, "-configs", shortConfigs(t, configOf(id))}, flags...)...)
+	c := runChild(t, "^Test"+id+"$", append([]string{"-plan-only", "-results", results, "-configs", shortConfigs(t, configOf(id), "")}, flags...)...)
 	require.Zero(t, c.status, c.stdout)
 	require.NoDirExists(t, results, "a plan alone leaves nothing")
 	var keys []string

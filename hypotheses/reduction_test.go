@@ -7,8 +7,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"sparkharness/harness/evidence"
 	"sparkharness/harness/record"
-	"sparkharness/harness/report"
 )
 
 // A cell of stack A, its group of 56 requests, and a bound that lies beyond every TTFT of it, ms.
@@ -19,16 +19,16 @@ const (
 )
 
 // rowOf is a group's row in a replay.
-func rowOf(r *recording, group string) report.Row {
+func rowOf(r *recording, group string) evidence.Row {
 	r.t.Helper()
 	rows := r.replay().Rows
-	i := slices.IndexFunc(rows, func(row report.Row) bool { return row.Cell == group })
+	i := slices.IndexFunc(rows, func(row evidence.Row) bool { return row.Cell == group })
 	require.NotEqual(r.t, -1, i, group)
 	return rows[i]
 }
 
 // oneRequest is the group's row after an edit of one request, the fastest of its cell.
-func oneRequest(t *testing.T, edit func(q object)) report.Row {
+func oneRequest(t *testing.T, edit func(q object)) evidence.Row {
 	r := passingH2A(t)
 	fastest, least := 0, beyond
 	cellRequests(r, reducedCell, func(i int, q object) {
@@ -66,9 +66,9 @@ func TestTimeoutsAreCensored(t *testing.T) {
 			assert.Equal(t, 56, row.Samples)
 			assert.Equal(t, 1, row.Censored)
 			assert.Zero(t, row.Failed)
-			assert.Greater(t, row.TTFT.P99.Value, 0.45*beyond, "p99 of 56 values lies 0.45 of the way to the last")
+			assert.Greater(t, *row.TTFT.P99.Value, 0.45*beyond, "p99 of 56 values lies 0.45 of the way to the last")
 			assert.True(t, row.TTFT.P99.AtLeast)
-			assert.GreaterOrEqual(t, row.TTFT.P50.Value, whole.TTFT.P50.Value)
+			assert.GreaterOrEqual(t, *row.TTFT.P50.Value, *whole.TTFT.P50.Value)
 			assert.False(t, row.TTFT.P50.AtLeast, "the median is what it is however long that one would have taken")
 			assert.InDelta(t, whole.RPS*55/56, row.RPS, 1e-9, "it was not completed")
 		})
@@ -79,7 +79,7 @@ func TestTimeoutsAreCensored(t *testing.T) {
 	late := oneRequest(t, fields(object{"rc": record.RCTimeout, "censored": true, "lat_e2e_ms": beyond}))
 	assert.Equal(t, 1, late.Censored)
 	assert.Equal(t, whole.TTFT, late.TTFT, "its first token came, and when is known")
-	assert.Greater(t, late.E2E.P99.Value, 0.45*beyond)
+	assert.Greater(t, *late.E2E.P99.Value, 0.45*beyond)
 	assert.True(t, late.E2E.P99.AtLeast)
 	assert.False(t, late.E2E.P50.AtLeast)
 }
@@ -105,9 +105,9 @@ func TestFailedRequestsHaveNoLatency(t *testing.T) {
 func TestOneAnswerMovesP99(t *testing.T) {
 	whole := oneRequest(t, fields(nil))
 	slow := oneRequest(t, fields(object{"lat_ttft_ms": beyond, "lat_e2e_ms": 2 * beyond}))
-	assert.Greater(t, slow.TTFT.P99.Value, 0.45*beyond)
+	assert.Greater(t, *slow.TTFT.P99.Value, 0.45*beyond)
 	assert.False(t, slow.TTFT.P99.AtLeast)
-	assert.Greater(t, slow.E2E.P99.Value, 0.9*beyond)
+	assert.Greater(t, *slow.E2E.P99.Value, 0.9*beyond)
 	assert.Greater(t, *slow.CoV, *whole.CoV)
 
 	r := passingH2A(t)
@@ -120,7 +120,7 @@ func TestOneAnswerMovesP99(t *testing.T) {
 func TestRowsFollowTheSamples(t *testing.T) {
 	const seconds = 118.0
 	whole := oneRequest(t, fields(nil))
-	edited := func(phase string, edit func(s object)) report.Row {
+	edited := func(phase string, edit func(s object)) evidence.Row {
 		r := passingH2A(t)
 		cellSamples(r, reducedCell, phase, func(i int, s object) {
 			if i == 1 {
@@ -135,15 +135,15 @@ func TestRowsFollowTheSamples(t *testing.T) {
 	for _, tc := range []struct {
 		name  string
 		edit  func(object)
-		moved func(report.Row) *float64
+		moved func(evidence.Row) *float64
 		by    float64
 	}{
-		{"GPU busy", more("gpu", "util", -59), func(r report.Row) *float64 { return r.GPUBusyPct }, -59 / seconds},
-		{"queue: waiting", more("engine", "waiting", 59), func(r report.Row) *float64 { return r.QueueDepth }, 59 / seconds},
-		{"queue: prompt not done", more("engine", "context", 59), func(r report.Row) *float64 { return r.QueueDepth }, 59 / seconds},
-		{"iowait", more("cpu", "iowait", 59), func(r report.Row) *float64 { return r.IOWaitPct }, 59 / seconds},
-		{"reads", more("nvme", "reads", 1180), func(r report.Row) *float64 { return r.NVMeRPS }, 1180 / seconds},
-		{"bytes read", more("nvme", "read_bytes", 118e6), func(r report.Row) *float64 { return r.NVMeReadMBs }, 118 / seconds},
+		{"GPU busy", more("gpu", "util", -59), func(r evidence.Row) *float64 { return r.GPUBusyPct }, -59 / seconds},
+		{"queue: waiting", more("engine", "waiting", 59), func(r evidence.Row) *float64 { return r.QueueDepth }, 59 / seconds},
+		{"queue: prompt not done", more("engine", "context", 59), func(r evidence.Row) *float64 { return r.QueueDepth }, 59 / seconds},
+		{"iowait", more("cpu", "iowait", 59), func(r evidence.Row) *float64 { return r.IOWaitPct }, 59 / seconds},
+		{"reads", more("nvme", "reads", 1180), func(r evidence.Row) *float64 { return r.NVMeRPS }, 1180 / seconds},
+		{"bytes read", more("nvme", "read_bytes", 118e6), func(r evidence.Row) *float64 { return r.NVMeReadMBs }, 118 / seconds},
 	} {
 		was, is := tc.moved(whole), tc.moved(edited(record.PhaseMeasure, tc.edit))
 		require.True(t, was != nil && is != nil, tc.name)
@@ -201,7 +201,7 @@ func TestSendLagIsReduced(t *testing.T) {
 func TestRowsFollowTheKVCounters(t *testing.T) {
 	const cell, of = "fio=none/ctx=4096/conc=16/rep=2", "fio=none/ctx=4096/conc=16"
 	const lookups = 22 * 4096 / 32 // both repetitions
-	after := func(edit func(s object), phases ...string) report.Row {
+	after := func(edit func(s object), phases ...string) evidence.Row {
 		r := passingH4B(t)
 		for _, phase := range phases {
 			cellLines(r, cell, "dynkv.jsonl", phase, func(i int, s object) {
@@ -220,12 +220,12 @@ func TestRowsFollowTheKVCounters(t *testing.T) {
 	for _, tc := range []struct {
 		name  string
 		edit  func(object)
-		moved func(report.Row) *float64
+		moved func(evidence.Row) *float64
 		by    float64
 	}{
-		{"tier 1", more("tier1", "hits", 281.6), func(r report.Row) *float64 { return r.Tier1Hit }, 281.6 / lookups},
-		{"tier 2", more("tier2", "hits", 281.6), func(r report.Row) *float64 { return r.Tier2Hit }, 281.6 / lookups},
-		{"tier 2 bytes", more("tier2", "bytes_out", 5e9), func(r report.Row) *float64 { return r.Tier2ReadMB }, 5000},
+		{"tier 1", more("tier1", "hits", 281.6), func(r evidence.Row) *float64 { return r.Tier1Hit }, 281.6 / lookups},
+		{"tier 2", more("tier2", "hits", 281.6), func(r evidence.Row) *float64 { return r.Tier2Hit }, 281.6 / lookups},
+		{"tier 2 bytes", more("tier2", "bytes_out", 5e9), func(r evidence.Row) *float64 { return r.Tier2ReadMB }, 5000},
 	} {
 		assert.InDelta(t, *tc.moved(whole)+tc.by, *tc.moved(after(tc.edit, record.PhaseMeasure, record.PhaseDrain)), 1e-9, tc.name)
 		always := after(tc.edit, record.PhaseDrain)
