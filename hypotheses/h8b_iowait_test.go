@@ -142,7 +142,7 @@ func attribution(ev *evidence.Evidence, set *evidence.WindowSet) (verdict.Check,
 		} else {
 			r2 := models[0].R2
 			f.Estimate = r2.Estimate(evidence.Confidence)
-			if hi <= 0 {
+			if f.Hi != nil && *f.Hi <= 0 {
 				f.Detail += "; no better than the mean: uninformative"
 			}
 			if best == "" || r2.Value > most {
