@@ -230,6 +230,9 @@ func TestRisesAtKnee(t *testing.T) {
 			assert.Equal(t, tc.want, c.State, c.Detail)
 		})
 	}
+	onto(three, underKnee, atKnee, underKnee)
+	c := decidingOf(verdict.Verdict{Checks: decideH2B(three).Checks})["rises_at_knee"]
+	assert.Equal(t, verdict.Holds, c.State, c.Detail)
 }
 
 // A KV manager that does not count what it reads leaves it open.
