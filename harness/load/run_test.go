@@ -228,7 +228,6 @@ func TestRecordsCarryWhatThePromptSays(t *testing.T) {
 		require.Equal(t, 100*r.User+r.Seq+1, r.ContextTokens, "of this prompt, not of the spec")
 		require.Equal(t, []*int{num(r.User), num(r.Seq), num(r.Seq / 2)}, []*int{r.Session, r.Turn, r.Reusable})
 		require.Nil(t, r.Adapter)
-		require.Nil(t, r.FirstTouch)
 	}
 	plain := drive(t, steady(1), func(*Spec) {}).recs[0]
 	assert.Equal(t, []*int{nil, nil, nil}, []*int{plain.Session, plain.Turn, plain.Reusable})
