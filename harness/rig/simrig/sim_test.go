@@ -224,6 +224,26 @@ func TestOpenSimRefuses(t *testing.T) {
 	}
 }
 
+// A machine that did not come up is closed like any other: what had been started has ended already.
+func TestCloseAfterAFailedBegin(t *testing.T) {
+	for name, change := range map[string]func(o *Options){
+		"address taken":     func(o *Options) { o.Stack.Endpoint.KVBMMetrics = o.Stack.Endpoint.EngineMetrics },
+		"no worker address": func(o *Options) { o.Stack.Endpoint.EngineMetrics = "" },
+		"unknown model":     func(o *Options) { o.Model = "L9B" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				o := options(t, "B")
+				change(&o)
+				s := &Machine{opts: o, scratch: true}
+				require.Error(t, s.Begin(t.Context(), record.PlannedCell{MachineSeed: 1}))
+				require.NoError(t, s.Close())
+				assert.NoDirExists(t, o.Dir)
+			})
+		})
+	}
+}
+
 // What is committed fits the machine, in each world.
 func TestCommittedMemoryFits(t *testing.T) {
 	worlds, err := filepath.Glob(configs + "worlds/*.yaml")
