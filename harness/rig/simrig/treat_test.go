@@ -27,7 +27,14 @@ func TestTreat(t *testing.T) {
 			assert.Less(t, *done.Seen.After, *done.Seen.Before, kind)
 			assert.Nil(t, done.Undo, "nothing lasts")
 		}
-		_, err := s.Apply(t.Context(), rig.Treatment{Kind: "polish"})
+		fio, err := s.Apply(t.Context(), rig.Treatment{Kind: rig.Fio, Name: "heavy", Text: profile(t, "heavy")})
+		require.NoError(t, err)
+		require.NotNil(t, fio.Fio)
+		assert.Equal(t, 128, fio.Fio.InFlight)
+		assert.Equal(t, 1, processes(t, s))
+		require.NoError(t, fio.Undo(t.Context()))
+		assert.Zero(t, processes(t, s), "undone, it is gone")
+		_, err = s.Apply(t.Context(), rig.Treatment{Kind: "polish"})
 		require.ErrorContains(t, err, `treatment "polish" is not known`)
 	})
 }
