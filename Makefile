@@ -9,7 +9,7 @@ RESULTS ?= $(CURDIR)/results
 HYPOTHESES := $(sort $(shell grep -ho '^func TestH[0-9][0-9A-Z]*' hypotheses/*_test.go | cut -c10-))
 # A whole run must not be cut off by go test's own limit of ten minutes.
 RUN     := cd hypotheses && $(GO) test -timeout 60m
-RACE    := ./harness/memnet ./harness/load ./harness/telemetry ./harness/sim ./harness/record ./harness/rig
+RACE    := ./harness/memnet ./harness/load ./harness/telemetry ./harness/sim ./harness/record ./harness/rig/...
 
 .PHONY: help
 help: ## print this help
@@ -72,7 +72,7 @@ mutants: ## put the faults of fixtures/mutants in, one at a time: which do the t
 .PHONY: bench
 bench: ## benchmarks, the client's own TTFT and ITL error in real time and a large trace's replay among them
 	$(GO) test -run '^$$' -bench . -benchmem ./harness/...
-	SPARKHARNESS_BENCH=1 $(GO) test -timeout 30m -v -run '^TestReplayLargeTrace$$' ./harness
+	SPARKHARNESS_BENCH=1 $(GO) test -timeout 30m -v -run '^TestReplayLargeTrace$$' ./harness/runner
 
 .PHONY: serve
 serve: ## serve the simulated stacks in real time on loopback (A 8355, B 9000, KVBM metrics 6880)

@@ -20,7 +20,7 @@ import (
 	"sparkharness/harness/telemetry"
 )
 
-const configs = "../../../configs/"
+const configs = root + "/configs/"
 
 var stackFiles = map[string]string{"A": "stackA_llama70b_baseline.yaml", "B": "stackB_llama70b_dynamo_tiered.yaml"}
 

@@ -1,4 +1,4 @@
-package harness
+package experiment_test
 
 import (
 	"os"
@@ -14,13 +14,13 @@ import (
 
 // A world's fio takes the place of the levels that a hypothesis sweeps, and gives none to one that sweeps none.
 func TestWorldFio(t *testing.T) {
-	o := testOptions(t)
+	o := choices()
 	dir := t.TempDir()
 	require.NoError(t, os.CopyFS(dir, os.DirFS(o.Configs)))
 	require.NoError(t, os.MkdirAll(filepath.Join(dir, "fio"), 0o755))
 	put := func(path, text string) { require.NoError(t, os.WriteFile(path, []byte(text), 0o644)) }
 	for _, name := range []string{"none", "neighbours"} {
-		text, err := os.ReadFile(config.FioFile("../configs", name))
+		text, err := os.ReadFile(config.FioFile(filepath.Join(root, "configs"), name))
 		require.NoError(t, err)
 		put(config.FioFile(dir, name), string(text))
 	}
