@@ -1,6 +1,7 @@
 package harness_test
 
 import (
+	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
@@ -34,7 +35,7 @@ var rules = []struct {
 	{"harness/load", []string{"harness/record"}, nil, "load cannot tell a simulated endpoint from a real one"},
 	{"harness/telemetry", []string{"harness/record"}, []string{"github.com/prometheus/procfs"}, "telemetry cannot tell a rendered /proc from the real one"},
 	{"harness/report", []string{"harness/verdict", "harness/stats", "harness/record"}, []string{"github.com/jedib0t/go-pretty/v6", "gonum.org/v1/plot"}, "a report renders what was concluded"},
-	{"harness/rig", []string{"harness/config", "harness/fio", "harness/sim", "harness/memnet", "harness/telemetry", "harness/record"}, nil, "a rig opens machines; it drives no load"},
+	{"harness/rig", []string{"harness/config", "harness/fio", "harness/load", "harness/sim", "harness/memnet", "harness/telemetry", "harness/record"}, nil, "a rig opens machines; of package load it asks for the served model only (TestRigDrivesNoLoad)"},
 	{"harness", []string{"harness/config", "harness/fio", "harness/load", "harness/prompt", "harness/record", "harness/report", "harness/rig", "harness/stats", "harness/telemetry", "harness/verdict"}, []string{"gopkg.in/yaml.v3"}, "the harness reaches the simulated machine through a rig only"},
 	{"harness/cmd/sparkharness", []string{"harness/config", "harness/load", "harness/prompt", "harness/record", "harness/rig", "harness/sim", "harness/stats", "harness/trace"}, []string{"github.com/spf13/cobra"}, "commands serve, write and drive a trace; they decide nothing"},
 	{"harness/cmd/mutants", nil, []string{"gopkg.in/yaml.v3"}, "what looks for holes in the tests must not depend on what they test"},
@@ -99,6 +100,29 @@ func TestImportRules(t *testing.T) {
 	for _, r := range rules {
 		assert.True(t, seen[r.pkg], "rule for %s, which has no product code", r.pkg)
 	}
+}
+
+// A rig asks a server for its model as the load does, and drives no load.
+func TestRigDrivesNoLoad(t *testing.T) {
+	files, err := filepath.Glob("rig/*.go")
+	require.NoError(t, err)
+	asks := false
+	for _, path := range files {
+		f, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+		require.NoError(t, err)
+		ast.Inspect(f, func(n ast.Node) bool {
+			sel, ok := n.(*ast.SelectorExpr)
+			if !ok {
+				return true
+			}
+			if pkg, ok := sel.X.(*ast.Ident); ok && pkg.Name == "load" {
+				asks = true
+				assert.Equal(t, "ServedModel", sel.Sel.Name, "%s uses more of package load", path)
+			}
+			return true
+		})
+	}
+	assert.True(t, asks, "a rig uses nothing of package load: take it from the import rules")
 }
 
 // The top level holds what is agreed and nothing else.

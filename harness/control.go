@@ -24,6 +24,9 @@ func RunControl(t *testing.T, h Hypothesis) {
 		t.Skip("whole runs: left out with -short")
 	}
 	base := *session.options
+	if base.Replay != "" {
+		t.Skip("-replay judges the folder of one run: choose its hypothesis with -run")
+	}
 	base.World = "default"
 	exp, err := experiment.Load(demand(h), base.choices())
 	if err != nil {

@@ -1,26 +1,29 @@
-// Package harness runs a hypothesis: it lays out a plan from configuration, walks it on a rig, leaves
-// raw lines on disk, and derives the verdict and its renderings from those lines alone.
+// Package harness is the door: it runs a hypothesis as a test. Behind it lie the rooms, in the order of the flow, which is
+// also that of the imports:
 //
-//	configs/ + inputs/          what to vary, with which numbers, before any data exists
+//	configs/ + inputs/      what to vary, with which numbers, before any data exists
 //	      |
-//	   plan                     hypothesis + config + seed -> ordered cells
+//	  experiment            configuration + flags -> cells in order, digest, estimate; no rig, no simulator
 //	      |
-//	   rig                      where a cell runs
-//	    /   \
-//	 load    telemetry          drive requests and watch the machine, on one monotonic clock
-//	    \   /
-//	   record                   one line a request, one line a sample, on disk first
+//	    rig                 where a cell runs, and whose time it is: rig/simrig
+//	   /    \
+//	load    telemetry       drive requests, watch the machine, on one monotonic clock
+//	   \    /
+//	  runner                walks the plan: cells, treatments and their undoing, progress, resume
 //	      |
-//	   stats -> verdict         gates, then the decision rule
+//	  record                the waist: all that is planned and measured, on disk
 //	      |
-//	   report                   report.json; table, CSV, figures and HTML are renderings of it
+//	  evidence              a run's folder -> cells, groups, windows, readings
+//	      |
+//	   gate                 one precondition a file: a function of the evidence
+//	      |
+//	  verdict               hypothesis + evidence + gates -> judgement: checks, estimates, findings, figures as plain data
+//	      |
+//	  report                report.json, table, CSV, figures, page: renderings of a judgement
 //
-// Everything right of record is a pure function of saved files: Replay derives any verdict again.
+// What is left of record (above it) and what is right of it do not import each other. So a run's folder is judged alike,
+// whichever rig measured it and wherever: nothing on the right asks a simulator anything, and -replay derives any verdict
+// again. The door alone knows both sides: after each block the runner asks it how to go on.
 //
-// Import rules, enforced by arch_test.go:
-//
-//	hypotheses > harness, record, stats, verdict, report
-//	harness > everything below             report > verdict, stats, record
-//	rig > config, fio, sim, memnet, telemetry, record
-//	load, telemetry > record               verdict, sim, memnet, stats, config, fio, prompt, trace: nothing of ours
+// Import rules, each with its reason, are enforced by arch_test.go.
 package harness

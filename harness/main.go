@@ -81,6 +81,9 @@ func (s *sessionState) close() int {
 		return 0
 	}
 	err := report.Closing(s.out, s.lines)
+	if s.options.Replay != "" {
+		return exitOf(err) // a replay writes nothing
+	}
 	for _, write := range []func(string) ([]string, error){report.WriteSummary, report.WriteIndex} {
 		warnings, werr := write(s.options.results())
 		for _, w := range warnings {
@@ -88,6 +91,11 @@ func (s *sessionState) close() int {
 		}
 		err = errors.Join(err, werr)
 	}
+	return exitOf(err)
+}
+
+// exitOf is the exit status of an error, which is printed.
+func exitOf(err error) int {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1

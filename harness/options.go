@@ -38,7 +38,7 @@ type Options struct {
 // Register adds the flags to a flag set.
 func (o *Options) Register(fs *flag.FlagSet) {
 	fs.StringVar(&o.Rig, "rig", defaultRig, "where cells run: "+strings.Join(rigNames(), ", "))
-	fs.StringVar(&o.Configs, "configs", "", "`folder` of the configuration files (default configs/ in the repository)")
+	fs.StringVar(&o.Configs, "configs", "", "`folder` of the configuration files, which may be laid over another (default configs/ in the repository)")
 	fs.StringVar(&o.Config, "config", "", "hypothesis `file` to use instead of configs/hypotheses/<id>.yaml")
 	fs.StringVar(&o.World, "world", "default", "`name` of the simulated machine, a file of configs/worlds")
 	fs.Uint64Var(&o.Seed, "seed", 0, "seed of every random choice, instead of the configuration's")

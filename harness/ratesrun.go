@@ -120,8 +120,12 @@ func (r *ratesRun) path(h, world string) string {
 
 // read takes the lines of earlier executions. The last line of a run counts.
 func (r *ratesRun) read(h, world string) error {
-	torn, err := record.Read(r.path(h, world), func(l *rateLine) error {
-		r.done[rateKey(l.Hypothesis, l.World, l.Seed)] = *l
+	torn, err := record.ReadLines(r.path(h, world), func(text []byte) error {
+		var l rateLine
+		if err := json.Unmarshal(text, &l); err != nil {
+			return fmt.Errorf("not a line of this file: %w", err)
+		}
+		r.done[rateKey(l.Hypothesis, l.World, l.Seed)] = l
 		return nil
 	})
 	switch {

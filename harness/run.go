@@ -67,6 +67,11 @@ func execute(t *testing.T, h Hypothesis, o *Options) (*verdict.Judgement, string
 	if o.Quiet {
 		out = io.Discard
 	}
+	for _, name := range p.exp.StackNames() {
+		for _, w := range p.exp.Stacks[name].Warnings() {
+			fmt.Fprintf(out, "warning: stack %s: %s\n", name, w)
+		}
+	}
 	r, err := runner.Open(runner.Options{Exp: p.exp, Plan: p.plan, Rig: p.rig, Root: o.Root, Dir: o.results(), Resume: o.Resume, Out: out, Stop: &session.stop})
 	if err != nil {
 		t.Fatal(err)

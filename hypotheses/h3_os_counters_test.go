@@ -208,8 +208,7 @@ func (x explained) gain(name, detail string) verdict.Finding {
 		return f
 	}
 	g := x.models[len(x.models)-1].Gain
-	lo, hi := g.Interval(0.95)
-	f.Estimate = stats.Between(g.Value, lo, hi)
+	f.Estimate = g.Estimate(evidence.Confidence)
 	return f
 }
 

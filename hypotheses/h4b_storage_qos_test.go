@@ -138,8 +138,7 @@ func steps(ev *evidence.Evidence, arms []*evidence.Group) []verdict.Finding {
 		if d, err := ev.Bootstrap().Ratio(g.TTFT(), arms[i].TTFT(), 0.99, true); err != nil {
 			f.Detail = err.Error()
 		} else {
-			lo, hi := d.Interval(0.95)
-			f.Estimate = stats.Between(d.Value, lo, hi)
+			f.Estimate = d.Estimate(evidence.Confidence)
 		}
 		out = append(out, f)
 	}
@@ -154,8 +153,7 @@ func elasticity(ev *evidence.Evidence, set *evidence.WindowSet) verdict.Finding 
 		f.Detail += ": " + err.Error()
 		return f
 	}
-	lo, hi := slope.Interval(0.95)
-	f.Estimate = stats.Between(slope.Value, lo, hi)
+	f.Estimate = slope.Estimate(evidence.Confidence)
 	return f
 }
 

@@ -164,8 +164,7 @@ func requestsFinding(ev *evidence.Evidence, set *evidence.WindowSet) verdict.Fin
 		f.Detail += ": " + err.Error()
 		return f
 	}
-	lo, hi := b.Interval(0.95)
-	f.Estimate = stats.Between(b.Value, lo, hi)
+	f.Estimate = b.Estimate(evidence.Confidence)
 	f.Detail += fmt.Sprintf(" (%.0f KiB); R2 %.3f", size/1024, explained.Value)
 	return f
 }
@@ -226,8 +225,7 @@ func perCadence(ev *evidence.Evidence, groups []*evidence.Group) []verdict.Findi
 		if err != nil {
 			f.Detail = err.Error()
 		} else {
-			lo, hi := explained.Interval(0.95)
-			f.Estimate, f.Detail = stats.Between(explained.Value, lo, hi), fmt.Sprintf("slope %.3f", b.Value)
+			f.Estimate, f.Detail = explained.Estimate(evidence.Confidence), fmt.Sprintf("slope %.3f", b.Value)
 		}
 		out = append(out, f)
 	}

@@ -141,9 +141,8 @@ func attribution(ev *evidence.Evidence, set *evidence.WindowSet) (verdict.Check,
 			f.Detail += ": " + err.Error()
 		} else {
 			r2 := models[0].R2
-			lo, hi := r2.Interval(0.95)
-			f.Estimate = stats.Between(r2.Value, lo, hi)
-			if hi <= 0 {
+			f.Estimate = r2.Estimate(evidence.Confidence)
+			if f.Hi != nil && *f.Hi <= 0 {
 				f.Detail += "; no better than the mean: uninformative"
 			}
 			if best == "" || r2.Value > most {
@@ -170,8 +169,7 @@ func withinArms(ev *evidence.Evidence, set *evidence.WindowSet) verdict.Finding 
 		f.Detail += ": " + err.Error()
 		return f
 	}
-	lo, hi := d.Interval(0.95)
-	f.Estimate = stats.Between(d.Value, lo, hi)
+	f.Estimate = d.Estimate(evidence.Confidence)
 	return f
 }
 

@@ -3,13 +3,10 @@ package hypotheses
 import (
 	"fmt"
 	"math"
-	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 
-	"sparkharness/harness"
 	"sparkharness/harness/evidence"
 	"sparkharness/harness/record"
 	"sparkharness/harness/stats"
@@ -75,11 +72,9 @@ func TestIdleReads(t *testing.T) {
 		{"cannot tell", rep(40, 7, 60), verdict.Undecided},
 		{"nothing read", nil, verdict.Undecided},
 	} {
-		ev, err := evidence.LoadSettings(filepath.Join(harness.Root(), "fixtures", "runs", "h2a"))
-		require.NoError(t, err)
+		ev := configured(h2a)
 		run := &ev.Exp.Hypothesis.Run
 		run.Seed, run.Duration, run.Baseline = 1, 300e9, 30e9
-		ev.Cells = nil
 		for i := range 3 {
 			c := &evidence.Cell{}
 			c.Rep, c.Cell = i+1, record.NewCell("ctx", 1000, "conc", 4, "rep", i+1)

@@ -12,6 +12,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"sparkharness/harness"
+	"sparkharness/harness/evidence"
 	"sparkharness/harness/gate"
 	"sparkharness/harness/record"
 	"sparkharness/harness/report"
@@ -44,21 +45,28 @@ func (r *recording) lines(file string, edit func(cell record.Cell, line object) 
 	require.NoError(r.t, err)
 	require.NotEmpty(r.t, paths, file)
 	for _, path := range paths {
-		b, err := os.ReadFile(path)
-		require.NoError(r.t, err)
-		var out bytes.Buffer
-		enc := json.NewEncoder(&out)
-		enc.SetEscapeHTML(false)
-		for line := range bytes.Lines(b) {
-			var v object
-			require.NoError(r.t, json.Unmarshal(line, &v))
-			if edit(cellOf(r.t, path), v) {
-				require.NoError(r.t, enc.Encode(v))
-			}
-		}
-		require.NoError(r.t, os.WriteFile(path, out.Bytes(), 0o644))
+		r.linesOf(path, edit)
 	}
 	return r
+}
+
+// linesOf edits each line of one file of a cell.
+func (r *recording) linesOf(path string, edit func(cell record.Cell, line object) bool) {
+	r.t.Helper()
+	b, err := os.ReadFile(path)
+	require.NoError(r.t, err)
+	cell := cellOf(r.t, path)
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
+	enc.SetEscapeHTML(false)
+	for line := range bytes.Lines(b) {
+		var v object
+		require.NoError(r.t, json.Unmarshal(line, &v))
+		if edit(cell, v) {
+			require.NoError(r.t, enc.Encode(v))
+		}
+	}
+	require.NoError(r.t, os.WriteFile(path, out.Bytes(), 0o644))
 }
 
 // requests edits the requests of the measure phase.
@@ -160,6 +168,17 @@ func (r *recording) gate(name string) gate.Gate {
 	}
 	require.Fail(r.t, "no gate "+name)
 	return gate.Gate{}
+}
+
+// configured is the configuration of a recorded run, and no cell: made-up evidence is filled into it. It panics if the
+// run cannot be read, because nothing here can be tested then.
+func configured(h harness.Hypothesis) *evidence.Evidence {
+	ev, err := evidence.LoadSettings(filepath.Join(harness.Root(), "fixtures", "runs", strings.ToLower(h.ID)))
+	if err != nil {
+		panic(err)
+	}
+	ev.Cells = nil
+	return ev
 }
 
 // cellOf is the cell in whose folder a file lies.

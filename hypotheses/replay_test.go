@@ -81,6 +81,47 @@ func TestReplayRefusesAnotherHypothesis(t *testing.T) {
 	require.ErrorContains(t, err, "a run of H2A, not of H2B")
 }
 
+// A run of the first release is judged as that release did. What it did not record is said to be unknown.
+func TestReplayOfTheFirstRelease(t *testing.T) {
+	dir := filepath.Join(harness.Root(), "fixtures", "first_release", "h1")
+	rep, err := harness.Replay(h1, dir)
+	require.NoError(t, err)
+	require.Len(t, rep.Uncalibrated, 1)
+	assert.Contains(t, rep.Uncalibrated[0], "not recorded")
+	out := t.TempDir()
+	require.NoError(t, report.Write(out, rep))
+	want, got := decode(t, dir).(object), decode(t, out).(object)
+	assert.Equal(t, []any{"simulated, not measured on hardware", true}, []any{got["origin"], got["simulated"]})
+	for _, later := range []string{"origin", "simulated", "uncalibrated"} {
+		delete(want, later)
+		delete(got, later)
+	}
+	assertSame(t, want, got, "report")
+}
+
+// A replay asks neither a simulator nor a list of models: a run that was made with other ones is judged alike.
+func TestReplayAsksNobody(t *testing.T) {
+	for _, h := range all {
+		t.Run(h.ID, func(t *testing.T) {
+			want, err := harness.Replay(h, filepath.Join(harness.Root(), "fixtures", "runs", strings.ToLower(h.ID)))
+			require.NoError(t, err)
+			got := recorded(t, h).
+				config(func(h object) { h["model"] = "Nobody-13B" }).
+				json("plan.json", func(p object) { p["rig"].(object)["uncalibrated"] = []any{"worded otherwise"} }).replay()
+			assert.Equal(t, "Nobody-13B", got.Model)
+			assert.Equal(t, []string{"worded otherwise"}, got.Uncalibrated)
+			assert.Equal(t, want.Verdict, got.Verdict)
+			assert.Equal(t, want.Findings, got.Findings)
+			assert.Equal(t, want.Accounts, got.Accounts)
+			require.Equal(t, len(want.Rows), len(got.Rows))
+			for i := range want.Rows {
+				got.Rows[i].Model = want.Rows[i].Model
+			}
+			assert.Equal(t, want.Rows, got.Rows)
+		})
+	}
+}
+
 func decode(t *testing.T, dir string) any {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join(dir, "report.json"))

@@ -18,8 +18,7 @@ import (
 
 // The heaviest arm alone makes Page's trend: with moderate below none in most blocks the claim is not shown.
 func TestP99RisesInOrder(t *testing.T) {
-	ev, err := evidence.LoadSettings(filepath.Join(harness.Root(), "fixtures", "runs", "h4a"))
-	require.NoError(t, err)
+	ev := configured(h4a)
 	ev.Exp.Hypothesis.Thresholds = map[string]float64{"trend_alpha": 0.05}
 	arm := func(fio string, p99 ...float64) *evidence.Group {
 		g := &evidence.Group{}

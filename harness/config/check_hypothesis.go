@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"math"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -35,6 +34,7 @@ func (h *Hypothesis) check(r *reader) {
 	}
 	h.Load.check(r)
 	h.Sweep.check(r)
+	h.Sweep.checkArrivals(r, h.Run.Warmup.Min)
 	h.checkChat(r)
 	h.checkStacks(r)
 	h.Run.check(r)
@@ -47,44 +47,20 @@ func (h *Hypothesis) check(r *reader) {
 	}
 }
 
-// checkFiles asks for the files that the hypothesis names, under the folder of configurations.
-func (h *Hypothesis) checkFiles(r *reader, configs string) {
-	exists := func(path, file string) {
-		// A fault that the name already has is not followed to the disk.
-		if !r.ok(path) {
-			return
-		}
-		if info, err := os.Stat(filepath.Join(configs, filepath.FromSlash(file))); err != nil || info.IsDir() {
-			r.refuse(path, "there is no file %s in the folder of configurations", file)
-		}
-	}
+// checkFiles asks for the files that the hypothesis names, in the folder of configurations.
+func (h *Hypothesis) checkFiles(r *reader, folder *Folder) {
 	for _, letter := range slices.Sorted(maps.Keys(h.Stacks)) {
-		exists(join("stacks", letter), h.Stacks[letter])
+		folder.asks(r, join("stacks", letter), h.Stacks[letter])
 	}
 	if h.Profile != "" {
-		exists("profile", "profiles/"+h.Profile+".yaml")
+		folder.asks(r, "profile", "profiles/"+h.Profile+".yaml")
 	}
 	for _, world := range slices.Sorted(maps.Keys(h.Controls)) {
-		exists(join("controls", world), "worlds/"+world+".yaml")
+		folder.asks(r, join("controls", world), "worlds/"+world+".yaml")
 	}
 	for i, name := range h.Sweep.Fio {
-		fioExists(r, configs, fmt.Sprintf("sweep.fio[%d]", i), name)
+		folder.asksFio(r, fmt.Sprintf("sweep.fio[%d]", i), name)
 	}
-}
-
-// FioFile is the job file of a level of sweep.fio, in the folder of configurations.
-func FioFile(configs, level string) string { return filepath.Join(configs, "fio", level+".fio") }
-
-// fioFiles says which levels of sweep.fio have a file.
-func fioFiles(configs string) string {
-	files, err := filepath.Glob(FioFile(configs, "*"))
-	if err != nil || len(files) == 0 {
-		return "is none"
-	}
-	for i, f := range files {
-		files[i] = strings.TrimSuffix(filepath.Base(f), ".fio")
-	}
-	return "are " + strings.Join(files, ", ")
 }
 
 // Policies are the eviction policies that a tier may have.
@@ -115,12 +91,6 @@ func (s *Sweep) check(r *reader) {
 		if q >= 1 {
 			r.refuse(fmt.Sprintf("sweep.reuse[%d]", i), "is a share of the prompt tokens below 1, not %v", q)
 		}
-	}
-	switch {
-	case len(s.RateRPS) > 0:
-		r.oneOf("sweep.arrivals", s.Arrivals, "poisson", "constant")
-	case s.Arrivals != "":
-		r.refuse("sweep.arrivals", "says how an open loop arrives, but sweep.rate_rps lists no rate")
 	}
 	if len(s.Conc)+len(s.Sessions)+len(s.RateRPS) == 0 {
 		r.refuse("sweep.conc", "required field is missing: how many users the closed loop has (or sweep.sessions, or sweep.rate_rps of an open loop)")

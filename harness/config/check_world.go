@@ -1,7 +1,5 @@
 package config
 
-import "os"
-
 func (w *World) check(r *reader) {
 	r.plain("world", w.World)
 	if p := w.Load.Popularity; p != nil {
@@ -25,16 +23,9 @@ func (w *World) check(r *reader) {
 }
 
 // checkFiles refuses a profile of fio that the folder of configurations does not have.
-func (w *World) checkFiles(r *reader, configs string) {
+func (w *World) checkFiles(r *reader, folder *Folder) {
 	if name := w.Load.Fio; name != "" {
-		fioExists(r, configs, "load.fio", name)
-	}
-}
-
-// fioExists refuses a level of fio without a job file.
-func fioExists(r *reader, configs, path, name string) {
-	if info, err := os.Stat(FioFile(configs, name)); r.ok(path) && (err != nil || info.IsDir()) {
-		r.refuse(path, "there is no file fio/%s.fio in the folder of configurations, where there %s", name, fioFiles(configs))
+		folder.asksFio(r, "load.fio", name)
 	}
 }
 

@@ -32,62 +32,63 @@ func fieldsOf(t reflect.Type) []field {
 	return fields
 }
 
-// structure fills a struct from a mapping; line is where a missing field is reported.
-func (r *reader) structure(v reflect.Value, n *yaml.Node, line int, path string) {
+// structure fills a struct from the layers of a mapping; at is where a missing field is reported.
+func (r *reader) structure(v reflect.Value, in []layer, at place, path string) {
 	fields := fieldsOf(v.Type())
-	known, at := make([]string, len(fields)), make(map[string]field, len(fields))
+	known, named := make([]string, len(fields)), make(map[string]field, len(fields))
 	for i, f := range fields {
-		known[i], at[f.name] = f.name, f
+		known[i], named[f.name] = f.name, f
 	}
 	given := map[string]bool{}
-	for _, e := range r.entries(n, path) {
-		f, ok := at[e.name]
+	for _, e := range r.entries(in, path) {
+		f, ok := named[e.name]
 		if !ok {
-			r.fault(e.line, join(path, e.name), "unknown field%s", didYouMean(e.name, known))
+			r.fault(e.layers[0].at, join(path, e.name), "unknown field%s", didYouMean(e.name, known))
 			continue
 		}
 		given[f.name] = true
-		r.value(v.Field(f.index), f, e.value, e.line, join(path, f.name))
+		r.value(v.Field(f.index), f, e.layers, join(path, f.name))
 	}
 	for _, f := range fields {
 		if !f.optional && !given[f.name] {
-			r.fault(line, join(path, f.name), "required field is missing")
+			r.fault(at, join(path, f.name), "required field is missing")
 		}
 	}
 }
 
 // value fills one field, list element or map value.
-func (r *reader) value(v reflect.Value, f field, n *yaml.Node, line int, path string) {
-	r.lines[path] = line
-	n = target(n)
-	if isNull(n) {
+func (r *reader) value(v reflect.Value, f field, in []layer, path string) {
+	at := in[0].at
+	r.places[path] = at
+	if isNull(target(in[0].node)) {
 		if !f.nullable && !f.optional {
-			r.fault(line, path, "has no value")
+			r.fault(at, path, "has no value")
 		}
 		return
 	}
 	if v.Kind() == reflect.Pointer {
 		p := reflect.New(v.Type().Elem())
-		r.value(p.Elem(), field{optional: true}, n, line, path)
+		r.value(p.Elem(), field{optional: true}, in, path)
 		v.Set(p)
 		return
 	}
-	if err := r.fill(v, f, n, line, path); err != nil {
-		r.fault(line, path, "%v", err)
+	if err := r.fill(v, f, in, path); err != nil {
+		r.fault(at, path, "%v", err)
 		return
 	}
 	switch {
 	case f.optional || f.signed || !v.IsZero() || !r.ok(path):
 	case v.Kind() == reflect.Struct || v.Kind() == reflect.Bool: // an empty mapping has its missing fields reported
 	case v.Kind() == reflect.String, v.Kind() == reflect.Slice, v.Kind() == reflect.Map:
-		r.fault(line, path, "is empty")
+		r.fault(at, path, "is empty")
 	default:
-		r.fault(line, path, "is zero, which would mean that it is not set")
+		r.fault(at, path, "is zero, which would mean that it is not set")
 	}
 }
 
-// fill sets v from a node that is not null. Structs, lists and maps report what is wrong inside them.
-func (r *reader) fill(v reflect.Value, f field, n *yaml.Node, line int, path string) error {
+// fill sets v from layers whose first one is not null. Structs, lists and maps report what is wrong inside them.
+func (r *reader) fill(v reflect.Value, f field, in []layer, path string) error {
+	n := target(in[0].node)
 	if u, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
 		if !isText(n) && !isNumber(n) {
 			return wrong("a number or text", n)
@@ -99,23 +100,27 @@ func (r *reader) fill(v reflect.Value, f field, n *yaml.Node, line int, path str
 		if n.Kind != yaml.MappingNode {
 			return wrong("a mapping", n)
 		}
-		r.structure(v, n, line, path)
+		r.structure(v, in, in[len(in)-1].at, path)
 	case reflect.Slice:
 		if n.Kind != yaml.SequenceNode {
 			return wrong("a list", n)
 		}
 		for i, item := range n.Content {
 			element := reflect.New(v.Type().Elem()).Elem()
-			r.value(element, field{}, item, item.Line, fmt.Sprintf("%s[%d]", path, i))
+			one := []layer{{place{in[0].at.file, item.Line}, item}}
+			r.value(element, field{}, one, fmt.Sprintf("%s[%d]", path, i))
 			v.Set(reflect.Append(v, element))
 		}
 	case reflect.Map:
 		if n.Kind != yaml.MappingNode {
 			return wrong("a mapping", n)
 		}
-		for _, e := range r.entries(n, path) {
+		for _, e := range r.entries(in, path) {
+			if e.removed {
+				continue
+			}
 			element := reflect.New(v.Type().Elem()).Elem()
-			r.value(element, field{signed: true}, e.value, e.line, join(path, e.name))
+			r.value(element, field{signed: true}, e.layers, join(path, e.name))
 			if v.IsNil() {
 				v.Set(reflect.MakeMap(v.Type()))
 			}

@@ -11,7 +11,7 @@ import (
 )
 
 // Encode writes a configuration as YAML that the strict reader accepts: what a run saves as the effective
-// configuration, and what a changed one is checked with (Encode, then ParseStack).
+// configuration.
 func Encode(v any) ([]byte, error) {
 	var b bytes.Buffer
 	enc := yaml.NewEncoder(&b)

@@ -1,4 +1,4 @@
-// Package config reads the YAML files under configs/: stacks, hypotheses, profiles and worlds.
+// Package config reads the YAML files under configs/: stacks, hypotheses and their gates, profiles and worlds.
 //
 // Reading is strict, because a field that is silently ignored is a treatment that never happened: an
 // unknown field, a size or duration without its unit, a missing value or a zero where zero would decide
@@ -12,4 +12,16 @@
 //	config:"verbatim"           a scalar kept as it is spelled, because its unit depends on the parent
 //
 // A required pointer must be there too, and may point at zero or false: somebody has decided.
+//
+// A file may be laid over another one, its base, and then holds only what differs:
+//
+//	base: ../../configs/hypotheses/h4a.yaml   # relative to this file; the base may have a base
+//	run: {reps: 2, duration: 60s}             # mappings merge field by field
+//	sweep: {fio: [none, heavy]}               # lists and scalars replace
+//	windows: null                             # takes away what need not be there, or an entry of a map
+//
+// So may a folder: its configs.yaml names the folder below (base: ../configs), from which every file is taken
+// that it does not hold itself. The gates of all hypotheses stand in the folder's gates.yaml, which lies below the
+// block gates of each. What counts, and is saved with a run, is the effective configuration; a fault names
+// the file and line that hold it.
 package config

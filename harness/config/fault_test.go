@@ -83,6 +83,20 @@ gates:
 thresholds: {ratio: 2, share: 0, shift: -1.5}
 `
 
+// gates are the hypothesis's own as a gates.yaml.
+const gates = `min_coverage: 0.95
+max_send_lag: 1ms
+max_send_lag_share: 0.01
+prompt_tolerance: 0.05
+max_error_rate: 0.01
+min_samples: 299
+max_cov: 0.1
+steady_alpha: 0.05
+steady_max_drift: 0.25
+reproduced_within: 0.05
+max_baseline_rps: 50
+`
+
 // TestStackFaults: each row edits the good file, and lists every line of the error.
 func TestStackFaults(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -160,7 +174,7 @@ func TestStackFaults(t *testing.T) {
 			for i := 0; i < len(c.edits); i += 2 {
 				text = edit(t, text, c.edits[i], c.edits[i+1])
 			}
-			_, err := ParseStack("b.yaml", []byte(text))
+			_, err := parseStack("b.yaml", []byte(text))
 			require.EqualError(t, err, "b.yaml:"+strings.Join(c.want, "\nb.yaml:"))
 		})
 	}
@@ -196,7 +210,7 @@ func TestHypothesisFaults(t *testing.T) {
 		"level zero":            {[]string{"conc: [1, 4]", "conc: [0, 4]"}, []string{"13: sweep.conc[0]: is zero, which would mean that it is not set"}},
 		"level missing":         {[]string{"conc: [1, 4]", "conc: [1, ~, 4]"}, []string{"13: sweep.conc[1]: has no value"}},
 		"rate negative":         {[]string{"conc: [1, 4]", "conc: [1, 4]\n  arrivals: poisson\n  rate_rps:\n  - 1\n  - -2.5"}, []string{"17: sweep.rate_rps[1]: -2.5 is negative"}},
-		"rate without arrivals": {[]string{"conc: [1, 4]", "conc: [1, 4]\n  rate_rps: [1]"}, []string{"11: sweep.arrivals: must be poisson or constant, not \"\""}},
+		"rate without arrivals": {[]string{"conc: [1, 4]", "conc: [1, 4]\n  rate_rps: [1]"}, []string{"11: sweep.arrivals: must be poisson, constant, gamma or ramp, not \"\""}},
 		"arrivals without rate": {[]string{"conc: [1, 4]", "conc: [1, 4]\n  arrivals: poisson"}, []string{"14: sweep.arrivals: says how an open loop arrives, but sweep.rate_rps lists no rate"}},
 		"no load":               {[]string{"  conc: [1, 4]\n", ""}, []string{"11: sweep.conc: required field is missing: how many users the closed loop has (or sweep.sessions, or sweep.rate_rps of an open loop)"}},
 		"phase":                 {[]string{"conc: [1, 4]", "conc: [1, 4]\n  phase: [cold, hot]"}, []string{`14: sweep.phase[1]: must be cold or warm, not "hot"`}},
@@ -254,7 +268,7 @@ func TestHypothesisFaults(t *testing.T) {
 			for i := 0; i < len(c.edits); i += 2 {
 				text = edit(t, text, c.edits[i], c.edits[i+1])
 			}
-			_, err := ParseHypothesis("h.yaml", []byte(text))
+			_, err := parseHypothesis("h.yaml", []byte(text))
 			require.EqualError(t, err, "h.yaml:"+strings.Join(c.want, "\nh.yaml:"))
 		})
 	}
@@ -281,10 +295,10 @@ func TestFileFaults(t *testing.T) {
 		"no note":         {"world: w/v\n", "w.yaml:1: note: required field is missing\nw.yaml:1: world: \"w/v\" is not a plain name: letters, digits, '.', '_', '-'"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := ParseWorld("w.yaml", []byte(c.text))
+			_, err := parseWorld("w.yaml", []byte(c.text))
 			require.EqualError(t, err, c.want)
 		})
 	}
-	_, err := ParseProfile("p.yaml", []byte("profile: a b\nnote: n\ntier0_bytes: 1GiB\n"))
+	_, err := parseProfile("p.yaml", []byte("profile: a b\nnote: n\ntier0_bytes: 1GiB\n"))
 	require.EqualError(t, err, "p.yaml:1: tier1_bytes: required field is missing\np.yaml:1: profile: \"a b\" is not a plain name: letters, digits, '.', '_', '-'")
 }

@@ -23,14 +23,28 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(stackB))
 	f.Add([]byte(hypothesis))
 	f.Add([]byte("a: &a {<<: [*a, *a]}\nb: &b {<<: *a}"))
+	f.Add([]byte("run: {reps: 2}\ncontrols: {w1: null, w2: c}\nload: {<<: {nonce: none}}\nwindows: ~"))
 	f.Add([]byte("? {a: b}\n: !!binary x"))
 	f.Add([]byte("!z\nHHz\t!\n\n\n-!!"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		fuzzOne(t, data, ParseStack)
-		fuzzOne(t, data, ParseHypothesis)
-		fuzzOne(t, data, ParseWorld)
-		fuzzOne(t, data, ParseProfile)
+		fuzzOne(t, data, parseStack)
+		fuzzOne(t, data, parseHypothesis)
+		fuzzOne(t, data, parseWorld)
+		fuzzOne(t, data, parseProfile)
+		fuzzOne(t, data, over(stackB, (*Stack).check))
+		fuzzOne(t, data, over(hypothesis, (*Hypothesis).check))
 	})
+}
+
+// over reads f.yaml as an overlay of a good file, and what is saved of it alone.
+func over[T any](base string, check func(*T, *reader)) func(string, []byte) (*T, error) {
+	return func(file string, data []byte) (*T, error) {
+		text := string(data)
+		if file == "f.yaml" {
+			text = "base: b.yaml\n" + text
+		}
+		return parseFrom(files{file: text, "b.yaml": base}, file, check)
+	}
 }
 
 func fuzzOne[T any](t *testing.T, data []byte, parse func(string, []byte) (*T, error)) {

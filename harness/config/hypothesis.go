@@ -12,8 +12,8 @@ type Hypothesis struct {
 	Sweep      Sweep              `yaml:"sweep"`
 	Run        Run                `yaml:"run"`
 	Windows    *Windows           `yaml:"windows,omitempty"` // needed by hypotheses that join requests and telemetry in time
-	Gates      Gates              `yaml:"gates"`
-	Thresholds map[string]float64 `yaml:"thresholds"` // named by the hypothesis, which refuses missing and unknown ones
+	Gates      Gates              `yaml:"gates"`             // of configs/gates.yaml; a file holds only those that differ, each with its reason
+	Thresholds map[string]float64 `yaml:"thresholds"`        // named by the hypothesis, which refuses missing and unknown ones
 }
 
 // Load is what the clients do.
@@ -71,9 +71,13 @@ type Sweep struct {
 	Ctx      []Tokens   `yaml:"ctx"`                 // prompt length; sessioned_chat: its mean
 	Sessions []int      `yaml:"sessions,omitempty"`  // sessioned_chat: live sessions, each a user of the closed loop
 	Conc     []int      `yaml:"conc,omitempty"`      // users of the closed loop
-	Arrivals string     `yaml:"arrivals,omitempty"`  // of the open loop: poisson or constant; needed with rate_rps
-	RateRPS  []float64  `yaml:"rate_rps,omitempty"`  // Poisson arrivals, an open loop; optional
+	Arrivals string     `yaml:"arrivals,omitempty"`  // of the open loop: poisson, constant, gamma or ramp; needed with rate_rps
+	RateRPS  []float64  `yaml:"rate_rps,omitempty"`  // an open loop, at most 100000 requests/s; optional
 	FineStep int        `yaml:"fine_step,omitempty"` // levels added between the knee's coarse neighbours; optional
+
+	// What some arrivals need. Absent they are not part of a digest, which stays that of a file from before they were.
+	GapCV float64 `yaml:"gap_cv,omitempty" json:",omitempty"` // gamma: coefficient of variation of the gaps, 0.001 to 20; 1 is poisson
+	Ramp  *Ramp   `yaml:"ramp,omitempty" json:",omitempty"`   // ramp: where the rate comes from, and in which time
 }
 
 // Run is the length of things.

@@ -8,74 +8,60 @@ import (
 	"path/filepath"
 )
 
-// LoadStack reads configs/stack*.yaml. What is wrong in the file comes back as Faults.
+// LoadStack reads a stack file. What is wrong in it, or in what it is based on, comes back as Faults.
 func LoadStack(path string) (*Stack, error) { return load(path, (*Stack).check) }
 
-// LoadWorld reads configs/worlds/*.yaml. The profile of fio that it names must exist in the folder above.
+// LoadWorld reads a file of worlds/. The profile of fio that it names must exist in the folder above.
 func LoadWorld(path string) (*World, error) {
-	configs, err := folderAbove(path)
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("locate %s: %w", path, err)
+	}
+	folder, err := OpenFolder(filepath.Dir(filepath.Dir(abs)))
 	if err != nil {
 		return nil, err
 	}
 	return load(path, func(w *World, r *reader) {
 		w.check(r)
-		w.checkFiles(r, configs)
+		w.checkFiles(r, folder)
 	})
 }
 
-// LoadProfile reads configs/profiles/*.yaml.
+// LoadProfile reads a file of profiles/.
 func LoadProfile(path string) (*Profile, error) { return load(path, (*Profile).check) }
 
-// LoadHypothesis reads configs/hypotheses/*.yaml. The stacks, the profile and the control worlds that it
-// names must exist in the folder above.
-func LoadHypothesis(path string) (*Hypothesis, error) {
-	configs, err := folderAbove(path)
+// gatesFile holds the gates of all hypotheses of a folder.
+const gatesFile = "gates.yaml"
+
+// LoadHypothesis reads a hypothesis, wherever its file is, for a folder of configurations. Gates that it does not
+// give are those of the folder's gates.yaml; the stacks, the profile and the control worlds that it names must
+// exist in the folder.
+func LoadHypothesis(folder *Folder, path string) (*Hypothesis, error) {
+	r := newReader(os.ReadFile)
+	in, err := r.chain(path)
 	if err != nil {
 		return nil, err
 	}
-	return load(path, func(h *Hypothesis, r *reader) {
+	common := folder.Path(gatesFile)
+	gates, err := r.chain(common)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("there is no file %s, which holds the gates of all hypotheses: take that of configs/, "+
+			"or name the folder that has one in %s beside it (base: ../configs)", common, folderFileName)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return parse(r, in, under("gates", gates), func(h *Hypothesis, r *reader) {
 		h.check(r)
-		h.checkFiles(r, configs)
+		h.checkFiles(r, folder)
 	})
 }
 
-// folderAbove is the folder that holds the folder of a file.
-func folderAbove(path string) (string, error) {
-	abs, err := filepath.Abs(path)
-	if err != nil {
-		return "", fmt.Errorf("locate %s: %w", path, err)
-	}
-	return filepath.Dir(filepath.Dir(abs)), nil
-}
-
-// ParseStack is LoadStack on the content of a file; file is used in faults.
-func ParseStack(file string, data []byte) (*Stack, error) {
-	return parse(file, data, (*Stack).check)
-}
-
-// ParseWorld is LoadWorld on the content of a file; file is used in faults.
-func ParseWorld(file string, data []byte) (*World, error) {
-	return parse(file, data, (*World).check)
-}
-
-// ParseProfile is LoadProfile on the content of a file; file is used in faults.
-func ParseProfile(file string, data []byte) (*Profile, error) {
-	return parse(file, data, (*Profile).check)
-}
-
-// ParseHypothesis is LoadHypothesis on the content of a file, without a look at the files that it names:
-// a saved effective configuration stands alone. file is used in faults.
-func ParseHypothesis(file string, data []byte) (*Hypothesis, error) {
-	return parse(file, data, (*Hypothesis).check)
-}
-
 func load[T any](path string, check func(*T, *reader)) (*T, error) {
-	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("no such configuration (run from the repository root or correct the path): %w", err)
-	}
+	r := newReader(os.ReadFile)
+	in, err := r.chain(path)
 	if err != nil {
-		return nil, fmt.Errorf("read a configuration: %w", err)
+		return nil, err
 	}
-	return parse(path, data, check)
+	return parse(r, in, nil, check)
 }

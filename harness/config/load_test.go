@@ -35,10 +35,12 @@ func TestCommittedFilesLoad(t *testing.T) {
 		if assert.NoError(t, err) {
 			assert.True(t, strings.HasPrefix(named(path), "stack"+s.Stack+"_"), path)
 		}
-		roundTrip(t, path, s, ParseStack)
+		roundTrip(t, path, s, parseStack)
 	})
+	folder, err := OpenFolder(configs)
+	require.NoError(t, err)
 	committed(t, "hypotheses/*.yaml", func(path string) {
-		h, err := LoadHypothesis(path)
+		h, err := LoadHypothesis(folder, path)
 		if assert.NoError(t, err) {
 			for letter, file := range h.Stacks {
 				s, err := LoadStack(filepath.Join(configs, file))
@@ -46,21 +48,21 @@ func TestCommittedFilesLoad(t *testing.T) {
 				assert.Equal(t, letter, s.Stack, "%s names %s as Stack %s", path, file, letter)
 			}
 		}
-		roundTrip(t, path, h, ParseHypothesis)
+		roundTrip(t, path, h, parseHypothesis)
 	})
 	committed(t, "worlds/*.yaml", func(path string) {
 		w, err := LoadWorld(path)
 		if assert.NoError(t, err) {
 			assert.Equal(t, named(path), w.World)
 		}
-		roundTrip(t, path, w, ParseWorld)
+		roundTrip(t, path, w, parseWorld)
 	})
 	committed(t, "profiles/*.yaml", func(path string) {
 		p, err := LoadProfile(path)
 		if assert.NoError(t, err) {
 			assert.Equal(t, named(path), p.Profile)
 		}
-		roundTrip(t, path, p, ParseProfile)
+		roundTrip(t, path, p, parseProfile)
 	})
 }
 
@@ -80,7 +82,7 @@ func roundTrip[T any](t *testing.T, path string, v *T, parse func(string, []byte
 }
 
 func TestStackHasWhatTheFileSays(t *testing.T) {
-	s, err := ParseStack("b.yaml", []byte(stackB))
+	s, err := parseStack("b.yaml", []byte(stackB))
 	require.NoError(t, err)
 	no, zero := false, 0
 	reuse := true
@@ -106,7 +108,7 @@ func TestStackHasWhatTheFileSays(t *testing.T) {
 }
 
 func TestHypothesisHasWhatTheFileSays(t *testing.T) {
-	h, err := ParseHypothesis("h.yaml", []byte(hypothesis))
+	h, err := parseHypothesis("h.yaml", []byte(hypothesis))
 	require.NoError(t, err)
 	assert.Equal(t, Sweep{Ctx: []Tokens{256, 4096, 64000}, Conc: []int{1, 4}}, h.Sweep)
 	assert.Equal(t, uint64(1), h.Run.Seed)
@@ -115,7 +117,7 @@ func TestHypothesisHasWhatTheFileSays(t *testing.T) {
 }
 
 func TestWorldHasWhatTheFileSays(t *testing.T) {
-	w, err := ParseWorld("w.yaml", []byte("world: w\nnote: n\ntiers: {tier1_bytes: 80GiB, tier0_bytes: null}\nmechanisms: {unlimited_slots: true}\n"))
+	w, err := parseWorld("w.yaml", []byte("world: w\nnote: n\ntiers: {tier1_bytes: 80GiB, tier0_bytes: null}\nmechanisms: {unlimited_slots: true}\n"))
 	require.NoError(t, err)
 	size := Size(80 << 30)
 	assert.Equal(t, &World{World: "w", Note: "n", Mechanisms: Mechanisms{UnlimitedSlots: true}, Tiers: WorldTiers{Tier1Bytes: &size}}, w)
@@ -129,75 +131,83 @@ func TestAnchorsAndMergeKeys(t *testing.T) {
     tier1:
       <<: [*ram]
       eviction_policy: FIFO`)
-	s, err := ParseStack("b.yaml", []byte(text))
+	s, err := parseStack("b.yaml", []byte(text))
 	require.NoError(t, err)
 	assert.Equal(t, Tier{CapacityBytes: 8 << 30, EvictionPolicy: "FIFO"}, s.Dynamo.Tiers.Tier1)
 }
 
 func TestQueueBound(t *testing.T) {
 	for text, want := range map[string]*int{"null": nil, "0": new(int), "64": func() *int { n := 64; return &n }()} {
-		s, err := ParseStack("b.yaml", []byte(edit(t, stackB, "max_queued_requests: null", "max_queued_requests: "+text)))
+		s, err := parseStack("b.yaml", []byte(edit(t, stackB, "max_queued_requests: null", "max_queued_requests: "+text)))
 		require.NoError(t, err)
 		assert.Equal(t, want, s.Runtime.MaxQueuedRequests)
 	}
 }
 
 func TestWarnings(t *testing.T) {
-	s, err := ParseStack("b.yaml", []byte(edit(t, stackB, "24GB", "7GiB")))
+	s, err := parseStack("b.yaml", []byte(edit(t, stackB, "24GB", "7GiB")))
 	require.NoError(t, err)
 	assert.Equal(t, Warnings{"dynamo.tiers: tier0 (8GiB) is larger than tier1 (7GiB); KVBM's documentation wants tier0 <= tier1 <= tier2"}, s.Warnings())
 	s.Dynamo = nil
 	assert.Empty(t, s.Warnings())
 }
 
-func TestLoadHypothesisFiles(t *testing.T) {
-	dir := t.TempDir()
-	require.NoError(t, os.Mkdir(filepath.Join(dir, "hypotheses"), 0o755))
-	require.NoError(t, os.Mkdir(filepath.Join(dir, "worlds"), 0o755))
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "worlds", "w1.yaml"), nil, 0o644))
-	path := filepath.Join(dir, "hypotheses", "h.yaml")
-	require.NoError(t, os.WriteFile(path, []byte(edit(t, hypothesis, "controls: {w1: a_check}", "controls: {w1: a_check, w2: a_check}\nprofile: spill")), 0o644))
+// folderOf writes a folder of configurations.
+func folderOf(t *testing.T, of files) (dir string, folder *Folder) {
+	t.Helper()
+	dir = t.TempDir()
+	for name, text := range of {
+		path := filepath.Join(dir, name)
+		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
+	}
+	folder, err := OpenFolder(dir)
+	require.NoError(t, err)
+	return dir, folder
+}
 
-	_, err := LoadHypothesis(path)
+func TestLoadHypothesisFiles(t *testing.T) {
+	dir, folder := folderOf(t, files{"gates.yaml": gates, "worlds/w1.yaml": "",
+		"hypotheses/h.yaml": edit(t, hypothesis, "controls: {w1: a_check}", "controls: {w1: a_check, w2: a_check}\nprofile: spill")})
+	path := filepath.Join(dir, "hypotheses", "h.yaml")
+
+	_, err := LoadHypothesis(folder, path)
 	require.EqualError(t, err, strings.Join([]string{
 		path + ":3: stacks.A: there is no file stackA.yaml in the folder of configurations",
 		path + ":4: controls.w2: there is no file worlds/w2.yaml in the folder of configurations",
 		path + ":5: profile: there is no file profiles/spill.yaml in the folder of configurations",
 	}, "\n"))
 
-	// The folder above is found from inside the folder too.
-	t.Chdir(filepath.Dir(path))
-	_, err = LoadHypothesis("h.yaml")
-	var faults Faults
-	require.ErrorAs(t, err, &faults)
-	assert.Len(t, faults, 3)
+	// A file elsewhere is read for the same folder.
+	elsewhere := filepath.Join(t.TempDir(), "mine.yaml")
+	require.NoError(t, os.WriteFile(elsewhere, []byte(edit(t, hypothesis, "controls: {w1: a_check}", "controls: {w2: a_check}")), 0o644))
+	_, err = LoadHypothesis(folder, elsewhere)
+	require.EqualError(t, err, elsewhere+":3: stacks.A: there is no file stackA.yaml in the folder of configurations\n"+
+		elsewhere+":4: controls.w2: there is no file worlds/w2.yaml in the folder of configurations")
 }
 
 // A level of fio that has no job file is refused with those that have one.
 func TestLoadHypothesisFio(t *testing.T) {
-	dir := t.TempDir()
-	for _, d := range []string{"hypotheses", "worlds"} {
-		require.NoError(t, os.Mkdir(filepath.Join(dir, d), 0o755))
+	swept := func(levels string) string {
+		return edit(t, hypothesis, "conc: [1, 4]", "conc: [1, 4]\n  fio: "+levels)
 	}
-	for _, f := range []string{"worlds/w1.yaml", "stackA.yaml"} {
-		require.NoError(t, os.WriteFile(filepath.Join(dir, f), nil, 0o644))
-	}
+	dir, folder := folderOf(t, files{"gates.yaml": gates, "worlds/w1.yaml": "", "stackA.yaml": "",
+		"hypotheses/h.yaml": swept("[none, hefty]")})
 	path := filepath.Join(dir, "hypotheses", "h.yaml")
-	require.NoError(t, os.WriteFile(path, []byte(edit(t, hypothesis, "conc: [1, 4]", "conc: [1, 4]\n  fio: [none, hefty]")), 0o644))
-	_, err := LoadHypothesis(path)
+	_, err := LoadHypothesis(folder, path)
 	require.EqualError(t, err, path+":14: sweep.fio[0]: there is no file fio/none.fio in the folder of configurations, where there is none\n"+
 		path+":14: sweep.fio[1]: there is no file fio/hefty.fio in the folder of configurations, where there is none")
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "fio"), 0o755))
 	for _, name := range []string{"none", "heavy"} {
-		require.NoError(t, os.WriteFile(FioFile(dir, name), nil, 0o644))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "fio", name+".fio"), nil, 0o644))
 	}
-	_, err = LoadHypothesis(path)
+	_, err = LoadHypothesis(folder, path)
 	require.EqualError(t, err, path+":14: sweep.fio[1]: there is no file fio/hefty.fio in the folder of configurations, where there are heavy, none")
-	require.NoError(t, os.WriteFile(path, []byte(edit(t, hypothesis, "conc: [1, 4]", "conc: [1, 4]\n  fio: [none, heavy]")), 0o644))
-	h, err := LoadHypothesis(path)
+	require.NoError(t, os.WriteFile(path, []byte(swept("[none, heavy]")), 0o644))
+	h, err := LoadHypothesis(folder, path)
 	require.NoError(t, err)
 	assert.Equal(t, []string{"none", "heavy"}, h.Sweep.Fio)
-	roundTrip(t, path, h, ParseHypothesis)
+	roundTrip(t, path, h, parseHypothesis)
 }
 
 // Windows of 1s and of 10s are windows, a sweep of the telemetry's cadence is read as durations, and both are
@@ -205,13 +215,13 @@ func TestLoadHypothesisFio(t *testing.T) {
 func TestWindowsAndCadence(t *testing.T) {
 	for _, length := range []time.Duration{time.Second, 10 * time.Second} {
 		text := edit(t, hypothesis, "gates:", "windows: {length: "+length.String()+", min_reads: 1000}\ngates:")
-		h, err := ParseHypothesis("h.yaml", []byte(edit(t, text, "conc: [1, 4]", "conc: [1, 4]\n  cadence: [100ms, 0.2s, 1m]")))
+		h, err := parseHypothesis("h.yaml", []byte(edit(t, text, "conc: [1, 4]", "conc: [1, 4]\n  cadence: [100ms, 0.2s, 1m]")))
 		require.NoError(t, err)
 		assert.Equal(t, &Windows{Length: Duration(length), MinReads: 1000}, h.Windows)
 		assert.Equal(t, []Duration{Duration(100 * time.Millisecond), Duration(200 * time.Millisecond), Duration(time.Minute)}, h.Sweep.Cadence)
-		roundTrip(t, "h.yaml", h, ParseHypothesis)
+		roundTrip(t, "h.yaml", h, parseHypothesis)
 	}
-	h, err := ParseHypothesis("h.yaml", []byte(hypothesis))
+	h, err := parseHypothesis("h.yaml", []byte(hypothesis))
 	require.NoError(t, err)
 	assert.Nil(t, h.Windows)
 	assert.Empty(t, h.Sweep.Cadence)
@@ -219,19 +229,21 @@ func TestWindowsAndCadence(t *testing.T) {
 
 // So is a world's.
 func TestLoadWorldFio(t *testing.T) {
-	dir := t.TempDir()
-	for _, d := range []string{"worlds", "fio"} {
-		require.NoError(t, os.Mkdir(filepath.Join(dir, d), 0o755))
-	}
+	dir, _ := folderOf(t, files{"worlds/w.yaml": "world: w\nnote: n\nload:\n  fio: none\n"})
 	path := filepath.Join(dir, "worlds", "w.yaml")
-	require.NoError(t, os.WriteFile(path, []byte("world: w\nnote: n\nload:\n  fio: none\n"), 0o644))
 	_, err := LoadWorld(path)
 	require.EqualError(t, err, path+":4: load.fio: there is no file fio/none.fio in the folder of configurations, where there is none")
-	require.NoError(t, os.WriteFile(FioFile(dir, "none"), nil, 0o644))
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "fio"), 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "fio", "none.fio"), nil, 0o644))
 	w, err := LoadWorld(path)
 	require.NoError(t, err)
 	assert.Equal(t, &World{World: "w", Note: "n", Load: WorldLoad{Fio: "none"}}, w)
-	roundTrip(t, path, w, ParseWorld)
+	roundTrip(t, path, w, parseWorld)
+
+	// The folder above is found from inside the folder too.
+	t.Chdir(filepath.Dir(path))
+	_, err = LoadWorld("w.yaml")
+	require.NoError(t, err)
 }
 
 func TestLoadWithoutFile(t *testing.T) {
@@ -244,7 +256,7 @@ func TestLoadWithoutFile(t *testing.T) {
 func TestDigest(t *testing.T) {
 	digest := func(text string) string {
 		t.Helper()
-		s, err := ParseStack("b.yaml", []byte(text))
+		s, err := parseStack("b.yaml", []byte(text))
 		require.NoError(t, err)
 		d, err := Digest(s)
 		require.NoError(t, err)

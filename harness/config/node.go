@@ -7,23 +7,22 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// entry is one key of a mapping.
-type entry struct {
-	name  string
-	line  int
-	value *yaml.Node
+// key is a field of a mapping in one file.
+type key struct {
+	name string
+	layer
 }
 
-// entries are the keys of a mapping and of what it merges (<<), in the order in which they apply: its own
-// come first and win. A key that stands twice in the mapping itself is a fault.
-func (r *reader) entries(n *yaml.Node, path string) []entry {
-	var out []entry
-	r.collect(n, path, map[*yaml.Node]bool{}, map[string]bool{}, &out)
+// keys are those of a mapping and of what it merges (<<), in the order in which they apply: its own come
+// first and win. A key that stands twice in the mapping itself is a fault.
+func (r *reader) keys(l layer, path string) []key {
+	var out []key
+	r.collect(l.at.file, target(l.node), path, map[*yaml.Node]bool{}, map[string]bool{}, &out)
 	return out
 }
 
 // collect visits each merged mapping once: a second visit cannot add a key, and an anchor may hold itself.
-func (r *reader) collect(n *yaml.Node, path string, visited map[*yaml.Node]bool, have map[string]bool, out *[]entry) {
+func (r *reader) collect(file string, n *yaml.Node, path string, visited map[*yaml.Node]bool, have map[string]bool, out *[]key) {
 	if visited[n] {
 		return
 	}
@@ -31,33 +30,33 @@ func (r *reader) collect(n *yaml.Node, path string, visited map[*yaml.Node]bool,
 	var merged []*yaml.Node
 	first := map[string]int{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
-		key, value := target(n.Content[i]), n.Content[i+1]
-		line := n.Content[i].Line
-		if key.Kind != yaml.ScalarNode {
-			r.fault(line, path, "has a key that is %s; a key is a plain name", describe(key))
+		name, value := target(n.Content[i]), n.Content[i+1]
+		at := place{file, n.Content[i].Line}
+		if name.Kind != yaml.ScalarNode {
+			r.fault(at, path, "has a key that is %s; a key is a plain name", describe(name))
 			continue
 		}
-		if l, twice := first[key.Value]; twice {
-			r.fault(line, join(path, key.Value), "stands twice, first on line %d", l)
+		if l, twice := first[name.Value]; twice {
+			r.fault(at, join(path, name.Value), "stands twice, first on line %d", l)
 			continue
 		}
-		first[key.Value] = line
-		if key.ShortTag() == "!!merge" {
-			merged = r.merges(value, path)
+		first[name.Value] = at.line
+		if name.ShortTag() == "!!merge" {
+			merged = r.merges(file, value, path)
 			continue
 		}
-		if !have[key.Value] {
-			have[key.Value] = true
-			*out = append(*out, entry{key.Value, line, value})
+		if !have[name.Value] {
+			have[name.Value] = true
+			*out = append(*out, key{name.Value, layer{at, value}})
 		}
 	}
 	for _, m := range merged {
-		r.collect(m, path, visited, have, out)
+		r.collect(file, m, path, visited, have, out)
 	}
 }
 
 // merges are the mappings that the value of a merge key stands for.
-func (r *reader) merges(value *yaml.Node, path string) []*yaml.Node {
+func (r *reader) merges(file string, value *yaml.Node, path string) []*yaml.Node {
 	list := []*yaml.Node{value}
 	if v := target(value); v.Kind == yaml.SequenceNode {
 		list = v.Content
@@ -67,7 +66,7 @@ func (r *reader) merges(value *yaml.Node, path string) []*yaml.Node {
 		if m := target(item); m.Kind == yaml.MappingNode {
 			out = append(out, m)
 		} else {
-			r.fault(item.Line, join(path, "<<"), "must be a mapping, not %s", describe(m))
+			r.fault(place{file, item.Line}, join(path, "<<"), "must be a mapping, not %s", describe(m))
 		}
 	}
 	return out

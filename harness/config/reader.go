@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -14,33 +15,41 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// reader collects the faults of one file, first those of its form while a struct is filled, then those of
-// its meaning, for which it remembers where each field stood.
+// reader collects the faults of a configuration, first those of its form while a struct is filled, then those
+// of its meaning, for which it remembers where each field stood.
 type reader struct {
-	file   string
+	open   func(path string) ([]byte, error)
+	files  []string // in the order in which they were read, which is that of their faults
 	faults Faults
-	lines  map[string]int  // path of a field to its line
-	bad    map[string]bool // paths that have a fault: one fault a field, no consequences of it
+	places map[string]place // of each field, where it stands in the file that decides it
+	bad    map[string]bool  // paths that have a fault: one fault a field, no consequences of it
 }
 
-// parse fills a T from one YAML document and checks it, whatever the first faults are.
-func parse[T any](file string, data []byte, check func(*T, *reader)) (*T, error) {
-	r := &reader{file: file, lines: map[string]int{}, bad: map[string]bool{}}
+func newReader(open func(string) ([]byte, error)) *reader {
+	return &reader{open: open, places: map[string]place{}, bad: map[string]bool{}}
+}
+
+// parse fills a T from the layers of a configuration and from parts, which lie below them and need not hold every
+// field, and checks it, whatever the first faults are.
+func parse[T any](r *reader, in, parts []layer, check func(*T, *reader)) (*T, error) {
 	v := new(T)
-	if root := r.document(data); root != nil {
-		r.structure(reflect.ValueOf(v).Elem(), root, root.Line, "")
+	if len(r.faults) == 0 {
+		r.places[""] = in[0].at
+		r.structure(reflect.ValueOf(v).Elem(), slices.Concat(in, parts), in[len(in)-1].at, "")
 		check(v, r)
 	}
 	if len(r.faults) > 0 {
-		slices.SortStableFunc(r.faults, func(a, b Fault) int { return a.Line - b.Line })
+		slices.SortStableFunc(r.faults, func(a, b Fault) int {
+			return cmp.Or(slices.Index(r.files, a.File)-slices.Index(r.files, b.File), a.Line-b.Line)
+		})
 		return nil, r.faults
 	}
 	return v, nil
 }
 
-func (r *reader) fault(line int, path, format string, args ...any) {
+func (r *reader) fault(at place, path, format string, args ...any) {
 	r.bad[path] = true
-	r.faults = append(r.faults, Fault{File: r.file, Line: line, Path: path, Problem: fmt.Sprintf(format, args...)})
+	r.faults = append(r.faults, Fault{File: at.file, Line: at.line, Path: path, Problem: fmt.Sprintf(format, args...)})
 }
 
 // refuse reports a field whose value does not make sense, unless it or what holds it has a fault already.
@@ -49,14 +58,12 @@ func (r *reader) refuse(path, format string, args ...any) {
 	if !r.ok(path) {
 		return
 	}
-	line := 0
-	for p := path; line == 0 && p != ""; p = parent(p) {
-		line = r.lines[p]
+	for p := path; ; p = parent(p) {
+		if at, stands := r.places[p]; stands || p == "" {
+			r.fault(at, path, format, args...)
+			return
+		}
 	}
-	if line == 0 {
-		line = r.lines[""]
-	}
-	r.fault(line, path, format, args...)
 }
 
 // ok reports whether none of the fields, nor what holds them, has a fault: only then can they be compared.
@@ -94,20 +101,21 @@ var syntaxLine = regexp.MustCompile(`^(?:line (\d+): )?((?s).*)$`)
 // adds one for those of the scanner only).
 var parserProblem = regexp.MustCompile(`^did not find expected (key|node content|'-' indicator|',' or)`)
 
-// document returns the one mapping that the file must be, or nil after a fault.
-func (r *reader) document(data []byte) *yaml.Node {
+// document returns the one mapping that a file must be, or nil after a fault.
+func (r *reader) document(file string, data []byte) *yaml.Node {
+	r.files = append(r.files, file)
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	var doc, second yaml.Node
 	err := dec.Decode(&doc)
 	if err == nil {
 		err = dec.Decode(&second)
 	} else if errors.Is(err, io.EOF) {
-		r.fault(1, "", "is empty")
+		r.fault(place{file, 1}, "", "is empty")
 		return nil
 	}
 	switch {
 	case err == nil:
-		r.fault(second.Line, "", "has a second document; one file is one configuration")
+		r.fault(place{file, second.Line}, "", "has a second document; one file is one configuration")
 		return nil
 	case !errors.Is(err, io.EOF):
 		m := syntaxLine.FindStringSubmatch(strings.TrimPrefix(err.Error(), "yaml: "))
@@ -115,18 +123,17 @@ func (r *reader) document(data []byte) *yaml.Node {
 		if line > 0 && parserProblem.MatchString(m[2]) {
 			line++
 		}
-		r.fault(line, "", "is not YAML: %s", m[2])
+		r.fault(place{file, line}, "", "is not YAML: %s", m[2])
 		return nil
 	}
 	root := target(doc.Content[0])
 	if root.Kind != yaml.MappingNode {
 		if isNull(root) {
-			r.fault(1, "", "is empty")
+			r.fault(place{file, 1}, "", "is empty")
 		} else {
-			r.fault(root.Line, "", "must be a mapping of fields, not %s", describe(root))
+			r.fault(place{file, root.Line}, "", "must be a mapping of fields, not %s", describe(root))
 		}
 		return nil
 	}
-	r.lines[""] = root.Line
 	return root
 }

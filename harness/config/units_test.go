@@ -1,8 +1,10 @@
 package config
 
 import (
+	"encoding/json"
 	"math"
 	"math/rand/v2"
+	"os"
 	"testing"
 	"time"
 
@@ -107,6 +109,26 @@ func TestParseTokens(t *testing.T) {
 		_, err := ParseTokens(text)
 		assert.ErrorContains(t, err, "is not a number of tokens", text)
 	}
+}
+
+// The short names are those of the prompt files.
+func TestTokenAliasesAreThoseOfThePrompts(t *testing.T) {
+	data, err := os.ReadFile("../../inputs/prompts/index.json")
+	require.NoError(t, err)
+	var index struct {
+		Prompts []struct {
+			Tokens int
+			Alias  string
+		}
+	}
+	require.NoError(t, json.Unmarshal(data, &index))
+	named := map[string]Tokens{}
+	for _, p := range index.Prompts {
+		if p.Alias != "" {
+			named[p.Alias] = Tokens(p.Tokens)
+		}
+	}
+	assert.Equal(t, named, tokenAliases)
 }
 
 func TestEditDistance(t *testing.T) {

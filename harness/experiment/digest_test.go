@@ -1,9 +1,6 @@
 package experiment_test
 
 import (
-	"bytes"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -44,20 +41,11 @@ func TestMachineIsPartOfTheDigest(t *testing.T) {
 func withFio(t *testing.T, jobs map[string]string) *experiment.Choices {
 	t.Helper()
 	o := choices()
-	dir := t.TempDir()
-	require.NoError(t, os.CopyFS(dir, os.DirFS(o.Configs)))
-	require.NoError(t, os.RemoveAll(filepath.Join(dir, "fio")))
-	require.NoError(t, os.Mkdir(filepath.Join(dir, "fio"), 0o755))
+	files := map[string]string{"hypotheses/h2a.yaml": "sweep: {fio: [none, heavy]}\n"}
 	for name, text := range jobs {
-		require.NoError(t, os.WriteFile(filepath.Join(dir, "fio", name+".fio"), []byte(text), 0o644))
+		files["fio/"+name+".fio"] = text
 	}
-	path := filepath.Join(dir, "hypotheses", "h2a.yaml")
-	b, err := os.ReadFile(path)
-	require.NoError(t, err)
-	swept := bytes.Replace(b, []byte("  ctx: [256, 512]"), []byte("  fio: [none, heavy]\n  ctx: [256, 512]"), 1)
-	require.NotEqual(t, b, swept)
-	require.NoError(t, os.WriteFile(path, swept, 0o644))
-	o.Configs = dir
+	overlay(t, o, files)
 	return o
 }
 

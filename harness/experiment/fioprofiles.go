@@ -3,20 +3,20 @@ package experiment
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 
+	"sparkharness/harness/config"
 	"sparkharness/harness/fio"
 )
 
 // loadFio reads the job files of the profiles that the sweep names. Their text is part of the effective
 // configuration: what a run did to the drive can be read in its results.
-func loadFio(configs string, profiles []string) (map[string]string, error) {
+func loadFio(folder *config.Folder, profiles []string) (map[string]string, error) {
 	if len(profiles) == 0 {
 		return nil, nil
 	}
 	out := map[string]string{}
 	for _, name := range profiles {
-		path := filepath.Join(configs, "fio", name+".fio")
+		path := folder.Fio(name)
 		b, err := os.ReadFile(path)
 		if err != nil {
 			return nil, fmt.Errorf("fio profile %q: %w", name, err)

@@ -36,11 +36,15 @@ type Choices struct {
 
 // Load reads the files that a hypothesis names and applies the choices.
 func Load(h Demand, o Choices) (*config.Experiment, error) {
+	folder, err := config.OpenFolder(o.Configs)
+	if err != nil {
+		return nil, err
+	}
 	path := o.Config
 	if path == "" {
-		path = filepath.Join(o.Configs, "hypotheses", h.Config)
+		path = folder.Path("hypotheses/" + h.Config)
 	}
-	hc, err := config.LoadHypothesis(path)
+	hc, err := config.LoadHypothesis(folder, path)
 	if err != nil {
 		return nil, err
 	}
@@ -72,10 +76,10 @@ func Load(h Demand, o Choices) (*config.Experiment, error) {
 	e := &config.Experiment{Rig: o.Rig, Hypothesis: hc, Stacks: map[string]*config.Stack{}}
 	if o.World != "" {
 		if filepath.Base(o.World) != o.World {
-			return nil, fmt.Errorf("-world %s is a path, not a name (%s)", o.World, listWorlds(o.Configs))
+			return nil, fmt.Errorf("-world %s is a path, not a name (%s)", o.World, listWorlds(folder))
 		}
-		if e.World, err = config.LoadWorld(filepath.Join(o.Configs, "worlds", o.World+".yaml")); err != nil {
-			return nil, fmt.Errorf("world %q (%s): %w", o.World, listWorlds(o.Configs), err)
+		if e.World, err = config.LoadWorld(folder.Path("worlds/" + o.World + ".yaml")); err != nil {
+			return nil, fmt.Errorf("world %q (%s): %w", o.World, listWorlds(folder), err)
 		}
 	}
 	if e.World != nil && e.World.Load.Popularity != nil {
@@ -89,18 +93,18 @@ func Load(h Demand, o Choices) (*config.Experiment, error) {
 			return nil, err
 		}
 	}
-	if e.Fio, err = loadFio(o.Configs, hc.Sweep.Fio); err != nil {
+	if e.Fio, err = loadFio(folder, hc.Sweep.Fio); err != nil {
 		return nil, err
 	}
 	var profile *config.Profile
 	if hc.Profile != "" {
-		if profile, err = config.LoadProfile(filepath.Join(o.Configs, "profiles", hc.Profile+".yaml")); err != nil {
+		if profile, err = config.LoadProfile(folder.Path("profiles/" + hc.Profile + ".yaml")); err != nil {
 			return nil, err
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(hc.Stacks)) {
 		file := hc.Stacks[name]
-		st, err := config.LoadStack(filepath.Join(o.Configs, file))
+		st, err := config.LoadStack(folder.Path(file))
 		if err != nil {
 			return nil, err
 		}
@@ -149,14 +153,10 @@ func checkThresholds(path string, h Demand, hc *config.Hypothesis) error {
 }
 
 // listWorlds names the worlds that exist.
-func listWorlds(configs string) string {
-	files, err := filepath.Glob(filepath.Join(configs, "worlds", "*.yaml"))
-	if err != nil || len(files) == 0 {
-		return "no worlds found in " + configs
-	}
-	names := make([]string, len(files))
-	for i, f := range files {
-		names[i] = strings.TrimSuffix(filepath.Base(f), ".yaml")
+func listWorlds(folder *config.Folder) string {
+	names := folder.Names("worlds", ".yaml")
+	if len(names) == 0 {
+		return "there is none in the folder of configurations"
 	}
 	return "there are " + strings.Join(names, ", ")
 }

@@ -1,10 +1,8 @@
 package experiment_test
 
 import (
-	"bytes"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -13,6 +11,31 @@ import (
 	"sparkharness/harness/experiment"
 	"sparkharness/harness/record"
 )
+
+// overlay lays a folder of the test's own over the options' configurations. Each file holds only what differs.
+func overlay(t *testing.T, o *experiment.Choices, files map[string]string) {
+	t.Helper()
+	below, err := filepath.Abs(o.Configs)
+	require.NoError(t, err)
+	o.Configs = t.TempDir()
+	put := func(name, text string) {
+		path := filepath.Join(o.Configs, name)
+		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
+	}
+	put("configs.yaml", "base: "+below+"\n")
+	for name, text := range files {
+		if base := filepath.Join(below, name); filepath.Ext(name) == ".yaml" && fileExists(base) {
+			text = "base: " + base + "\n" + text
+		}
+		put(name, text)
+	}
+}
+
+func fileExists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
 
 // The world's memory becomes part of the effective configuration: a label is not a treatment.
 func TestWorldChangesTheConfiguration(t *testing.T) {
@@ -27,20 +50,8 @@ func TestWorldChangesTheConfiguration(t *testing.T) {
 
 // Each bad input is one clear line, before anything runs.
 func TestBadInput(t *testing.T) {
-	write := func(t *testing.T, o *experiment.Choices, from string, change func(string) string) {
-		t.Helper()
-		dir := t.TempDir()
-		require.NoError(t, os.CopyFS(dir, os.DirFS(o.Configs)))
-		path := filepath.Join(dir, from)
-		b, err := os.ReadFile(path)
-		require.NoError(t, err)
-		changed := change(string(b))
-		require.NotEqual(t, string(b), changed)
-		require.NoError(t, os.WriteFile(path, []byte(changed), 0o644))
-		o.Configs = dir
-	}
-	replace := func(a, b string) func(string) string {
-		return func(s string) string { return strings.Replace(s, a, b, 1) }
+	over := func(file, text string) func(*testing.T, *experiment.Choices) {
+		return func(t *testing.T, o *experiment.Choices) { overlay(t, o, map[string]string{file: text + "\n"}) }
 	}
 	for _, tc := range []struct {
 		name string
@@ -60,36 +71,17 @@ func TestBadInput(t *testing.T) {
 			o.Configs, _ = filepath.Abs(o.Configs)
 			o.Root = dir
 		}, `lora_4.txt:3: adapter "a" is already on line 1`},
-		{"no such adapter list", smallH1, func(t *testing.T, o *experiment.Choices) {
-			write(t, o, "hypotheses/h1.yaml", replace("lora_4.txt", "lora_5.txt"))
-		}, "lora_5.txt"},
-		{"policy that the server does not know", smallH6, func(t *testing.T, o *experiment.Choices) {
-			write(t, o, "hypotheses/h6.yaml", replace("policy: [FIFO, LFU]", "policy: [FIFO, MRU]"))
-		}, `sweep.policy[1]: must be LRU, FIFO, LFU or SEGMENTED, not "MRU"`},
-		{"missing threshold", smallH2A, func(t *testing.T, o *experiment.Choices) {
-			write(t, o, "hypotheses/h2a.yaml", func(s string) string {
-				i := strings.Index(s, "  r2_min")
-				return s[:i]
-			})
-		}, "thresholds.r2_min: missing"},
-		{"threshold that nobody reads", smallH2A, func(t *testing.T, o *experiment.Choices) {
-			write(t, o, "hypotheses/h2a.yaml", replace("  r2_min", "  r3_min: 1\n  r2_min"))
-		}, "thresholds.r3_min: H2A decides nothing by it"},
-		{"unknown field", smallH2A, func(t *testing.T, o *experiment.Choices) {
-			write(t, o, "hypotheses/h2a.yaml", replace("  reps: 2", "  repz: 2"))
-		}, "repz"},
-		{"size without unit", smallH2A, func(t *testing.T, o *experiment.Choices) {
-			write(t, o, "stackA_llama70b_baseline.yaml", replace("16GiB", "16"))
-		}, "needs a unit"},
+		{"no such adapter list", smallH1, over("hypotheses/h1.yaml", "load: {adapters: {list: lora_5.txt}}"), "lora_5.txt"},
+		{"policy that the server does not know", smallH6, over("hypotheses/h6.yaml", "sweep: {policy: [FIFO, MRU]}"), `sweep.policy[1]: must be LRU, FIFO, LFU or SEGMENTED, not "MRU"`},
+		{"missing threshold", smallH2A, over("hypotheses/h2a.yaml", "thresholds: {r2_min: null}"), "thresholds.r2_min: missing"},
+		{"threshold that nobody reads", smallH2A, over("hypotheses/h2a.yaml", "thresholds: {r3_min: 1}"), "thresholds.r3_min: H2A decides nothing by it"},
+		{"unknown field", smallH2A, over("hypotheses/h2a.yaml", "run: {repz: 2}"), "repz"},
+		{"size without unit", smallH2A, over("stackA_llama70b_baseline.yaml", "runtime: {kv_pool_bytes: 16}"), "needs a unit"},
 		{"levels that the rule would mix", experiment.Demand{ID: "H2A", Config: "h2a.yaml", Requires: smallH2A.Requires, OneLevel: []string{"ctx"}}, func(*testing.T, *experiment.Choices) {}, "sweep.ctx has 2 levels"},
 		{"windows that the rule needs", experiment.Demand{ID: "H2A", Config: "h2a.yaml", Requires: smallH2A.Requires, Windows: true}, func(*testing.T, *experiment.Choices) {},
 			"h2a.yaml: windows: missing: H2A joins requests and telemetry in windows, such as {length: 10s, min_reads: 1000}"},
-		{"windows that nobody reads", smallH2A, func(t *testing.T, o *experiment.Choices) {
-			write(t, o, "hypotheses/h2a.yaml", replace("gates:", "windows: {length: 10s, min_reads: 1000}\ngates:"))
-		}, "h2a.yaml: windows: H2A uses none"},
-		{"wrong stack", smallH2A, func(t *testing.T, o *experiment.Choices) {
-			write(t, o, "hypotheses/h2a.yaml", replace("A: stackA_llama70b_baseline.yaml", "A: stackB_llama70b_dynamo_tiered.yaml"))
-		}, "which is stack B"},
+		{"windows that nobody reads", smallH2A, over("hypotheses/h2a.yaml", "windows: {length: 10s, min_reads: 1000}"), "h2a.yaml: windows: H2A uses none"},
+		{"wrong stack", smallH2A, over("hypotheses/h2a.yaml", "stacks: {A: stackB_llama70b_dynamo_tiered.yaml}"), "which is stack B"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			o := choices()
@@ -106,13 +98,7 @@ func TestBadInput(t *testing.T) {
 // 8GB is read as what it says.
 func TestGBIsNotGiB(t *testing.T) {
 	o := choices()
-	dir := t.TempDir()
-	require.NoError(t, os.CopyFS(dir, os.DirFS(o.Configs)))
-	path := filepath.Join(dir, "stackB_llama70b_dynamo_tiered.yaml")
-	b, err := os.ReadFile(path)
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(path, bytes.Replace(b, []byte("8GiB"), []byte("8GB"), 1), 0o644))
-	o.Configs = dir
+	overlay(t, o, map[string]string{"stackB_llama70b_dynamo_tiered.yaml": "dynamo: {tiers: {tier0: {capacity_bytes: 8GB}}}\n"})
 	e, _ := testPlan(t, smallH2B, o)
 	assert.EqualValues(t, 8_000_000_000, e.Stacks["B"].Dynamo.Tiers.Tier0.CapacityBytes)
 }

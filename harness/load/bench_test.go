@@ -16,7 +16,7 @@ func BenchmarkScanChunk(b *testing.B) {
 			data := []byte(text)
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, ok := scanChunk(data); !ok {
+				if _, ok := (&scanner{b: data}).chunk(); !ok {
 					b.Fatal("not taken by the fast path")
 				}
 			}

@@ -90,7 +90,7 @@ type chunkJSON struct {
 	} `json:"nvext"`
 }
 
-// decodeChunk is the complete reading of a chunk, by encoding/json: what scanChunk must agree with.
+// decodeChunk is the complete reading of a chunk, by encoding/json: what a scanner must agree with.
 func decodeChunk(data []byte) (chunk, error) {
 	c := chunk{usage: noUsage}
 	var in chunkJSON

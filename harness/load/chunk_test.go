@@ -69,7 +69,7 @@ func TestParseChunk(t *testing.T) {
 			got, err := new(chunkReader).parse([]byte(tt.data))
 			require.NoError(t, err)
 			assert.Equal(t, tt.want, got)
-			_, fast := scanChunk([]byte(tt.data))
+			_, fast := (&scanner{b: []byte(tt.data)}).chunk()
 			assert.Equal(t, tt.fast, fast, "fast path")
 			agree(t, []byte(tt.data))
 		})
@@ -95,7 +95,7 @@ func TestParseChunkRefuses(t *testing.T) {
 // agree requires that whatever the fast path accepts is what encoding/json reads.
 func agree(t *testing.T, data []byte) {
 	t.Helper()
-	fast, ok := scanChunk(data)
+	fast, ok := (&scanner{b: data}).chunk()
 	if !ok {
 		return
 	}
@@ -193,7 +193,7 @@ func TestFastPathTakesTheBulkOfTheTranscripts(t *testing.T) {
 		for _, e := range events {
 			if strings.Contains(e.data, `"choices":[`) {
 				all++
-				if _, ok := scanChunk([]byte(e.data)); ok {
+				if _, ok := (&scanner{b: []byte(e.data)}).chunk(); ok {
 					fast++
 				}
 			}

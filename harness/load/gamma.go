@@ -17,13 +17,13 @@ func (p Gamma) Next(r *rand.Rand, prev time.Duration) time.Duration {
 	return prev + micros(gamma(r, shape)/(shape*p.RPS))
 }
 
-// minCV keeps the shape within what floats hold apart; maxCV keeps a run of some thousand sends near its
+// MinCV keeps the shape within what floats hold apart; MaxCV keeps a run of some thousand sends near its
 // mean rate, as most gaps are 0 from there on.
-const minCV, maxCV = 0.001, 20
+const MinCV, MaxCV = 0.001, 20
 
 func (p Gamma) check() error {
-	if !(p.CV >= minCV && p.CV <= maxCV) {
-		return fmt.Errorf("pacer: coefficient of variation %v of the gaps is not from %v to %v", p.CV, minCV, maxCV)
+	if !(p.CV >= MinCV && p.CV <= MaxCV) {
+		return fmt.Errorf("pacer: coefficient of variation %v of the gaps is not from %v to %v", p.CV, MinCV, MaxCV)
 	}
 	return checkRPS(p.RPS)
 }

@@ -85,14 +85,14 @@ func TestGammaPacerIsDeterministic(t *testing.T) {
 
 func TestGammaPacerRefuses(t *testing.T) {
 	for want, bad := range map[string][]Gamma{
-		"rate":                     {{0, 1}, {-1, 1}, {math.NaN(), 1}, {maxRPS + 1, 1}},
-		"coefficient of variation": {{1, 0}, {1, -1}, {1, math.NaN()}, {1, math.Inf(1)}, {1, maxCV + 1}, {1, minCV / 2}},
+		"rate":                     {{0, 1}, {-1, 1}, {math.NaN(), 1}, {MaxRPS + 1, 1}},
+		"coefficient of variation": {{1, 0}, {1, -1}, {1, math.NaN()}, {1, math.Inf(1)}, {1, MaxCV + 1}, {1, MinCV / 2}},
 	} {
 		for _, p := range bad {
 			assert.ErrorContains(t, Open{p}.check(), want, "%+v", p)
 		}
 	}
-	for _, p := range []Gamma{{2, 1}, {2, minCV}, {2, maxCV}} {
+	for _, p := range []Gamma{{2, 1}, {2, MinCV}, {2, MaxCV}} {
 		assert.NoError(t, Open{p}.check())
 		gaps(t, p, 1, 1000)
 	}

@@ -1,12 +1,11 @@
 package load
 
 import (
-	"context"
 	"io"
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -20,8 +19,12 @@ func TestServedModel(t *testing.T) {
 	}{
 		{"one", `{"object":"list","data":[{"id":"Llama-3.3-70B","object":"model"}]}`, 200, "Llama-3.3-70B", ""},
 		{"none", `{"object":"list","data":[]}`, 200, "", "lists no model"},
-		{"not there yet", `loading`, 503, "", "HTTP 503: loading"},
+		{"no name", `{"object":"list","data":[{"object":"model"}]}`, 200, "", "lists no model"},
+		{"not there yet", `loading`, 503, "", "HTTP 503: loading (wait until the server is ready, or correct its URL)"},
+		{"a list with an error", `{"data":[{"id":"llama"}]}`, 500, "", "HTTP 500"},
 		{"something else", `<html>`, 200, "", "not a list of models"},
+		{"the longest", `{"data":[{"id":"llama"}]}` + strings.Repeat(" ", maxModels-25), 200, "llama", ""},
+		{"too long", `{"data":[{"id":"llama"}]}` + strings.Repeat(" ", maxModels-24), 200, "", "longer than 1048576 bytes"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -43,35 +46,9 @@ func TestServedModel(t *testing.T) {
 	}
 }
 
-// The list is served, gone, served, served: a worker that dies and comes back is not ready in between.
-func TestReadyAsksTwice(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		calls := 0
-		e, stop := serve(t, func(w http.ResponseWriter, _ *http.Request) {
-			if calls++; calls == 2 {
-				_, _ = io.WriteString(w, `{"data":[]}`)
-				return
-			}
-			_, _ = io.WriteString(w, `{"data":[{"id":"llama"}]}`)
-		})
-		defer stop()
-		begin := time.Now()
-		id, err := Ready(t.Context(), e.http, e.url)
-		require.NoError(t, err)
-		assert.Equal(t, "llama", id)
-		assert.Equal(t, 4, calls)
-		assert.Equal(t, 3*readyEvery, time.Since(begin))
-	})
-}
-
-func TestReadyGivesUpWithItsContext(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		e := nobody()
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-		defer cancel()
-		_, err := Ready(ctx, e.http, e.url)
-		require.ErrorIs(t, err, context.DeadlineExceeded)
-		assert.ErrorContains(t, err, "connection refused")
-		assert.ErrorContains(t, err, "start the server")
-	})
+func TestServedModelWithoutServer(t *testing.T) {
+	e := nobody()
+	_, err := ServedModel(t.Context(), e.http, e.url)
+	require.ErrorContains(t, err, "no server at http://127.0.0.1:1 (start it, or correct its URL): ")
+	assert.NotContains(t, err.Error(), "\n")
 }

@@ -35,12 +35,12 @@ func (p Poisson) Next(r *rand.Rand, prev time.Duration) time.Duration {
 
 func (p Poisson) check() error { return checkRPS(p.RPS) }
 
-// maxRPS keeps a gap longer than the microsecond grid.
-const maxRPS = 100_000
+// MaxRPS keeps a gap longer than the microsecond grid.
+const MaxRPS = 100_000
 
 func checkRPS(rps float64) error {
-	if !(rps > 0 && rps <= maxRPS) {
-		return fmt.Errorf("pacer: rate %v is not above 0 and at most %d requests a second", rps, maxRPS)
+	if !(rps > 0 && rps <= MaxRPS) {
+		return fmt.Errorf("pacer: rate %v is not above 0 and at most %d requests a second", rps, MaxRPS)
 	}
 	return nil
 }

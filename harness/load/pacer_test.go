@@ -10,7 +10,7 @@ import (
 )
 
 func TestConstantPacerDoesNotDrift(t *testing.T) {
-	for _, rps := range []float64{0.1, 1. / 3, 1, 3, 7, 12, 1000, 30_000, maxRPS} {
+	for _, rps := range []float64{0.1, 1. / 3, 1, 3, 7, 12, 1000, 30_000, MaxRPS} {
 		var at time.Duration
 		for n := 1; n <= 3000; n++ {
 			at = Constant{rps}.Next(nil, at)
@@ -48,7 +48,7 @@ func TestMicrosIsBounded(t *testing.T) {
 }
 
 func TestOpenLoopRefusesRates(t *testing.T) {
-	for _, rps := range []float64{0, -1, math.NaN(), math.Inf(1), maxRPS + 1} {
+	for _, rps := range []float64{0, -1, math.NaN(), math.Inf(1), MaxRPS + 1} {
 		assert.Error(t, Open{Constant{rps}}.check(), "%v", rps)
 		assert.Error(t, Open{Poisson{rps}}.check(), "%v", rps)
 	}

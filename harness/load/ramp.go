@@ -38,8 +38,8 @@ func (p Ramp) Next(r *rand.Rand, prev time.Duration) time.Duration {
 }
 
 func (p Ramp) check() error {
-	if !(p.From >= 0 && p.From <= maxRPS) {
-		return fmt.Errorf("pacer: a ramp from %v is not from 0 to %d requests a second", p.From, maxRPS)
+	if !(p.From >= 0 && p.From <= MaxRPS) {
+		return fmt.Errorf("pacer: a ramp from %v is not from 0 to %d requests a second", p.From, MaxRPS)
 	}
 	if p.Over <= 0 || p.Over%time.Microsecond != 0 {
 		return fmt.Errorf("pacer: a ramp over %v: whole microseconds above 0 are needed", p.Over)

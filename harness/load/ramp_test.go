@@ -86,8 +86,8 @@ func TestRampPacerIsDeterministic(t *testing.T) {
 
 func TestRampPacerRefuses(t *testing.T) {
 	for want, bad := range map[string][]Ramp{
-		"rate":           {{1, 0, 1000}, {1, -1, 1000}, {1, math.NaN(), 1000}, {1, maxRPS + 1, 1000}},
-		"a ramp from":    {{-1, 1, 1000}, {math.NaN(), 1, 1000}, {maxRPS + 1, 1, 1000}},
+		"rate":           {{1, 0, 1000}, {1, -1, 1000}, {1, math.NaN(), 1000}, {1, MaxRPS + 1, 1000}},
+		"a ramp from":    {{-1, 1, 1000}, {math.NaN(), 1, 1000}, {MaxRPS + 1, 1, 1000}},
 		"a ramp over 0s": {{1, 2, 0}},
 		"a ramp over 1n": {{1, 2, 1}},
 		"a ramp over -":  {{1, 2, -time.Second}},

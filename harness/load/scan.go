@@ -12,12 +12,7 @@ type scanner struct {
 	from, to, texts int
 }
 
-// scanChunk reads a chunk; ok is false if it must be decoded instead.
-func scanChunk(data []byte) (c chunk, ok bool) {
-	s := scanner{b: data}
-	return s.chunk()
-}
-
+// chunk reads a chunk; ok is false if it must be decoded instead.
 func (s *scanner) chunk() (c chunk, ok bool) {
 	c.usage = noUsage
 	if !s.open('{') {

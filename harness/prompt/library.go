@@ -85,9 +85,6 @@ func Open(dir string) (*Library, error) {
 	return lib, nil
 }
 
-// Lengths are the lengths in tokens that Body serves, in ascending order.
-func (l *Library) Lengths() []int { return slices.Clone(l.lengths) }
-
 // Body is a prompt of exactly that many tokens: the nonce on a line of its own, then prose. Without a
 // nonce it is prose alone. The prose depends on the length and on the nonce's number of tokens, not on
 // what the nonce says. The nonce is one line of UTF-8 of at most MaxNonceTokens with its '\n'.

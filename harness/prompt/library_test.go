@@ -179,7 +179,7 @@ func TestOpenFaults(t *testing.T) {
 	t.Run("good", func(t *testing.T) {
 		lib, err := Open(folder(t, map[string]string{"index.json": idx(entry(40, "40.txt", text)), "40.txt": text}))
 		require.NoError(t, err)
-		assert.Equal(t, []int{40}, lib.Lengths())
+		assert.Equal(t, []int{40}, lib.lengths)
 	})
 	t.Run("no folder", func(t *testing.T) {
 		_, err := Open(filepath.Join(t.TempDir(), "none"))

@@ -13,15 +13,11 @@ type decoder struct {
 	numbers []float64
 }
 
-// decode reads a line into v, which must be zero, in a tenth of the time of encoding/json. ok is false,
-// and v of no use, if the line is not exactly as this package writes it.
-func (d *decoder) decode(line []byte, v any) (ok bool) {
-	walk := layout(v)
-	if walk == nil {
-		return false
-	}
+// decode reads a line into v, which must be zero. ok is false, and v of no use, if the line is not exactly as
+// an encoder writes it.
+func (d *decoder) decode(line []byte, v Line) (ok bool) {
 	d.line, d.odd = line, false
-	walk(d)
+	v.line(d)
 	return !d.odd && len(d.line) == 0
 }
 

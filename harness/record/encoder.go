@@ -11,19 +11,6 @@ type encoder struct {
 	odd bool
 }
 
-// appendLine appends v as a line with its newline, in a fifth of the time of encoding/json. ok is false
-// for what has no layout or is not plain (a text with anything but printable ASCII, quotes and
-// backslashes, a number that is none).
-func appendLine(buf []byte, v any) (line []byte, ok bool) {
-	walk := layout(v)
-	if walk == nil {
-		return buf, false
-	}
-	e := encoder{buf: buf}
-	walk(&e)
-	return append(e.buf, '\n'), !e.odd
-}
-
 func (e *encoder) key(text string) { e.buf = append(e.buf, text...) }
 
 func (e *encoder) maybe(text string, has bool) bool {

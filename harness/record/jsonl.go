@@ -2,8 +2,6 @@ package record
 
 import (
 	"bufio"
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -16,8 +14,7 @@ import (
 type Writer struct {
 	mu    sync.Mutex
 	f     *os.File
-	buf   bytes.Buffer
-	enc   *json.Encoder
+	buf   []byte
 	lines int
 	err   error
 	// flushAt is the buffered size at which lines go to the file.
@@ -31,44 +28,39 @@ func Create(path string, flushAt int) (*Writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &Writer{f: f, flushAt: flushAt}
-	w.enc = json.NewEncoder(&w.buf)
-	w.enc.SetEscapeHTML(false)
-	return w, nil
+	return &Writer{f: f, flushAt: flushAt}, nil
 }
 
 // Write appends one line. The first error (a full disk, say) is kept and returned by every later
 // call, so that the caller stops instead of measuring into the void.
-func (w *Writer) Write(v any) error {
+func (w *Writer) Write(v Line) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.err != nil {
 		return w.err
 	}
-	mark := w.buf.Len()
-	if line, ok := appendLine(w.buf.AvailableBuffer(), v); ok {
-		w.buf.Write(line)
-	} else if err := w.enc.Encode(v); err != nil {
-		w.buf.Truncate(mark)
+	buf, err := AppendLine(w.buf, v)
+	if err != nil {
 		w.err = fmt.Errorf("encode a line of %s: %w", w.f.Name(), err)
 		return w.err
 	}
+	w.buf = buf
 	w.lines++
-	if w.buf.Len() > w.flushAt {
+	if len(w.buf) > w.flushAt {
 		return w.flush()
 	}
 	return nil
 }
 
 func (w *Writer) flush() error {
-	if w.buf.Len() == 0 {
+	if len(w.buf) == 0 {
 		return w.err
 	}
-	if _, err := w.f.Write(w.buf.Bytes()); err != nil {
+	if _, err := w.f.Write(w.buf); err != nil {
 		w.err = fmt.Errorf("%w (free space on the results disk, then run with -resume)", err)
 		return w.err
 	}
-	w.buf.Reset()
+	w.buf = w.buf[:0]
 	return nil
 }
 
@@ -95,36 +87,50 @@ const maxLine = 4 << 20
 
 // Read calls yield for each line of a JSON Lines file, in order. A torn last line (no newline) is
 // reported through torn and skipped; any other line that does not parse is an error with its number.
-func Read[T any](path string, yield func(*T) error) (torn bool, err error) {
+func Read[T any, P lineOf[T]](path string, yield func(*T) error) (torn bool, err error) {
+	var d decoder
+	return ReadLines(path, parsed[T, P](&d, yield))
+}
+
+// ReadFrom is Read on an open stream; name is used in errors.
+func ReadFrom[T any, P lineOf[T]](r io.Reader, name string, yield func(*T) error) (torn bool, err error) {
+	var d decoder
+	return readLines(r, name, parsed[T, P](&d, yield))
+}
+
+func parsed[T any, P lineOf[T]](d *decoder, yield func(*T) error) func(line []byte) error {
+	return func(line []byte) error {
+		v, err := decodeLine[T, P](d, line)
+		if err != nil {
+			return fmt.Errorf("not a JSON line of this file: %w", err)
+		}
+		return yield(v)
+	}
+}
+
+// ReadLines is Read for a file of lines that are not of this package: yield gets their text without the
+// newline, valid until it returns.
+func ReadLines(path string, yield func(line []byte) error) (torn bool, err error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return false, err
 	}
 	defer f.Close()
-	return ReadFrom(f, path, yield)
+	return readLines(f, path, yield)
 }
 
-// ReadFrom is Read on an open stream; name is used in errors.
-func ReadFrom[T any](r io.Reader, name string, yield func(*T) error) (torn bool, err error) {
+func readLines(r io.Reader, name string, yield func(line []byte) error) (torn bool, err error) {
 	br := bufio.NewReaderSize(r, 1<<16)
-	var d decoder
 	var line []byte
 	for n := 1; ; n++ {
 		line, err = readLine(br, line[:0])
 		if errors.Is(err, io.EOF) {
 			return len(line) > 0, nil
 		}
+		if err == nil {
+			err = yield(line)
+		}
 		if err != nil {
-			return false, fmt.Errorf("%s:%d: %w", name, n, err)
-		}
-		v := new(T)
-		if !d.decode(line, v) {
-			v = new(T)
-			if err := json.Unmarshal(line, v); err != nil {
-				return false, fmt.Errorf("%s:%d: not a JSON line of this file: %w", name, n, err)
-			}
-		}
-		if err := yield(v); err != nil {
 			return false, fmt.Errorf("%s:%d: %w", name, n, err)
 		}
 	}

@@ -1,39 +1,5 @@
 package record
 
-// codec writes or reads one line. The layouts below are each said once for both directions: keys in the
-// order of the struct's fields, which is the one that encoding/json writes. What a codec cannot do exactly
-// as encoding/json would it marks as odd, and the line goes there instead.
-type codec interface {
-	// key is the text up to the next value: the key with its quotes and what stands around it.
-	key(text string)
-	// maybe is a key that may be left out (omitempty); has says whether a written line has it.
-	maybe(text string, has bool) bool
-	// group is null, or the begin of an object whose first key follows; has says which is written.
-	group(has bool) bool
-	number(v *float64)
-	optNumber(v **float64)
-	integer(v *int)
-	optInteger(v **int)
-	flag(v *bool)
-	optFlag(v **bool)
-	text(v *string)
-	optText(v **string)
-	texts(v *[]string)
-}
-
-// layout tells the layout of the line that v points to; nil if it has none here.
-func layout(v any) func(codec) {
-	switch v := v.(type) {
-	case *Request:
-		return v.line
-	case *SysSample:
-		return v.line
-	case *KVSample:
-		return v.line
-	}
-	return nil
-}
-
 func (r *Request) line(c codec) {
 	c.key(`{"run_id":`)
 	c.text(&r.RunID)
@@ -124,17 +90,6 @@ func (s *SysSample) line(c codec) {
 		c.flag(&s.Reset)
 	}
 	c.key(`}`)
-}
-
-// optional is a group that may be null.
-func optional[T any](c codec, v **T, fields func(*T, codec)) {
-	if !c.group(*v != nil) {
-		return
-	}
-	if *v == nil {
-		*v = new(T)
-	}
-	fields(*v, c)
 }
 
 func (p *CPU) fields(c codec) {
@@ -295,5 +250,15 @@ func (t *KVTier) fields(c codec) {
 	may(`,"fetch_count":`, &t.FetchCount)
 	may(`,"fetch_queue_ms_sum":`, &t.FetchQueueMS)
 	may(`,"fetch_transfer_ms_sum":`, &t.FetchTransferMS)
+	c.key(`}`)
+}
+
+func (p *PerfLine) line(c codec) {
+	c.key(`{"request_id":`)
+	c.text(&p.RequestID)
+	c.key(`,"wait_ms":`)
+	c.optNumber(&p.WaitMS)
+	c.key(`,"prefill_ms":`)
+	c.optNumber(&p.PrefillMS)
 	c.key(`}`)
 }

@@ -5,11 +5,12 @@ import (
 	"encoding/json"
 	"math"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"reflect"
-	"strconv"
+	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -23,48 +24,146 @@ func marshal(t testing.TB, v any) string {
 	return b.String()
 }
 
-// lineTypes are those that have a layout.
-var lineTypes = []func() any{
-	func() any { return new(Request) }, func() any { return new(SysSample) }, func() any { return new(KVSample) },
+// lineTypes are all lines, and the files of a cell that hold them.
+var lineTypes = []struct {
+	file   string
+	empty  func() Line
+	decode func(*decoder, []byte) (Line, error)
+}{
+	{"metrics.jsonl", func() Line { return new(Request) }, decodeAs[Request]},
+	{"sysmon.jsonl", func() Line { return new(SysSample) }, decodeAs[SysSample]},
+	{"dynkv.jsonl", func() Line { return new(KVSample) }, decodeAs[KVSample]},
+	{"perf.jsonl", func() Line { return new(PerfLine) }, decodeAs[PerfLine]},
 }
 
-// Lines are byte for byte those of encoding/json, and read back the same. Every field is filled in some of
-// them, so that one that a layout does not know fails here.
+func decodeAs[T any, P lineOf[T]](d *decoder, line []byte) (Line, error) {
+	v, err := decodeLine[T, P](d, line)
+	return P(v), err
+}
+
+// plainTexts and oddTexts are those that a layout writes itself, and such that it leaves to encoding/json.
+var (
+	plainTexts = []string{"", "measure", "a<b>&c", "tier1.bytes_in"}
+	oddTexts   = append([]string{"say \"a\"", `a\b`, "a\nb\t", "ä", "\u2028", "\x01", "\x7f", "\xff", "\U0001f600"}, plainTexts...)
+)
+
+// Lines are byte for byte those of encoding/json, and read back to what encoding/json reads. Every field is
+// filled in some of them, so that one that a layout does not know fails here.
 func TestLinesAreThoseOfEncodingJSON(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	var d decoder
-	for _, make := range lineTypes {
+	for _, lt := range lineTypes {
 		for i := range 3000 {
-			v := make()
-			fill(rng, reflect.ValueOf(v).Elem(), []float64{0, 0.5, 1}[i%3])
+			texts := plainTexts
+			if i%10 == 0 {
+				texts = oddTexts
+			}
+			v := lt.empty()
+			fill(rng, reflect.ValueOf(v).Elem(), []float64{0, 0.5, 1}[i%3], texts)
 			want := marshal(t, v)
-			got, ok := appendLine(nil, v)
-			require.True(t, ok, want)
-			require.Equal(t, want, string(got))
+			got, err := AppendLine([]byte("before"), v)
+			require.NoError(t, err)
+			require.Equal(t, "before"+want, string(got))
 
-			back := make()
-			require.True(t, d.decode(bytes.TrimSuffix(got, []byte("\n")), back), want)
-			require.Equal(t, v, back)
+			line := []byte(strings.TrimSuffix(want, "\n"))
+			wantBack := lt.empty()
+			require.NoError(t, json.Unmarshal(line, wantBack))
+			back, err := lt.decode(&d, line)
+			require.NoError(t, err)
+			require.Equal(t, wantBack, back)
+			if i%10 > 0 {
+				require.Equal(t, v, back)
+				require.True(t, d.decode(line, lt.empty()), "in the fast way: %s", want)
+			}
 		}
 	}
 }
 
-// fill sets everything in v; what may be nil or empty with the given probability.
-func fill(rng *rand.Rand, v reflect.Value, p float64) {
+// The lines of the recorded runs are read and written in the fast way, and come back byte for byte.
+func TestRecordedLines(t *testing.T) {
+	for _, lt := range lineTypes {
+		var d decoder
+		for _, line := range recordedLines(t, lt.file, 50) {
+			v := lt.empty()
+			require.True(t, d.decode(line, v), "%s", line)
+			var e encoder
+			v.line(&e)
+			require.False(t, e.odd, "%s", line)
+			require.Equal(t, string(line), string(e.buf))
+		}
+	}
+}
+
+// recordedLines are lines of all recorded cells that have such a file, about n from each.
+func recordedLines(t testing.TB, file string, n int) (lines [][]byte) {
+	t.Helper()
+	paths, err := filepath.Glob("../../fixtures/runs/*/cells/*/" + file)
+	require.NoError(t, err)
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		require.NoError(t, err)
+		all := bytes.Split(bytes.TrimSuffix(text, newline), newline)
+		for i := 0; i < len(all); i += max(1, len(all)/n) {
+			lines = append(lines, all[i])
+		}
+	}
+	require.NotEmpty(t, lines, file)
+	return lines
+}
+
+var newline = []byte{'\n'}
+
+// A number that JSON does not have is refused wherever it stands, and the buffer stays as it was.
+func TestLinesRefuseNoNumber(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 8))
+	buf := append(make([]byte, 0, 1<<12), "before"...)
+	for _, lt := range lineTypes {
+		all := lt.empty()
+		fill(rng, reflect.ValueOf(all).Elem(), 1, plainTexts)
+		for i := range numbers(reflect.ValueOf(all).Elem()) {
+			for _, bad := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+				v := lt.empty()
+				fill(rng, reflect.ValueOf(v).Elem(), 1, plainTexts)
+				numbers(reflect.ValueOf(v).Elem())[i].SetFloat(bad)
+				got, err := AppendLine(buf, v)
+				require.ErrorContains(t, err, "unsupported value", "%T, number %d", v, i)
+				require.Equal(t, "before", string(got))
+			}
+		}
+	}
+}
+
+// numbers are the numbers in v, none of which is nil.
+func numbers(v reflect.Value) (out []reflect.Value) {
 	switch v.Kind() {
 	case reflect.Struct:
 		for i := range v.NumField() {
-			fill(rng, v.Field(i), p)
+			out = append(out, numbers(v.Field(i))...)
+		}
+	case reflect.Pointer:
+		return numbers(v.Elem())
+	case reflect.Float64:
+		return []reflect.Value{v}
+	}
+	return out
+}
+
+// fill sets everything in v, texts to some of those given; what may be nil or empty with probability p.
+func fill(rng *rand.Rand, v reflect.Value, p float64, texts []string) {
+	switch v.Kind() {
+	case reflect.Struct:
+		for i := range v.NumField() {
+			fill(rng, v.Field(i), p, texts)
 		}
 	case reflect.Pointer:
 		if rng.Float64() < p {
 			v.Set(reflect.New(v.Type().Elem()))
-			fill(rng, v.Elem(), p)
+			fill(rng, v.Elem(), p, texts)
 		}
 	case reflect.Slice:
 		for rng.Float64() < p/2 {
 			e := reflect.New(v.Type().Elem()).Elem()
-			fill(rng, e, p)
+			fill(rng, e, p, texts)
 			v.Set(reflect.Append(v, e))
 		}
 	case reflect.Float64:
@@ -74,14 +173,14 @@ func fill(rng *rand.Rand, v reflect.Value, p float64) {
 	case reflect.Bool:
 		v.SetBool(rng.Float64() < p)
 	case reflect.String:
-		v.SetString([]string{"", "measure", "a<b>&c", "tier1.bytes_in"}[rng.IntN(4)])
+		v.SetString(texts[rng.IntN(len(texts))])
 	default:
 		panic("no such field here yet: " + v.Type().String())
 	}
 }
 
 func someNumber(rng *rand.Rand) float64 {
-	switch rng.IntN(6) {
+	switch rng.IntN(8) {
 	case 0:
 		return float64(rng.IntN(1000))
 	case 1:
@@ -92,110 +191,45 @@ func someNumber(rng *rand.Rand) float64 {
 		return rng.NormFloat64() * 1e-7
 	case 4:
 		return float64(rng.Uint64())
+	case 5:
+		return math.Copysign(0, -1)
+	case 6:
+		return math.Ldexp(rng.NormFloat64(), rng.IntN(2000)-1000)
 	}
 	return rng.NormFloat64() * 1e3
 }
 
-// What is not plain goes through encoding/json.
-func TestLinesThatAreNotPlain(t *testing.T) {
-	for name, v := range map[string]any{
-		"no layout":   map[string]int{"a": 1},
-		"a quote":     &Request{Error: new(`say "a"`)},
-		"a backslash": &Request{Error: new(`a\b`)},
-		"a newline":   &Request{Error: new("a\nb")},
-		"not ASCII":   &Request{Error: new("ä")},
-		"infinite":    &SysSample{TS: math.Inf(1)},
-		"no number":   &KVSample{Evictions: new(math.NaN())},
-	} {
-		_, ok := appendLine(nil, v)
-		assert.False(t, ok, name)
-	}
-	var d decoder
-	for name, line := range map[string]string{
-		"empty":           ``,
-		"an empty number": `{"ts":,"dt_ms":1,"phase":"","cpu":null,"mem":null,"gpu":null,"nvme":null,"psi":null,"engine":null}`,
-		"an escape":       `{"ts":1,"dt_ms":1,"phase":"a\n","cpu":null,"mem":null,"gpu":null,"nvme":null,"psi":null,"engine":null}`,
-		"a blank":         `{"ts": 1,"dt_ms":1,"phase":"","cpu":null,"mem":null,"gpu":null,"nvme":null,"psi":null,"engine":null}`,
-		"another order":   `{"dt_ms":1,"ts":1,"phase":"","cpu":null,"mem":null,"gpu":null,"nvme":null,"psi":null,"engine":null}`,
-		"more behind it":  `{"ts":1,"dt_ms":1,"phase":"","cpu":null,"mem":null,"gpu":null,"nvme":null,"psi":null,"engine":null} `,
-	} {
-		assert.False(t, d.decode([]byte(line), new(SysSample)), name)
-	}
-}
-
-// A line that the decoder takes is one that encoding/json reads alike.
-func FuzzDecode(f *testing.F) {
-	rng := rand.New(rand.NewPCG(3, 4))
-	for i, make := range lineTypes {
-		for _, p := range []float64{0, 0.5, 1} {
-			v := make()
-			fill(rng, reflect.ValueOf(v).Elem(), p)
-			f.Add(i, []byte(marshal(f, v)))
-		}
-	}
-	var d decoder
-	f.Fuzz(func(t *testing.T, i int, line []byte) {
-		got, want := lineTypes[uint(i)%3](), lineTypes[uint(i)%3]()
-		if d.decode(line, got) {
-			require.NoError(t, json.Unmarshal(line, want))
-			require.Equal(t, want, got)
-		}
-	})
-}
-
-func FuzzAppendNumber(f *testing.F) {
-	for _, v := range []float64{0, math.Copysign(0, -1), 1, -1, 0.1, 123.4567, 1e-6, 9.999e-7, 1e15, 1e21, 946684800.2000005, -0.25, 999999999999.999, 5e-324, math.MaxFloat64} {
-		f.Add(v)
-	}
-	f.Fuzz(func(t *testing.T, v float64) {
-		// A number of few decimals beside the one given, which has many.
-		for _, v := range []float64{v, math.Round(v), math.Round(v*1e4) / 1e4, math.Round(v*1e6) / 1e6, math.Nextafter(math.Round(v*1e4)/1e4, 0)} {
-			if math.IsNaN(v) || math.IsInf(v, 0) {
-				continue
-			}
-			want, err := json.Marshal(v)
-			require.NoError(t, err)
-			require.Equal(t, string(want), string(appendNumber(nil, v)))
-			back, ok := parseNumber(want)
-			require.True(t, ok)
-			require.Equal(t, math.Float64bits(v), math.Float64bits(back))
-		}
-	})
-}
-
-func FuzzParseNumber(f *testing.F) {
-	for _, s := range []string{"0", "-0", "-", "1.", ".5", "01", "1e5", "1E+05", "0x1", "1_0", "Inf", "123456789012345", "1234567890123456", "0.00000000000000001", "1e999"} {
-		f.Add([]byte(s))
-	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		got, ok := parseNumber(b)
-		if !ok {
-			return
-		}
-		require.True(t, json.Valid(b), "%q", b)
-		want, err := strconv.ParseFloat(string(b), 64)
-		require.NoError(t, err)
-		require.Equal(t, math.Float64bits(want), math.Float64bits(got), "%q", b)
-	})
-}
-
+// BenchmarkLine is what a line of the recorded runs costs: by the codec, and by encoding/json.
 func BenchmarkLine(b *testing.B) {
-	var s SysSample
-	fill(rand.New(rand.NewPCG(5, 6)), reflect.ValueOf(&s).Elem(), 1)
-	line, _ := appendLine(nil, &s)
-	b.Run("append", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			line, _ = appendLine(line[:0], &s)
+	for _, lt := range lineTypes {
+		lines := recordedLines(b, lt.file, 8)
+		values := make([]Line, len(lines))
+		for i, line := range lines {
+			values[i] = lt.empty()
+			require.NoError(b, json.Unmarshal(line, values[i]))
 		}
-	})
-	b.Run("decode", func(b *testing.B) {
-		b.ReportAllocs()
+		var buf []byte
+		var stdout bytes.Buffer
+		enc := json.NewEncoder(&stdout)
+		enc.SetEscapeHTML(false)
 		var d decoder
-		for b.Loop() {
-			if !d.decode(line[:len(line)-1], new(SysSample)) {
-				b.Fatal("odd")
-			}
+		for _, way := range []struct {
+			name string
+			do   func(i int) error
+		}{
+			{"encode/codec", func(i int) (err error) { buf, err = AppendLine(buf[:0], values[i]); return err }},
+			{"encode/encoding-json", func(i int) error { stdout.Reset(); return enc.Encode(values[i]) }},
+			{"decode/codec", func(i int) error { _, err := lt.decode(&d, lines[i]); return err }},
+			{"decode/encoding-json", func(i int) error { return json.Unmarshal(lines[i], lt.empty()) }},
+		} {
+			b.Run(reflect.TypeOf(values[0]).Elem().Name()+"/"+way.name, func(b *testing.B) {
+				b.ReportAllocs()
+				for i := 0; b.Loop(); i = (i + 1) % len(lines) {
+					if err := way.do(i); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
 		}
-	})
+	}
 }

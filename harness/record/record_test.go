@@ -56,7 +56,7 @@ func TestWriterLeavesWholeLines(t *testing.T) {
 	w, err := Create(path, 64)
 	require.NoError(t, err)
 	for i := range 100 {
-		require.NoError(t, w.Write(map[string]int{"i": i}))
+		require.NoError(t, w.Write(&KVSample{TS: float64(i)}))
 	}
 	// As a killed process leaves it: what has been flushed, nothing torn.
 	b, err := os.ReadFile(path)
@@ -67,8 +67,8 @@ func TestWriterLeavesWholeLines(t *testing.T) {
 	}
 	require.NoError(t, w.Close())
 	n := 0
-	torn, err := Read(path, func(v *map[string]int) error {
-		assert.Equal(t, n, (*v)["i"])
+	torn, err := Read(path, func(v *KVSample) error {
+		assert.Equal(t, float64(n), v.TS)
 		n++
 		return nil
 	})
@@ -88,29 +88,28 @@ func TestWriterFullDisk(t *testing.T) {
 		t.Skip("no /dev/full here")
 	}
 	w := &Writer{f: f}
-	w.enc = json.NewEncoder(&w.buf)
-	err = w.Write(1)
+	err = w.Write(&PerfLine{})
 	require.ErrorIs(t, err, syscall.ENOSPC)
 	assert.ErrorContains(t, err, "-resume")
-	require.ErrorIs(t, w.Write(2), syscall.ENOSPC)
+	require.ErrorIs(t, w.Write(&PerfLine{}), syscall.ENOSPC)
 	require.ErrorIs(t, w.Close(), syscall.ENOSPC)
 }
 
 func TestReadTornAndMalformed(t *testing.T) {
 	count := func(text string) (n int, torn bool, err error) {
-		torn, err = ReadFrom(strings.NewReader(text), "f", func(*struct{ A int }) error { n++; return nil })
+		torn, err = ReadFrom(strings.NewReader(text), "f", func(*PerfLine) error { n++; return nil })
 		return n, torn, err
 	}
-	n, torn, err := count("{\"A\":1}\n{\"A\":2")
+	n, torn, err := count("{\"wait_ms\":1}\n{\"wait_ms\":2")
 	require.NoError(t, err)
 	assert.True(t, torn, "a killed process may tear the last line")
 	assert.Equal(t, 1, n)
 
-	_, _, err = count("{\"A\":1}\nnonsense\n{\"A\":2}\n")
+	_, _, err = count("{\"wait_ms\":1}\nnonsense\n{\"wait_ms\":2}\n")
 	require.ErrorContains(t, err, "f:2:")
 
 	stop := errors.New("stop")
-	_, err = ReadFrom(strings.NewReader("1\n2\n"), "f", func(*int) error { return stop })
+	_, err = ReadFrom(strings.NewReader("{}\n{}\n"), "f", func(*PerfLine) error { return stop })
 	require.ErrorIs(t, err, stop)
 }
 

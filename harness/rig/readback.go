@@ -6,12 +6,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"math"
 	"net/http"
-	"strconv"
 	"strings"
 
 	"sparkharness/harness/config"
+	"sparkharness/harness/load"
 	"sparkharness/harness/record"
 	"sparkharness/harness/telemetry"
 )
@@ -26,15 +25,17 @@ func ReadBack(ctx context.Context, client *http.Client, st *config.Stack, blockB
 			return out, err
 		}
 	}
-	if out.Model, err = servedModel(ctx, client, st.Endpoint.URL); err != nil {
-		return out, err
+	if out.Model, err = load.ServedModel(ctx, client, st.Endpoint.URL); err != nil {
+		return out, fmt.Errorf("endpoint.url of the stack file: %w", err)
 	}
 	var s record.SysSample
 	engine := telemetry.NewEngine(client, st.Endpoint.EngineMetrics)
 	if err := engine.Sample(ctx, &s); err != nil {
 		return out, fmt.Errorf("read the engine's settings back: %w", err)
 	}
-	out.BlockTokens = MetricValue(engine.LastScrape(), "kv_cache_tokens_per_block")
+	if out.BlockTokens, err = engine.Value("kv_cache_tokens_per_block"); err != nil {
+		return out, fmt.Errorf("read the engine's settings back: %w", err)
+	}
 	if s.Engine != nil && s.Engine.KVMaxBlocks != nil {
 		out.KVPoolBlocks = s.Engine.KVMaxBlocks
 		pool := *s.Engine.KVMaxBlocks * blockBytes
@@ -69,52 +70,6 @@ func readTiers(s *record.Settings, d *config.Dynamo, log string) error {
 			set.MinFreq, set.WantMinFreq = t.line.MinFrequency, &want
 		}
 		s.Tiers = append(s.Tiers, set)
-	}
-	return nil
-}
-
-// servedModel is the id of the first model of /v1/models.
-func servedModel(ctx context.Context, client *http.Client, baseURL string) (string, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimRight(baseURL, "/")+"/v1/models", nil)
-	if err != nil {
-		return "", err
-	}
-	resp, err := client.Do(req)
-	if err != nil {
-		return "", fmt.Errorf("no server at %s (start it, or correct endpoint.url in the stack file): %w", baseURL, err)
-	}
-	defer resp.Body.Close()
-	var list struct {
-		Data []struct {
-			ID string `json:"id"`
-		} `json:"data"`
-	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
-	if err != nil {
-		return "", fmt.Errorf("read %s/v1/models: %w", baseURL, err)
-	}
-	if err := json.Unmarshal(body, &list); err != nil || len(list.Data) == 0 {
-		return "", fmt.Errorf("%s/v1/models lists no model (status %s): the server is not ready", baseURL, resp.Status)
-	}
-	return list.Data[0].ID, nil
-}
-
-// MetricValue returns the value of the first series of a metric on a Prometheus page, with or without
-// the trtllm_ prefix; nil if there is none.
-func MetricValue(page []byte, name string) *float64 {
-	for line := range bytes.Lines(page) {
-		end := bytes.IndexAny(line, "{ \t")
-		if end < 0 || string(bytes.TrimPrefix(line[:end], []byte("trtllm_"))) != name {
-			continue
-		}
-		// What follows the labels, which may hold anything: a value and perhaps a timestamp.
-		rest := bytes.Fields(line[max(end, bytes.LastIndexByte(line, '}')+1):])
-		if len(rest) == 0 {
-			continue
-		}
-		if v, err := strconv.ParseFloat(string(rest[0]), 64); err == nil && !math.IsNaN(v) && !math.IsInf(v, 0) {
-			return &v
-		}
 	}
 	return nil
 }

@@ -220,8 +220,8 @@ func (c *cellRun) savePerf(ctx context.Context, p *telemetry.Perf, w *record.Wri
 		return err
 	}
 	// The records of one instant come in the order of the batch, which is that of arrival.
-	for _, r := range records {
-		if err := w.Write(record.PerfLine{RequestID: r.RequestID, WaitMS: r.WaitMS, PrefillMS: r.PrefillMS}); err != nil {
+	for i := range records {
+		if err := w.Write(&records[i]); err != nil {
 			return err
 		}
 	}

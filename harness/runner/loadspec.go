@@ -50,11 +50,7 @@ func (c *cellRun) spec() (load.Spec, error) {
 		s.Adapters = &load.Adapters{Names: c.exp.Adapters, Pick: a.Pick, HotSet: a.HotSet, HotShare: a.HotShare, Dir: a.Dir}
 	}
 	if c.pc.RateRPS != nil {
-		var pacer load.Pacer = load.Poisson{RPS: *c.pc.RateRPS}
-		if hc.Sweep.Arrivals == "constant" {
-			pacer = load.Constant{RPS: *c.pc.RateRPS}
-		}
-		s.Loop = load.Open{Pacer: pacer}
+		s.Loop = load.Open{Pacer: pacer(&hc.Sweep, *c.pc.RateRPS)}
 		return s, nil
 	}
 	law, err := hc.Load.ThinkTime.Seconds()
@@ -71,6 +67,19 @@ func (c *cellRun) spec() (load.Spec, error) {
 	}
 	s.Loop = closed
 	return s, nil
+}
+
+// pacer is how an open loop of that many requests a second arrives.
+func pacer(s *config.Sweep, rps float64) load.Pacer {
+	switch s.Arrivals {
+	case config.ArrivalsConstant:
+		return load.Constant{RPS: rps}
+	case config.ArrivalsGamma:
+		return load.Gamma{RPS: rps, CV: s.GapCV}
+	case config.ArrivalsRamp:
+		return load.Ramp{From: *s.Ramp.FromRPS, To: rps, Over: time.Duration(s.Ramp.Over)}
+	}
+	return load.Poisson{RPS: rps}
 }
 
 // prompter makes the prompts of the cell's workload.

@@ -29,9 +29,17 @@ const root = "../.."
 // short are the options of a run of a short configuration of fixtures/configs on the simulated rig.
 func short(t *testing.T, id string) Options {
 	t.Helper()
-	choices := experiment.Choices{Root: root, Rig: "sim", World: "default", Configs: filepath.Join(root, "fixtures", "configs")}
+	return configured(t, id, filepath.Join(root, "fixtures", "configs"))
+}
+
+// configured are the options of a run of a hypothesis whose configurations lie in a folder.
+func configured(t *testing.T, id, configs string) Options {
+	t.Helper()
+	choices := experiment.Choices{Root: root, Rig: "sim", World: "default", Configs: configs}
 	demand := experiment.Demand{ID: id, Config: strings.ToLower(id) + ".yaml"}
-	hc, err := config.LoadHypothesis(filepath.Join(choices.Configs, "hypotheses", demand.Config))
+	folder, err := config.OpenFolder(choices.Configs)
+	require.NoError(t, err)
+	hc, err := config.LoadHypothesis(folder, folder.Path("hypotheses/"+demand.Config))
 	require.NoError(t, err)
 	demand.Requires = slices.Sorted(maps.Keys(hc.Thresholds))
 	e, err := experiment.Load(demand, choices)

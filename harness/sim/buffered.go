@@ -23,18 +23,6 @@ func (e *engine) bufferTier() {
 	e.kv.disk.demote = func(hash uint64) { e.host.cache.forget(pageKey{block: hash}) }
 }
 
-// loads are the NVMe blocks that a request which has just been admitted loads itself; prefetches bring the
-// others.
-func (k *kvManager) loads(s *sequence) []uint64 {
-	hashes := make([]uint64, 0, s.match.disk-s.late)
-	for _, h := range s.hashes[s.match.device+s.match.host : s.match.blocks()] {
-		if k.arriving[h].by == nil {
-			hashes = append(hashes, h)
-		}
-	}
-	return hashes
-}
-
 // lookUp divides the blocks of a load that begins: those in the page cache, and those missing. The former
 // cannot get lost until they are copied. It tells whether that is all of it.
 func (m *mover) lookUp(j *job) (all bool) {
@@ -42,11 +30,11 @@ func (m *mover) lookUp(j *job) (all bool) {
 		return false
 	}
 	j.drops = m.pages.cache.drops
-	for _, h := range j.hashes {
-		if m.pages.cache.hit(pageKey{block: h}) {
+	for _, b := range j.stored {
+		if m.pages.cache.hit(pageKey{block: b.Key}) {
 			j.cached++
 		} else {
-			j.missing = append(j.missing, h)
+			j.missing = append(j.missing, b)
 		}
 	}
 	return len(j.missing) == 0
@@ -55,15 +43,15 @@ func (m *mover) lookUp(j *job) (all bool) {
 // keep puts what the drive has read or written into the page cache. Of a read that was under way when the
 // cache was dropped nothing stays; pages that wait to be written back are not dropped.
 func (m *mover) keep(j job) {
-	hashes := j.hashes
+	blocks := j.stored
 	if j.kind != jobDiskWrite {
-		hashes = j.missing
+		blocks = j.missing
 		if j.drops != m.pages.cache.drops {
 			return
 		}
 	}
-	for _, h := range hashes {
-		m.pages.cache.keep(pageKey{block: h}, m.spec.BlockBytes(), m.pages.fileRoom())
+	for _, b := range blocks {
+		m.pages.cache.keep(pageKey{block: b.Key}, m.spec.BlockBytes(), m.pages.fileRoom())
 	}
 }
 

@@ -9,17 +9,8 @@ import "fmt"
 // drive has been measured and published. It is an upper bound in so far as a step at batch 1 uses less than
 // the peak (some 165 GB/s) and so has room to spare. What CPUs copy is left out.
 
-// dmaBytesPerSec is the rate at which the drives move data now, reads and writes together. The operating
+// bytesPerSec is the rate of all transfers under way, reads and writes together, 0 during a pause. The operating
 // system's own requests are too few to count.
-func (d drives) dmaBytesPerSec() float64 {
-	rate := 0.0
-	for _, drive := range d.all {
-		rate += drive.bytesPerSec()
-	}
-	return rate
-}
-
-// bytesPerSec is the rate of all transfers under way, 0 during a pause.
 func (d *NVMeDevice) bytesPerSec() float64 {
 	rate := 0.0
 	if d.pauseEnd != 0 {

@@ -1,16 +1,31 @@
 package sim
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+	"slices"
+)
 
-// drives are the machine's NVMe devices: one, or two with the mechanism KVOnSecondDrive.
+// drives are the modelled storage: one NVMe device, or two with the mechanism KVOnSecondDrive.
 type drives struct {
 	system *NVMeDevice // the operating system's own requests, files, and the loads of other programs
 	kv     *NVMeDevice // loads, tier-2 writes and swapped sequences; the system's own without the mechanism
 	all    []*NVMeDevice
+
+	underWay   []driveIO
+	softwareNS float64 // CPU time of the I/Os that have ended
+	stalls     []Stall
+}
+
+// driveIO is an I/O of the engine as a transfer of a drive.
+type driveIO struct {
+	io       IO
+	on       *NVMeDevice
+	transfer int
 }
 
 // newDrives powers the drives on. The second is of the same make, and no operating system works on it.
-func newDrives(p Params, seed uint64) drives {
+func newDrives(p Params, seed uint64) *drives {
 	system := NewNVMeDevice(p.NVMe, seed)
 	if !p.Mechanisms.KVOnSecondDrive {
 		return oneDrive(system)
@@ -18,46 +33,112 @@ func newDrives(p Params, seed uint64) drives {
 	quiet := p.NVMe
 	quiet.BackgroundReadsPerSec, quiet.BackgroundWritesPerSec = 0, 0
 	kv := NewNVMeDevice(quiet, ^seed) // pauses of its own
-	return drives{system: system, kv: kv, all: []*NVMeDevice{system, kv}}
+	return &drives{system: system, kv: kv, all: []*NVMeDevice{system, kv}}
 }
 
-func oneDrive(d *NVMeDevice) drives { return drives{system: d, kv: d, all: []*NVMeDevice{d}} }
+func oneDrive(d *NVMeDevice) *drives { return &drives{system: d, kv: d, all: []*NVMeDevice{d}} }
 
-// next is the time of the next completion on any drive.
-func (d drives) next() (at int64, ok bool) {
-	at = nvmeNever
+// Submit begins a transfer on the drive of the I/O's area.
+func (d *drives) Submit(now int64, io IO) {
+	drive := d.kv
+	if io.Area == AreaAdapters || io.Area == AreaWeights {
+		drive = d.system
+	}
+	// A query between two events may have moved the device to a later time than theirs.
+	transfer := drive.Start(max(now, drive.asked), io.Stream, io.Bytes)
+	d.underWay = append(d.underWay, driveIO{io: io, on: drive, transfer: transfer})
+}
+
+// Cancel stops a transfer; the CPU time that it took stays counted.
+func (d *drives) Cancel(now, id int64) {
+	i := slices.IndexFunc(d.underWay, func(u driveIO) bool { return u.io.ID == id })
+	if i < 0 {
+		return
+	}
+	u := d.underWay[i]
+	now = max(now, u.on.asked)
+	u.on.advance(now)
+	d.softwareNS += u.softwareAt(now)
+	u.on.Stop(now, u.transfer)
+	d.underWay = slices.Delete(d.underWay, i, i+1)
+}
+
+// Advance completes drive by drive what has ended by now.
+func (d *drives) Advance(now int64) (next int64) {
+	next = Never
 	for _, drive := range d.all {
-		if t, ok := drive.Next(); ok {
-			at = min(at, t)
+		for _, transfer := range drive.Advance(max(now, drive.asked)) {
+			d.complete(drive, transfer)
+		}
+		if at, ok := drive.Next(); ok {
+			next = min(next, at)
 		}
 	}
-	return at, at != nvmeNever
+	return next
 }
 
-// driveTransfer names a transfer; each drive counts its own.
-type driveTransfer struct {
-	on *NVMeDevice
-	id int
+func (d *drives) complete(drive *NVMeDevice, transfer int) {
+	i := slices.IndexFunc(d.underWay, func(u driveIO) bool { return u.on == drive && u.transfer == transfer })
+	if i < 0 {
+		return // cancelled after it had ended
+	}
+	io := d.underWay[i].io
+	d.underWay = slices.Delete(d.underWay, i, i+1)
+	d.softwareNS += io.software(math.Inf(1))
+	io.Complete(nil)
 }
 
-// advance moves all drives to now and returns what has completed, drive by drive.
-func (d drives) advance(now int64) []driveTransfer {
-	var out []driveTransfer
+// Counters are those of now, or of just before a completion that is due.
+func (d *drives) Counters(now int64) StorageCounters {
 	for _, drive := range d.all {
-		for _, id := range drive.Advance(now) {
-			out = append(out, driveTransfer{on: drive, id: id})
+		// Completions of this instant belong to the engine's own events: look only as far as they allow.
+		if at, ok := drive.Next(); ok && at <= now {
+			now = at - 1
 		}
 	}
-	return out
+	c := StorageCounters{AtNS: now, SoftwareNS: d.softwareNS}
+	d.stalls = d.stalls[:0]
+	for _, drive := range d.all {
+		some, tasks := drive.StalledNS(max(now, drive.asked))
+		d.stalls = append(d.stalls, Stall{SomeNS: float64(some), TasksNS: float64(tasks)})
+		c.BytesPerSec += drive.bytesPerSec()
+	}
+	for _, u := range d.underWay {
+		c.SoftwareNS += u.softwareAt(max(now, u.on.asked))
+	}
+	c.Stalls = d.stalls
+	return c
 }
 
-// counters are those of each drive, in the order of their names.
-func (d drives) counters(now int64) []NVMeCounters {
+// Diskstats are those of each drive, in the order of their names.
+func (d *drives) Diskstats(now int64) ([]NVMeCounters, error) {
 	out := make([]NVMeCounters, len(d.all))
 	for i, drive := range d.all {
-		out[i] = drive.Counters(now)
+		out[i] = drive.Counters(max(now, drive.asked))
 	}
-	return out
+	return out, nil
+}
+
+// softwareAt is the CPU time that the I/O has taken until now, to which its drive must have been advanced.
+//
+// It follows the bytes moved, not the time that tasks were not blocked, so that it never falls and does
+// not depend on when it is asked: the operating system's own reads block tasks too.
+func (u driveIO) softwareAt(now int64) float64 {
+	moved := math.Inf(1) // all of it, if the drive has ended the transfer
+	for _, t := range u.on.transfers {
+		if t.id == u.transfer {
+			moved = t.movedAfter(u.on.running(now))
+		}
+	}
+	return u.io.software(moved)
+}
+
+// software is the CPU time of the first `moved` bytes of an I/O, of all of it at most.
+func (io IO) software(moved float64) float64 {
+	if io.Bytes == 0 || io.Stream.SoftwareNS == 0 {
+		return 0
+	}
+	return min(moved, float64(io.Bytes)) / float64(min(io.Stream.IOBytes, io.Bytes)) * float64(io.Stream.SoftwareNS)
 }
 
 // blockDevice is the kernel's name of a drive.

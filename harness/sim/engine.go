@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -17,9 +18,12 @@ type engine struct {
 	inbox chan message
 	start time.Time
 	done  chan struct{}
+	fail  func(error) // ends the machine's life for a reason of its own
+	// virtual: the clock stands still while anybody works, as in a testing/synctest bubble.
+	virtual bool
 
 	kv      *kvManager
-	drives  drives
+	storage Storage
 	foreign *foreign
 	settle  func() // brings the host's counters to the present before each event, unless they may lag
 	mover   *mover
@@ -47,11 +51,11 @@ type engine struct {
 type message struct {
 	submit *sequence
 	cancel *sequence
-	query  func() // run by the engine between events
-	done   chan struct{}
+	query  func()     // run by the engine between events
+	done   chan error // of the query, closed when it has run
 }
 
-// ErrStopped is returned when the machine has been stopped.
+// ErrStopped is returned when the machine has been stopped or has failed.
 var ErrStopped = errors.New("the simulated machine has stopped")
 
 // EngineStats are the engine's gauges and counters.
@@ -85,17 +89,17 @@ type PerfRecord struct {
 // perfRecords bounds the queue of finished requests (perf_metrics_max_requests).
 const perfRecords = 100_000
 
-func newEngine(spec Spec, p Params, h *host, d drives) (*engine, error) {
+func newEngine(spec Spec, p Params, h *host, storage Storage) (*engine, error) {
 	kv, err := newKVManager(spec)
 	if err != nil {
 		return nil, err
 	}
 	e := &engine{
-		spec: spec, mech: p.Mechanisms, host: h, kv: kv, drives: d,
+		spec: spec, mech: p.Mechanisms, host: h, kv: kv, storage: storage,
 		inbox: make(chan message), done: make(chan struct{}),
 		stepEndNS: -1,
 	}
-	e.mover = newMover(spec, p, d)
+	e.mover = newMover(spec, p, storage)
 	e.bufferTier()
 	e.lora = newLoRASlots(spec, p.Mechanisms.LoRAPreloaded)
 	h.adapterBytes = e.lora.deviceBytes()
@@ -106,14 +110,14 @@ func newEngine(spec Spec, p Params, h *host, d drives) (*engine, error) {
 // now is the machine's time, ns since its start.
 func (e *engine) now() int64 { return int64(time.Since(e.start)) }
 
-// run is the engine's loop; it returns when ctx ends.
+// run is the engine's loop; it returns when ctx ends or the storage fails.
 func (e *engine) run(ctx context.Context) {
 	defer close(e.done)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	<-timer.C
 	for {
-		if at, ok := e.next(); ok {
+		if at := e.next(); at != Never {
 			timer.Reset(time.Duration(max(0, at-e.now())))
 		} else {
 			timer.Stop()
@@ -124,29 +128,44 @@ func (e *engine) run(ctx context.Context) {
 			return
 		case m := <-e.inbox:
 			first = append(first, m)
+		case <-e.mover.ended.wake:
 		case <-timer.C:
 		}
 		instant := e.now()
 		e.settle()
-		e.advance(instant)
+		if err := e.advance(instant); err != nil {
+			e.giveUp(err, first)
+			return
+		}
 		// Let every arrival of this instant come in before a batch is formed: in virtual time the clock
-		// moves this nanosecond only when nothing else can happen.
-		time.Sleep(1 * time.Nanosecond)
+		// moves this nanosecond only when nothing else can happen. Real time has no such instants, and would
+		// make a millisecond of the nanosecond.
+		if e.virtual {
+			time.Sleep(1 * time.Nanosecond)
+		}
 		e.take(first, instant)
 		e.schedule(instant)
 	}
 }
 
-// next is the time of the machine's next own event.
-func (e *engine) next() (int64, bool) {
-	at, ok := e.mover.next()
-	if e.foreign.turnNS < at {
-		at, ok = e.foreign.turnNS, true
+// next is the time of the machine's next own event as far as it is known, or Never.
+func (e *engine) next() int64 {
+	at := min(e.mover.next(), e.foreign.turnNS)
+	if e.stepEndNS >= 0 {
+		at = min(at, e.stepEndNS)
 	}
-	if e.stepEndNS >= 0 && (!ok || e.stepEndNS < at) {
-		return e.stepEndNS, true
+	return at
+}
+
+// giveUp ends the machine's life, and the queries that have been received.
+func (e *engine) giveUp(err error, received []message) {
+	err = fmt.Errorf("%w: its storage failed: %w; see to the storage and start the machine again", ErrStopped, err)
+	e.fail(err)
+	for _, m := range received {
+		if m.done != nil {
+			m.done <- err
+		}
 	}
-	return at, ok
 }
 
 // take handles the messages of one instant, submissions in the order of their ids.
@@ -200,9 +219,13 @@ func (e *engine) arrive(s *sequence, now int64) {
 	e.waiting = append(e.waiting, s)
 }
 
-// advance applies everything that completes at or before now.
-func (e *engine) advance(now int64) {
-	for _, job := range e.mover.advance(now) {
+// advance applies everything that completes at or before now. It fails if the storage did.
+func (e *engine) advance(now int64) error {
+	finished, err := e.mover.advance(now)
+	if err != nil {
+		return err
+	}
+	for _, job := range finished {
 		e.moved(job, now)
 	}
 	if e.foreign.turnNS <= now {
@@ -211,6 +234,7 @@ func (e *engine) advance(now int64) {
 	if e.stepEndNS >= 0 && e.stepEndNS <= now {
 		e.finishStep(e.stepEndNS)
 	}
+	return nil
 }
 
 // schedule drops cancelled requests, admits waiting ones, prefetches for the rest and starts the next

@@ -36,12 +36,11 @@ func (k *kvManager) promoted(hash uint64) {
 
 // toWrite returns the blocks that the host tier has evicted since the last call and that the filter lets
 // pass; they have to be written to the NVMe.
-func (k *kvManager) toWrite(now int64) []uint64 {
-	var write []uint64
+func (k *kvManager) toWrite(now int64) []StoredBlock {
+	var write []StoredBlock
 	for _, h := range k.demoted {
 		if k.filter.passes(h, now) && !k.writing[h] {
-			k.writing[h] = true
-			write = append(write, h)
+			write = append(write, k.write(h))
 		}
 	}
 	k.demoted = k.demoted[:0]

@@ -16,6 +16,6 @@ func (m *Machine) Stream(ctx context.Context, s NVMeStream) (stop func() error, 
 
 // DMA is the rate at which the drives move data now, B/s.
 func (m *Machine) DMA(ctx context.Context) (rate float64, err error) {
-	err = m.query(ctx, func() { rate = m.engine.drives.dmaBytesPerSec() })
+	err = m.query(ctx, func() { rate = m.engine.storage.Counters(m.engine.now()).BytesPerSec })
 	return rate, err
 }

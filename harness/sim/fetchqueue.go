@@ -7,17 +7,17 @@ package sim
 type fetchQueue struct {
 	tasks   int
 	atNS    int64
-	stalled nvmeStall // until then
+	stalled Stall // until then
 }
 
 // until brings the times to now and returns them. A query may have moved them past the event that is being
 // handled; then they stay where they are.
-func (q *fetchQueue) until(now int64) nvmeStall {
+func (q *fetchQueue) until(now int64) Stall {
 	if ns := float64(now - q.atNS); ns > 0 {
 		q.atNS = now
-		q.stalled.tasksNS += ns * float64(q.tasks)
+		q.stalled.TasksNS += ns * float64(q.tasks)
 		if q.tasks > 0 {
-			q.stalled.someNS += ns
+			q.stalled.SomeNS += ns
 		}
 	}
 	return q.stalled

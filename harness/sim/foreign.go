@@ -168,7 +168,7 @@ func (l *foreignLoop) movedUntil(d *NVMeDevice, now int64) float64 {
 }
 
 // softwareAt is the CPU time that foreign processes have taken until now, in ns: what they spun, and for their
-// I/O what follows from the bytes moved, as with the loaders (mover.softwareAt).
+// I/O what follows from the bytes moved, as with the loaders (driveIO.softwareAt).
 func (f *foreign) softwareAt(d *NVMeDevice, now int64) float64 {
 	ns := f.endedNS
 	for _, l := range f.loops {
@@ -199,6 +199,9 @@ func (m *Machine) StartForeign(ctx context.Context, loops ...ForeignLoop) (pid i
 // startForeign is for the engine's goroutine.
 func (m *Machine) startForeign(loops []ForeignLoop) (int, error) {
 	f := m.foreign
+	if m.disk == nil {
+		return 0, errors.New("the machine's storage is not modelled: start the program itself on the device")
+	}
 	if pid := f.pid(); pid != 0 {
 		return 0, fmt.Errorf("process %d loads the drive already: stop it first", pid)
 	}

@@ -37,7 +37,7 @@ func (e *engine) startStep(now int64) {
 	}
 	ns := e.spec.Model.DecodeBaseNS
 	if !e.mech.UnlimitedCompute {
-		slowdown := e.host.p.memorySlowdown(e.drives.dmaBytesPerSec())
+		slowdown := e.host.p.memorySlowdown(e.storage.Counters(now).BytesPerSec)
 		ns = e.spec.Model.stepNS(work, len(e.decoding), context, e.spec.KVBytesPerToken(), slowdown)
 	}
 	step := max(1, int64(ns/1000+0.5)) * 1000 // on the microsecond grid

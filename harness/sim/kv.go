@@ -23,6 +23,8 @@ type kvManager struct {
 	prefetches  int                // started so far
 	counters    KVCounters
 	recent      hitWindow
+	swapped     slots // of swapped sequences (KVSwapToNVMe)
+	swapKeys    uint64
 }
 
 // KVCounters are counted since the server's start, in blocks unless the name says otherwise.
@@ -66,6 +68,7 @@ func newKVManager(spec Spec) (*kvManager, error) {
 		if k.disk, err = newTier(spec.Disk, k.blockBytes); err != nil {
 			return nil, err
 		}
+		k.disk.slots = &slots{}
 		k.filter = newFrequencyFilter(spec.OffloadMinFreq)
 	}
 	if spec.ExclusiveTiers {
@@ -129,6 +132,9 @@ func (k *kvManager) admit(s *sequence, overcommit bool) bool {
 	k.anonymous += s.anonymous
 	k.counters.AllocatedTotal += int64(s.anonymous)
 	s.match = m
+	if m.disk > 0 {
+		s.fetch = make([]StoredBlock, 0, m.disk)
+	}
 	if k.reuse {
 		k.counters.LookupBlocks += int64(len(s.hashes))
 		k.recent.add(m, len(s.hashes))
@@ -161,7 +167,7 @@ func (k *kvManager) admit(s *sequence, overcommit bool) bool {
 
 // computed is called when the whole prompt of s is on the device: its full blocks can be shared from
 // now on and go down the tiers. It returns the blocks that have to be written to the NVMe.
-func (k *kvManager) computed(s *sequence, now int64) []uint64 {
+func (k *kvManager) computed(s *sequence, now int64) []StoredBlock {
 	if !k.reuse {
 		return nil
 	}
@@ -180,7 +186,7 @@ func (k *kvManager) computed(s *sequence, now int64) []uint64 {
 	if k.host == nil {
 		return nil
 	}
-	var write []uint64
+	var write []StoredBlock
 	// The end of a prompt goes first, so that within one prompt the end is also evicted first: a prefix
 	// without its end is of use, an end without its prefix is not.
 	for i := len(s.hashes) - 1; i >= 0; i-- {
@@ -203,8 +209,7 @@ func (k *kvManager) computed(s *sequence, now int64) []uint64 {
 			continue
 		}
 		if k.filter.see(h, now) && !k.disk.has(h) && !k.writing[h] {
-			k.writing[h] = true
-			write = append(write, h)
+			write = append(write, k.write(h))
 		}
 	}
 	return write
@@ -218,28 +223,36 @@ func (k *kvManager) toHost(hash uint64) {
 	}
 }
 
+// write notes that a block is going to be written to tier 2, and where.
+func (k *kvManager) write(hash uint64) StoredBlock {
+	k.writing[hash] = true
+	return StoredBlock{Key: hash, Slot: k.disk.slots.take()}
+}
+
 // written puts blocks into tier 2 whose write has completed.
-func (k *kvManager) written(hashes []uint64) {
-	for _, h := range hashes {
-		delete(k.writing, h)
+func (k *kvManager) written(blocks []StoredBlock) {
+	for _, b := range blocks {
+		delete(k.writing, b.Key)
 		k.counters.OffloadH2D++
 		k.copied(k.host, k.disk, 1)
-		if k.exclusive && (k.device.has(h) || k.host.has(h)) {
-			continue // computed again meanwhile
+		if k.exclusive && (k.device.has(b.Key) || k.host.has(b.Key)) {
+			k.disk.slots.release(b.Slot) // computed again meanwhile
+			continue
 		}
-		k.disk.insert(h)
+		k.disk.store(b)
 	}
 }
 
-// fromHost and fromDisk count blocks that have been copied onto the device.
+// fromHost and fromDisk note that blocks have been copied onto the device.
 func (k *kvManager) fromHost(blocks int) {
 	k.counters.OnboardH2D += int64(blocks)
 	k.copied(k.host, k.device, blocks)
 }
 
-func (k *kvManager) fromDisk(blocks int) {
-	k.counters.OnboardD2D += int64(blocks)
-	k.copied(k.disk, k.device, blocks)
+func (k *kvManager) fromDisk(blocks []StoredBlock) {
+	k.counters.OnboardD2D += int64(len(blocks))
+	k.copied(k.disk, k.device, len(blocks))
+	k.disk.slots.releaseAll(blocks)
 }
 
 // finish returns the sequence's device blocks: shared ones stay cached, the rest is free. Released from
@@ -250,6 +263,7 @@ func (k *kvManager) finish(s *sequence) {
 	}
 	k.anonymous -= s.anonymous
 	s.shared, s.anonymous = nil, 0
+	k.dropSwapped(s)
 }
 
 // usedBlocks is how many device blocks running sequences hold.

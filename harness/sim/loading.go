@@ -19,7 +19,7 @@ func (e *engine) startLoading(s *sequence, now int64) {
 		s.pending++
 		s.loadAskedNS = now
 		e.awaitFetch(s, now)
-		e.mover.loadFromDisk(s, e.kv.loads(s), now)
+		e.mover.loadFromDisk(s, now)
 	}
 	if s.late > 0 {
 		s.pending++
@@ -44,7 +44,7 @@ func (e *engine) moved(j job, now int64) {
 		if j.kind == jobHostCopy {
 			e.kv.fromHost(j.blocks)
 		} else {
-			e.kv.fromDisk(j.blocks)
+			e.kv.fromDisk(j.stored)
 			e.fetched(j.seq, now)
 			e.stats.Fetch.observe(j.startedNS-j.seq.loadAskedNS, now-j.startedNS)
 		}
@@ -52,12 +52,13 @@ func (e *engine) moved(j job, now int64) {
 	case jobPrefetch:
 		e.prefetched(j.prefetch, now)
 	case jobDiskWrite:
-		e.kv.written(j.hashes)
+		e.kv.written(j.stored)
 	case jobSwapOut:
 		e.kv.counters.SwapOutBlocks += int64(j.blocks)
 		j.seq.pending--
 	case jobSwapIn:
 		e.kv.counters.SwapInBlocks += int64(j.blocks)
+		e.kv.dropSwapped(j.seq)
 		j.seq.pending--
 		e.coming--
 		e.running = append(e.running, j.seq)

@@ -257,24 +257,14 @@ func (e *engine) restartLoRA(now int64) {
 
 // dropAdapter ends the load that is under way, if any. The CPU time that it took stays counted.
 func (m *mover) dropAdapter(now int64) {
-	drive := m.on(laneAdapter)
-	now = max(now, drive.asked)
 	m.copies = slices.DeleteFunc(m.copies, func(j job) bool {
 		if j.kind != jobAdapterCopy {
 			return false
 		}
-		m.softwareNS += j.cpuSoFar(now)
+		m.copyNS += j.cpuSoFar(now)
 		return true
 	})
-	lane := &m.lanes[laneAdapter]
-	if len(lane.queue) == 0 {
-		return
-	}
-	drive.advance(now)
-	m.softwareNS += m.laneSoftware(laneAdapter, now)
-	drive.Stop(now, lane.id)
-	delete(m.byID, driveTransfer{drive, lane.id})
-	lane.queue = nil
+	m.drop(laneAdapter, now)
 }
 
 // loraRequest names an adapter in the dialect of trtllm-serve. There the id is the key of the adapter's

@@ -15,11 +15,11 @@ type Machine struct {
 	spec    Spec
 	engine  *engine
 	host    *host
-	disk    *NVMeDevice // the system's drive
+	disk    *NVMeDevice // the system's drive; nil if the storage is not modelled
 	stalls  stalls
 	foreign *foreign
-	ctx     context.Context // of the machine's life
-	cancel  context.CancelFunc
+	ctx     context.Context // of the machine's life; its cause says why that ended
+	cancel  context.CancelCauseFunc
 
 	startup atomic.Pointer[string] // log of the latest start
 }
@@ -27,24 +27,40 @@ type Machine struct {
 // Start powers the machine on: its clock starts now, on the grid of the caller's clock. Close stops it.
 // The seed decides the machine's background I/O.
 func Start(spec Spec, p Params, seed uint64) (*Machine, error) {
-	if err := spec.check(); err != nil {
-		return nil, err
-	}
 	if err := p.NVMe.Validate(); err != nil {
 		return nil, err
 	}
 	if err := p.checkDRAM(); err != nil {
 		return nil, err
 	}
-	spec = spec.built(p.Mechanisms)
 	d := newDrives(p, seed)
+	return power(spec, p, d, d.system)
+}
+
+// StartOn is Start with a storage that the caller opens before, and closes after the machine. The parameters of
+// the modelled drive are not used. Another program on the modelled drive (StartForeign) cannot be had.
+func StartOn(spec Spec, p Params, storage Storage) (*Machine, error) {
+	if p.Mechanisms.KVOnSecondDrive {
+		return nil, errors.New("KVOnSecondDrive is of the modelled drives: let the storage lay out the KV tier, and switch it off")
+	}
+	return power(spec, p, storage, nil)
+}
+
+// power starts the machine; the drive is the modelled one that other programs load, if there is one.
+func power(spec Spec, p Params, storage Storage, drive *NVMeDevice) (*Machine, error) {
+	began := time.Now()
+	if err := spec.check(); err != nil {
+		return nil, err
+	}
+	spec = spec.built(p.Mechanisms)
 	h := newHost(p.Host, spec)
-	e, err := newEngine(spec, p, h, d)
+	e, err := newEngine(spec, p, h, storage)
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	m := &Machine{spec: spec, engine: e, host: h, disk: d.system, ctx: ctx, cancel: cancel}
+	ctx, cancel := context.WithCancelCause(context.Background())
+	e.fail = cancel
+	m := &Machine{spec: spec, engine: e, host: h, disk: drive, ctx: ctx, cancel: cancel}
 	m.foreign = &foreign{nsPerIO: float64(p.Host.ForeignNSPerIO), turnNS: nvmeNever, turn: m.turnForeign}
 	e.foreign = m.foreign
 	e.settle = func() {
@@ -54,6 +70,7 @@ func Start(spec Spec, p Params, seed uint64) (*Machine, error) {
 	}
 	m.started()
 	e.start = time.Now()
+	e.virtual = e.start.Equal(began)
 	e.loadAdapter(0)
 	go e.run(ctx)
 	return m, nil
@@ -61,8 +78,17 @@ func Start(spec Spec, p Params, seed uint64) (*Machine, error) {
 
 // Close stops the engine and waits for it. Streams that are still open end with an error.
 func (m *Machine) Close() {
-	m.cancel()
+	m.cancel(ErrStopped)
 	<-m.engine.done
+}
+
+// Err tells why the machine stopped by itself, which it does when its storage fails; nil while it runs, and
+// after Close.
+func (m *Machine) Err() error {
+	if err := context.Cause(m.ctx); err != ErrStopped { //nolint:errorlint // not one that wraps it
+		return err
+	}
+	return nil
 }
 
 // Handlers are the HTTP servers of the machine by what they serve: "frontend" for both stacks, and
@@ -86,7 +112,12 @@ func (m *Machine) Render(ctx context.Context, files *Files) error {
 	var rerr error
 	err := m.query(ctx, func() {
 		now := m.account()
-		rerr = errors.Join(files.render(m.host, m.engine.drives.counters(now), now), files.process(m.foreign, m.disk, now))
+		disks, err := m.engine.storage.Diskstats(now)
+		if err != nil {
+			rerr = err
+			return
+		}
+		rerr = errors.Join(files.render(m.host, disks, now), files.process(m.foreign, m.disk, now))
 	})
 	if err != nil {
 		return err
@@ -96,25 +127,20 @@ func (m *Machine) Render(ctx context.Context, files *Files) error {
 
 // account brings device and host counters to the present; only the engine's goroutine may call it.
 func (m *Machine) account() int64 {
-	now := m.engine.now()
-	// Completions of this instant belong to the engine's own events: look only as far as they allow.
-	if at, ok := m.engine.drives.next(); ok && at <= now {
-		now = at - 1
-	}
-	m.engine.drives.advance(now)
-	some, blocked := m.stalls.until(now, m.engine.stalled(now))
-	m.host.account(now, some, blocked, m.engine.mover.softwareAt(now)+m.foreign.softwareAt(m.disk, now))
+	c := m.engine.storage.Counters(m.engine.now())
+	now := c.AtNS
+	some, blocked := m.stalls.until(now, m.engine.stalled(now, c.Stalls))
+	m.host.account(now, some, blocked, c.SoftwareNS+m.engine.mover.copyNSAt(now)+m.foreign.softwareAt(m.disk, now))
 	return now
 }
 
 // query runs f on the engine's goroutine, between its events.
 func (m *Machine) query(ctx context.Context, f func()) error {
-	msg := message{query: f, done: make(chan struct{})}
+	msg := message{query: f, done: make(chan error, 1)}
 	if err := m.send(ctx, msg); err != nil {
 		return err
 	}
-	<-msg.done
-	return nil
+	return <-msg.done
 }
 
 func (m *Machine) send(ctx context.Context, msg message) error {
@@ -122,7 +148,7 @@ func (m *Machine) send(ctx context.Context, msg message) error {
 	case m.engine.inbox <- msg:
 		return nil
 	case <-m.engine.done:
-		return ErrStopped
+		return context.Cause(m.ctx)
 	case <-ctx.Done():
 		return ctx.Err()
 	}

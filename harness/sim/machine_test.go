@@ -90,6 +90,19 @@ func start(t *testing.T, spec sim.Spec, p sim.Params) *machine {
 	t.Helper()
 	m, err := sim.Start(spec, p, 1)
 	require.NoError(t, err)
+	return running(t, spec, m)
+}
+
+// startOn is start with a storage of the test's own.
+func startOn(t *testing.T, spec sim.Spec, p sim.Params, storage sim.Storage) *machine {
+	t.Helper()
+	m, err := sim.StartOn(spec, p, storage)
+	require.NoError(t, err)
+	return running(t, spec, m)
+}
+
+func running(t *testing.T, spec sim.Spec, m *sim.Machine) *machine {
+	t.Helper()
 	t.Cleanup(m.Close)
 	served := spec.Model.Served
 	if spec.Dialect == sim.DialectTRTLLM {

@@ -1,19 +1,27 @@
 package sim
 
-import "math"
+import (
+	"fmt"
+	"slices"
+)
 
 // mover carries KV between tiers. Loads from the NVMe are served one request after another, in order,
 // by one loader; writes by another; copies from host memory run side by side.
 type mover struct {
-	spec       Spec
-	host       HostParams
-	mech       Mechanisms
-	drives     drives
-	lanes      [laneCount]lane
-	copies     []job                 // host copies under way, by completion time
-	byID       map[driveTransfer]int // -> lane
-	softwareNS float64               // CPU time of the device transfers that have ended
-	pages      *host                 // whose page cache the KV tier is read and written through (BufferedKVTier); nil: around it
+	spec    Spec
+	host    HostParams
+	mech    Mechanisms
+	storage Storage
+	ended   *completions
+	lanes   [laneCount]lane
+	lastID  int64   // of an I/O
+	copies  []job   // host copies under way, by completion time
+	copyNS  float64 // CPU time of the host copies that have ended
+	atNS    int64   // of the latest advance
+	pages   *host   // whose page cache the KV tier is read and written through (BufferedKVTier); nil: around it
+
+	taken    []endedIO // reused by advance, as is finished
+	finished []job
 }
 
 const (
@@ -24,11 +32,11 @@ const (
 	laneCount
 )
 
-// lane is a queue of device transfers of which the first is under way.
+// lane is a queue of I/Os of which the first is under way.
 type lane struct {
 	queue   []job
-	id      int  // device transfer of queue[0]
-	copying bool // the device part of queue[0] has ended, what the page cache held is being copied
+	id      int64 // I/O of queue[0]
+	copying bool  // the device part of queue[0] has ended, what the page cache held is being copied
 }
 
 type jobKind int
@@ -51,7 +59,7 @@ type job struct {
 	kind      jobKind
 	seq       *sequence
 	blocks    int
-	hashes    []uint64
+	stored    []StoredBlock // where they are or go on the storage
 	prefetch  *prefetch
 	slot      *loraSlot // of an adapter
 	startedNS int64
@@ -59,20 +67,31 @@ type job struct {
 	cpuNS     float64 // CPU time of a host copy
 	bytes     int64   // of weights
 	cached    int     // blocks that the page cache held when the load began
-	missing   []uint64
+	missing   []StoredBlock
 	drops     int // of the page cache before the load began
 }
 
-func newMover(spec Spec, p Params, d drives) *mover {
-	return &mover{spec: spec, host: p.Host, mech: p.Mechanisms, drives: d, byID: map[driveTransfer]int{}}
+// String says what the transfer is, for errors.
+func (j *job) String() string {
+	switch j.kind {
+	case jobDiskLoad, jobPrefetch:
+		return fmt.Sprintf("load of %d blocks of tier 2", j.blocks-j.cached)
+	case jobDiskWrite:
+		return fmt.Sprintf("write of %d blocks to tier 2", j.blocks)
+	case jobSwapOut:
+		return fmt.Sprintf("swap-out of %d blocks", j.blocks)
+	case jobSwapIn:
+		return fmt.Sprintf("swap-in of %d blocks", j.blocks)
+	case jobAdapterRead:
+		return fmt.Sprintf("read of adapter %s", j.slot.adapter.Name)
+	case jobWeights:
+		return fmt.Sprintf("read of %d bytes of weights", j.bytes)
+	}
+	return fmt.Sprintf("copy of %d blocks", j.blocks)
 }
 
-// on is the drive of a lane.
-func (m *mover) on(l int) *NVMeDevice {
-	if l == laneAdapter || l == laneWeights {
-		return m.drives.system
-	}
-	return m.drives.kv
+func newMover(spec Spec, p Params, storage Storage) *mover {
+	return &mover{spec: spec, host: p.Host, mech: p.Mechanisms, storage: storage, ended: newCompletions()}
 }
 
 func (m *mover) copyFromHost(s *sequence, blocks int, now int64) {
@@ -90,24 +109,24 @@ func (m *mover) copy(j job, ns float64, now int64) {
 	m.copies = append(m.copies[:i], append([]job{j}, m.copies[i:]...)...)
 }
 
-func (m *mover) loadFromDisk(s *sequence, hashes []uint64, now int64) {
-	m.enqueue(laneRead, job{kind: jobDiskLoad, seq: s, blocks: len(hashes), hashes: hashes}, now)
+func (m *mover) loadFromDisk(s *sequence, now int64) {
+	m.enqueue(laneRead, job{kind: jobDiskLoad, seq: s, blocks: len(s.fetch), stored: s.fetch}, now)
 }
 
 func (m *mover) prefetch(p *prefetch, now int64) {
-	m.enqueue(laneRead, job{kind: jobPrefetch, blocks: len(p.hashes), hashes: p.hashes, prefetch: p}, now)
+	m.enqueue(laneRead, job{kind: jobPrefetch, blocks: len(p.blocks), stored: p.blocks, prefetch: p}, now)
 }
 
-func (m *mover) writeToDisk(hashes []uint64, now int64) {
-	m.enqueue(laneWrite, job{kind: jobDiskWrite, blocks: len(hashes), hashes: hashes}, now)
+func (m *mover) writeToDisk(blocks []StoredBlock, now int64) {
+	m.enqueue(laneWrite, job{kind: jobDiskWrite, blocks: len(blocks), stored: blocks}, now)
 }
 
-func (m *mover) swap(kind jobKind, s *sequence, blocks int, now int64) {
+func (m *mover) swap(kind jobKind, s *sequence, now int64) {
 	lane := laneRead
 	if kind == jobSwapOut {
 		lane = laneWrite
 	}
-	m.enqueue(lane, job{kind: kind, seq: s, blocks: blocks}, now)
+	m.enqueue(lane, job{kind: kind, seq: s, blocks: len(s.swapAt), stored: s.swapAt}, now)
 }
 
 func (m *mover) enqueue(l int, j job, now int64) {
@@ -125,15 +144,31 @@ func (m *mover) begin(l int, now int64) {
 		m.copyCached(l, now)
 		return
 	}
-	// A query between two events may have moved the device to a later time than theirs.
-	drive := m.on(l)
-	id := drive.Start(max(now, drive.asked), m.stream(l, j.kind), m.size(*j))
-	m.lanes[l].id = id
-	m.byID[driveTransfer{drive, id}] = l
+	m.lastID++
+	m.lanes[l].id = m.lastID
+	m.storage.Submit(now, m.io(l, j))
+}
+
+// io is the I/O of a lane's first transfer.
+func (m *mover) io(l int, j *job) IO {
+	io := IO{ID: m.lanes[l].id, Area: AreaKV, Blocks: j.stored, Bytes: m.size(j), Stream: m.stream(l, j.kind), ended: m.ended}
+	switch j.kind {
+	case jobDiskLoad, jobPrefetch:
+		if m.pages != nil {
+			io.Blocks = j.missing
+		}
+	case jobSwapOut, jobSwapIn:
+		io.Area = AreaSwap
+	case jobAdapterRead:
+		io.Area, io.Name = AreaAdapters, j.slot.adapter.Name
+	case jobWeights:
+		io.Area = AreaWeights
+	}
+	return io
 }
 
 // size is the bytes of a device transfer.
-func (m *mover) size(j job) int64 {
+func (m *mover) size(j *job) int64 {
 	if j.slot != nil {
 		return j.slot.adapter.Bytes
 	}
@@ -170,45 +205,51 @@ func (m *mover) sleeps(kind jobKind) bool {
 	return !m.mech.AsyncKVLoader
 }
 
-// next is the time of the next completion.
-func (m *mover) next() (int64, bool) {
-	at, ok := m.drives.next()
-	if len(m.copies) > 0 && (!ok || m.copies[0].endNS < at) {
-		return m.copies[0].endNS, true
+// next is the time of the next completion as far as it is known, or Never.
+func (m *mover) next() int64 {
+	at := m.storage.Advance(m.atNS)
+	if len(m.copies) > 0 {
+		at = min(at, m.copies[0].endNS)
 	}
-	return at, ok
+	return at
 }
 
-// advance returns the transfers that completed by now, in order, and starts the next of their lanes.
-func (m *mover) advance(now int64) []job {
-	var out []job
+// advance returns the transfers that completed by now, in order, and starts the next of their lanes. They are
+// valid until the next call. It fails if the storage did.
+func (m *mover) advance(now int64) ([]job, error) {
+	m.atNS = now
+	m.finished = m.finished[:0]
 	for len(m.copies) > 0 && m.copies[0].endNS <= now {
 		j := m.copies[0]
 		m.copies = m.copies[1:]
-		m.softwareNS += j.cpuNS
+		m.copyNS += j.cpuNS
 		if j.kind == jobCachedCopy {
 			j = m.finish(laneRead, now)
 		}
-		out = append(out, j)
+		m.finished = append(m.finished, j)
 	}
-	for _, done := range m.drives.advance(now) {
-		l, ok := m.byID[done]
-		if !ok {
-			continue // dropped after it had ended
+	m.storage.Advance(now)
+	m.taken = m.ended.take(m.taken[:0])
+	for _, ended := range m.taken {
+		l := slices.IndexFunc(m.lanes[:], func(l lane) bool { return l.id == ended.id })
+		if l < 0 {
+			continue // dropped
 		}
-		delete(m.byID, done)
-		j := m.lanes[l].queue[0]
-		m.softwareNS += m.software(l, j, math.Inf(1))
+		m.lanes[l].id = 0
+		j := &m.lanes[l].queue[0]
+		if ended.err != nil {
+			return nil, fmt.Errorf("%s: %w", j, ended.err)
+		}
 		if m.pages != nil {
-			m.keep(j)
+			m.keep(*j)
 		}
 		if j.cached > 0 {
 			m.copyCached(l, now)
 			continue
 		}
-		out = append(out, m.finish(l, now))
+		m.finished = append(m.finished, m.finish(l, now))
 	}
-	return out
+	return m.finished, nil
 }
 
 // finish takes the transfer that has ended off its lane and starts the next.
@@ -223,27 +264,26 @@ func (m *mover) finish(l int, now int64) job {
 	return j
 }
 
-// stop drops all transfers and returns the CPU time that they have taken until now (softwareAt).
-func (m *mover) stop(now int64) float64 {
-	ns := m.softwareAt(now)
-	for i, l := range m.lanes {
-		if len(l.queue) > 0 {
-			m.on(i).Stop(now, l.id)
-		}
+// stop drops all transfers. The CPU time that they have taken until now stays counted.
+func (m *mover) stop(now int64) {
+	for l := range m.lanes {
+		m.drop(l, now)
 	}
-	return ns
+	m.copyNS = m.copyNSAt(now)
+	m.copies, m.pages = nil, nil
 }
 
-// softwareAt is the CPU time that loaders have taken until now, in ns: each I/O costs the software time
-// of its stream. The device must have been advanced to now.
-//
-// It follows the bytes moved, not the time that tasks were not blocked, so that it never falls and does
-// not depend on when it is asked: the operating system's own reads block tasks too.
-func (m *mover) softwareAt(now int64) float64 {
-	total := m.softwareNS
-	for l := range m.lanes {
-		total += m.laneSoftware(l, now)
+// drop empties a lane.
+func (m *mover) drop(l int, now int64) {
+	if m.lanes[l].id != 0 {
+		m.storage.Cancel(now, m.lanes[l].id)
 	}
+	m.lanes[l] = lane{}
+}
+
+// copyNSAt is the CPU time that host copies have taken until now, in ns.
+func (m *mover) copyNSAt(now int64) float64 {
+	total := m.copyNS
 	for _, j := range m.copies {
 		total += j.cpuSoFar(now)
 	}
@@ -253,29 +293,4 @@ func (m *mover) softwareAt(now int64) float64 {
 // cpuSoFar is the CPU time of a host copy until now.
 func (j job) cpuSoFar(now int64) float64 {
 	return j.cpuNS * max(0, min(1, float64(now-j.startedNS)/float64(j.endNS-j.startedNS)))
-}
-
-// laneSoftware is the CPU time of the transfer that a lane has under way.
-func (m *mover) laneSoftware(l int, now int64) float64 {
-	if len(m.lanes[l].queue) == 0 || m.lanes[l].copying {
-		return 0
-	}
-	moved := math.Inf(1) // all of it, if the device has ended the transfer
-	drive := m.on(l)
-	for _, t := range drive.transfers {
-		if t.id == m.lanes[l].id {
-			moved = t.movedAfter(drive.running(now))
-		}
-	}
-	return m.software(l, m.lanes[l].queue[0], moved)
-}
-
-// software is the CPU time of the first `moved` bytes of a transfer, of all of it at most.
-func (m *mover) software(l int, j job, moved float64) float64 {
-	whole := m.size(j)
-	s := m.stream(l, j.kind)
-	if whole == 0 || s.SoftwareNS == 0 {
-		return 0
-	}
-	return min(moved, float64(whole)) / float64(min(s.IOBytes, whole)) * float64(s.SoftwareNS)
 }

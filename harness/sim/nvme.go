@@ -28,7 +28,7 @@ type NVMeDevice struct {
 	// The state holds at `base`, the latest change of the mix or of a pause.
 	base    int64
 	tally   nvmeTally
-	stalled nvmeStall
+	stalled Stall
 
 	background     *rand.Rand
 	nextBackground int64

@@ -37,9 +37,6 @@ type nvmeTally struct {
 	busyNS          float64 // time with at least one request in flight
 }
 
-// nvmeStall is the time that tasks were blocked in the device.
-type nvmeStall struct{ someNS, tasksNS float64 }
-
 // Counters returns the kernel's counters at now.
 func (d *NVMeDevice) Counters(now int64) NVMeCounters {
 	d.advance(now)
@@ -79,13 +76,13 @@ func (d *NVMeDevice) Blocked(now int64) float64 {
 func (d *NVMeDevice) StalledNS(now int64) (someNS, blockedTaskNS int64) {
 	d.advance(now)
 	s := d.stalledAt(now)
-	return int64(s.someNS), int64(s.tasksNS)
+	return int64(s.SomeNS), int64(s.TasksNS)
 }
 
-func (d *NVMeDevice) stalledAt(at int64) nvmeStall {
+func (d *NVMeDevice) stalledAt(at int64) Stall {
 	some, tasks := d.stallRates()
 	ns := float64(at - d.base)
-	return nvmeStall{someNS: d.stalled.someNS + some*ns, tasksNS: d.stalled.tasksNS + tasks*ns}
+	return Stall{SomeNS: d.stalled.SomeNS + some*ns, TasksNS: d.stalled.TasksNS + tasks*ns}
 }
 
 // stallRates returns the share of time with a blocked task and the mean number of them. In a pause
@@ -197,8 +194,8 @@ func (d *NVMeDevice) backgroundRequest(at int64) {
 		d.tally.whole.add(nvmeVolume{reads: requests, readSectors: sectors})
 		d.tally.readNS += took * requests
 		some, _ := d.stallRates()
-		d.stalled.tasksNS += took
-		d.stalled.someNS += took * (1 - some)
+		d.stalled.TasksNS += took
+		d.stalled.SomeNS += took * (1 - some)
 	} else {
 		d.tally.whole.add(nvmeVolume{writes: requests, writeSectors: sectors})
 		d.tally.writeNS += took * requests

@@ -10,6 +10,7 @@ type block struct {
 	hash       uint64
 	refs       int    // sequences that use it; a used block is never evicted
 	prefetched bool   // and not used since
+	slot       int32  // in the NVMe tier's area of the storage
 	prev, next *block // neighbours in a blockList
 	arrival    uint64 // FIFO
 	place      int    // FIFO: index in the heap

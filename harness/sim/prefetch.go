@@ -12,7 +12,7 @@ package sim
 // at admission: on the NVMe while it was on its way, afterwards in the host tier.
 type prefetch struct {
 	number  int // they end in this order
-	hashes  []uint64
+	blocks  []StoredBlock
 	waiters []*sequence
 }
 
@@ -53,11 +53,10 @@ func (k *kvManager) prefetch(s *sequence) *prefetch {
 	for _, h := range s.hashes[m.device+m.host : m.blocks()] {
 		if k.arriving[h].by == nil {
 			k.arriving[h] = arrival{by: p}
-			p.hashes = append(p.hashes, h)
-			k.disk.use(h)
+			p.blocks = append(p.blocks, k.disk.load(h))
 		}
 	}
-	if len(p.hashes) == 0 {
+	if len(p.blocks) == 0 {
 		return nil
 	}
 	k.prefetches++
@@ -68,10 +67,11 @@ func (k *kvManager) prefetch(s *sequence) *prefetch {
 // does. A block that has come there by itself meanwhile, or onto the device in exclusive tiers, stays as
 // it is.
 func (k *kvManager) prefetched(p *prefetch) {
-	k.copied(k.disk, k.host, len(p.hashes))
-	k.host.stats.Prefetches += int64(len(p.hashes))
-	for i := len(p.hashes) - 1; i >= 0; i-- {
-		h := p.hashes[i]
+	k.copied(k.disk, k.host, len(p.blocks))
+	k.disk.slots.releaseAll(p.blocks)
+	k.host.stats.Prefetches += int64(len(p.blocks))
+	for i := len(p.blocks) - 1; i >= 0; i-- {
+		h := p.blocks[i].Key
 		used := k.arriving[h].used
 		delete(k.arriving, h)
 		if k.host.has(h) || k.exclusive && k.device.has(h) || !k.host.insert(h) {
@@ -97,11 +97,12 @@ func (k *kvManager) useHost(hash uint64) {
 	k.host.refresh(hash)
 }
 
-// useDisk notes that an NVMe block serves the request s, which waits for it if a prefetch is bringing it.
+// useDisk notes that an NVMe block serves the request s, which waits for it if a prefetch is bringing it and
+// loads it itself otherwise.
 func (k *kvManager) useDisk(hash uint64, s *sequence) {
 	a := k.arriving[hash]
 	if a.by == nil {
-		k.disk.use(hash)
+		s.fetch = append(s.fetch, k.disk.load(hash))
 		return
 	}
 	if !a.used {

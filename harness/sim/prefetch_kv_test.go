@@ -11,9 +11,18 @@ import (
 func onDisk(t *testing.T, host int, change func(*Spec), prompts ...[]uint64) *kvManager {
 	k := tiersOf(t, "LRU", 40, host, 100, change)
 	for _, p := range prompts {
-		k.written(p)
+		toDisk(k, p)
 	}
 	return k
+}
+
+// toDisk writes a prompt to the NVMe.
+func toDisk(k *kvManager, prompt []uint64) {
+	var write []StoredBlock
+	for _, h := range prompt {
+		write = append(write, k.write(h))
+	}
+	k.written(write)
 }
 
 // Requests that share blocks share their prefetch: the second claims the rest, waits for the later of
@@ -23,9 +32,9 @@ func TestPrefetchesAreShared(t *testing.T) {
 	k := onDisk(t, 20, nil, long)
 	first, second := request(long[:6]), request(long)
 	p := k.prefetch(first)
-	require.Equal(t, long[:6], p.hashes)
+	require.Equal(t, long[:6], keys(p.blocks))
 	q := k.prefetch(second)
-	require.Equal(t, long[6:], q.hashes)
+	require.Equal(t, long[6:], keys(q.blocks))
 	require.Nil(t, k.prefetch(request(long)), "all is on its way")
 
 	require.True(t, k.admit(first, false))
@@ -41,7 +50,7 @@ func TestPrefetchesAreShared(t *testing.T) {
 	assert.EqualValues(t, 10, k.host.stats.PrefetchesUsed)
 
 	other := chain(2, 4)
-	k.written(other)
+	toDisk(k, other)
 	p = k.prefetch(request(other[:2]))
 	q = k.prefetch(request(other))
 	third := request(other)

@@ -32,9 +32,8 @@ func (m *Machine) restart() error {
 	}
 	now := m.account()
 	e.restartLoRA(now)
-	softwareNS := e.mover.stop(now)
-	e.kv, e.mover = kv, newMover(e.spec, Params{Host: e.host.p, Mechanisms: e.mech}, e.drives)
-	e.mover.softwareNS = softwareNS
+	e.mover.stop(now)
+	e.kv = kv
 	e.bufferTier()
 	e.stats = EngineStats{KVMaxBlocks: kv.device.capacity}
 	e.perf = nil

@@ -16,6 +16,9 @@ type sequence struct {
 	anonymous int      // device blocks held privately
 	swapped   int      // blocks that are on the NVMe instead
 
+	fetch  []StoredBlock // matched NVMe blocks that it loads itself
+	swapAt []StoredBlock // of swapped blocks, until they are back
+
 	prefetched bool      // a prefetch of its blocks has been started
 	late       int       // matched blocks that a prefetch was bringing at admission
 	awaits     *prefetch // the last of these to end

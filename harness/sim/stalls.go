@@ -3,8 +3,8 @@ package sim
 // stalls adds up the time that tasks are blocked on I/O over all places where they can be.
 type stalls struct {
 	lastNS int64
-	seen   []nvmeStall // of each place until then
-	total  nvmeStall
+	seen   []Stall // of each place until then
+	total  Stall
 }
 
 // until brings the sums to now and returns them: the time with at least one blocked task, and the sum over
@@ -14,35 +14,31 @@ type stalls struct {
 //
 // The first place may count more than the interval, because the drive counts a request of the operating
 // system at its arrival; the others may not.
-func (s *stalls) until(now int64, places []nvmeStall) (someNS, taskNS int64) {
+func (s *stalls) until(now int64, places []Stall) (someNS, taskNS int64) {
 	if s.seen == nil {
-		s.seen = make([]nvmeStall, len(places))
+		s.seen = make([]Stall, len(places))
 	}
 	if dt := float64(now - s.lastNS); dt > 0 {
 		some := 0.0
 		for i, p := range places {
-			d := p.someNS - s.seen[i].someNS
+			d := p.SomeNS - s.seen[i].SomeNS
 			some += d - some*d/dt
-			s.total.tasksNS += p.tasksNS - s.seen[i].tasksNS
+			s.total.TasksNS += p.TasksNS - s.seen[i].TasksNS
 			s.seen[i] = p
 		}
-		s.total.someNS += some
+		s.total.SomeNS += some
 		s.lastNS = now
 	}
-	return int64(s.total.someNS), int64(s.total.tasksNS)
+	return int64(s.total.SomeNS), int64(s.total.TasksNS)
 }
 
-// stalled is the time that tasks have been blocked until now in each place.
-func (e *engine) stalled(now int64) []nvmeStall {
-	places := make([]nvmeStall, 0, 3)
-	for _, drive := range e.drives.all {
-		some, tasks := drive.StalledNS(now)
-		places = append(places, nvmeStall{someNS: float64(some), tasksNS: float64(tasks)})
-	}
+// stalled is the time that tasks have been blocked until now in each place: the drives, and the queue of
+// requests that wait for the loader.
+func (e *engine) stalled(now int64, drives []Stall) []Stall {
 	if e.mech.BlockingFetch {
-		places = append(places, e.fetchQueue.until(now))
+		return append(drives, e.fetchQueue.until(now))
 	}
-	return places
+	return drives
 }
 
 // stallsInPlaces tells whether tasks can be blocked in more than one place. Then the counters that are made

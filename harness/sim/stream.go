@@ -59,7 +59,7 @@ func (g *generation) next(ctx context.Context) (Event, error) {
 		g.m.abandon(g.seq)
 		return Event{}, ctx.Err()
 	}
-	return Event{}, ErrStopped
+	return Event{}, context.Cause(g.m.ctx)
 }
 
 // frames writes the frames of one stream. Each frame is one write and one flush, so that it reaches the

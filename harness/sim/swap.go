@@ -19,7 +19,8 @@ func (e *engine) swapOut(now int64) {
 		s.pending++
 		e.kv.anonymous -= s.anonymous
 		s.swapped, s.anonymous = s.anonymous, 0
-		e.mover.swap(jobSwapOut, s, s.swapped, now)
+		e.kv.placeSwapped(s)
+		e.mover.swap(jobSwapOut, s, now)
 		e.swapped = append(e.swapped, s)
 	}
 }
@@ -37,6 +38,21 @@ func (e *engine) swapIn(now int64) {
 		e.kv.anonymous += s.anonymous
 		s.pending++
 		e.coming++
-		e.mover.swap(jobSwapIn, s, s.anonymous, now)
+		e.mover.swap(jobSwapIn, s, now)
 	}
+}
+
+// placeSwapped gives the blocks of a sequence that is swapped out their places on the storage. Each time they
+// are new ones by name: their content has grown.
+func (k *kvManager) placeSwapped(s *sequence) {
+	for range s.swapped {
+		k.swapKeys++
+		s.swapAt = append(s.swapAt, StoredBlock{Key: k.swapKeys, Slot: k.swapped.take()})
+	}
+}
+
+// dropSwapped gives these places up.
+func (k *kvManager) dropSwapped(s *sequence) {
+	k.swapped.releaseAll(s.swapAt)
+	s.swapAt = s.swapAt[:0]
 }

@@ -9,6 +9,7 @@ type tier struct {
 	stats    TierStats
 	// demote takes what is evicted, in exclusive tiers; nil: it is gone.
 	demote func(hash uint64)
+	slots  *slots // of the NVMe tier; nil for the others
 }
 
 func newTier(spec TierSpec, blockBytes int64) (*tier, error) {
@@ -39,22 +40,41 @@ func (t *tier) use(hash uint64) {
 	}
 }
 
+// load is use of a block that is going to be read from its slot, which stays its own until that is done.
+func (t *tier) load(hash uint64) StoredBlock {
+	b := t.blocks[hash]
+	t.order.use(b)
+	t.slots.hold(b.slot)
+	return StoredBlock{Key: hash, Slot: b.slot}
+}
+
 // refresh makes a block as recent as a new one without a further use.
 func (t *tier) refresh(hash uint64) { t.order.refresh(t.blocks[hash]) }
 
 // insert caches a block that no sequence uses, evicting for it if need be. It returns false if the tier
 // has no room that it may free.
-func (t *tier) insert(hash uint64) bool {
-	if t.has(hash) {
-		return true
+func (t *tier) insert(hash uint64) bool { return t.has(hash) || t.add(hash) != nil }
+
+// store caches a block in its slot, or lets go of the slot if the block is here or there is no room.
+func (t *tier) store(b StoredBlock) {
+	if !t.has(b.Key) {
+		if added := t.add(b.Key); added != nil {
+			added.slot = b.Slot
+			return
+		}
 	}
+	t.slots.release(b.Slot)
+}
+
+// add is insert for a block that is not here; nil without room.
+func (t *tier) add(hash uint64) *block {
 	if len(t.blocks) >= t.capacity && !t.evict(1) {
-		return false
+		return nil
 	}
 	b := &block{hash: hash}
 	t.blocks[hash] = b
 	t.order.insert(b)
-	return true
+	return b
 }
 
 // insertHeld caches a new block that one sequence uses; its room is the sequence's.
@@ -87,6 +107,9 @@ func (t *tier) drop(hash uint64) {
 	if b := t.blocks[hash]; b != nil {
 		t.order.remove(b)
 		delete(t.blocks, hash)
+		if t.slots != nil {
+			t.slots.release(b.slot)
+		}
 	}
 }
 

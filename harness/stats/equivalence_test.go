@@ -113,7 +113,7 @@ func TestEquivalenceIsTwoOneSidedTests(t *testing.T) {
 				above++
 			}
 		}
-		if abs(below-20) <= 1 || abs(above-20) <= 1 { // 5 % of 401
+		if max(below-20, 20-below) <= 1 || max(above-20, 20-above) <= 1 { // 5 % of 401
 			continue
 		}
 		want := below < 20 && above < 20

@@ -74,7 +74,7 @@ func interpolate(a, b, f float64) float64 {
 //
 // With B ~ Binomial(n, p): Hi is the smallest order statistic x(u) with P(B <= u-1) >= confidence, Lo
 // the largest x(l) with P(B <= l-1) <= 1-confidence (David & Nagaraja 2003, Order Statistics, 7.1). Hi
-// exists from n = MinSamples(p, confidence) on.
+// exists from the least n with p^n <= 1-confidence on, 299 for p99 at 95 %.
 //
 // Censored observations stand at their lower bounds for Value and Lo, and above all others for Hi, so
 // both bounds remain valid however late the censored ones would have ended; Hi is open if it falls on
@@ -133,16 +133,6 @@ func EstimatePercentile(obs []Obs, p, confidence float64) (Percentile, error) {
 		out.Hi = &hi
 	}
 	return out, nil
-}
-
-// MinSamples is the least n at which the sample maximum is an upper bound of the p-quantile with the
-// given one-sided confidence: p^n <= 1-confidence (299 for p99 at 95 %). It panics unless both are
-// inside (0, 1).
-func MinSamples(p, confidence float64) int {
-	if !(p > 0 && p < 1 && confidence > 0 && confidence < 1) {
-		panic(fmt.Sprintf("stats: MinSamples(%g, %g): both must be inside (0, 1)", p, confidence))
-	}
-	return int(math.Ceil(math.Log(1-confidence) / math.Log(p)))
 }
 
 // boolCompare orders false before true.

@@ -7,18 +7,41 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// With one series it is Mann-Kendall's normal approximation; several weak trends of one direction add up
-// to a strong one, and opposite ones cancel.
-func TestSeasonalKendall(t *testing.T) {
-	long := []float64{3, 1, 4, 1.5, 5, 9, 2, 6, 5.5, 3.5, 8, 9.5}
-	_, want, err := MannKendall(long)
+// One series is Mann-Kendall's normal approximation. J. Little, "A Mann-Kendall example (by hand)", College of the
+// Holy Cross: one tied pair, S = 54, variance 14*13*33/18 - 1, Z = 2.9058.
+func TestSeasonalKendallOfOneSeries(t *testing.T) {
+	xs := []float64{12.9, 14.8, 13.2, 15.7, 13.8, 15.6, 12.9, 11.0, 17.3, 15.9, 19.0, 18.3, 20.1, 21.7}
+	p, err := SeasonalKendall([][]float64{xs}, 0)
 	require.NoError(t, err)
-	got, err := SeasonalKendall([][]float64{long}, 0)
-	require.NoError(t, err)
-	assert.InDelta(t, want, got, 1e-12)
+	assert.InDelta(t, 2.9058, distuv.UnitNormal.Quantile(1-p/2), 5e-5)
+}
 
+// Over all orders of a tied sample, S has exactly the variance that the p-value uses.
+func TestSeasonalKendallVarianceUnderTies(t *testing.T) {
+	var sum, n, sd float64
+	permute([]float64{1, 1, 2, 3, 3, 3, 4}, func(xs []float64) {
+		s := 0
+		for i, x := range xs {
+			for _, later := range xs[i+1:] {
+				s += sign(later - x)
+			}
+		}
+		p, err := SeasonalKendall([][]float64{xs}, 0)
+		require.NoError(t, err)
+		sum += float64(s * s)
+		n++
+		if s > 5 {
+			sd = float64(s-1) / distuv.UnitNormal.Quantile(1-p/2)
+		}
+	})
+	assert.InDelta(t, math.Sqrt(sum/n), sd, 1e-6)
+}
+
+// Several weak trends of one direction add up to a strong one, and opposite ones cancel.
+func TestSeasonalKendall(t *testing.T) {
 	rising, falling := []float64{1, 3, 2, 4, 3.5, 5}, []float64{5, 3.5, 4, 2, 3, 1}
 	one, err := SeasonalKendall([][]float64{rising}, 0)
 	require.NoError(t, err)
@@ -33,6 +56,8 @@ func TestSeasonalKendall(t *testing.T) {
 	assert.Equal(t, 1.0, flat)
 	_, err = SeasonalKendall([][]float64{{1, 2, 3}}, 0)
 	require.ErrorIs(t, err, ErrNoData)
+	_, err = SeasonalKendall([][]float64{{1, 2, 3, math.NaN()}}, 0)
+	require.Error(t, err)
 }
 
 // Each lag's part of the formula, by hand for four values: 1 + 2 (3*2*1 r1)/(4*3*2).

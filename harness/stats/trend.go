@@ -8,71 +8,6 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// exactTrend is the greatest n whose Mann-Kendall distribution is counted instead of approximated.
-const exactTrend = 10
-
-// MannKendall tests a series in order of time for a monotone trend (Mann 1945; Kendall 1975). tau is
-// Kendall's tau-b against time, in [-1, 1], positive if the series rises; p is two-sided. Up to ten
-// values without ties p is exact, otherwise from the normal approximation with continuity correction
-// and the variance corrected for ties (Gilbert 1987, section 16.4). Values must not be correlated:
-// neighbouring latencies are, so give means or medians of windows longer than the correlation.
-// Fewer than four values is an error; a constant series has no trend (0, 1).
-func MannKendall(xs []float64) (tau, p float64, err error) {
-	const what = "Mann-Kendall test"
-	n := len(xs)
-	if n < 4 {
-		return 0, 0, fmt.Errorf("%s of %d values: %w: four are needed", what, n, ErrNoData)
-	}
-	if err := allFinite(what, xs); err != nil {
-		return 0, 0, err
-	}
-	s := 0
-	for i, x := range xs {
-		for _, later := range xs[i+1:] {
-			s += sign(later - x)
-		}
-	}
-	pairs := float64(n * (n - 1) / 2)
-	variance := float64(n*(n-1)*(2*n+5)) / 18
-	untied := pairs
-	for _, t := range ties(xs) {
-		untied -= t * (t - 1) / 2
-		variance -= t * (t - 1) * (2*t + 5) / 18
-	}
-	if untied == 0 {
-		return 0, 1, nil
-	}
-	tau = float64(s) / math.Sqrt(pairs*untied)
-	if n <= exactTrend && untied == pairs {
-		return tau, exactKendall(n, s), nil
-	}
-	z := max(0, math.Abs(float64(s))-1) / math.Sqrt(variance)
-	return tau, 2 * distuv.UnitNormal.Survival(z), nil
-}
-
-// exactKendall is P(|S| >= |s|) over all orders of n distinct values, counted by inversions: with k
-// inversions S = n(n-1)/2 - 2k.
-func exactKendall(n, s int) float64 {
-	counts := []float64{1}
-	for m := 2; m <= n; m++ {
-		next := make([]float64, len(counts)+m-1)
-		for k, c := range counts {
-			for j := range m {
-				next[k+j] += c
-			}
-		}
-		counts = next
-	}
-	var extreme, all float64
-	for k, c := range counts {
-		all += c
-		if abs(n*(n-1)/2-2*k) >= abs(s) {
-			extreme += c
-		}
-	}
-	return extreme / all
-}
-
 // TheilSen returns the median of the slopes between all pairs of points with different times (Theil
 // 1950; Sen 1968), in units of xs per unit of ts.
 func TheilSen(ts, xs []float64) (float64, error) {
@@ -182,5 +117,3 @@ func sign(d float64) int {
 	}
 	return 0
 }
-
-func abs(i int) int { return max(i, -i) }

@@ -34,7 +34,7 @@ func (e *Engine) Sample(ctx context.Context, s *record.SysSample) error {
 		if !finite(v) {
 			return nil
 		}
-		switch string(bytes.TrimPrefix(name, trtllmPrefix)) {
+		switch string(unprefixed(name)) {
 		case "num_requests_running":
 			sum(&g.Running, v)
 		case "num_requests_waiting":
@@ -62,6 +62,25 @@ func (e *Engine) Sample(ctx context.Context, s *record.SysSample) error {
 	s.Engine = &g
 	return nil
 }
+
+// Value is the first value of a metric on the newest page, named without the prefix; nil if the page has no
+// finite one. The error for a page that is not whole wraps ErrScrape.
+func (e *Engine) Value(metric string) (*float64, error) {
+	var first *float64
+	err := e.page.parse(e.page.lastPage(), func(name, _ []byte, v float64) error {
+		if first == nil && finite(v) && string(unprefixed(name)) == metric {
+			first = &v
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return first, nil
+}
+
+// unprefixed is a metric's name without trtllm_, which some servers put in front.
+func unprefixed(name []byte) []byte { return bytes.TrimPrefix(name, trtllmPrefix) }
 
 var trtllmPrefix = []byte("trtllm_")
 

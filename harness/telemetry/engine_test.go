@@ -50,6 +50,38 @@ func TestEngineFails(t *testing.T) {
 	}
 }
 
+func TestEngineValue(t *testing.T) {
+	const name = "kv_cache_tokens_per_block"
+	for what, tt := range map[string]struct {
+		page string
+		want *float64
+	}{
+		"with prefix":       {"# TYPE trtllm_" + name + " gauge\ntrtllm_" + name + `{engine_type="undefined"} 32` + "\n", new(32.0)},
+		"without":           {name + " 64\n", new(64.0)},
+		"blanks in a label": {name + `{model_name="Llama 3 70B"} 32` + "\n", new(32.0)},
+		"brace in a label":  {name + `{model_name="a} 7"} 32` + "\n", new(32.0)},
+		"with a timestamp":  {name + "{} 32 1700000000000\n", new(32.0)},
+		"the first of two":  {name + `{dp_rank="0"} 16` + "\n" + name + `{dp_rank="1"} 32` + "\n", new(16.0)},
+		"another metric":    {"trtllm_" + name + "_total 32\nx" + name + " 3\n", nil},
+		"no number":         {name + " NaN\n", nil},
+		"empty":             {"", nil},
+	} {
+		t.Run(what, func(t *testing.T) {
+			e := NewEngine(pages(tt.page), "http://engine:8355/prometheus/metrics")
+			_ = e.Sample(t.Context(), &record.SysSample{}) // most of these pages have no gauge of the engine
+			got, err := e.Value(name)
+			require.NoError(t, err)
+			assert.Equal(t, tt.want, got)
+		})
+	}
+	e := NewEngine(pages(name+" 32\n"+name+" 3"), "http://engine:8355/prometheus/metrics")
+	require.Error(t, e.Sample(t.Context(), &record.SysSample{}))
+	got, err := e.Value(name)
+	require.ErrorIs(t, err, ErrScrape)
+	assert.ErrorContains(t, err, "the page ends inside a line")
+	assert.Nil(t, got)
+}
+
 func BenchmarkEngine(b *testing.B) {
 	e := NewEngine(pages(string(fixture(b, "trtllm_engine.prom"))), "http://engine:8355/prometheus/metrics")
 	b.ReportAllocs()

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strconv"
 )
 
 // histogram is a Prometheus histogram summed over its label sets. Counts are cumulative over buckets,
@@ -28,8 +27,8 @@ func (h *histogram) add(part string, labels []byte, v float64) error {
 	case "_sum":
 		h.sum += v
 	case "_bucket":
-		le, err := strconv.ParseFloat(string(labelValue(labels, "le")), 64)
-		if err != nil || math.IsNaN(le) {
+		le, ok := parseValue(labelValue(labels, "le"))
+		if !ok || math.IsNaN(le) {
 			return fmt.Errorf("bucket without a bound: {%.60s}", bytes.ToValidUTF8(labels, nil))
 		}
 		i, found := slices.BinarySearchFunc(h.buckets, le, func(b bucket, le float64) int {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+
+	"sparkharness/harness/record"
 )
 
 // Perf reads trtllm-serve's per-request timings, GET /perf_metrics. The server drains its list on each
@@ -18,16 +20,8 @@ func NewPerf(client *http.Client, baseURL string) *Perf {
 	return &Perf{page: scraper{client: client, url: strings.TrimSuffix(baseURL, "/") + "/perf_metrics", accept: "application/json"}}
 }
 
-// PerfRecord is one request as the server timed it, in ms. A duration is nil if the server did not set
-// one of its ends.
-type PerfRecord struct {
-	RequestID string   // the join key as the server gave it, "" if it gave none
-	WaitMS    *float64 // arrival to first scheduling
-	PrefillMS *float64 // first scheduling to first token
-}
-
 // Drain returns the requests that finished since the previous call. Errors wrap ErrScrape.
-func (p *Perf) Drain(ctx context.Context) ([]PerfRecord, error) {
+func (p *Perf) Drain(ctx context.Context) ([]record.PerfLine, error) {
 	page, err := p.page.get(ctx)
 	if err != nil {
 		return nil, err
@@ -51,12 +45,12 @@ type perfItem struct {
 	} `json:"perf_metrics"`
 }
 
-func parsePerf(page []byte) ([]PerfRecord, error) {
+func parsePerf(page []byte) ([]record.PerfLine, error) {
 	var items []perfItem
 	if err := json.Unmarshal(page, &items); err != nil {
 		return nil, fmt.Errorf("not a JSON array of requests: %w", err)
 	}
-	recs := make([]PerfRecord, len(items))
+	recs := make([]record.PerfLine, len(items))
 	for i, it := range items {
 		// The id is a number in some versions and a string in others.
 		if err := json.Unmarshal(it.RequestID, &recs[i].RequestID); err != nil && string(it.RequestID) != "null" {

@@ -7,6 +7,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"sparkharness/harness/record"
 )
 
 func TestPerfDrain(t *testing.T) {
@@ -22,7 +24,7 @@ func TestPerfDrain(t *testing.T) {
 	}), "http://engine:8355/")
 	got, err := p.Drain(t.Context())
 	require.NoError(t, err)
-	assert.Equal(t, []PerfRecord{
+	assert.Equal(t, []record.PerfLine{
 		{RequestID: "41", WaitMS: new(250.), PrefillMS: new(750.)},
 		{RequestID: "cmpl-7f", WaitMS: new(0.5)},
 		{},

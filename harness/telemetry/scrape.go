@@ -69,6 +69,11 @@ func (s *scraper) samples(ctx context.Context, yield func(name, labels []byte, v
 	if err != nil {
 		return err
 	}
+	return s.parse(page, yield)
+}
+
+// parse reads a page of this scraper as Prometheus text. Errors wrap ErrScrape.
+func (s *scraper) parse(page []byte, yield func(name, labels []byte, value float64) error) error {
 	if err := parseExposition(page, yield); err != nil {
 		return fmt.Errorf("%w: GET %s: %w", ErrScrape, s.url, err)
 	}

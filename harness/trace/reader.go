@@ -16,10 +16,7 @@ type Reader struct {
 	leftOut  int
 }
 
-// Open reads a trace as it is.
-func Open(path string) (*Reader, error) { return OpenWith(path, Options{}) }
-
-// OpenWith reads what the options choose. To keep a share of the sessions it reads the file twice.
+// OpenWith reads a trace, or what the options choose of it. To keep a share of the sessions it reads the file twice.
 func OpenWith(path string, o Options) (*Reader, error) {
 	o, err := o.withDefaults()
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 
 func TestReaderReadsLines(t *testing.T) {
 	path := written(t, spelled(1000, 1, 7)+spelled(1000, 512, 8)+spelled(3500, 513, 8, 9))
-	r, err := Open(path)
+	r, err := OpenWith(path, Options{})
 	requests := all(t, r, err)
 	assert.Equal(t, []Request{
 		{Line: 1, At: 0, Input: 1, Output: 9, Blocks: []int64{7}},
@@ -76,7 +76,7 @@ func TestOptionsRefused(t *testing.T) {
 
 func TestReaderStopsAtAFault(t *testing.T) {
 	path := written(t, spelled(5, 1, 1)+spelled(4, 1, 1))
-	r, err := Open(path)
+	r, err := OpenWith(path, Options{})
 	require.NoError(t, err)
 	defer r.Close()
 	_, err = r.Next()
@@ -92,7 +92,7 @@ func TestReaderStopsAtAFault(t *testing.T) {
 
 func TestNoFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "none")
-	_, err := Open(path)
+	_, err := OpenWith(path, Options{})
 	assert.ErrorContains(t, err, path)
 	_, err = Describe(path, Options{})
 	assert.ErrorContains(t, err, path)

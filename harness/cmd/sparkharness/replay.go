@@ -137,7 +137,7 @@ func (r *replay) model(ctx context.Context) (string, error) {
 	}
 	id, err := load.ServedModel(ctx, client, r.url)
 	if err != nil {
-		return "", fmt.Errorf("the served model is not known (start the server, or correct --url): %w", err)
+		return "", fmt.Errorf("--url: %w", err)
 	}
 	return id, nil
 }

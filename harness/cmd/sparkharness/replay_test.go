@@ -194,7 +194,7 @@ func TestTraceReplayRefuses(t *testing.T) {
 		"warm-up":     {path, []string{"--warmup", "-1s"}, "at least 0"},
 		"no seed":     {path, []string{"--seed", "0"}, "--seed: "},
 		"limit":       {path, []string{"--limit", "-1"}, "limit of -1"},
-		"no server":   {path, []string{"--url", "http://127.0.0.1:1"}, "start the server, or correct --url"},
+		"no server":   {path, []string{"--url", "http://127.0.0.1:1"}, "--url: no server at http://127.0.0.1:1 (start it, or correct its URL)"},
 		"a redirect":  {path, []string{"--url", away.URL}, "HTTP 302"},
 		"a dialect":   {path, []string{"--dialect", "vllm"}, `dialect "vllm" is not trtllm or dynamo`},
 		"all warm-up": {traceFile(t, strings.SplitAfter(halfMinute, "\n")[0]), []string{"--warmup", "100ms"}, "shorten the warm-up"},
@@ -217,7 +217,7 @@ func TestTraceReplayRefuses(t *testing.T) {
 func TestOffered(t *testing.T) {
 	st, err := trace.Describe(chatSmall, trace.Options{})
 	require.NoError(t, err)
-	r, err := trace.Open(chatSmall)
+	r, err := trace.OpenWith(chatSmall, trace.Options{})
 	require.NoError(t, err)
 	defer r.Close()
 	counts := tally{seen: map[int64]bool{}}

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"path/filepath"
 	"sort"
 	"sync"
 	"time"
@@ -40,7 +39,11 @@ otherwise.
   curl -s localhost:6880/metrics`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			w, err := config.LoadWorld(filepath.Join(configs, "worlds", world+".yaml"))
+			folder, err := config.OpenFolder(configs)
+			if err != nil {
+				return err
+			}
+			w, err := config.LoadWorld(folder.Path("worlds/" + world + ".yaml"))
 			if err != nil {
 				return err
 			}
@@ -50,7 +53,7 @@ otherwise.
 			}
 			s := &servers{out: cmd.OutOrStdout(), bind: bind}
 			for _, file := range stacks {
-				st, err := config.LoadStack(filepath.Join(configs, file))
+				st, err := config.LoadStack(folder.Path(file))
 				if err != nil {
 					return errors.Join(err, s.close())
 				}

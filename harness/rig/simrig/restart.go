@@ -28,10 +28,9 @@ func (s *Machine) finished(ctx context.Context) (*float64, error) {
 	if err := engine.Sample(ctx, &sample); err != nil {
 		return nil, err
 	}
-	v := rig.MetricValue(engine.LastScrape(), "request_success_total")
-	if v == nil {
-		none := 0.0
-		v = &none
+	v, err := engine.Value("request_success_total")
+	if err == nil && v == nil {
+		v = new(float64)
 	}
-	return v, nil
+	return v, err
 }

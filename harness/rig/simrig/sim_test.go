@@ -194,7 +194,7 @@ func TestCloseUnderLoad(t *testing.T) {
 		require.NoError(t, s.Close())
 		assert.Error(t, <-failed, "an answer that is no success")
 		_, err = s.ReadBack(context.Background())
-		assert.ErrorContains(t, err, "no server at http://127.0.0.1:9000")
+		assert.ErrorContains(t, err, "endpoint.url of the stack file: no server at http://127.0.0.1:9000 (start it")
 	})
 }
 

@@ -1,0 +1,228 @@
+package hypotheses
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"sparkharness/harness"
+)
+
+// childMark stands in the environment of a test binary that a test started: there no test starts another.
+const childMark = "SPARKHARNESS_CHILD"
+
+// child is an execution of the test binary: its exit status, and what it wrote.
+type child struct {
+	status      int
+	stdout, err string
+}
+
+// childCommand is the test binary with flags, in the folder of this package.
+func childCommand(t *testing.T, run string, flags ...string) *exec.Cmd {
+	t.Helper()
+	if os.Getenv(childMark) != "" {
+		t.Skip("started by a test")
+	}
+	cmd := exec.Command(os.Args[0], append([]string{"-test.run", run}, flags...)...)
+	cmd.Env = append(os.Environ(), childMark+"=1")
+	return cmd
+}
+
+// runChild runs the test binary to its end.
+func runChild(t *testing.T, run string, flags ...string) child {
+	t.Helper()
+	cmd := childCommand(t, run, flags...)
+	var stdout, stderr strings.Builder
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err := cmd.Run()
+	var status *exec.ExitError
+	if err != nil && !errors.As(err, &status) {
+		require.NoError(t, err)
+	}
+	return child{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
+}
+
+// last are the last n lines of the output.
+func (c child) last(n int) []string {
+	lines := strings.Split(strings.TrimSpace(c.stdout), "\n")
+	return lines[max(0, len(lines)-n):]
+}
+
+// complaint is what the output says of the failure, where that is a line: beside the lines that go test itself adds.
+func (c child) complaint(t *testing.T) string {
+	t.Helper()
+	var said []string
+	for line := range strings.Lines(c.stdout + c.err) {
+		line = strings.TrimSpace(line)
+		if line != "" && line != "FAIL" && !strings.HasPrefix(line, "--- FAIL:") {
+			said = append(said, line)
+		}
+	}
+	require.Len(t, said, 1, "one line")
+	return said[0]
+}
+
+// shortConfigs are the short configurations with one hypothesis file laid over its short one: text is YAML.
+func shortConfigs(t *testing.T, file, text string) string {
+	t.Helper()
+	dir := t.TempDir()
+	short, err := filepath.Abs(filepath.Join(harness.Root(), "fixtures", "configs"))
+	require.NoError(t, err)
+	base, err := filepath.Rel(dir, short)
+	require.NoError(t, err)
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "hypotheses"), 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "configs.yaml"), []byte("base: "+base+"\n"), 0o644))
+	text = "base: " + filepath.Join("..", base, "hypotheses", file) + "\n" + text
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "hypotheses", file), []byte(text), 0o644))
+	return dir
+}
+
+// Few requests are enough here: p99 itself is not what is looked at.
+const fewSamples = "gates: {min_samples: 10}\n"
+
+// A run whose verdict is not the expected one fails, by its exit status too, and says the verdict.
+func TestVerdictDecidesTheExitStatus(t *testing.T) {
+	t.Parallel()
+	configs := shortConfigs(t, "h1.yaml", fewSamples)
+	inControl := func(flags ...string) child {
+		return runChild(t, "^TestH1$", append([]string{"-configs", configs, "-results", t.TempDir(), "-world", "lora_preloaded"}, flags...)...)
+	}
+	c := inControl()
+	assert.Equal(t, 1, c.status, c.stdout)
+	assert.Contains(t, c.stdout, "H1: verdict Refuted, expected Supported: contradicted: the first request for an adapter takes 1.00")
+	assert.Equal(t, []string{"1 run: 1 Refuted", "* not the expected verdict"}, c.last(2))
+
+	for _, expect := range []string{"Refuted", "Invalid,h1=refuted"} {
+		c = inControl("-expect", expect)
+		assert.Equal(t, 0, c.status, "%s: %s", expect, c.stdout)
+		assert.Equal(t, []string{"1 run: 1 Refuted"}, c.last(1))
+		assert.NotContains(t, c.stdout, "not the expected verdict")
+	}
+	c = inControl("-expect", "H2A=Refuted")
+	assert.Equal(t, 1, c.status, "what is expected of others: %s", c.stdout)
+}
+
+// A claim that holds passes, and fails where something else was expected.
+func TestSupportedMustBeExpected(t *testing.T) {
+	t.Parallel()
+	configs, results := shortConfigs(t, "h2a.yaml", fewSamples), t.TempDir()
+	c := runChild(t, "^TestH2A$", "-configs", configs, "-results", results)
+	assert.Equal(t, 0, c.status, c.stdout)
+	assert.Equal(t, []string{"1 run: 1 Supported"}, c.last(1))
+	assert.FileExists(t, filepath.Join(results, "index.html"))
+
+	c = runChild(t, "^TestH2A$", "-configs", configs, "-results", results, "-expect", "Refuted")
+	assert.Equal(t, 1, c.status, c.stdout)
+	assert.Contains(t, c.stdout, "H2A: verdict Supported, expected Refuted")
+}
+
+// A control passes if the check, or the gate, that its configuration names is what stopped the claim.
+func TestControlsMustFailByTheNamedCheck(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name, id, is string
+		status       int
+		says         string
+	}{
+		{"the check", "H1", "{lora_preloaded: first_touch}", 0, "1 run: 1 Refuted"},
+		{"another check", "H1", "{lora_preloaded: later_p99_equivalent}", 1,
+			"H1 in world lora_preloaded is Refuted; expected Refuted by later_p99_equivalent"},
+		{"a gate instead of a check", "H1", "{lora_preloaded: gate.treatment}", 1,
+			"H1 in world lora_preloaded is Refuted; expected Invalid by gate.treatment"},
+		{"the claim holds there", "H2A", "{swap_to_nvme: reads_as_idle}", 1,
+			"H2A in world swap_to_nvme is Supported; expected Refuted by reads_as_idle"},
+		{"the gate", "H4B", "{second_drive: null, ample_ram: gate.tier_2_engaged}", 0, "1 run: 1 Invalid"},
+		{"another gate", "H4B", "{second_drive: null, ample_ram: gate.treatment}", 1,
+			"H4B in world ample_ram is Invalid; expected Invalid by gate.treatment"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			configs := shortConfigs(t, strings.ToLower(tc.id)+".yaml", "controls: "+tc.is+"\n"+fewSamples)
+			c := runChild(t, "^TestControls$/^"+tc.id+"$", "-configs", configs, "-results", t.TempDir())
+			assert.Equal(t, tc.status, c.status, c.stdout)
+			assert.Contains(t, c.stdout, tc.says)
+		})
+	}
+}
+
+// What cannot be run is refused in one line that says what to do, before anything is written.
+func TestRefusalsAreOneLine(t *testing.T) {
+	t.Parallel()
+	short := filepath.Join(harness.Root(), "fixtures", "configs")
+	for _, tc := range []struct {
+		name  string
+		flags []string
+		says  []string
+	}{
+		{"resume without a run", []string{"-resume"}, []string{"-resume: there is no run ", "run without -resume"}},
+		{"unknown world", []string{"-world", "mars"}, []string{`world "mars"`, "ample_ram", "swap_to_nvme"}},
+		{"a world elsewhere", []string{"-world", "../hypotheses/h0"}, []string{"-world ../hypotheses/h0 is a path, not a name"}},
+		{"no such file", []string{"-config", "nosuch.yaml"}, []string{"nosuch.yaml", "no such"}},
+		{"another hypothesis", []string{"-config", filepath.Join(short, "hypotheses", "h0.yaml")}, []string{"h0.yaml is the configuration of H0, not of H2A"}},
+		{"no configurations", []string{"-configs", "nosuch"}, []string{"there is no folder of configurations nosuch", "correct the path"}},
+		{"unknown rig", []string{"-rig", "moon"}, []string{"-rig moon: this build has sim"}},
+		{"unknown outcome", []string{"-expect", "Maybe"}, []string{"-expect Maybe", "Supported, Refuted, Inconclusive, Invalid"}},
+		{"no repetition", []string{"-reps", "0"}, []string{"-reps 0: give at least 1"}},
+		{"no time", []string{"-duration", "1ms"}, []string{"-duration 1ms: give at least 1s"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			results := filepath.Join(t.TempDir(), "results")
+			c := runChild(t, "^TestH2A$", append([]string{"-configs", short, "-results", results}, tc.flags...)...)
+			assert.NotZero(t, c.status, c.stdout)
+			complaint := c.complaint(t)
+			for _, part := range tc.says {
+				assert.Contains(t, complaint, part)
+			}
+			runs, err := filepath.Glob(filepath.Join(results, "*"))
+			require.NoError(t, err)
+			assert.Empty(t, runs)
+		})
+	}
+}
+
+// A run that was cut off goes on where it was: what is there stays, and the report is that of a whole run.
+func TestResumeKeepsWhatIsThere(t *testing.T) {
+	t.Parallel()
+	flags := []string{"-configs", shortConfigs(t, "h2a.yaml", fewSamples), "-results", t.TempDir()}
+	require.Zero(t, runChild(t, "^TestH2A$", flags...).status)
+	runs, err := filepath.Glob(filepath.Join(flags[3], "h2a-*"))
+	require.NoError(t, err)
+	require.Len(t, runs, 1)
+	whole, err := os.ReadFile(filepath.Join(runs[0], "report.json"))
+	require.NoError(t, err)
+	kept, lost := filepath.Join(runs[0], cellFile("ctx=256/conc=4/rep=1", "")), filepath.Join(runs[0], cellFile("ctx=512/conc=4/rep=2", ""))
+	require.NoError(t, os.WriteFile(filepath.Join(kept, "mark"), nil, 0o644))
+	require.NoError(t, os.RemoveAll(lost))
+	require.NoError(t, os.Remove(filepath.Join(runs[0], "report.json")))
+
+	c := runChild(t, "^TestH2A$", append(flags, "-resume")...)
+	assert.Zero(t, c.status, c.stdout)
+	assert.FileExists(t, filepath.Join(kept, "mark"))
+	assert.FileExists(t, filepath.Join(lost, "cell.json"))
+	again, err := os.ReadFile(filepath.Join(runs[0], "report.json"))
+	require.NoError(t, err)
+	assert.Equal(t, string(whole), string(again))
+}
+
+// A run whose settings do not reach the server ends after the first block, says so, and expects nothing of the rest.
+func TestUntreatedRunEndsEarly(t *testing.T) {
+	t.Parallel()
+	results := t.TempDir()
+	configs := shortConfigs(t, "h6.yaml", "sweep: {ctx: [1024]}\nrun: {duration: 10s, min_requests: 1}\n")
+	c := runChild(t, "^TestH6$", "-configs", configs, "-results", results, "-world", "ignored_tiers", "-expect", "Invalid", "-reps", "3")
+	assert.Zero(t, c.status, c.stdout)
+	assert.Equal(t, []string{"1 run: 1 Invalid"}, c.last(1))
+	assert.Contains(t, c.stdout, "after the first block, 4 of 12 cells:")
+	assert.NotContains(t, c.stdout, "interrupted")
+	cells, err := filepath.Glob(filepath.Join(results, "h6-*", "cells", "*"))
+	require.NoError(t, err)
+	assert.Len(t, cells, 4)
+	for _, cell := range cells {
+		assert.Contains(t, cell, "rep=1")
+	}
+}
