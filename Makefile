@@ -79,7 +79,7 @@ mutants: ## put the faults of fixtures/mutants in, one at a time: which do the t
 .PHONY: bench
 bench: ## benchmarks, the client's own TTFT and ITL error in real time and a large trace's replay among them
 	$(GO) test -run '^$$' -bench . -benchmem ./harness/...
-	SPARKHARNESS_BENCH=1 $(GO) test -timeout 30m -v -run '^TestReplayLargeTrace$$' ./harness
+	SPARKHARNESS_BENCH=1 $(GO) test -timeout 30m -v -run '^TestReplayLargeTrace$$' ./harness/runner
 
 .PHONY: serve
 serve: ## serve the simulated stacks in real time on loopback (A 8355, B 9000, KVBM metrics 6880)

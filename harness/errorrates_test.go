@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sparkharness/harness/report"
+	"sparkharness/harness/stats"
 	"sparkharness/harness/verdict"
 )
 
@@ -80,13 +81,13 @@ func TestOnlyThose(t *testing.T) {
 // Supported in the default world and Refuted elsewhere.
 type played struct {
 	name     string
-	verdicts map[string]report.Report
+	verdicts map[string]verdict.Judgement
 
 	mu  sync.Mutex
 	ran []string
 }
 
-func (p *played) execute(_ *testing.T, h Hypothesis, o *Options) (*report.Report, string) {
+func (p *played) execute(_ *testing.T, h Hypothesis, o *Options) (*verdict.Judgement, string) {
 	key := rateKey(h.ID, o.World, o.Seed)
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -97,15 +98,15 @@ func (p *played) execute(_ *testing.T, h Hypothesis, o *Options) (*report.Report
 		}
 		return &r, ""
 	}
-	r := &report.Report{Verdict: verdict.Verdict{Outcome: verdict.Refuted, Reasons: []string{"the claim is not so", "second"}}}
+	r := &verdict.Judgement{Verdict: verdict.Verdict{Outcome: verdict.Refuted, Reasons: []string{"the claim is not so", "second"}}}
 	if o.World == defaultWorld {
-		r.Verdict = verdict.Verdict{Outcome: verdict.Supported, Effect: &verdict.Effect{Value: 1.5}}
+		r.Verdict = verdict.Verdict{Outcome: verdict.Supported, Effect: &verdict.Effect{Estimate: stats.Alone(1.5)}}
 	}
 	return r, ""
 }
 
-func outcome(o verdict.Outcome, reason string) report.Report {
-	return report.Report{Verdict: verdict.Verdict{Outcome: o, Reasons: []string{reason}}}
+func outcome(o verdict.Outcome, reason string) verdict.Judgement {
+	return verdict.Judgement{Verdict: verdict.Verdict{Outcome: o, Reasons: []string{reason}}}
 }
 
 // withSession gives the options to what reads the session's.
@@ -135,7 +136,7 @@ func linesIn(t *testing.T, path string) []string {
 func TestErrorRatesCount(t *testing.T) {
 	withSession(t, testOptions(t))
 	dir := t.TempDir()
-	p := &played{name: "program", verdicts: map[string]report.Report{
+	p := &played{name: "program", verdicts: map[string]verdict.Judgement{
 		"H2A/default/2":      outcome(verdict.Inconclusive, "too little data"),
 		"H2A/swap_to_nvme/3": outcome(verdict.Supported, "it holds"),
 		"H1/default/1":       outcome(verdict.Invalid, "gate treatment failed"),
@@ -200,7 +201,7 @@ func TestErrorRatesResume(t *testing.T) {
 	assert.ElementsMatch(t, []string{"H2A/default/3", "H2A/swap_to_nvme/3", "H1/default/3", "H1/lora_preloaded/3"}, first.ran)
 	assert.Equal(t, 3, more.Rates[0].N())
 
-	second := &played{name: "second", verdicts: map[string]report.Report{"H2A/default/1": outcome(verdict.Refuted, "with other code")}}
+	second := &played{name: "second", verdicts: map[string]verdict.Judgement{"H2A/default/1": outcome(verdict.Refuted, "with other code")}}
 	other, _ := ratesOf(t, second, dir, 1, 2)
 	assert.Len(t, second.ran, 8, "another program's verdicts are not this one's")
 	assert.Equal(t, 1, other.Rates[0].Refuted)
@@ -220,7 +221,7 @@ func TestErrorRatesResume(t *testing.T) {
 func TestErrorRatesMissing(t *testing.T) {
 	withSession(t, testOptions(t))
 	dir := t.TempDir()
-	p := &played{name: "program", verdicts: map[string]report.Report{
+	p := &played{name: "program", verdicts: map[string]verdict.Judgement{
 		"H2A/default/1": {RunID: "none"},
 		"H1/default/2":  {Interrupted: true, Verdict: verdict.Verdict{Outcome: verdict.Supported}},
 	}}
@@ -235,15 +236,15 @@ func TestErrorRatesMissing(t *testing.T) {
 	assert.ElementsMatch(t, []string{"H2A/default/1", "H1/default/2"}, p.ran)
 	assert.Zero(t, rates.Missing)
 
-	other := &played{name: "other", verdicts: map[string]report.Report{"H2A/default/1": {RunID: "none"}}}
+	other := &played{name: "other", verdicts: map[string]verdict.Judgement{"H2A/default/1": {RunID: "none"}}}
 	rates, _ = ratesOf(t, other, dir, 1, 2)
 	assert.Equal(t, []int{1, 1}, []int{rates.Missing, rates.Rates[0].N()}, "another program's verdict does not stand in")
 
 	// Once the run is to stop, no verdict is taken, and nothing more is begun.
 	t.Cleanup(func() { session.stop.Store(false) })
-	stopping := &ratesRun{t: t, dir: t.TempDir(), done: map[string]rateLine{}, execute: func(*testing.T, Hypothesis, *Options) (*report.Report, string) {
+	stopping := &ratesRun{t: t, dir: t.TempDir(), done: map[string]rateLine{}, execute: func(*testing.T, Hypothesis, *Options) (*verdict.Judgement, string) {
 		session.stop.Store(true)
-		return &report.Report{Verdict: verdict.Verdict{Outcome: verdict.Refuted}}, ""
+		return &verdict.Judgement{Verdict: verdict.Verdict{Outcome: verdict.Refuted}}, ""
 	}}
 	rates, _ = stopping.rates([]Hypothesis{smallH2A}, []uint64{1})
 	assert.Equal(t, 2, rates.Missing)
@@ -313,17 +314,17 @@ func TestErrorRatesBrokenLine(t *testing.T) {
 
 // Each run has a folder of its own, which is gone afterwards, and prints nothing.
 func TestErrorRatesRunsAreApart(t *testing.T) {
-	withSession(t, &Options{Rig: rigSim, World: "default", Root: "..", Configs: filepath.Join("..", "fixtures", "configs"),
+	withSession(t, &Options{Rig: defaultRig, World: "default", Root: "..", Configs: filepath.Join("..", "fixtures", "configs"),
 		Results: t.TempDir(), Resume: true, PlanOnly: true})
 	var mu sync.Mutex
 	folders := map[string]bool{}
-	r := &ratesRun{t: t, dir: t.TempDir(), done: map[string]rateLine{}, execute: func(_ *testing.T, _ Hypothesis, o *Options) (*report.Report, string) {
+	r := &ratesRun{t: t, dir: t.TempDir(), done: map[string]rateLine{}, execute: func(_ *testing.T, _ Hypothesis, o *Options) (*verdict.Judgement, string) {
 		mu.Lock()
 		defer mu.Unlock()
 		assert.DirExists(t, o.Results)
 		assert.Equal(t, []bool{true, false, false}, []bool{o.Quiet, o.Resume, o.PlanOnly})
 		folders[o.Results] = true
-		return &report.Report{Verdict: verdict.Verdict{Outcome: verdict.Supported}}, ""
+		return &verdict.Judgement{Verdict: verdict.Verdict{Outcome: verdict.Supported}}, ""
 	}}
 	_, _ = r.rates([]Hypothesis{smallH2A}, []uint64{1, 2, 3})
 	require.Len(t, folders, 6)

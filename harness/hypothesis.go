@@ -1,6 +1,8 @@
 package harness
 
 import (
+	"sparkharness/harness/config"
+	"sparkharness/harness/evidence"
 	"sparkharness/harness/experiment"
 	"sparkharness/harness/verdict"
 )
@@ -10,5 +12,9 @@ type Hypothesis = verdict.Hypothesis
 
 // demand is what the hypothesis asks of its configuration.
 func demand(h Hypothesis) experiment.Demand {
-	return experiment.Demand{ID: h.ID, Config: h.Config, Requires: h.Requires, OneLevel: h.OneLevel, Windows: h.Windows, Validate: h.Validate}
+	d := experiment.Demand{ID: h.ID, Config: h.Config, Requires: h.Requires, OneLevel: h.OneLevel, Windows: h.Windows}
+	if h.Validate != nil {
+		d.Validate = func(e *config.Experiment) error { return h.Validate(&evidence.Evidence{Exp: e}) }
+	}
+	return d
 }

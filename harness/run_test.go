@@ -1,173 +1,172 @@
 package harness
 
 import (
-	"crypto/sha256"
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
+	"strings"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"sparkharness/harness/evidence"
+	"sparkharness/harness/experiment"
+	"sparkharness/harness/gate"
 	"sparkharness/harness/record"
 	"sparkharness/harness/rig"
+	"sparkharness/harness/runner"
 	"sparkharness/harness/verdict"
 )
 
-// openTest opens a run of a small hypothesis.
-func openTest(t *testing.T, h Hypothesis, o *Options) *run {
+// small is a hypothesis over the short configurations of fixtures/configs.
+func small(id string, requires ...string) Hypothesis {
+	return Hypothesis{ID: id, Claim: "a claim", Config: strings.ToLower(id) + ".yaml", Requires: requires,
+		Decide: func(*evidence.Evidence) verdict.Conclusion { return verdict.Conclusion{} }}
+}
+
+var (
+	smallH2A = small("H2A", "idle_margin_share", "idle_margin_rps", "r2_min")
+	smallH1  = small("H1", "first_touch_ratio", "equivalence_margin", "cold_read_share", "warm_read_share")
+	smallH5  = small("H5", "trend_alpha", "p99_ratio", "reads_margin_rps", "working_set_tolerance", "rate_tolerance")
+	smallH6  = small("H6", "fetch_share", "tier2_hit_share", "policy_margin")
+	smallH2B = small("H2B", "fetch_share", "tier2_hit_share", "rise_alpha", "idle_margin_share", "idle_margin_rps")
+)
+
+func testOptions(t *testing.T) *Options {
 	t.Helper()
-	e, p := testPlan(t, h, o)
-	r, err := openRun(h, o, e, p, p.Digest)
+	return &Options{Rig: defaultRig, World: "default", Root: "..", Configs: filepath.Join("..", "fixtures", "configs"),
+		Results: t.TempDir(), Expect: "Supported", Quiet: true}
+}
+
+// testPlan is what a run of a hypothesis is made of.
+func testPlan(t *testing.T, h Hypothesis, o *Options) planned {
+	t.Helper()
+	p, err := plan(t, h, o)
 	require.NoError(t, err)
-	t.Cleanup(func() { _ = os.RemoveAll(r.tools.scratch) })
-	return r
+	t.Cleanup(p.close)
+	return p
 }
 
-// measureCell runs one planned cell into dir, in virtual time.
-func measureCell(t *testing.T, r *run, pc PlannedCell, dir string) error {
+// walk measures what is planned, and returns the run's folder.
+func walk(t *testing.T, p planned, o *Options, stop *atomic.Bool) string {
 	t.Helper()
-	var err error
-	synctest.Test(t, func(*testing.T) { err = r.tools.measure(pc, dir) })
-	return err
+	r, err := runner.Open(runner.Options{Exp: p.exp, Plan: p.plan, Rig: p.rig, Root: o.Root, Dir: o.results(), Out: t.Output(), Stop: stop})
+	require.NoError(t, err)
+	require.NoError(t, r.Walk(func(string, runner.Asked) (runner.Answer, error) { return runner.Answer{}, nil }))
+	require.False(t, r.Failed())
+	require.NoError(t, r.Close())
+	return r.Dir()
 }
 
-// The same seed leaves the same bytes, whatever the number of processors.
-func TestSameSeedSameBytes(t *testing.T) {
-	for _, h := range []Hypothesis{smallH1, smallH2A, smallH2B, smallH5, smallH6} {
-		t.Run(h.ID, func(t *testing.T) {
-			sums := map[int]string{}
-			for _, procs := range []int{1, 2, 4} {
-				before := runtime.GOMAXPROCS(procs)
-				r := openTest(t, h, testOptions(t))
-				dir := filepath.Join(t.TempDir(), "cell")
-				require.NoError(t, measureCell(t, r, r.plan.Cells[0], dir))
-				runtime.GOMAXPROCS(before)
-				sums[procs] = sumFiles(t, dir)
-			}
-			assert.Equal(t, sums[1], sums[2])
-			assert.Equal(t, sums[1], sums[4])
+// measured is the evidence of the first cells of a plan.
+func measured(t *testing.T, p planned, o *Options, cells int) *evidence.Evidence {
+	t.Helper()
+	p.plan.Cells = p.plan.Cells[:cells]
+	ev, err := evidence.Load(walk(t, p, o, new(atomic.Bool)), nil)
+	require.NoError(t, err)
+	require.Len(t, ev.Cells, cells)
+	return ev
+}
+
+// A load or a machine that cannot be is one clear line, before anything runs.
+func TestPlanRefuses(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		h    Hypothesis
+		over string // what the hypothesis's file says instead
+		want string
+	}{
+		{"reuse that cannot be", smallH5, "sweep: {reuse: [0.99]}", "reuse 0.99 is not from"},
+		{"tier that does not fit", smallH6, "sweep: {tier1: [8GiB, 160GiB]}", "make a tier smaller"},
+		{"threshold that nobody reads", smallH2A, "thresholds: {r3_min: 1}", "thresholds.r3_min: H2A decides nothing by it"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			o := testOptions(t)
+			below, err := filepath.Abs(filepath.Join(o.Configs, "hypotheses", tc.h.Config))
+			require.NoError(t, err)
+			o.Config = filepath.Join(t.TempDir(), "changed.yaml")
+			require.NoError(t, os.WriteFile(o.Config, []byte("base: "+below+"\n"+tc.over+"\n"), 0o644))
+			_, err = plan(t, tc.h, o)
+			require.ErrorContains(t, err, tc.want)
+			assert.NotContains(t, err.Error(), "\n")
+			left, err := os.ReadDir(o.Results)
+			require.NoError(t, err)
+			assert.Empty(t, left)
 		})
 	}
-}
-
-func sumFiles(t *testing.T, dir string) string {
-	t.Helper()
-	files, err := filepath.Glob(filepath.Join(dir, "*"))
-	require.NoError(t, err)
-	require.NotEmpty(t, files)
-	out := ""
-	for _, f := range files {
-		b, err := os.ReadFile(f)
-		require.NoError(t, err)
-		out += fmt.Sprintf("%s %x\n", filepath.Base(f), sha256.Sum256(b))
+	h := smallH2A
+	h.Validate = func(ev *evidence.Evidence) error {
+		assert.Empty(t, ev.Cells)
+		return fmt.Errorf("sweep.ctx: %d levels", len(ev.Exp.Hypothesis.Sweep.Ctx))
 	}
-	return out
+	_, err := plan(t, h, testOptions(t))
+	require.ErrorContains(t, err, "h2a.yaml: sweep.ctx: 2 levels", "what the rule cannot decide by")
 }
 
-// An interrupt leaves whole lines; the cell stays partial, and a report tells of what is there.
-func TestInterrupt(t *testing.T) {
-	r := openTest(t, smallH2A, testOptions(t))
-	var stop atomic.Bool
-	r.tools.stop = &stop
-	first, second := r.plan.Cells[0], r.plan.Cells[1]
+// stopping is a rig on which the run is interrupted in its second cell.
+type stopping struct {
+	rig.Rig
+	stop *atomic.Bool
+}
 
-	dir, err := r.art.begin(first)
-	require.NoError(t, err)
-	require.NoError(t, measureCell(t, r, first, dir))
-	require.NoError(t, r.art.keep(first, dir))
-
-	dir, err = r.art.begin(second)
-	require.NoError(t, err)
-	synctest.Test(t, func(*testing.T) {
-		timer := time.AfterFunc(40*time.Second, func() { stop.Store(true) })
+func (r stopping) Run(cells []record.PlannedCell, w rig.Work) {
+	r.Rig.Run(cells[:1], w)
+	measure := w.Measure
+	w.Measure = func(pc record.PlannedCell) error {
+		timer := time.AfterFunc(40*time.Second, func() { r.stop.Store(true) })
 		defer timer.Stop()
-		err = r.tools.measure(second, dir)
-	})
-	require.ErrorIs(t, err, errInterrupted)
-	lines := 0
-	torn, err := record.Read(filepath.Join(dir, fileSysmon), func(*record.SysSample) error { lines++; return nil })
-	require.NoError(t, err)
-	assert.False(t, torn)
-	assert.GreaterOrEqual(t, lines, 20, "the baseline, and warm-up more rarely")
-	_, err = record.Read(filepath.Join(dir, fileMetrics), func(*record.Request) error { return nil })
-	require.NoError(t, err)
+		return measure(pc)
+	}
+	r.Rig.Run(cells[1:], w)
+}
 
-	rep, err := Replay(smallH2A, r.art.dir)
+// A report tells of what is there when a run was interrupted.
+func TestInterruptedRunIsJudged(t *testing.T) {
+	o := testOptions(t)
+	p := testPlan(t, smallH2A, o)
+	var stop atomic.Bool
+	p.rig = stopping{p.rig, &stop}
+	dir := walk(t, p, o, &stop)
+	require.True(t, stop.Load())
+	partial, err := filepath.Glob(filepath.Join(dir, record.DirCells, "*.partial"))
+	require.NoError(t, err)
+	assert.Len(t, partial, 1)
+	rep, err := Replay(smallH2A, dir)
 	require.NoError(t, err)
 	assert.True(t, rep.Interrupted)
 	assert.Equal(t, 1, rep.CellsMeasured)
 	assert.Equal(t, verdict.Inconclusive, rep.Verdict.Outcome)
 	assert.Contains(t, rep.Verdict.Reasons[0], "1 of 4 planned cells")
-
-	// Nobody else may write the folder meanwhile.
-	_, err = newArtifacts(r.o.Results, r.plan.RunID, r.plan.Digest, false)
-	require.ErrorContains(t, err, "another process is running")
-	require.NoError(t, r.art.close())
-
-	// -resume keeps the complete cell and measures the other one anew.
-	o := *r.o
-	o.Resume = true
-	e, p := testPlan(t, smallH2A, &o)
-	again, err := openRun(smallH2A, &o, e, p, p.Digest)
-	require.NoError(t, err)
-	assert.True(t, again.art.has(first))
-	assert.False(t, again.art.has(second))
-	require.NoError(t, again.art.close())
-
-	// Another configuration is refused; without -resume the earlier run is set aside, not mixed in, and an
-	// incomplete run never pushes out a complete one.
-	_, err = newArtifacts(o.Results, p.RunID, "another digest", true)
-	require.ErrorContains(t, err, "another configuration")
-	require.NoError(t, os.MkdirAll(again.art.dir+previousSuffix, 0o755))
-	fresh, err := newArtifacts(o.Results, p.RunID, p.Digest, false)
-	require.NoError(t, err)
-	assert.False(t, fresh.has(first))
-	assert.DirExists(t, fresh.dir+previousSuffix)
-	assert.DirExists(t, fresh.dir+incompleteSuffix)
-	require.NoError(t, fresh.close())
-
-	_, err = newArtifacts(t.TempDir(), p.RunID, p.Digest, true)
-	require.ErrorContains(t, err, "run without -resume")
 }
 
-// A cell that fails is named, and nothing that was measured is lost.
+// Telemetry that fails never stops a cell; its absence is Invalid, and the cell is named.
 func TestCellErrorIsLocated(t *testing.T) {
-	r := openTest(t, smallH2A, testOptions(t))
-	r.exp.Stacks["A"].Telemetry.Device = "nosuch0"
-	dir := filepath.Join(t.TempDir(), "cell")
-	require.NoError(t, measureCell(t, r, r.plan.Cells[0], dir), "telemetry that fails never stops a cell")
-	pc := r.plan.Cells[0]
-	c, err := loadCell(pc, dir, nil)
-	require.NoError(t, err)
-	ev := &Evidence{Exp: r.exp, Plan: r.plan, Cells: []*CellData{c}}
-	g := ev.alignment()
+	o := testOptions(t)
+	p := testPlan(t, smallH2A, o)
+	p.exp.Stacks["A"].Telemetry.Device = "nosuch0"
+	ev := measured(t, p, o, 1)
+	g := gate.Alignment(ev, gate.Claim{})
 	assert.False(t, g.Passed, "but its absence is Invalid")
 	assert.Equal(t, verdict.Invalid, g.OnFailure)
-	assert.Contains(t, g.Detail, "block of "+pc.Key)
+	assert.Contains(t, g.Detail, "block of "+p.plan.Cells[0].Key)
 }
 
 // What the server says it runs with decides, not what the configuration says.
 func TestTreatmentIsReadBack(t *testing.T) {
-	r := openTest(t, smallH2A, testOptions(t))
-	dir := filepath.Join(t.TempDir(), "cell")
-	require.NoError(t, measureCell(t, r, r.plan.Cells[0], dir))
-	c, err := loadCell(r.plan.Cells[0], dir, nil)
-	require.NoError(t, err)
-	ev := &Evidence{Exp: r.exp, Plan: r.plan, Cells: []*CellData{c}}
-	require.True(t, ev.settings().Passed)
+	o := testOptions(t)
+	ev := measured(t, testPlan(t, smallH2A, o), o, 1)
+	require.True(t, gate.Treatment(ev, gate.Claim{}).Passed)
+	c := ev.Cells[0]
 	half := *c.Info.Settings.KVPoolBytes / 2
 	c.Info.Settings.KVPoolBytes = &half
-	g := ev.settings()
+	g := gate.Treatment(ev, gate.Claim{})
 	assert.False(t, g.Passed)
 	assert.Contains(t, g.Detail, "8.00 GiB, configured are 16.00 GiB")
 	c.Info.Settings.KVPoolBytes = nil
-	assert.False(t, ev.settings().Passed, "not read back is not confirmed")
+	assert.False(t, gate.Treatment(ev, gate.Claim{}).Passed, "not read back is not confirmed")
 	require.NotNil(t, c.Info.Settings.BlockTokens)
 }
 
@@ -176,15 +175,13 @@ func TestDialectsAndLoops(t *testing.T) {
 	for _, stack := range []string{"A", "B"} {
 		for _, api := range []string{"completions", "chat"} {
 			t.Run(stack+"/"+api, func(t *testing.T) {
-				r := openTest(t, smallH2B, testOptions(t))
-				r.exp.Stacks[stack].Endpoint.API = api
-				r.exp.Hypothesis.Load.Nonce, r.exp.Hypothesis.Sweep.Arrivals = "per_request", "constant"
-				pc, err := resolve(r.exp, record.NewCell("stack", stack, "ctx", 256, "rate", 0.5, "rep", 1), 1)
-				require.NoError(t, err)
-				dir := filepath.Join(t.TempDir(), "cell")
-				require.NoError(t, measureCell(t, r, pc, dir))
-				c, err := loadCell(pc, dir, nil)
-				require.NoError(t, err)
+				o := testOptions(t)
+				p := testPlan(t, smallH2B, o)
+				p.exp.Stacks[stack].Endpoint.API = api
+				p.exp.Hypothesis.Load.Nonce, p.exp.Hypothesis.Sweep.Arrivals = "per_request", "constant"
+				p.plan.Cells = nil
+				require.NoError(t, experiment.Extend(p.plan, p.exp, []record.Cell{record.NewCell("stack", stack, "ctx", 256, "rate", 0.5)}))
+				c := measured(t, p, o, 1).Cells[0]
 				require.InDelta(t, 30, len(c.Requests), 2, "60 s at one request every 2 s")
 				for _, q := range c.Requests {
 					assert.Equal(t, record.RCOK, q.RC)
@@ -196,40 +193,5 @@ func TestDialectsAndLoops(t *testing.T) {
 				}
 			})
 		}
-	}
-}
-
-// A treatment that does not reach the machine is found by what the NVMe read: with the page cache left as it
-// was, the cold arm reads no adapter.
-func TestColdNeedsTheDroppedCache(t *testing.T) {
-	e, p := testPlan(t, smallH1, testOptions(t))
-	for _, tc := range []struct {
-		name string
-		skip rig.Treatment
-		code string
-	}{{"as it should be", "", ""}, {"cache not dropped", rig.DropCaches, "cold_not_cold"}} {
-		t.Run(tc.name, func(t *testing.T) {
-			r := openTest(t, smallH1, testOptions(t))
-			r.tools.skip = tc.skip
-			ev := &Evidence{Exp: e, Plan: p}
-			for _, pc := range r.plan.Cells[:2] {
-				dir := filepath.Join(t.TempDir(), "cell")
-				require.NoError(t, measureCell(t, r, pc, dir))
-				c, err := loadCell(pc, dir, nil)
-				require.NoError(t, err)
-				ev.Cells = append(ev.Cells, c)
-			}
-			g := ev.AdapterReads(0.8, 0.1)
-			assert.Equal(t, tc.code, g.Code, g.Detail)
-			for _, c := range ev.Cells {
-				first := 0
-				for i := range c.Requests {
-					if c.Requests[i].FirstTouch {
-						first++
-					}
-				}
-				assert.Equal(t, 4, first, "each adapter is touched first once")
-			}
-		})
 	}
 }

@@ -4,13 +4,12 @@ import (
 	"fmt"
 	"slices"
 
-	"sparkharness/harness/config"
 	"sparkharness/harness/evidence"
 )
 
 // twoFioArms refuses a sweep in which nothing can be compared.
-func twoFioArms(e *config.Experiment) error {
-	if n := len(e.Hypothesis.Sweep.Fio); n < 2 {
+func twoFioArms(ev *evidence.Evidence) error {
+	if n := len(fioLevels(ev)); n < 2 {
 		return fmt.Errorf("sweep.fio: %d levels; an arm without fio is compared with arms that have it", n)
 	}
 	return nil

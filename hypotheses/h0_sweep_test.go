@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"sparkharness/harness/config"
 	"sparkharness/harness/evidence"
 	"sparkharness/harness/record"
 )
@@ -34,20 +33,22 @@ func usual() []step {
 	}
 }
 
-// sweepOf is the evidence of a sweep over concurrency on each stack, in two repetitions, with the thresholds of
-// configs/hypotheses/h0.yaml. Its stages are refined by three levels.
+// sweepOf is the evidence of a sweep over concurrency on each stack (A, B or both), in two repetitions, with the
+// thresholds of configs/hypotheses/h0.yaml. Its stages are refined by three levels.
 func sweepOf(stacks map[string][]step) *evidence.Evidence {
-	ev := &evidence.Evidence{Exp: &config.Experiment{
-		Hypothesis: &config.Hypothesis{
-			Thresholds: map[string]float64{"rule_ratio": 2, "rule_consecutive": 2, "queue_wait_share": 0.01, "growth_ratio": 0.5},
-			Run:        config.Run{Reps: 2, Duration: config.Duration(time.Minute), Seed: 1},
-			Sweep:      config.Sweep{FineStep: 3},
-			Load:       config.Load{ThinkTime: config.Distribution{Dist: config.Constant, Value: "2s"}},
-		},
-		Stacks: map[string]*config.Stack{},
-	}}
+	ev := configured(h0)
+	hc := ev.Exp.Hypothesis
+	hc.Thresholds = map[string]float64{"rule_ratio": 2, "rule_consecutive": 2, "queue_wait_share": 0.01, "growth_ratio": 0.5}
+	hc.Run.Reps, hc.Run.Seed, hc.Run.Duration = 2, 1, 60e9
+	hc.Sweep.FineStep = 3
+	think := &hc.Load.ThinkTime
+	think.Dist, think.Value, think.Mean = "constant", "2s", ""
+	made := *ev.Exp.Stacks["A"]
+	clear(ev.Exp.Stacks)
 	for stack, steps := range stacks {
-		ev.Exp.Stacks[stack] = &config.Stack{Stack: stack}
+		st := made
+		st.Stack = stack
+		ev.Exp.Stacks[stack] = &st
 		for _, s := range steps {
 			for rep := 1; rep <= 2; rep++ {
 				c := s.cell(rep)

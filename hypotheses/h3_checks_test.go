@@ -12,7 +12,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sparkharness/harness/config"
 	"sparkharness/harness/evidence"
 	"sparkharness/harness/record"
 	"sparkharness/harness/stats"
@@ -32,7 +31,9 @@ func uniform(value, lo, hi float64) stats.Dist {
 
 // oneThreshold is evidence of nothing but a threshold.
 func oneThreshold(name string, v float64) *evidence.Evidence {
-	return &evidence.Evidence{Exp: &config.Experiment{Hypothesis: &config.Hypothesis{Thresholds: map[string]float64{name: v}}}}
+	ev := configured(h3)
+	ev.Exp.Hypothesis.Thresholds = map[string]float64{name: v}
+	return ev
 }
 
 // certain is a distribution that decides any threshold, put where a check should not look.

@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"sparkharness/harness"
-	"sparkharness/harness/config"
 	"sparkharness/harness/evidence"
 	"sparkharness/harness/stats"
 	"sparkharness/harness/verdict"
@@ -39,7 +38,8 @@ const basePolicy = "FIFO"
 // tierArm is one sweep over context: a capacity and a policy of the host tier.
 type tierArm struct {
 	policy   string
-	capacity int64
+	capacity int64             // bytes
+	size     string            // the capacity as it stands in a cell's key, such as 8GiB
 	groups   []*evidence.Group // by context
 	knee     stats.Knee
 	err      error
@@ -62,7 +62,7 @@ func tierArms(ev *evidence.Evidence) []*tierArm {
 		c := g.Cells[0]
 		i := slices.IndexFunc(out, func(a *tierArm) bool { return a.policy == c.Policy && a.capacity == c.Tier1Bytes })
 		if i < 0 {
-			out = append(out, &tierArm{policy: c.Policy, capacity: c.Tier1Bytes})
+			out = append(out, &tierArm{policy: c.Policy, capacity: c.Tier1Bytes, size: c.Cell.Level("tier1")})
 			i = len(out) - 1
 		}
 		out[i].groups = append(out[i].groups, g)
@@ -104,7 +104,7 @@ func kneeMoves(ev *evidence.Evidence, arms []*tierArm) (verdict.Check, *verdict.
 		first, last := of[0], of[len(of)-1]
 		for _, a := range of {
 			if a.err != nil {
-				c.State, c.Detail = verdict.Undecided, fmt.Sprintf("%s at %s has no knee to speak of: %v", a.policy, config.Size(a.capacity), a.err)
+				c.State, c.Detail = verdict.Undecided, fmt.Sprintf("%s at %s has no knee to speak of: %v", a.policy, a.size, a.err)
 				return c, nil
 			}
 		}
@@ -123,12 +123,12 @@ func kneeMoves(ev *evidence.Evidence, arms []*tierArm) (verdict.Check, *verdict.
 			v := d.Value
 			c.Estimate, c.Bounds = stats.Between(v, lo, hi), []float64{0}
 			c.Detail = fmt.Sprintf("smallest for %s: from %s to %s of host tier the knee moves from %s to %s tokens, by %.2f doublings of the context, interval from %.2f (%.2f %%, must be above 0)",
-				of[0].policy, config.Size(first.capacity), config.Size(last.capacity), kneeText(first), kneeText(last), v, lo, level*100)
+				of[0].policy, first.size, last.size, kneeText(first), kneeText(last), v, lo, level*100)
 		}
 		c.N, c.Of = c.N+n, "cells"
 		if effect == nil || of[0].policy == "LRU" {
 			l, h := d.Interval(0.95)
-			effect = &verdict.Effect{Name: fmt.Sprintf("storage knee's shift, %s to %s, %s", config.Size(first.capacity), config.Size(last.capacity), of[0].policy),
+			effect = &verdict.Effect{Name: fmt.Sprintf("storage knee's shift, %s to %s, %s", first.size, last.size, of[0].policy),
 				Estimate: stats.Between(d.Value, l, h), Unit: "doublings", Confidence: 0.95, N: n, Of: "cells"}
 		}
 	}
@@ -153,7 +153,7 @@ func monotone(arms []*tierArm) verdict.Check {
 			if hi != nil && lo != nil && *hi < *lo {
 				c.State = verdict.Contradicted
 				c.Detail = fmt.Sprintf("%s: the knee at %s (%s tokens) lies below that at %s (%s tokens)", a.policy,
-					config.Size(b.capacity), kneeText(b), config.Size(a.capacity), kneeText(a))
+					b.size, kneeText(b), a.size, kneeText(a))
 			}
 		}
 	}

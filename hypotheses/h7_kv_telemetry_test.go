@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"sparkharness/harness"
-	"sparkharness/harness/config"
 	"sparkharness/harness/evidence"
 	"sparkharness/harness/gate"
 	"sparkharness/harness/stats"
@@ -65,17 +64,17 @@ func decideH7(ev *evidence.Evidence) verdict.Conclusion {
 }
 
 // validH7 asks for the cadence of the prediction among those of the sweep, and for one to compare with.
-func validH7(e *config.Experiment) error {
-	levels := e.Hypothesis.Sweep.Cadence
+func validH7(ev *evidence.Evidence) error {
+	levels := ev.Exp.Hypothesis.Sweep.Cadence
 	if len(levels) < 2 {
 		return fmt.Errorf("sweep.cadence: %d levels; the cost of telemetry is the difference between two", len(levels))
 	}
 	for _, c := range levels {
-		if c.Seconds()*1e3 == e.Hypothesis.Thresholds["predict_at_ms"] {
+		if c.Seconds()*1e3 == ev.Threshold("predict_at_ms") {
 			return nil
 		}
 	}
-	return fmt.Errorf("thresholds.predict_at_ms: %v is none of sweep.cadence %v", e.Hypothesis.Thresholds["predict_at_ms"], levels)
+	return fmt.Errorf("thresholds.predict_at_ms: %v is none of sweep.cadence %v", ev.Threshold("predict_at_ms"), levels)
 }
 
 // cadenceArm is the group that was sampled at a cadence.

@@ -3,8 +3,12 @@ package hypotheses
 import (
 	"fmt"
 	"math"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
 
 	"sparkharness/harness/evidence"
+	"sparkharness/harness/record"
 	"sparkharness/harness/stats"
 	"sparkharness/harness/verdict"
 )
@@ -40,4 +44,44 @@ func idleReads(ev *evidence.Evidence, groups []*evidence.Group, share, floor flo
 	}
 	c.N, c.Of = n, "seconds"
 	return c.Result("no cell to compare")
+}
+
+// Reads as idle hold, reads far above it are contradicted, and reads that scatter too much to tell are
+// undecided.
+func TestIdleReads(t *testing.T) {
+	rep := func(n int, mean, swing float64) stats.Rep {
+		var out stats.Rep
+		for i := range n {
+			v := mean
+			if i%20 < 10 {
+				v += swing
+			} else {
+				v -= swing
+			}
+			out = append(out, stats.Point{T: float64(i), V: v})
+		}
+		return out
+	}
+	for _, tc := range []struct {
+		name string
+		load stats.Rep
+		want verdict.State
+	}{
+		{"as idle", rep(300, 2, 1), verdict.Holds},
+		{"engine reads", rep(300, 400, 1), verdict.Contradicted},
+		{"cannot tell", rep(40, 7, 60), verdict.Undecided},
+		{"nothing read", nil, verdict.Undecided},
+	} {
+		ev := configured(h2a)
+		run := &ev.Exp.Hypothesis.Run
+		run.Seed, run.Duration, run.Baseline = 1, 300e9, 30e9
+		for i := range 3 {
+			c := &evidence.Cell{}
+			c.Rep, c.Cell = i+1, record.NewCell("ctx", 1000, "conc", 4, "rep", i+1)
+			c.Sys.Baseline.Reads, c.Sys.Measure.Reads = rep(30, 2, 1), tc.load
+			ev.Cells = append(ev.Cells, c)
+		}
+		got := idleReads(ev, ev.Groups(), 0.1, 5)
+		assert.Equal(t, tc.want, got.State, "%s: %s", tc.name, got.Detail)
+	}
 }

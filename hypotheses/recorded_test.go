@@ -12,6 +12,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"sparkharness/harness"
+	"sparkharness/harness/evidence"
 	"sparkharness/harness/gate"
 	"sparkharness/harness/record"
 	"sparkharness/harness/report"
@@ -167,6 +168,17 @@ func (r *recording) gate(name string) gate.Gate {
 	}
 	require.Fail(r.t, "no gate "+name)
 	return gate.Gate{}
+}
+
+// configured is the configuration of a recorded run, and no cell: made-up evidence is filled into it. It panics if the
+// run cannot be read, because nothing here can be tested then.
+func configured(h harness.Hypothesis) *evidence.Evidence {
+	ev, err := evidence.LoadSettings(filepath.Join(harness.Root(), "fixtures", "runs", strings.ToLower(h.ID)))
+	if err != nil {
+		panic(err)
+	}
+	ev.Cells = nil
+	return ev
 }
 
 // cellOf is the cell in whose folder a file lies.

@@ -11,7 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sparkharness/harness"
-	"sparkharness/harness/config"
 	"sparkharness/harness/evidence"
 	"sparkharness/harness/record"
 	"sparkharness/harness/verdict"
@@ -19,7 +18,8 @@ import (
 
 // The heaviest arm alone makes Page's trend: with moderate below none in most blocks the claim is not shown.
 func TestP99RisesInOrder(t *testing.T) {
-	ev := &evidence.Evidence{Exp: &config.Experiment{Hypothesis: &config.Hypothesis{Thresholds: map[string]float64{"trend_alpha": 0.05}}}}
+	ev := configured(h4a)
+	ev.Exp.Hypothesis.Thresholds = map[string]float64{"trend_alpha": 0.05}
 	arm := func(fio string, p99 ...float64) *evidence.Group {
 		g := &evidence.Group{}
 		for i, v := range p99 {

@@ -1,10 +1,13 @@
 package runner
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"sparkharness/harness/config"
 	"sparkharness/harness/load"
@@ -29,13 +32,21 @@ func TestPacer(t *testing.T) {
 
 // A hypothesis with bursts plans the same cells as one without: bursts are how a level arrives, and no level.
 func TestBurstsAreConfigured(t *testing.T) {
-	o := testOptions(t)
-	_, even := testPlan(t, small("H0", "rule_ratio", "rule_consecutive", "queue_wait_share", "growth_ratio"), o)
-	overlay(t, o, map[string]string{"hypotheses/h0.yaml": "sweep: {arrivals: gamma, gap_cv: 2}\n"})
-	e, bursts := testPlan(t, small("H0", "rule_ratio", "rule_consecutive", "queue_wait_share", "growth_ratio"), o)
-	assert.Equal(t, load.Gamma{RPS: 4, CV: 2}, pacer(&e.Hypothesis.Sweep, 4))
-	assert.Equal(t, even.Cells, bursts.Cells)
-	assert.NotEqual(t, even.Digest, bursts.Digest)
+	even := short(t, "H0")
+	below, err := filepath.Abs(filepath.Join(root, "fixtures", "configs"))
+	require.NoError(t, err)
+	over := t.TempDir()
+	put := func(name, text string) {
+		path := filepath.Join(over, name)
+		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
+	}
+	put("configs.yaml", "base: "+below+"\n")
+	put("hypotheses/h0.yaml", "base: "+filepath.Join(below, "hypotheses", "h0.yaml")+"\nsweep: {arrivals: gamma, gap_cv: 2}\n")
+	bursts := configured(t, "H0", over)
+	assert.Equal(t, load.Gamma{RPS: 4, CV: 2}, pacer(&bursts.Exp.Hypothesis.Sweep, 4))
+	assert.Equal(t, even.Plan.Cells, bursts.Plan.Cells)
+	assert.NotEqual(t, even.Plan.Digest, bursts.Plan.Digest)
 }
 
 // What the configuration accepts is what the load accepts; neither package may know the other.

@@ -28,9 +28,9 @@ type Hypothesis struct {
 	// Windows says that the rule joins requests and telemetry in time: the configuration must say in windows
 	// of what length.
 	Windows bool
-	// Validate refuses, before anything runs, a configuration that the rule cannot decide by; optional. The error
-	// begins with the field.
-	Validate func(*config.Experiment) error
+	// Validate refuses, before anything runs, a configuration that the rule cannot decide by; optional. The evidence
+	// has the configuration and nothing else yet. The error begins with the field.
+	Validate func(*evidence.Evidence) error
 	// Overloads marks cells whose load is meant to exceed what the server can do. Their queues grow by
 	// design, so the steady-state gate leaves them out.
 	Overloads func(record.Cell) bool

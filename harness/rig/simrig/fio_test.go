@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -18,12 +19,20 @@ import (
 	"sparkharness/harness/telemetry"
 )
 
-// profile is a committed job file.
-func profile(t *testing.T, name string) []fio.Job {
+// profile is the text of a committed job file.
+func profile(t *testing.T, name string) string {
 	t.Helper()
-	jobs, err := fio.Load(configs + "fio/" + name + ".fio")
+	text, err := os.ReadFile(configs + "fio/" + name + ".fio")
 	require.NoError(t, err)
-	return jobs
+	return string(text)
+}
+
+// jobs are what a committed job file asks for.
+func jobs(t *testing.T, name string) []fio.Job {
+	t.Helper()
+	list, err := fio.Parse(name+".fio", []byte(profile(t, name)))
+	require.NoError(t, err)
+	return list
 }
 
 func TestStartFio(t *testing.T) {
@@ -32,11 +41,11 @@ func TestStartFio(t *testing.T) {
 			s := open(t, options(t, stack))
 			began := time.Now()
 			var err error
-			out, err = s.StartFio(t.Context(), profile(t, name))
+			out, err = s.startFio(t.Context(), name, profile(t, name))
 			require.NoError(t, err)
-			assert.InDelta(t, 2*FioSpan.Seconds(), time.Since(began).Seconds(), 1e-5, "every arm takes the same time")
-			require.NoError(t, s.StopFio(t.Context()))
-			require.NoError(t, s.StopFio(t.Context()), "again is nothing")
+			assert.InDelta(t, 2*fioSpan.Seconds(), time.Since(began).Seconds(), 1e-5, "every arm takes the same time")
+			require.NoError(t, s.stopFio(t.Context()))
+			require.NoError(t, s.stopFio(t.Context()), "again is nothing")
 		})
 		return out
 	}
@@ -71,18 +80,18 @@ func TestStartFio(t *testing.T) {
 func TestStartFioBesideAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t, options(t, "B"))
-		_, err := s.StartFio(t.Context(), profile(t, "moderate"))
+		_, err := s.startFio(t.Context(), "moderate", profile(t, "moderate"))
 		require.NoError(t, err)
-		_, err = s.StartFio(t.Context(), profile(t, "heavy"))
+		_, err = s.startFio(t.Context(), "heavy", profile(t, "heavy"))
 		require.EqualError(t, err, "fio runs already: stop it first")
 		other := s.fioRuns
 		s.fioRuns = nil
-		got, err := s.StartFio(t.Context(), nil)
+		got, err := s.startFio(t.Context(), "none", "")
 		require.NoError(t, err)
 		require.NotNil(t, got.RAwaitBefore)
 		assert.InEpsilon(t, *got.RAwaitBefore, *got.RAwaitAfter, 0.01)
 		assert.Nil(t, got.ReadBytes)
-		_, err = s.StartFio(t.Context(), profile(t, "heavy"))
+		_, err = s.startFio(t.Context(), "heavy", profile(t, "heavy"))
 		require.ErrorContains(t, err, "start fio: process 41001 loads the drive already")
 		s.fioRuns = other
 	}) // closed with fio running
@@ -103,15 +112,15 @@ func TestStartFioInterrupted(t *testing.T) {
 			s := open(t, options(t, "A"))
 			ctx, cancel := context.WithTimeout(t.Context(), after)
 			defer cancel()
-			_, err := s.StartFio(ctx, profile(t, "heavy"))
+			_, err := s.startFio(ctx, "heavy", profile(t, "heavy"))
 			require.ErrorIs(t, err, context.DeadlineExceeded)
 			assert.Zero(t, processes(t, s))
 			require.ErrorContains(t, s.machine.StopForeign(t.Context()), "no foreign process")
 
-			_, err = s.StartFio(t.Context(), profile(t, "heavy"))
+			_, err = s.startFio(t.Context(), "heavy", profile(t, "heavy"))
 			require.NoError(t, err)
 			assert.Equal(t, 1, processes(t, s))
-			require.NoError(t, s.StopFio(ctx), "a context that has ended does not keep fio alive")
+			require.NoError(t, s.stopFio(ctx), "a context that has ended does not keep fio alive")
 			assert.Zero(t, processes(t, s))
 		})
 	}
@@ -120,23 +129,26 @@ func TestStartFioInterrupted(t *testing.T) {
 func TestStartFioRefuses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t, options(t, "A"))
-		jobs := profile(t, "heavy")
-		for want, change := range map[string]func(*fio.Job){
-			`fio job "heavy" would end after one pass over its file: set time_based`: func(j *fio.Job) { j.TimeBased = false },
-			`and a runtime longer than a cell`:                                       func(j *fio.Job) { j.Runtime = 0 },
-			`fio job "heavy" would be a process of its own, whose bytes do not show`: func(j *fio.Job) { j.Thread = false },
+		without := func(line string) string {
+			text := strings.Replace(profile(t, "heavy"), "\n"+line+"\n", "\n", 1)
+			require.NotEqual(t, profile(t, "heavy"), text)
+			return text
+		}
+		for line, want := range map[string]string{
+			"time_based": `fio job "heavy" would end after one pass over its file: set time_based`,
+			"runtime=4h": `and a runtime longer than a cell`,
+			"thread":     `fio job "heavy" would be a process of its own, whose bytes do not show`,
 		} {
-			job := jobs[0]
-			change(&job)
-			_, err := s.StartFio(t.Context(), []fio.Job{job})
+			_, err := s.startFio(t.Context(), "heavy", without(line))
 			require.ErrorContains(t, err, want)
 		}
-		job := jobs[0]
-		job.Runtime = time.Minute
-		_, err := s.StartFio(t.Context(), []fio.Job{job})
+		_, err := s.startFio(t.Context(), "heavy", "rw=randread\n")
+		require.ErrorContains(t, err, "heavy.fio:1")
+		assert.Zero(t, processes(t, s), "none of them was started")
+		_, err = s.startFio(t.Context(), "heavy", strings.Replace(profile(t, "heavy"), "runtime=4h", "runtime=1m", 1))
 		require.NoError(t, err)
 		time.Sleep(time.Minute)
-		require.EqualError(t, s.StopFio(t.Context()), `fio job "heavy" was needed for 1m5s and would have ended by itself after 1m0s: raise its runtime`)
+		require.EqualError(t, s.stopFio(t.Context()), `fio job "heavy" was needed for 1m5s and would have ended by itself after 1m0s: raise its runtime`)
 		assert.Zero(t, processes(t, s), "it has ended all the same")
 	})
 }
@@ -146,9 +158,9 @@ func TestStartFioRefuses(t *testing.T) {
 func TestFioIsSampled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t, options(t, "B"))
-		tel := s.Telemetry()
+		tel := s.Sources()
 		var samples []record.SysSample
-		sampler := &telemetry.Sampler{Cadence: 200 * time.Millisecond, Offset: TickOffset, Start: time.Now(), Sys: tel.Sys,
+		sampler := &telemetry.Sampler{Cadence: 200 * time.Millisecond, Offset: tickOffset, Start: time.Now(), Refresh: tel.Refresh, Sys: tel.Sys,
 			Phase: func() string { return record.PhaseMeasure },
 			OnSys: func(s *record.SysSample) error { samples = append(samples, *s); return nil }}
 		ctx, cancel := context.WithCancel(t.Context())
@@ -161,10 +173,10 @@ func TestFioIsSampled(t *testing.T) {
 			}
 		})
 		time.Sleep(time.Second)
-		_, err := s.StartFio(t.Context(), profile(t, "heavy"))
+		_, err := s.startFio(t.Context(), "heavy", profile(t, "heavy"))
 		require.NoError(t, err)
 		time.Sleep(10 * time.Second)
-		require.NoError(t, s.StopFio(t.Context()))
+		require.NoError(t, s.stopFio(t.Context()))
 		time.Sleep(time.Second)
 		cancel()
 		wg.Wait()
@@ -209,7 +221,7 @@ func TestFioProfilesOnTheDrive(t *testing.T) {
 	require.Equal(t, []any{int64(128 << 10), 1, int64(220_000)}, []any{loader.IOBytes, loader.Depth, loader.SoftwareNS})
 	// await is the drive's mean read latency in us as the kernel counts it over 1000 s, and own that of the loader.
 	await := func(name string, mix ...sim.NVMeStream) (us, own, written float64) {
-		for _, l := range fioLoops(profile(t, name)) {
+		for _, l := range fioLoops(jobs(t, name)) {
 			mix = append(mix, l.Stream)
 		}
 		d := sim.NewNVMeDevice(params.NVMe, 1)
@@ -249,7 +261,7 @@ func TestFioProfilesOnTheDrive(t *testing.T) {
 func TestNoFioNoProcess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t, options(t, "A"))
-		s.Telemetry()
+		s.Sources()
 		entries, err := os.ReadDir(s.files.Proc)
 		require.NoError(t, err)
 		assert.Len(t, entries, 4, "stat, meminfo, diskstats, pressure")

@@ -72,7 +72,9 @@ func (s *Machine) start() error {
 		return errors.Join(err, s.files.Close())
 	}
 	if err := s.listen(); err != nil {
-		return errors.Join(err, s.Close())
+		err = errors.Join(err, s.Close())
+		s.machine = nil // a second Close would wait for servers that have ended
+		return err
 	}
 	s.startGPU()
 	return nil
@@ -201,7 +203,7 @@ func (s *Machine) Close() error {
 		defer os.RemoveAll(s.opts.Dir)
 	}
 	if s.machine == nil {
-		return nil // it was never begun
+		return nil // it was never begun, or did not come up
 	}
 	if s.gpuEnd != nil {
 		s.gpuEnd()

@@ -10,31 +10,30 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sparkharness/harness/fio"
 	"sparkharness/harness/record"
 	"sparkharness/harness/telemetry"
 )
 
-// hostSeconds are what a real sampler sees of the rendered files second by second, from the start of the jobs.
-func hostSeconds(t *testing.T, jobs []fio.Job, seconds int) (out []record.SysSample, run record.FioRun) {
+// hostSeconds are what a real sampler sees of the rendered files second by second, from the start of a profile's jobs.
+func hostSeconds(t *testing.T, name string, seconds int) (out []record.SysSample, run record.FioRun) {
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t, options(t, "B"))
-		tel := s.Telemetry()
-		sampler := &telemetry.Sampler{Cadence: time.Second, Offset: TickOffset, Start: time.Now(), Sys: tel.Sys,
+		tel := s.Sources()
+		sampler := &telemetry.Sampler{Cadence: time.Second, Offset: tickOffset, Start: time.Now(), Refresh: tel.Refresh, Sys: tel.Sys,
 			Phase: func() string { return record.PhaseMeasure },
 			OnSys: func(s *record.SysSample) error { out = append(out, *s); return nil }}
 		// The jobs start when the first span has passed, on a second but for less than a microsecond.
-		ctx, cancel := context.WithTimeout(t.Context(), FioSpan+time.Duration(seconds)*time.Second+time.Millisecond)
+		ctx, cancel := context.WithTimeout(t.Context(), fioSpan+time.Duration(seconds)*time.Second+time.Millisecond)
 		defer cancel()
 		done := make(chan error)
 		go func() { _, err := sampler.Run(ctx); done <- err }()
 		var err error
-		run, err = s.StartFio(t.Context(), jobs)
+		run, err = s.startFio(t.Context(), name, profile(t, name))
 		require.NoError(t, err)
 		require.NoError(t, <-done)
-		require.NoError(t, s.StopFio(t.Context()))
+		require.NoError(t, s.stopFio(t.Context()))
 	})
-	const first = int(FioSpan / time.Second) // a sample a second, of the second before
+	const first = int(fioSpan / time.Second) // a sample a second, of the second before
 	require.GreaterOrEqual(t, len(out), first+seconds)
 	return out[first : first+seconds], run
 }
@@ -43,9 +42,9 @@ func hostSeconds(t *testing.T, jobs []fio.Job, seconds int) (out []record.SysSam
 // in cycles that differ from window to window, and nowhere else; without them nothing moves.
 func TestNeighboursShow(t *testing.T) {
 	const seconds = 200
-	jobs := profile(t, "neighbours")
-	with, run := hostSeconds(t, jobs, seconds)
-	without, _ := hostSeconds(t, nil, seconds)
+	jobs := jobs(t, "neighbours")
+	with, run := hostSeconds(t, "neighbours", seconds)
+	without, _ := hostSeconds(t, "none", seconds)
 	const cpus, perRead = 20.0, 2e-6 // s of a CPU for each read of fio
 	for i := range seconds {
 		reading, spinning := 0, 0

@@ -14,10 +14,13 @@ func BenchmarkSample(b *testing.B) {
 	for _, stack := range []string{"A", "B"} {
 		b.Run("stack="+stack, func(b *testing.B) {
 			s := open(b, options(b, stack))
-			tel := s.Telemetry()
+			tel := s.Sources()
 			ctx := context.Background()
 			for b.Loop() {
 				var sys record.SysSample
+				if err := tel.Refresh(ctx); err != nil {
+					b.Fatal(err)
+				}
 				for _, src := range tel.Sys {
 					if src.Name() == "gpu" {
 						continue // comes by itself, as nvidia-smi's lines do

@@ -17,9 +17,10 @@ import (
 
 	"sparkharness/harness/config"
 	"sparkharness/harness/record"
+	"sparkharness/harness/telemetry"
 )
 
-const configs = "../../configs/"
+const configs = root + "/configs/"
 
 var stackFiles = map[string]string{"A": "stackA_llama70b_baseline.yaml", "B": "stackB_llama70b_dynamo_tiered.yaml"}
 
@@ -93,12 +94,13 @@ func TestTelemetry(t *testing.T) {
 	for stack, pages := range map[string][]string{"A": {"engine.prom"}, "B": {"engine.prom", "kvbm.prom"}} {
 		t.Run(stack, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				tel := open(t, options(t, stack)).Telemetry()
-				time.Sleep(TickOffset)
+				tel := open(t, options(t, stack)).Sources()
+				time.Sleep(tickOffset)
 				var sys record.SysSample
 				var kv record.KVSample
 				for range 2 {
 					time.Sleep(200 * time.Millisecond)
+					require.NoError(t, tel.Refresh(t.Context()))
 					sys = record.SysSample{}
 					for _, src := range tel.Sys {
 						require.NoError(t, src.Sample(t.Context(), &sys), src.Name())
@@ -136,23 +138,37 @@ func TestFailedKVSource(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t, options(t, "B"))
 		s.spec.BlockTokens = 0
-		kv := s.Telemetry().KV
+		kv := s.Sources().KV
 		require.NotNil(t, kv)
 		assert.Equal(t, "kvbm", kv.Name())
 		assert.ErrorContains(t, kv.SampleKV(t.Context(), &record.KVSample{}), "block size of 0 bytes")
 	})
 }
 
-// A machine whose files cannot be written still has all its sources, each with its error.
+// A machine whose files cannot be written still has all its sources, each with its error: nothing brings them up to
+// date.
 func TestFailedRender(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, err := OpenMachine(options(t, "B"))
 		require.NoError(t, err)
 		defer func() { assert.Error(t, s.Close(), "the files are closed twice") }()
 		require.NoError(t, s.files.Close())
-		tel := s.Telemetry()
+		tel := s.Sources()
 		require.NotNil(t, tel.KV)
-		assert.ErrorContains(t, tel.Sys[0].Sample(t.Context(), &record.SysSample{}), "render")
+		assert.ErrorContains(t, tel.Refresh(t.Context()), "render")
+		sampler := &telemetry.Sampler{Cadence: 200 * time.Millisecond, Offset: tel.TickOffset, Start: time.Now(), Refresh: tel.Refresh,
+			Sys: tel.Sys, KV: tel.KV, Phase: func() string { return record.PhaseMeasure },
+			OnSys: func(*record.SysSample) error { return nil }, OnKV: func(*record.KVSample) error { return nil }}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		cov, err := sampler.Run(ctx)
+		require.NoError(t, err)
+		assert.Positive(t, cov.Slots)
+		require.Len(t, cov.Sources, len(tel.Sys)+1)
+		for _, src := range cov.Sources {
+			assert.Zero(t, src.Samples, src.Name)
+			assert.Contains(t, src.LastError, "render", src.Name)
+		}
 	})
 }
 
@@ -208,6 +224,26 @@ func TestOpenSimRefuses(t *testing.T) {
 	}
 }
 
+// A machine that did not come up is closed like any other: what had been started has ended already.
+func TestCloseAfterAFailedBegin(t *testing.T) {
+	for name, change := range map[string]func(o *Options){
+		"address taken":     func(o *Options) { o.Stack.Endpoint.KVBMMetrics = o.Stack.Endpoint.EngineMetrics },
+		"no worker address": func(o *Options) { o.Stack.Endpoint.EngineMetrics = "" },
+		"unknown model":     func(o *Options) { o.Model = "L9B" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				o := options(t, "B")
+				change(&o)
+				s := &Machine{opts: o, scratch: true}
+				require.Error(t, s.Begin(t.Context(), record.PlannedCell{MachineSeed: 1}))
+				require.NoError(t, s.Close())
+				assert.NoDirExists(t, o.Dir)
+			})
+		})
+	}
+}
+
 // What is committed fits the machine, in each world.
 func TestCommittedMemoryFits(t *testing.T) {
 	worlds, err := filepath.Glob(configs + "worlds/*.yaml")
@@ -218,7 +254,7 @@ func TestCommittedMemoryFits(t *testing.T) {
 			o := options(t, stack)
 			o.World, err = config.LoadWorld(file)
 			require.NoError(t, err)
-			Reduce(o.Stack, o.World)
+			o.World.Reduce(o.Stack)
 			_, _, err := Spec(o)
 			assert.NoError(t, err, "%s of stack %s", file, stack)
 		}
@@ -231,7 +267,7 @@ func TestAmpleRAM(t *testing.T) {
 	var err error
 	o.World, err = config.LoadWorld(configs + "worlds/ample_ram.yaml")
 	require.NoError(t, err)
-	Reduce(o.Stack, o.World)
+	o.World.Reduce(o.Stack)
 	spec, _, err := Spec(o)
 	require.NoError(t, err)
 	assert.Greater(t, spec.Host.CapacityBytes, 32*4096*spec.KVBytesPerToken())

@@ -6,6 +6,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"sparkharness/harness/rig"
 )
 
 // A treatment shows in what the machine says of itself.
@@ -13,15 +15,26 @@ func TestTreat(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t, options(t, "A"))
 		require.NoError(t, s.restart(t.Context())) // a request that the next restart forgets
-		require.NoError(t, answers(t.Context(), s.client, s.opts.Stack.Endpoint.URL, s.spec.Model.Served))
-		for _, treatment := range []Treatment{DropCaches, Restart} {
-			done, err := s.Treat(t.Context(), treatment)
+		require.NoError(t, rig.Answers(t.Context(), s.client, s.opts.Stack.Endpoint.URL, s.spec.Model.Served))
+		for _, kind := range []string{rig.DropCaches, rig.Restart} {
+			done, err := s.Apply(t.Context(), rig.Treatment{Kind: kind})
 			require.NoError(t, err)
-			require.NotNil(t, done.Before)
-			require.NotNil(t, done.After)
-			assert.Less(t, *done.After, *done.Before, treatment)
+			require.NotNil(t, done.Seen)
+			assert.Equal(t, kind, done.Seen.Treatment)
+			assert.NotEmpty(t, done.Seen.Reading)
+			require.NotNil(t, done.Seen.Before)
+			require.NotNil(t, done.Seen.After)
+			assert.Less(t, *done.Seen.After, *done.Seen.Before, kind)
+			assert.Nil(t, done.Undo, "nothing lasts")
 		}
-		_, err := s.Treat(t.Context(), "polish")
+		fio, err := s.Apply(t.Context(), rig.Treatment{Kind: rig.Fio, Name: "heavy", Text: profile(t, "heavy")})
+		require.NoError(t, err)
+		require.NotNil(t, fio.Fio)
+		assert.Equal(t, 128, fio.Fio.InFlight)
+		assert.Equal(t, 1, processes(t, s))
+		require.NoError(t, fio.Undo(t.Context()))
+		assert.Zero(t, processes(t, s), "undone, it is gone")
+		_, err = s.Apply(t.Context(), rig.Treatment{Kind: "polish"})
 		require.ErrorContains(t, err, `treatment "polish" is not known`)
 	})
 }

@@ -1,4 +1,4 @@
-package harness
+package experiment_test
 
 import (
 	"testing"
@@ -8,7 +8,7 @@ import (
 
 // A world's fio takes the place of the levels that a hypothesis sweeps, and gives none to one that sweeps none.
 func TestWorldFio(t *testing.T) {
-	o := testOptions(t)
+	o := choices()
 	files := map[string]string{"worlds/quiet.yaml": "world: quiet\nnote: n\nload: {fio: none}\n"}
 	overlay(t, o, files)
 	levels := func(world string) []string {
@@ -27,7 +27,7 @@ func TestWorldFio(t *testing.T) {
 	assert.Empty(t, levels("default"))
 	assert.Empty(t, levels("quiet"))
 	files["hypotheses/h2a.yaml"] = "sweep: {fio: [neighbours]}\n"
-	o.Configs = testOptions(t).Configs
+	o.Configs = choices().Configs
 	overlay(t, o, files)
 	assert.Equal(t, []string{"neighbours"}, levels("default"))
 	assert.Equal(t, []string{"none"}, levels("quiet"))

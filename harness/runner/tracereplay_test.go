@@ -1,7 +1,6 @@
-package harness
+package runner
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -19,30 +18,30 @@ import (
 	"sparkharness/harness/load"
 	"sparkharness/harness/prompt"
 	"sparkharness/harness/record"
-	"sparkharness/harness/rig"
+	"sparkharness/harness/rig/simrig"
 	"sparkharness/harness/trace"
 )
 
-const chatSmall = "../inputs/traces/chat_small.jsonl"
+const chatSmall = root + "/inputs/traces/chat_small.jsonl"
 
 // roomy is Stack B with the 8B and tiers with room for the KV of prompts of 126,000 tokens: 128 KiB a
 // token, so that one takes 15.4 GiB of the device.
-func roomy(t *testing.T) rig.SimOptions {
+func roomy(t *testing.T) simrig.Options {
 	t.Helper()
-	stack, err := config.LoadStack("../configs/stackB_llama70b_dynamo_tiered.yaml")
+	stack, err := config.LoadStack(root + "/configs/stackB_llama70b_dynamo_tiered.yaml")
 	require.NoError(t, err)
-	world, err := config.LoadWorld("../configs/worlds/default.yaml")
+	world, err := config.LoadWorld(root + "/configs/worlds/default.yaml")
 	require.NoError(t, err)
 	stack.Dynamo.Tiers.Tier0.CapacityBytes = 20 << 30
 	stack.Dynamo.Tiers.Tier1.CapacityBytes = 40 << 30
 	stack.Dynamo.Tiers.Tier2.CapacityBytes = 512 << 30
 	tokenizer, err := prompt.NewTokenizer()
 	require.NoError(t, err)
-	return rig.SimOptions{Stack: stack, World: world, Model: "L8B", Seed: 1, Dir: t.TempDir(), Tokenize: tokenizer.IDs}
+	return simrig.Options{Stack: stack, World: world, Model: "L8B", Seed: 1, Dir: t.TempDir(), Tokenize: tokenizer.IDs}
 }
 
 // replayTrace sends a trace to the machine in virtual time and returns how much of that it took.
-func replayTrace(t *testing.T, o rig.SimOptions, path string, choice trace.Options, sink func(*record.Request) error) (took time.Duration) {
+func replayTrace(t *testing.T, o simrig.Options, path string, choice trace.Options, sink func(*record.Request) error) (took time.Duration) {
 	t.Helper()
 	segments, err := prompt.NewSegments(1)
 	require.NoError(t, err)
@@ -51,7 +50,7 @@ func replayTrace(t *testing.T, o rig.SimOptions, path string, choice trace.Optio
 		require.NoError(t, err)
 		defer requests.Close()
 		start := time.Now()
-		machine, err := rig.OpenSim(o)
+		machine, err := simrig.OpenMachine(o)
 		require.NoError(t, err)
 		defer func() { assert.NoError(t, machine.Close()) }()
 		ep := machine.Endpoint()
@@ -97,21 +96,18 @@ func TestReplayTrace(t *testing.T) {
 		w, err := record.Create(filepath.Join(dir, "metrics.jsonl"), flushBytes)
 		require.NoError(t, err)
 		n, asked, counted, cached := 0, 0, 0, 0
-		var order []lineKey
+		lines := &instants{w: w} // answers that end at the same instant are handed over in any order
 		replayTrace(t, roomy(t), chatSmall, trace.Options{}, func(r *record.Request) error {
 			n++
-			order = append(order, lineKey{r.IntendedTS, r.User, r.Seq})
 			require.Equal(t, record.RCOK, r.RC)
 			require.Equal(t, r.ContextTokens, *r.PromptTokens, "request %d", r.User)
 			require.Equal(t, r.AskedTokens, *r.OutputTokens)
 			asked += r.ContextTokens
 			counted += *r.PromptTokens
 			cached += *r.CachedTokens
-			return w.Write(r)
+			return lines.add(r)
 		})
-		require.NoError(t, w.Close())
-		// Answers that end at the same instant are handed over in any order.
-		require.NoError(t, sortLines(filepath.Join(dir, "metrics.jsonl"), order, func(a, b lineKey) int { return cmp.Compare(a.user, b.user) }))
+		require.NoError(t, errors.Join(lines.flush(), w.Close()))
 		runtime.GOMAXPROCS(before)
 		assert.Equal(t, st.Requests, n)
 		assert.EqualValues(t, st.InputTokens, asked, "prompts are as long as the trace says")

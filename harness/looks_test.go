@@ -1,11 +1,14 @@
 package harness
 
 import (
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"sparkharness/harness/evidence"
+	"sparkharness/harness/record"
 	"sparkharness/harness/verdict"
 )
 
@@ -19,10 +22,10 @@ func TestUntreatedRunEndsAfterTheFirstBlock(t *testing.T) {
 		t.Run(tt.world, func(t *testing.T) {
 			o := testOptions(t)
 			o.World = tt.world
-			r := openTest(t, smallH6, o)
-			t.Run("walk", r.walk)
-			rep, err := Replay(smallH6, r.art.dir)
+			concluded, path := execute(t, smallH6, o)
+			rep, err := Replay(smallH6, filepath.Dir(path))
 			require.NoError(t, err)
+			assert.Equal(t, concluded, rep, "from the files alone")
 			assert.Equal(t, 16, rep.CellsPlanned)
 			assert.Equal(t, tt.measured, rep.CellsMeasured)
 			assert.False(t, rep.Interrupted, "it was not")
@@ -43,15 +46,24 @@ func TestUntreatedRunEndsAfterTheFirstBlock(t *testing.T) {
 	}
 }
 
-func TestFirstBlock(t *testing.T) {
-	cells := []PlannedCell{{Key: "a", Rep: 1}, {Key: "b", Rep: 1}, {Key: "c", Rep: 2}, {Key: "d", Rep: 3}}
-	first, rest := firstBlock(cells)
-	assert.Equal(t, cells[:2], first)
-	assert.Equal(t, cells[2:], rest)
-	first, rest = firstBlock(cells[:2])
-	assert.Equal(t, cells[:2], first)
-	assert.Empty(t, rest)
-	first, rest = firstBlock(nil)
-	assert.Empty(t, first)
-	assert.Empty(t, rest)
+// A hypothesis that refines its sweep sees the whole first stage, once, and its cells are measured.
+func TestSecondStage(t *testing.T) {
+	o := testOptions(t)
+	h := smallH2A
+	seen := 0
+	h.Refine = func(ev *evidence.Evidence) []record.Cell {
+		seen++
+		assert.Len(t, ev.Cells, 4)
+		return []record.Cell{record.NewCell("ctx", 1024, "conc", 4)}
+	}
+	rep, path := execute(t, h, o)
+	require.NotNil(t, rep)
+	assert.Equal(t, 1, seen)
+	assert.Equal(t, []int{6, 6}, []int{rep.CellsPlanned, rep.CellsMeasured}, "two repetitions of it")
+	p, err := record.ReadPlan(filepath.Dir(path))
+	require.NoError(t, err)
+	assert.True(t, p.Refined)
+	replayed, err := Replay(h, filepath.Dir(path))
+	require.NoError(t, err)
+	assert.Equal(t, rep, replayed)
 }

@@ -1,0 +1,110 @@
+package experiment_test
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"sparkharness/harness/config"
+	"sparkharness/harness/experiment"
+	"sparkharness/harness/record"
+)
+
+// small is what a hypothesis over the short configurations of fixtures/configs demands.
+func small(id, file string, requires ...string) experiment.Demand {
+	return experiment.Demand{ID: id, Config: file, Requires: requires}
+}
+
+var (
+	smallH2A = small("H2A", "h2a.yaml", "idle_margin_share", "idle_margin_rps", "r2_min")
+	smallH1  = small("H1", "h1.yaml", "first_touch_ratio", "equivalence_margin", "cold_read_share", "warm_read_share")
+	smallH5  = small("H5", "h5.yaml", "trend_alpha", "p99_ratio", "reads_margin_rps", "working_set_tolerance", "rate_tolerance")
+	smallH6  = small("H6", "h6.yaml", "fetch_share", "tier2_hit_share", "policy_margin")
+	smallH2B = small("H2B", "h2b.yaml", "fetch_share", "tier2_hit_share", "rise_alpha", "idle_margin_share", "idle_margin_rps")
+)
+
+const root = "../.."
+
+func choices() *experiment.Choices {
+	return &experiment.Choices{Root: root, Rig: "sim", World: "default", Configs: filepath.Join(root, "fixtures", "configs")}
+}
+
+// facts are those of a rig in virtual time.
+var facts = record.Facts{Rig: "sim", Clock: record.ClockVirtual, Simulated: true, Machine: "a machine"}
+
+// testPlan is what becomes of a demand and choices.
+func testPlan(t *testing.T, h experiment.Demand, o *experiment.Choices) (*config.Experiment, *record.Plan) {
+	t.Helper()
+	e, err := experiment.Load(h, *o)
+	require.NoError(t, err)
+	digest, err := experiment.Digest(e, o.Root, facts)
+	require.NoError(t, err)
+	p, err := experiment.New(e, facts, experiment.RunID(e, digest), digest)
+	require.NoError(t, err)
+	return e, p
+}
+
+// The plan is an object made before any data: golden, so that a change of order or seeds is seen.
+// Rewrite with UPDATE=1.
+func TestPlanGolden(t *testing.T) {
+	e, p := testPlan(t, smallH2B, choices())
+	var b bytes.Buffer
+	experiment.Print(&b, p, e, "a claim", false)
+	golden := filepath.Join("testdata", "plan_h2b.txt")
+	if os.Getenv("UPDATE") != "" {
+		require.NoError(t, os.MkdirAll("testdata", 0o755))
+		require.NoError(t, os.WriteFile(golden, b.Bytes(), 0o644))
+	}
+	want, err := os.ReadFile(golden)
+	require.NoError(t, err)
+	assert.Equal(t, string(want), b.String())
+}
+
+func TestPlanSeeds(t *testing.T) {
+	o := choices()
+	_, p := testPlan(t, smallH2B, o)
+	byKey := map[string]record.PlannedCell{}
+	for _, c := range p.Cells {
+		byKey[c.Key] = c
+	}
+	a, b := byKey["stack=A/ctx=4096/conc=32/rep=1"], byKey["stack=B/ctx=4096/conc=32/rep=1"]
+	assert.Equal(t, a.LoadSeed, b.LoadSeed, "arms of a block share the load's randomness")
+	assert.NotEqual(t, a.MachineSeed, b.MachineSeed)
+	assert.NotEqual(t, a.LoadSeed, byKey["stack=A/ctx=4096/conc=32/rep=2"].LoadSeed)
+
+	_, same := testPlan(t, smallH2B, o)
+	assert.Equal(t, p, same)
+	o.Seed = 2
+	_, other := testPlan(t, smallH2B, o)
+	assert.NotEqual(t, p.RunID, other.RunID)
+	assert.NotEqual(t, p.Cells[0].LoadSeed, other.Cells[0].LoadSeed)
+}
+
+// Arms of a treatment share the load, other factors do not; what a cell treats is its stack's, not another's.
+func TestPlanFactors(t *testing.T) {
+	e, p := testPlan(t, smallH6, choices())
+	byKey := map[string]record.PlannedCell{}
+	for _, c := range p.Cells {
+		byKey[c.Key] = c
+	}
+	require.Len(t, byKey, 16)
+	a := byKey["tier1=8GiB/policy=FIFO/ctx=1024/conc=8/rep=1"]
+	b := byKey["tier1=16GiB/policy=LFU/ctx=1024/conc=8/rep=1"]
+	require.NotZero(t, a.LoadSeed)
+	assert.Equal(t, a.LoadSeed, b.LoadSeed)
+	assert.NotEqual(t, a.LoadSeed, byKey["tier1=8GiB/policy=FIFO/ctx=2048/conc=8/rep=1"].LoadSeed)
+	tier := e.StackOf(b).Dynamo.Tiers.Tier1
+	assert.EqualValues(t, 16<<30, tier.CapacityBytes)
+	assert.Equal(t, "LFU", tier.EvictionPolicy)
+	assert.EqualValues(t, 8<<30, e.StackOf(a).Dynamo.Tiers.Tier1.CapacityBytes)
+	assert.EqualValues(t, 24<<30, e.Stacks["B"].Dynamo.Tiers.Tier1.CapacityBytes, "the configuration itself stays")
+
+	_, p = testPlan(t, smallH5, choices())
+	c := p.Cells[0]
+	assert.Equal(t, []any{12, 0.6, 2048}, []any{c.Turns, c.Reuse, c.ContextTokens})
+	assert.Contains(t, []int{16, 32}, c.Users)
+}

@@ -1,0 +1,185 @@
+package gate_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"sparkharness/harness/config"
+	"sparkharness/harness/evidence"
+	"sparkharness/harness/gate"
+	"sparkharness/harness/record"
+)
+
+func ptr[T any](v T) *T { return &v }
+
+// goodEvidence passes every gate: three repetitions of one cell with 110 answers each.
+func goodEvidence() *evidence.Evidence {
+	hc := &config.Hypothesis{Hypothesis: "HX", Model: "L8B", Gates: config.Gates{
+		MinCoverage: 0.95, MaxSendLag: config.Duration(1e6), MaxSendLagShare: 0.01, PromptTolerance: 0.05,
+		MaxErrorRate: 0.01, MinSamples: 299, MaxCoV: 0.1, SteadyAlpha: 0.05, SteadyMaxDrift: 0.25,
+		ReproducedWithin: 0.05, MaxBaselineRPS: 50,
+	}}
+	hc.Run.Reps, hc.Run.Seed, hc.Run.Duration, hc.Run.Baseline = 3, 1, config.Duration(300e9), config.Duration(30e9)
+	ev := &evidence.Evidence{Exp: &config.Experiment{Rig: "sim", Hypothesis: hc, Stacks: map[string]*config.Stack{"A": {Stack: "A"}}}, Plan: &record.Plan{}}
+	for rep := 1; rep <= 3; rep++ {
+		c := &evidence.Cell{}
+		c.Cell = record.NewCell("ctx", 1000, "conc", 4, "rep", rep)
+		c.Key, c.Rep, c.Stack, c.ContextTokens, c.Users = c.Cell.String(), rep, "A", 1000, 4
+		c.Info.Load.MeasureStart, c.Info.Load.MeasureEnd = ptr(100.0), ptr(400.0)
+		c.Info.Settings.KVPoolBytes, c.Info.Settings.WantKVPool, c.Info.Settings.KVBlockBytes = ptr(1e9), 1e9, 1e6
+		c.Info.Settings.BlockTokens, c.Info.Settings.WantBlockTokens = ptr(32.0), 32
+		c.Info.Coverage = record.Coverage{Slots: 1500, Sources: []record.SourceCoverage{{Name: "proc", Samples: 1500}, {Name: "block", Samples: 1490}}}
+		for i := range 110 {
+			c.Requests = append(c.Requests, evidence.Request{At: float64(i) * 2.7, TTFT: 100 + float64(i*7%13), HasTTFT: true,
+				E2E: 900, HasE2E: true, RC: record.RCOK, Nominal: 1000, Prompt: ptr(1001), Output: 16})
+		}
+		c.Sys = evidence.Machine{Samples: 2000, AliveAtStart: true, AliveAtEnd: true}
+		c.Sys.Baseline.NVMeSeconds, c.Sys.Baseline.ReadIOs = 30, 60
+		ev.Cells = append(ev.Cells, c)
+		ev.Plan.Cells = append(ev.Plan.Cells, c.PlannedCell)
+	}
+	return ev
+}
+
+func gateOf(t *testing.T, ev *evidence.Evidence, claim gate.Claim, name string) gate.Gate {
+	t.Helper()
+	for _, g := range gate.Common(ev, claim) {
+		if g.Name == name {
+			return g
+		}
+	}
+	require.Fail(t, "no gate "+name)
+	return gate.Gate{}
+}
+
+func TestGatesPassOnGoodEvidence(t *testing.T) {
+	for _, g := range gate.Common(goodEvidence(), gate.Claim{Equivalence: true}) {
+		assert.True(t, g.Passed, "%s: %s", g.Name, g.Detail)
+	}
+}
+
+// Every gate can fail: each row breaks one thing.
+func TestGatesFail(t *testing.T) {
+	for _, tc := range []struct {
+		gate    string
+		code    string
+		outcome gate.Outcome
+		break_  func(ev *evidence.Evidence)
+	}{
+		{"alignment", "coverage", gate.Invalid, func(ev *evidence.Evidence) { ev.Cells[1].Info.Coverage.Sources[1].Samples = 1400 }},
+		{"alignment", "no_samples", gate.Invalid, func(ev *evidence.Evidence) { ev.Cells[1].Info.Coverage.Slots = 0 }},
+		{"treatment", "kv_pool", gate.Invalid, func(ev *evidence.Evidence) { ev.Cells[2].Info.Settings.KVPoolBytes = ptr(0.5e9) }},
+		{"treatment", "not_read_back", gate.Invalid, func(ev *evidence.Evidence) { ev.Cells[2].Info.Settings.KVPoolBytes = nil }},
+		{"treatment", "block_tokens", gate.Invalid, func(ev *evidence.Evidence) { ev.Cells[2].Info.Settings.BlockTokens = ptr(16.0) }},
+		{"treatment", "host_tier", gate.Invalid, func(ev *evidence.Evidence) {
+			ev.Cells[1].Info.Settings.Tiers = []record.TierSetting{{Tier: "host", Bytes: 24e9, WantBytes: 8e9, Policy: "LRU", WantPolicy: "LRU"}}
+		}},
+		{"treatment", "host_tier", gate.Invalid, func(ev *evidence.Evidence) {
+			ev.Cells[1].Info.Settings.Tiers = []record.TierSetting{{Tier: "host", Bytes: 8e9, WantBytes: 8e9, Policy: "LRU", WantPolicy: "LFU"}}
+		}},
+		{"treatment", "disk_tier", gate.Invalid, func(ev *evidence.Evidence) {
+			ev.Cells[1].Info.Settings.Tiers = []record.TierSetting{{Tier: "disk", MinFreq: ptr(1.0), WantMinFreq: ptr(2.0)}}
+		}},
+		{"treatment", "drop_caches", gate.Invalid, func(ev *evidence.Evidence) {
+			ev.Cells[1].Info.Treatments = []record.Treated{{Treatment: "drop_caches", Before: ptr(4e9), After: ptr(4e9)}}
+		}},
+		{"treatment", "restart", gate.Invalid, func(ev *evidence.Evidence) {
+			ev.Cells[1].Info.Treatments = []record.Treated{{Treatment: "restart", Before: ptr(16.0)}}
+		}},
+		{"client", "send_lag", gate.Invalid, func(ev *evidence.Evidence) {
+			for i := range 20 {
+				ev.Cells[0].Requests[i].LagMS = 5
+			}
+		}},
+		{"prompt", "prompt_length", gate.Invalid, func(ev *evidence.Evidence) { ev.Cells[0].Requests[3].Prompt = ptr(1100) }},
+		{"prompt", "not_reported", gate.Invalid, func(ev *evidence.Evidence) {
+			for i := range ev.Cells[0].Requests {
+				ev.Cells[0].Requests[i].Prompt = nil
+			}
+		}},
+		{"counters", "reset", gate.Invalid, func(ev *evidence.Evidence) { ev.Cells[0].Sys.Resets = 1 }},
+		{"counters", "source_dead", gate.Invalid, func(ev *evidence.Evidence) { ev.Cells[0].Sys.AliveAtEnd = false }},
+		{"counters", "kv_reset", gate.Invalid, func(ev *evidence.Evidence) { ev.Cells[0].KV = &evidence.KVCounters{Samples: 5, Resets: true} }},
+		{"counters", "kv_dead", gate.Invalid, func(ev *evidence.Evidence) { ev.Cells[0].KV = &evidence.KVCounters{} }},
+		{"errors", "failed_requests", gate.Invalid, func(ev *evidence.Evidence) {
+			for i := range 5 {
+				ev.Cells[0].Requests[i].RC = record.RCCut
+			}
+		}},
+		{"errors", "failed_requests", gate.Invalid, func(ev *evidence.Evidence) {
+			for i := range 5 {
+				ev.Cells[0].Requests[i].RC = record.RCRejected
+			}
+		}},
+		{"errors", "timeouts", gate.Inconclusive, func(ev *evidence.Evidence) {
+			for i := range 5 {
+				ev.Cells[0].Requests[i].RC = record.RCTimeout
+			}
+		}},
+		{"environment", "swap", gate.Invalid, func(ev *evidence.Evidence) { ev.Cells[0].Sys.SwapOn = true }},
+		{"environment", "throttled", gate.Invalid, func(ev *evidence.Evidence) { ev.Cells[0].Sys.Throttle = 1 }},
+		{"environment", "foreign_traffic", gate.Invalid, func(ev *evidence.Evidence) { ev.Cells[0].Sys.Baseline.WriteIOs = 6000 }},
+		{"environment", "no_baseline", gate.Invalid, func(ev *evidence.Evidence) { ev.Cells[0].Sys.Baseline.NVMeSeconds = 0 }},
+		{"samples", "few_samples", gate.Inconclusive, func(ev *evidence.Evidence) { ev.Cells[0].Requests = ev.Cells[0].Requests[:50] }},
+		{"samples", "cells_missing", gate.Inconclusive, func(ev *evidence.Evidence) { ev.Cells = ev.Cells[:2] }},
+		{"stability", "unstable", gate.Inconclusive, func(ev *evidence.Evidence) {
+			for i := range ev.Cells[0].Requests {
+				ev.Cells[0].Requests[i].TTFT *= 2
+			}
+		}},
+		{"steady state", "trend", gate.Inconclusive, func(ev *evidence.Evidence) {
+			for _, c := range ev.Cells {
+				for i := range c.Requests {
+					c.Requests[i].TTFT *= 1 + float64(i)/200 // half as much again by the end
+				}
+			}
+		}},
+		{"steady state", "not_testable", gate.Inconclusive, func(ev *evidence.Evidence) {
+			for _, c := range ev.Cells {
+				c.Requests = c.Requests[:3]
+			}
+		}},
+		{"steady state", "warmup_capped", gate.Inconclusive, func(ev *evidence.Evidence) { ev.Cells[0].Info.Load.WarmupCapped = true }},
+	} {
+		t.Run(tc.gate+"/"+tc.code, func(t *testing.T) {
+			ev := goodEvidence()
+			tc.break_(ev)
+			g := gateOf(t, ev, gate.Claim{Equivalence: true}, tc.gate)
+			assert.False(t, g.Passed, g.Detail)
+			assert.Equal(t, tc.code, g.Code)
+			assert.Equal(t, tc.outcome, g.OnFailure)
+			assert.NotEmpty(t, g.Detail)
+		})
+	}
+}
+
+// Where the claim is a difference the interval carries the noise, and stability is a grade.
+func TestStabilityIsAGradeForDifferences(t *testing.T) {
+	ev := goodEvidence()
+	for i := range ev.Cells[0].Requests {
+		ev.Cells[0].Requests[i].TTFT *= 2
+	}
+	g := gateOf(t, ev, gate.Claim{}, "stability")
+	assert.False(t, g.Passed)
+	assert.Empty(t, g.OnFailure)
+}
+
+// Refused requests fail no gate where the claim is about failures.
+func TestClaimsFailures(t *testing.T) {
+	ev := goodEvidence()
+	for i := range 50 {
+		ev.Cells[0].Requests[i].RC = record.RCRejected
+	}
+	assert.True(t, gateOf(t, ev, gate.Claim{Failures: true}, "errors").Passed)
+}
+
+// A sweep of two stages is whole when its second one has been planned, with or without cells.
+func TestStagedWantsTheSecondStage(t *testing.T) {
+	ev := goodEvidence()
+	g := gateOf(t, ev, gate.Claim{Staged: true}, "samples")
+	assert.Equal(t, []any{false, gate.Inconclusive, "stage_missing"}, []any{g.Passed, g.OnFailure, g.Code})
+	ev.Plan.Refined = true
+	assert.True(t, gateOf(t, ev, gate.Claim{Staged: true}, "samples").Passed)
+}

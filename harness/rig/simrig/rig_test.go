@@ -1,0 +1,111 @@
+package simrig
+
+import (
+	"io"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"sparkharness/harness/config"
+	"sparkharness/harness/evidence"
+	"sparkharness/harness/experiment"
+	"sparkharness/harness/gate"
+	"sparkharness/harness/record"
+	"sparkharness/harness/rig"
+	"sparkharness/harness/runner"
+)
+
+const root = "../../.."
+
+// short is the short configuration of H1 in a world.
+func short(t *testing.T, world string) *config.Experiment {
+	t.Helper()
+	e, err := experiment.Load(experiment.Demand{ID: "H1", Config: "h1.yaml",
+		Requires: []string{"first_touch_ratio", "equivalence_margin", "cold_read_share", "warm_read_share"}},
+		experiment.Choices{Root: root, Rig: "sim", World: world, Configs: filepath.Join(root, "fixtures", "configs")})
+	require.NoError(t, err)
+	return e
+}
+
+// What is fixed before the first cell: the same for the same machine, another identity for another one.
+func TestFacts(t *testing.T) {
+	facts := func(e *config.Experiment) record.Facts {
+		r, err := New(t, e)
+		require.NoError(t, err)
+		require.NoError(t, r.Close())
+		return r.Facts()
+	}
+	f := facts(short(t, "default"))
+	assert.Equal(t, []any{"sim", record.ClockVirtual, true}, []any{f.Rig, f.Clock, f.Simulated})
+	assert.Contains(t, f.Origin, "not measured on hardware")
+	assert.Equal(t, new(524288.0), f.MaxRequestBytes)
+	assert.NotEmpty(t, f.Uncalibrated)
+	assert.Regexp(t, "^[0-9a-f]{64}$", f.Machine)
+	assert.Equal(t, f, facts(short(t, "default")))
+	assert.NotEqual(t, f.Machine, facts(short(t, "lora_preloaded")).Machine)
+	smaller := short(t, "default")
+	smaller.Hypothesis.Model = "L8B"
+	assert.NotEqual(t, f.Machine, facts(smaller).Machine)
+}
+
+// A cell whose machine cannot be is refused before anything runs, and a machine has its time inside Run only.
+func TestCheck(t *testing.T) {
+	e := short(t, "default")
+	r, err := New(t, e)
+	require.NoError(t, err)
+	plan, err := experiment.New(e, r.Facts(), "run", "digest")
+	require.NoError(t, err)
+	require.NoError(t, r.Check(e, plan))
+	for _, st := range e.Stacks {
+		st.Runtime.KVPoolBytes = 160 << 30
+	}
+	require.ErrorContains(t, r.Check(e, plan), "cell "+plan.Cells[0].Key+": the stack does not fit")
+
+	_, err = r.Open(t.Context(), e.Stacks["A"])
+	require.ErrorContains(t, err, "inside Run only")
+}
+
+// A treatment that does not reach the machine is found by what the NVMe read: with the page cache left as it
+// was, the cold arm reads no adapter.
+func TestColdNeedsTheDroppedCache(t *testing.T) {
+	for _, tc := range []struct {
+		name      string
+		without   string
+		code      string
+		treatment string
+	}{{"as it should be", "", "", ""}, {"cache not dropped", rig.DropCaches, "cold_not_cold", "drop_caches"}} {
+		t.Run(tc.name, func(t *testing.T) {
+			e := short(t, "default")
+			r, err := newRig(t, e)
+			require.NoError(t, err)
+			r.without = tc.without
+			defer func() { assert.NoError(t, r.Close()) }()
+			plan, err := experiment.New(e, r.Facts(), "h1-cold", "digest")
+			require.NoError(t, err)
+			plan.Cells = plan.Cells[:2]
+			run, err := runner.Open(runner.Options{Exp: e, Plan: plan, Rig: r, Root: root, Dir: t.TempDir(), Out: io.Discard, Stop: new(atomic.Bool)})
+			require.NoError(t, err)
+			require.NoError(t, run.Walk(func(string, runner.Asked) (runner.Answer, error) { return runner.Answer{}, nil }))
+			require.NoError(t, run.Close())
+
+			ev, err := evidence.Load(run.Dir(), nil)
+			require.NoError(t, err)
+			require.Len(t, ev.Cells, 2)
+			g := gate.AdapterReads(ev, 0.8, 0.1)
+			assert.Equal(t, tc.code, g.Code, g.Detail)
+			assert.Equal(t, tc.treatment, gate.Treatment(ev, gate.Claim{}).Code, "what the machine shows of it says so, too")
+			for _, c := range ev.Cells {
+				first := 0
+				for i := range c.Requests {
+					if c.Requests[i].FirstTouch {
+						first++
+					}
+				}
+				assert.Equal(t, 4, first, "each adapter is touched first once")
+			}
+		})
+	}
+}
