@@ -9,7 +9,7 @@ RESULTS ?= $(CURDIR)/results
 HYPOTHESES := $(sort $(shell grep -ho '^func TestH[0-9][0-9A-Z]*' hypotheses/*_test.go | cut -c10-))
 # A whole run must not be cut off by go test's own limit of ten minutes.
 RUN     := cd hypotheses && $(GO) test -timeout 60m
-RACE    := ./harness/memnet ./harness/load ./harness/telemetry ./harness/sim ./harness/record ./harness/rig/...
+RACE    := ./harness/memnet ./harness/load ./harness/telemetry ./harness/sim ./harness/record ./harness/rig/... ./harness/runner
 
 .PHONY: help
 help: ## print this help
@@ -37,10 +37,17 @@ error-rates: ## how often each verdict comes out, in default and control worlds,
 
 .PHONY: test
 test: ## all tests: units, race detector where goroutines meet, every hypothesis and its controls, replay
-	$(GO) vet ./...
-	$(GO) test -race -timeout 10m $(RACE)
-	$(GO) test -timeout 10m ./harness/...
-	cd hypotheses && $(GO) test -timeout 20m -results $(RESULTS) $(ARGS)
+	@$(call timed,vet,$(GO) vet ./...)
+	@$(call timed,vet of the files for a Spark,$(GO) vet -tags spark ./...)
+	@$(call timed,faults have their places,$(GO) run ./harness/cmd/mutants -check)
+	@$(call timed,race detector,$(GO) test -race -timeout 15m $(RACE))
+	@$(call timed,units,$(GO) test -timeout 15m ./harness/...)
+	@$(call timed,hypotheses and controls,cd hypotheses && $(GO) test -timeout 30m -results $(RESULTS) $(ARGS))
+
+# timed prints a step, runs it, and prints how long it took.
+define timed
+echo "== $(1)"; start=$$(date +%s); ($(2)) || exit 1; echo "== $(1): $$(( $$(date +%s) - start )) s"
+endef
 
 .PHONY: gate-twice
 gate-twice: ## the same seed twice with other GOMAXPROCS must leave the same bytes (manifest.json apart)

@@ -1,6 +1,7 @@
 package hypotheses
 
 import (
+	"cmp"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"sparkharness/harness/evidence"
 	"sparkharness/harness/record"
 )
 
@@ -16,6 +18,7 @@ type answer struct {
 	at        float64 // s after the start of the measure phase
 	ttft, e2e float64 // ms; without an e2e it is four times the TTFT
 	adapter   string  // "" for the base model
+	first     bool    // the first touch of its adapter: evidence that reads lines finds that by itself
 	wait      float64 // ms before admission, as the server tells it; 0 leaves it untold
 	timeout   bool    // after so long a time the client gave up
 }
@@ -58,20 +61,42 @@ func (r *recording) answers(of func(cell record.Cell) []answer) *recording {
 	return r
 }
 
+// answered gives evidence these answers in place of its requests, as if their lines had been read. It is much
+// faster than to write them.
+func answered(ev *evidence.Evidence, of func(cell record.Cell) []answer) {
+	for _, c := range ev.Cells {
+		c.Requests = nil
+		for _, a := range of(c.Cell) {
+			c.Requests = append(c.Requests, a.data())
+		}
+	}
+}
+
+// data is the answer as evidence has it.
+func (a answer) data() evidence.Request {
+	r := evidence.Request{At: a.at, TTFT: a.ttft, HasTTFT: true, E2E: cmp.Or(a.e2e, 4*a.ttft), HasE2E: true, RC: record.RCOK,
+		Adapter: a.adapter, FirstTouch: a.first}
+	if a.wait > 0 {
+		r.WaitMS = &a.wait
+	}
+	if a.timeout {
+		r.RC, r.Censored, r.E2E = record.RCTimeout, true, a.ttft
+	}
+	return r
+}
+
 // request is the answer's line, the i-th of a cell whose measure phase begins at start.
 func (a answer) request(like object, i int, start float64) object {
 	q := object{}
 	for k, v := range like {
 		q[k] = v
 	}
-	if a.e2e == 0 {
-		a.e2e = 4 * a.ttft
-	}
 	q["seq"] = 1000 + i // no line of the server's own timing has it
-	q["ts"], q["intended_ts"], q["lat_ttft_ms"], q["lat_e2e_ms"] = start+a.at, start+a.at, a.ttft, a.e2e
+	q["ts"], q["intended_ts"], q["lat_ttft_ms"], q["lat_e2e_ms"] = start+a.at, start+a.at, a.ttft, cmp.Or(a.e2e, 4*a.ttft)
 	if a.wait > 0 {
 		q["server_wait_ms"] = a.wait
 	}
+	q["rc"], q["censored"] = record.RCOK, false
 	if a.timeout {
 		q["rc"], q["censored"], q["lat_ttft_ms"], q["lat_e2e_ms"] = record.RCTimeout, true, nil, a.ttft
 	}

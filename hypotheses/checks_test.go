@@ -12,10 +12,10 @@ import (
 	"sparkharness/harness/verdict"
 )
 
-// decidingOf are the checks of a verdict that decide, by name.
-func decidingOf(v verdict.Verdict) map[string]verdict.Check {
+// decidingOf are those of some checks that decide, by name.
+func decidingOf(checks []verdict.Check) map[string]verdict.Check {
 	out := map[string]verdict.Check{}
-	for _, c := range v.Checks {
+	for _, c := range checks {
 		if c.State != verdict.Noted {
 			out[c.Name] = c
 		}
@@ -26,7 +26,7 @@ func decidingOf(v verdict.Verdict) map[string]verdict.Check {
 // deciding are the checks of the replay that decide, by name.
 func (r *recording) deciding() map[string]verdict.Check {
 	r.t.Helper()
-	return decidingOf(r.replay().Verdict)
+	return decidingOf(r.replay().Verdict.Checks)
 }
 
 // assertOutcome asserts the outcome of a replay and returns the checks that decide. Unless it is to be Invalid, all
@@ -38,7 +38,7 @@ func assertOutcome(t *testing.T, want verdict.Outcome, r *recording) map[string]
 	for _, g := range v.Gates {
 		assert.True(t, g.Passed || g.OnFailure == "" || want == verdict.Invalid, "gate %s: %s", g.Name, g.Detail)
 	}
-	return decidingOf(v)
+	return decidingOf(v.Checks)
 }
 
 // evidence is what the decision rule of a replay is given, so that a test may ask a part of the rule alone.

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -35,6 +36,35 @@ func (r *recording) extra(like, name string) *recording {
 		}
 		v["cells"] = append(cells, c)
 	})
+}
+
+// brief keeps of the samples those of the baseline and of the first half minute of the measure phase: where a test
+// makes them all alike, more would say no more, and take longer.
+func (r *recording) brief() *recording {
+	r.t.Helper()
+	paths, err := filepath.Glob(filepath.Join(r.dir, "cells", "*", "*.jsonl"))
+	require.NoError(r.t, err)
+	for _, path := range paths {
+		if base := filepath.Base(path); base != "sysmon.jsonl" && base != "dynkv.jsonl" {
+			continue
+		}
+		b, err := os.ReadFile(path)
+		require.NoError(r.t, err)
+		var out strings.Builder
+		n := 0
+		for line := range strings.Lines(string(b)) {
+			measuring := strings.Contains(line, `"phase":"`+record.PhaseMeasure+`"`)
+			if measuring {
+				n++
+			}
+			if measuring && n <= 30 || strings.Contains(line, `"phase":"`+record.PhaseBaseline+`"`) {
+				out.WriteString(line)
+			}
+		}
+		require.GreaterOrEqual(r.t, n, 30, path)
+		require.NoError(r.t, os.WriteFile(path, []byte(out.String()), 0o644))
+	}
+	return r
 }
 
 // lose takes a cell's folder away: it was planned and not measured.

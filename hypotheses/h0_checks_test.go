@@ -34,12 +34,13 @@ func knees(t *testing.T, change edit, thresholds map[string]float64) (checks map
 		require.Len(t, c.UWork, 1)
 		assert.Equal(t, *c.Findings[0].Lo, float64(c.UWork[0].Users), "what can be used is the step below")
 	}
-	return decidingOf(verdict.Verdict{Checks: c.Checks}), users
+	return decidingOf(c.Checks), users
 }
 
 // The knee is where the ratio is exceeded for consecutive steps and requests of every repetition wait. It is that of
 // a queue if in every repetition more wait there than one step below.
 func TestQueueKnee(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		name   string
 		change edit
@@ -57,7 +58,9 @@ func TestQueueKnee(t *testing.T) {
 		{"a higher ratio", nil, map[string]float64{"rule_ratio": 3.1}, verdict.Contradicted, 0},
 		{"a lower ratio", func(s []step) { s[1].waits = both(0.03) }, map[string]float64{"rule_ratio": 1.4}, verdict.Holds, 12},
 		{"exceeded at single steps", func(s []step) { s[3].ratio, s[5].ratio = both(1.5), both(1.5) }, nil, verdict.Contradicted, 0},
-		{"single steps are enough", func(s []step) { s[3].ratio, s[5].ratio = both(1.5), both(1.5) }, map[string]float64{"rule_consecutive": 1}, verdict.Holds, 16},
+		{"single steps are enough", func(s []step) {
+			s[3].ratio, s[5].ratio = both(1.5), both(1.5)
+		}, map[string]float64{"rule_consecutive": 1}, verdict.Holds, 16},
 		{"five steps are too many", nil, map[string]float64{"rule_consecutive": 5}, verdict.Contradicted, 0},
 		{"nobody waits", func(s []step) {
 			for i := range s {
@@ -105,6 +108,7 @@ func TestQueueKnee(t *testing.T) {
 // From the knee to the last level, which has two and a half times the users, completed requests may grow by less than
 // growth_ratio of that. Both are means over repetitions; no interval is asked for.
 func TestGrowthStops(t *testing.T) {
+	t.Parallel()
 	last := func(n int) edit { return func(s []step) { s[len(s)-1].n = n } }
 	for _, tc := range []struct {
 		name   string
@@ -141,6 +145,7 @@ func TestGrowthStops(t *testing.T) {
 // Each repetition alone has to put U_work within a fine step of the others: the distance from the knee of all
 // together to the level below it.
 func TestRepetitionsAgree(t *testing.T) {
+	t.Parallel()
 	// later has the second repetition's knee at the i-th level; all together have it at the third.
 	later := func(i int) edit {
 		return func(s []step) {
@@ -161,7 +166,10 @@ func TestRepetitionsAgree(t *testing.T) {
 		{"two steps later in the first repetition", func(s []step) { s[2].ratio[0], s[3].ratio[0] = 1.5, 1.5 }, verdict.Contradicted, 8},
 		{"a step earlier", func(s []step) { s[1].ratio, s[1].waits = [2]float64{1.5, 3}, [2]float64{0, 0.03} }, verdict.Holds, 4},
 		// The step is that below the knee of all together: 8 users, then 2; and 2 users, then 8.
-		{"a wide step below, narrow ones above", func(s []step) { s[1].users, s[3].users, s[4].users = 8, 18, 20; s[0].users = 4; later(3)(s) }, verdict.Holds, 8},
+		{"a wide step below, narrow ones above", func(s []step) {
+			s[0].users, s[1].users, s[3].users, s[4].users = 4, 8, 18, 20
+			later(3)(s)
+		}, verdict.Holds, 8},
 		{"a narrow step below, wide ones above", func(s []step) {
 			s[1].users, s[3].users = 14, 23
 			s[4].users = 24
@@ -187,7 +195,7 @@ func TestRepetitionsAgree(t *testing.T) {
 		})
 	}
 	for _, users := range []int{8, 16, 40} {
-		c := decidingOf(verdict.Verdict{Checks: decideH0(withoutCell(sweepOfA(usual()...), users, 2)).Checks})["A.repetitions_agree"]
+		c := decidingOf(decideH0(withoutCell(sweepOfA(usual()...), users, 2)).Checks)["A.repetitions_agree"]
 		assert.Equal(t, verdict.Undecided, c.State, "without a cell at %d users: %s", users, c.Detail)
 	}
 }
@@ -196,7 +204,7 @@ func TestRepetitionsAgree(t *testing.T) {
 func TestStacksHaveTheirOwnKnees(t *testing.T) {
 	b := usual()
 	b[len(b)-1].n = 500
-	checks := decidingOf(verdict.Verdict{Checks: decideH0(sweepOf(map[string][]step{"A": usual()[:2], "B": b})).Checks})
+	checks := decidingOf(decideH0(sweepOf(map[string][]step{"A": usual()[:2], "B": b})).Checks)
 	assert.Equal(t, []string{"A.queue_knee", "B.growth_stops", "B.queue_knee", "B.repetitions_agree"}, slices.Sorted(maps.Keys(checks)))
 	assert.Equal(t, verdict.Contradicted, checks["A.queue_knee"].State)
 	assert.Equal(t, verdict.Holds, checks["B.queue_knee"].State)
@@ -262,7 +270,8 @@ func crowd(t *testing.T, steps []step) *recording {
 }
 
 // The gates of the edited run pass, so that the checks decide.
-func TestH0Outcome(t *testing.T) {
+func TestOutcomeOfQueueKnee(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		name   string
 		change edit

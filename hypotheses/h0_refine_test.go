@@ -10,14 +10,17 @@ import (
 	"sparkharness/harness/verdict"
 )
 
-// coarse is a sweep of which only the last of 8, 16, 24 and 32 users is busy.
+// coarse is a sweep over 8, 16, 24 and 32 users without a queue.
 func coarse() []step {
-	quiet := [2]float64{1.5, 1.5}
-	return []step{{8, quiet, [2]float64{}, 100}, {16, quiet, [2]float64{}, 200}, {24, quiet, [2]float64{}, 200}, {32, quiet, [2]float64{}, 200}}
+	var out []step
+	for users := 8; users <= 32; users += 8 {
+		out = append(out, step{users, both(1.5), both(0), 200})
+	}
+	return out
 }
 
 // Levels are added on both sides of the first one at which the ratio is exceeded with requests waiting.
-func TestRefineH0(t *testing.T) {
+func TestRefineAroundTheKnee(t *testing.T) {
 	busy := func(levels ...int) edit {
 		return func(s []step) {
 			for _, i := range levels {
@@ -57,7 +60,7 @@ func TestRefineH0(t *testing.T) {
 }
 
 // Thresholds and the number of levels are the configuration's, and each stack has its own place.
-func TestRefineH0EachStack(t *testing.T) {
+func TestRefineEachStack(t *testing.T) {
 	a, b := coarse(), coarse()
 	a[3].ratio, a[3].waits = both(3), both(0.1)
 	b[1].ratio, b[1].waits = both(3), both(0.02)

@@ -53,7 +53,8 @@ func (d drive) onto(c *evidence.Cell) {
 // Every cell is compared with its own baseline: the interval of the difference has to lie inside the margin, which
 // is the larger of a share of the baseline and a floor.
 func TestReadsAsIdle(t *testing.T) {
-	ev := recorded(t, h2a).evidence()
+	t.Parallel()
+	ev := recorded(t, h2a).brief().evidence()
 	for _, tc := range []struct {
 		name         string
 		short, long  drive   // ctx 256 and 512
@@ -100,6 +101,7 @@ func TestReadsAsIdle(t *testing.T) {
 
 // A drive that nobody watched is not idle.
 func TestReadsAsIdleNeedsReadings(t *testing.T) {
+	t.Parallel()
 	for _, phase := range []string{record.PhaseBaseline, record.PhaseMeasure} {
 		r := recorded(t, h2a).samples(func(cell record.Cell, s object) {
 			if s["phase"] == phase && cell.Int("ctx") == 512 && cell.Int("rep") == 2 {
@@ -115,20 +117,28 @@ func TestReadsAsIdleNeedsReadings(t *testing.T) {
 // known.
 type queued struct{ p99, queue, busy float64 }
 
-// queues is a run of H2A with so many levels.
-func queues(t *testing.T, levels int, of func(level, rep int) queued) *recording {
+// levelled is a run of H2A with so many levels: those recorded, and more with eight users and more.
+func levelled(t *testing.T, levels int) *recording {
 	t.Helper()
-	r := recorded(t, h2a)
-	level := map[string]int{"ctx=256/conc=4": 0, "ctx=512/conc=4": 1}
+	r := recorded(t, h2a).brief().gates("min_samples", 40)
 	for i := 2; i < levels; i++ {
-		name := fmt.Sprintf("ctx=512/conc=%d", 4*i)
-		level[name] = i
 		for _, rep := range []string{"/rep=1", "/rep=2"} {
-			r.extra("ctx=512/conc=4"+rep, name+rep)
+			r.extra("ctx=512/conc=4"+rep, fmt.Sprintf("ctx=512/conc=%d", 4*i)+rep)
 		}
 	}
-	r.gates("min_samples", 40)
-	cellOf := func(cell record.Cell) queued { return of(level[cell.Without("rep").String()], cell.Int("rep")) }
+	return r
+}
+
+// queued gives each level of a run its queue.
+func (r *recording) queued(of func(level, rep int) queued) *recording {
+	r.t.Helper()
+	cellOf := func(cell record.Cell) queued {
+		level := cell.Int("conc") / 4
+		if cell.Int("ctx") == 256 {
+			level = 0
+		}
+		return of(level, cell.Int("rep"))
+	}
 	r.answers(func(cell record.Cell) []answer {
 		out := make([]answer, 20)
 		for i := range out {
@@ -165,6 +175,8 @@ func byQueue(off float64) func(level, rep int) queued {
 
 // What the queue and the GPU explain is judged on logarithms, by both, and by the interval.
 func TestQueueExplainsP99(t *testing.T) {
+	t.Parallel()
+	r := levelled(t, 6)
 	for _, tc := range []struct {
 		name string
 		of   func(level, rep int) queued
@@ -211,8 +223,7 @@ func TestQueueExplainsP99(t *testing.T) {
 		}, 0, verdict.Undecided},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			t.Parallel()
-			ev := queues(t, 7, tc.of).evidence()
+			ev := r.queued(tc.of).evidence()
 			ev.Exp.Hypothesis.Thresholds["r2_min"] = cmp.Or(tc.need, 0.8)
 			c, _ := queueExplainsP99(ev)
 			assert.Equal(t, tc.want, c.State, c.Detail)
@@ -222,7 +233,8 @@ func TestQueueExplainsP99(t *testing.T) {
 
 // It is the interval that has to lie above the threshold: an estimate above it is not enough.
 func TestQueueExplainsP99ByTheInterval(t *testing.T) {
-	ev := queues(t, 7, byQueue(1.2)).evidence()
+	t.Parallel()
+	ev := levelled(t, 7).queued(byQueue(1.2)).evidence()
 	rule := func(ev *evidence.Evidence) verdict.Check {
 		c, _ := queueExplainsP99(ev)
 		return c
@@ -233,7 +245,8 @@ func TestQueueExplainsP99ByTheInterval(t *testing.T) {
 	for _, c := range ev.Cells {
 		level = append(level, c.Cell.Without("rep").String())
 		v, _ := (&evidence.Group{Cells: []*evidence.Cell{c}}).Percentile(0.99)
-		p99, queue, busy = append(p99, math.Log(v)), append(queue, math.Log(*c.Sys.Measure.Queue.Value())), append(busy, *c.Sys.Measure.GPUBusy.Value())
+		q, g := c.Sys.Measure.Queue.Value(), c.Sys.Measure.GPUBusy.Value()
+		p99, queue, busy = append(p99, math.Log(v)), append(queue, math.Log(*q)), append(busy, *g)
 	}
 	lo, hi, err := ev.Bootstrap().R2(p99, [][]float64{queue, busy}, level, 0.95)
 	require.NoError(t, err)
@@ -244,23 +257,28 @@ func TestQueueExplainsP99ByTheInterval(t *testing.T) {
 }
 
 // The gates of the edited run pass, so that the checks decide.
-func TestH2AOutcome(t *testing.T) {
+func TestOutcomeOfIdleDrive(t *testing.T) {
+	t.Parallel()
 	idle, reads, open := same(2, 0), same(2, 8), drive{2, [2]float64{2, 5}}
 	for _, tc := range []struct {
+		name string
 		last drive // of the level with the most users
 		off  float64
 		want verdict.Outcome
 	}{
-		{idle, 0, verdict.Supported},
-		{reads, 0, verdict.Refuted},
-		{idle, 3, verdict.Refuted},
-		{open, 0, verdict.Inconclusive},
+		{"as claimed", idle, 0, verdict.Supported},
+		{"a level that reads", reads, 0, verdict.Refuted},
+		{"p99 that nothing explains", idle, 3, verdict.Refuted},
+		{"reads are open", open, 0, verdict.Inconclusive},
 	} {
-		assertOutcome(t, tc.want, queues(t, 4, byQueue(tc.off)).reading(func(cell record.Cell) *drive {
-			if cell.Int("conc") == 12 {
-				return &tc.last
-			}
-			return nil
-		}))
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			assertOutcome(t, tc.want, levelled(t, 4).queued(byQueue(tc.off)).reading(func(cell record.Cell) *drive {
+				if cell.Int("conc") == 12 {
+					return &tc.last
+				}
+				return nil
+			}))
+		})
 	}
 }

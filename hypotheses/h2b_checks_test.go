@@ -38,7 +38,7 @@ func (x tier2) change(f func(*tier2)) tier2 {
 // Stack A reads as it does when idle.
 func tiers(t *testing.T, levels ...tier2) *recording {
 	t.Helper()
-	r := recorded(t, h2b).gates("min_samples", 80)
+	r := recorded(t, h2b).brief().gates("min_samples", 80)
 	at := map[int]tier2{1024: levels[0], 4096: levels[len(levels)-1]}
 	if len(levels) == 3 {
 		at[2048] = levels[1]
@@ -107,6 +107,7 @@ func onto(ev *evidence.Evidence, levels ...tier2) (b []*evidence.Group) {
 // A storage knee needs both conditions at one level. A level whose estimate falls short is none; at the first one
 // that is, the interval has to clear the threshold too.
 func TestStorageKnee(t *testing.T) {
+	t.Parallel()
 	fetch := func(first, second float64) tier2 {
 		return atKnee.change(func(x *tier2) { x.fetch = [2]float64{first, second} })
 	}
@@ -127,9 +128,9 @@ func TestStorageKnee(t *testing.T) {
 		{"a higher share of fetches", underKnee, fetch(0.51, 0.51), 0.52, 0, verdict.Contradicted, ""},
 		{"the share of hits is the configuration's", underKnee, hits(0.19), 0, 0.18, verdict.Holds, verdict.Holds},
 		{"a higher share of hits", underKnee, hits(0.21), 0, 0.22, verdict.Contradicted, ""},
-		{"an estimate above and an interval across", underKnee, fetch(0.6, 0.8), 0, 0, verdict.Undecided, verdict.Holds},
-		{"an estimate above, a 95 % interval across, a 90 % interval above", underKnee, fetch(0.725, 0.8), 0, 0, verdict.Undecided, verdict.Holds},
-		{"a 95 % interval above, a 99 % interval across", underKnee, fetch(0.76, 0.8), 0, 0, verdict.Holds, verdict.Holds},
+		{"estimate above, interval across", underKnee, fetch(0.6, 0.8), 0, 0, verdict.Undecided, verdict.Holds},
+		{"estimate above, 95 % interval across, 90 % interval above", underKnee, fetch(0.725, 0.8), 0, 0, verdict.Undecided, verdict.Holds},
+		{"95 % interval above, 99 % interval across", underKnee, fetch(0.76, 0.8), 0, 0, verdict.Holds, verdict.Holds},
 		{"a knee from the first level on", atKnee, atKnee, 0, 0, verdict.Holds, verdict.Contradicted},
 		{"a knee at the first level alone", atKnee, underKnee, 0, 0, verdict.Holds, verdict.Contradicted},
 		{"one condition at each level", hits(0.1), fetch(0.4, 0.4), 0, 0, verdict.Contradicted, ""},
@@ -152,6 +153,7 @@ func TestStorageKnee(t *testing.T) {
 
 // It is the p95 of TTFT: not the median, and not p99.
 func TestStorageKneeIsOfP95(t *testing.T) {
+	t.Parallel()
 	ev := tiers(t, underKnee, atKnee).evidence()
 	fetch := atKnee.change(func(x *tier2) { x.fetch = [2]float64{0.7, 0.7} })
 	b := onto(ev, underKnee, fetch)
@@ -175,6 +177,7 @@ func TestStorageKneeIsOfP95(t *testing.T) {
 
 // A server that tells no fetch latency, or no hits, leaves it open.
 func TestStorageKneeNeedsFetches(t *testing.T) {
+	t.Parallel()
 	for _, field := range []string{"fetch_count", "hits"} {
 		c := tiers(t, underKnee, atKnee).lines("dynkv.jsonl", func(cell record.Cell, s object) bool {
 			if cell.Int("ctx") == 4096 && cell.Int("rep") == 2 {
@@ -189,9 +192,11 @@ func TestStorageKneeNeedsFetches(t *testing.T) {
 // From the level below to the knee both counts have to rise, each by an interval at half of rise_alpha. With two
 // repetitions that differ by d, that of a mean reaches 12.7 d to both sides at 97.5 %, and 6.4 d at 95 %.
 func TestRisesAtKnee(t *testing.T) {
+	t.Parallel()
 	knee := func(mb, reads [2]float64) tier2 {
 		return atKnee.change(func(x *tier2) { x.mb, x.reads = mb, reads })
 	}
+	busyBelow := underKnee.change(func(x *tier2) { x.reads = [2]float64{3001, 3001} })
 	two, three := tiers(t, underKnee, atKnee).evidence(), tiers(t, underKnee, underKnee, atKnee).evidence()
 	for _, tc := range []struct {
 		name   string
@@ -213,7 +218,7 @@ func TestRisesAtKnee(t *testing.T) {
 		{"bytes by 100, repetitions 12 apart", []tier2{underKnee, knee([2]float64{104, 116}, [2]float64{3000, 3000})}, 0, verdict.Undecided},
 		{"12 apart is enough at a larger alpha", []tier2{underKnee, knee([2]float64{104, 116}, [2]float64{194, 206})}, 0.2, verdict.Holds},
 		{"4 apart is not at a smaller one", []tier2{underKnee, knee([2]float64{400, 400}, [2]float64{198, 202})}, 0.005, verdict.Undecided},
-		{"the level below, not the lowest", []tier2{underKnee, underKnee.change(func(x *tier2) { x.reads = [2]float64{3001, 3001} }), atKnee}, 0, verdict.Contradicted},
+		{"the level below, not the lowest", []tier2{underKnee, busyBelow, atKnee}, 0, verdict.Contradicted},
 		{"the knee, not the last level", []tier2{underKnee, atKnee, underKnee}, 0, verdict.Holds},
 		{"no level below", []tier2{atKnee, atKnee}, 0, verdict.Undecided},
 	} {
@@ -230,10 +235,14 @@ func TestRisesAtKnee(t *testing.T) {
 			assert.Equal(t, tc.want, c.State, c.Detail)
 		})
 	}
+	onto(three, underKnee, atKnee, underKnee)
+	c := decidingOf(decideH2B(three).Checks)["rises_at_knee"]
+	assert.Equal(t, verdict.Holds, c.State, c.Detail)
 }
 
 // A KV manager that does not count what it reads leaves it open.
 func TestRisesAtKneeNeedsCounts(t *testing.T) {
+	t.Parallel()
 	c := tiers(t, underKnee, atKnee).lines("dynkv.jsonl", func(cell record.Cell, s object) bool {
 		if cell.Int("ctx") == 1024 {
 			s["tier2"].(object)["bytes_out"] = nil
@@ -245,6 +254,7 @@ func TestRisesAtKneeNeedsCounts(t *testing.T) {
 
 // Stack A is judged as H2A is, by all of its own cells; that stack B reads at the knee is no matter.
 func TestStackAHasNone(t *testing.T) {
+	t.Parallel()
 	ev := tiers(t, underKnee, atKnee).evidence()
 	for _, tc := range []struct {
 		name         string
@@ -278,6 +288,7 @@ func TestStackAHasNone(t *testing.T) {
 
 // A control that was not measured shows nothing.
 func TestStackAHasNoneNeedsStackA(t *testing.T) {
+	t.Parallel()
 	r := tiers(t, underKnee, atKnee)
 	for _, cell := range []string{"ctx=1024/conc=32/rep=1", "ctx=1024/conc=32/rep=2", "ctx=4096/conc=32/rep=1", "ctx=4096/conc=32/rep=2"} {
 		r.lose("stack=A/" + cell)
@@ -287,25 +298,31 @@ func TestStackAHasNoneNeedsStackA(t *testing.T) {
 }
 
 // The gates of the edited run pass, so that the checks decide.
-func TestH2BOutcome(t *testing.T) {
+func TestOutcomeOfStorageKnee(t *testing.T) {
+	t.Parallel()
+	reads := func(first, second float64) tier2 {
+		return atKnee.change(func(x *tier2) { x.reads = [2]float64{first, second} })
+	}
 	for _, tc := range []struct {
-		first, last tier2
-		a           drive
-		want        verdict.Outcome
+		name string
+		last tier2
+		a    drive
+		want verdict.Outcome
 	}{
-		{underKnee, atKnee, same(2, 0), verdict.Supported},
-		{underKnee, underKnee, same(2, 0), verdict.Refuted},
-		{atKnee, atKnee, same(2, 0), verdict.Refuted},
-		{underKnee, atKnee, same(2, 8), verdict.Refuted},
-		{underKnee, atKnee.change(func(x *tier2) { x.reads = [2]float64{99, 99} }), same(2, 0), verdict.Refuted},
-		{underKnee, atKnee.change(func(x *tier2) { x.reads = [2]float64{99, 3000} }), same(2, 0), verdict.Inconclusive},
-		{underKnee, atKnee.change(func(x *tier2) { x.fetch = [2]float64{0.6, 0.8} }), same(2, 0), verdict.Inconclusive},
+		{"as claimed", atKnee, same(2, 0), verdict.Supported},
+		{"no knee", underKnee, same(2, 0), verdict.Refuted},
+		{"stack A reads", atKnee, same(2, 8), verdict.Refuted},
+		{"no rise", reads(99, 99), same(2, 0), verdict.Refuted},
+		{"the rise is open", reads(99, 3000), same(2, 0), verdict.Inconclusive},
 	} {
-		assertOutcome(t, tc.want, tiers(t, tc.first, tc.last).reading(func(cell record.Cell) *drive {
-			if cell.Level("stack") == "A" {
-				return &tc.a
-			}
-			return nil
-		}))
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			assertOutcome(t, tc.want, tiers(t, underKnee, tc.last).reading(func(cell record.Cell) *drive {
+				if cell.Level("stack") == "A" {
+					return &tc.a
+				}
+				return nil
+			}))
+		})
 	}
 }

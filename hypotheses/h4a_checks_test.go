@@ -20,7 +20,18 @@ func (f factors) of(arm string, rep int) float64 {
 	return 1
 }
 
-// threeArms is a run of H4A with a moderate arm, too, whose requests are the same in all arms but for the factors.
+// likeButFor are requests that are the same in all arms but for the factors of their latencies.
+func likeButFor(ttft, e2e factors) func(cell record.Cell) []answer {
+	return func(cell record.Cell) []answer {
+		arm, rep, out := cell.Level("fio"), cell.Int("rep"), even(60, 1)
+		for i, a := range out {
+			out[i].ttft, out[i].e2e = a.ttft*ttft.of(arm, rep), 5*a.ttft*e2e.of(arm, rep)
+		}
+		return out
+	}
+}
+
+// threeArms is a run of H4A with a moderate arm, too, and such requests.
 func threeArms(t *testing.T, ttft, e2e factors) *recording {
 	t.Helper()
 	r := recorded(t, h4a)
@@ -31,19 +42,13 @@ func threeArms(t *testing.T, ttft, e2e factors) *recording {
 		h["sweep"].(object)["fio"] = []string{"none", "moderate", "heavy"}
 		h["gates"].(object)["min_samples"] = 100
 	})
-	return r.answers(func(cell record.Cell) []answer {
-		out := even(60, 1)
-		for i := range out {
-			base := out[i].ttft
-			out[i].ttft, out[i].e2e = base*ttft.of(cell.Level("fio"), cell.Int("rep")), 5*base*e2e.of(cell.Level("fio"), cell.Int("rep"))
-		}
-		return out
-	})
+	return r.answers(likeButFor(ttft, e2e))
 }
 
 // Each latency is judged in every pair of arms, by an interval of the ratio inside 1/(1+margin) and 1+margin, and
 // by itself.
 func TestArmsEquivalent(t *testing.T) {
+	t.Parallel()
 	cases := []struct {
 		name  string
 		arms  factors
@@ -57,24 +62,26 @@ func TestArmsEquivalent(t *testing.T) {
 		// A tenth less is more than a factor of 1.1.
 		{"heavy faster, just outside", factors{"heavy": {0.905, 0.905}}, verdict.Contradicted, 0.905},
 		// The interval decides: the estimates of these lie inside and outside. With two repetitions that differ by d on
-		// the log scale it reaches 3.2 d to both sides; at 80 % it would be 1.5 d, and at 95 % 6.4 d.
+		// the log scale it reaches up to 3.2 d to both sides; at 80 % it would be 1.5 d, and at 95 % 6.4 d.
 		{"inside, repetitions differ", factors{"heavy": {1, 1.03}}, verdict.Undecided, 0},
 		{"outside, repetitions differ", factors{"heavy": {1.1, 1.3}}, verdict.Undecided, 0},
 		{"inside, faster in one repetition", factors{"heavy": {1, 0.94}}, verdict.Undecided, 0},
-		{"repetitions hardly differ", factors{"heavy": {1, 1.016}}, verdict.Holds, 0},
+		{"repetitions hardly differ", factors{"heavy": {1, 1.022}}, verdict.Holds, 0},
 		// What arms have in common is no difference between them.
 		{"a slow repetition of all arms", factors{"none": {1, 3}, "moderate": {1, 3}, "heavy": {1, 3}}, verdict.Holds, 1},
 		{"the middle arm alone", factors{"moderate": {1.15, 1.15}}, verdict.Contradicted, 0},
-		{"two arms that are each within a tenth of the third", factors{"moderate": {0.94, 0.94}, "heavy": {1.06, 1.06}}, verdict.Contradicted, 1.06 / 0.94},
+		{"the two heaviest arms alone", factors{"moderate": {0.94, 0.94}, "heavy": {1.06, 1.06}}, verdict.Contradicted, 1.06 / 0.94},
+		{"the two lightest arms alone", factors{"none": {0.94, 0.94}, "moderate": {1.06, 1.06}}, verdict.Contradicted, 1.06 / 0.94},
 		{"the pair least alike has the smallest ratio", factors{"none": {0.98, 0.98}, "heavy": {0.94, 0.94}}, verdict.Holds, 0.94},
-		{"an open pair beside one that is further apart and holds", factors{"moderate": {0.98, 1.04}, "heavy": {1.08, 1.08}}, verdict.Undecided, 0},
+		{"an open pair beside one further apart that holds", factors{"moderate": {0.98, 1.04}, "heavy": {1.08, 1.08}}, verdict.Undecided, 0},
 	}
+	ev := threeArms(t, nil, nil).evidence()
 	for i, tc := range cases {
 		t.Run(tc.name, func(t *testing.T) {
-			t.Parallel()
 			// E2E is another case's: what holds for one latency says nothing of the other.
 			other := cases[(i+5)%len(cases)]
-			checks := threeArms(t, tc.arms, other.arms).deciding()
+			answered(ev, likeButFor(tc.arms, other.arms))
+			checks := decidingOf(decideH4A(ev).Checks)
 			for name, tc := range map[string]struct {
 				want  verdict.State
 				value float64
@@ -91,6 +98,8 @@ func TestArmsEquivalent(t *testing.T) {
 
 // The margin is the configuration's.
 func TestArmsEquivalentWithinTheMargin(t *testing.T) {
+	t.Parallel()
+	ev := threeArms(t, nil, nil).evidence()
 	for _, tc := range []struct {
 		factor, margin float64
 		want           verdict.State
@@ -99,7 +108,9 @@ func TestArmsEquivalentWithinTheMargin(t *testing.T) {
 		{0.905, 0.12, verdict.Holds}, {0.93, 0.07, verdict.Contradicted},
 	} {
 		heavy := factors{"heavy": {tc.factor, tc.factor}}
-		checks := threeArms(t, heavy, heavy).threshold("equivalence_margin", tc.margin).deciding()
+		answered(ev, likeButFor(heavy, heavy))
+		ev.Exp.Hypothesis.Thresholds["equivalence_margin"] = tc.margin
+		checks := decidingOf(decideH4A(ev).Checks)
 		assert.Len(t, checks, 2)
 		for name, c := range checks {
 			assert.Equal(t, tc.want, c.State, "%s: %s", name, c.Detail)
@@ -109,6 +120,7 @@ func TestArmsEquivalentWithinTheMargin(t *testing.T) {
 
 // It is the slowest hundredth that is judged, and a request that timed out has taken longer than anyone knows.
 func TestArmsEquivalentInTheTail(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		name string
 		edit func(answers []answer)
@@ -153,6 +165,7 @@ func TestArmsEquivalentInTheTail(t *testing.T) {
 
 // Arms are compared where all of them were measured, in the same repetitions.
 func TestArmsEquivalentNeedsThemAll(t *testing.T) {
+	t.Parallel()
 	for _, cells := range [][]string{
 		{"fio=heavy/ctx=1024/conc=8/rep=2"},
 		{"fio=none/ctx=1024/conc=8/rep=1"},
@@ -171,25 +184,30 @@ func TestArmsEquivalentNeedsThemAll(t *testing.T) {
 
 // The gates of the edited run pass, so that the checks decide: one that is contradicted refutes, whatever the
 // other says.
-func TestH4AOutcome(t *testing.T) {
+func TestOutcomeOfFioArms(t *testing.T) {
+	t.Parallel()
 	slow, open := factors{"heavy": {1.2, 1.2}}, factors{"heavy": {1, 1.06}}
 	for _, tc := range []struct {
+		name      string
 		ttft, e2e factors
 		want      verdict.Outcome
 	}{
-		{nil, nil, verdict.Supported},
-		{nil, slow, verdict.Refuted},
-		{slow, nil, verdict.Refuted},
-		{open, nil, verdict.Inconclusive},
-		{open, slow, verdict.Refuted},
+		{"as claimed", nil, nil, verdict.Supported},
+		{"E2E is slower", nil, slow, verdict.Refuted},
+		{"TTFT is open", open, nil, verdict.Inconclusive},
+		{"TTFT is open, E2E is slower", open, slow, verdict.Refuted},
 	} {
-		assertOutcome(t, tc.want, threeArms(t, tc.ttft, tc.e2e))
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			assertOutcome(t, tc.want, threeArms(t, tc.ttft, tc.e2e))
+		})
 	}
 }
 
 // Arms that are alike because the drive was hardly disturbed show nothing. Every block counts by itself, and the
 // threshold is the configuration's.
-func TestH4ANeedsADegradedDrive(t *testing.T) {
+func TestDriveHasToBeDegraded(t *testing.T) {
+	t.Parallel()
 	degraded := func(first, second float64) *recording {
 		return threeArms(t, nil, nil).samples(func(cell record.Cell, s object) {
 			if s["phase"] != record.PhaseMeasure {
