@@ -1,7 +1,6 @@
 package harness_test
 
 import (
-	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
@@ -15,44 +14,86 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Import rules: for each package the packages of ours and the foreign modules that its product code may
-// import, and why. The standard library is always allowed, but for package testing.
-var rules = []struct {
+// rule says what a package's product code may import: packages of ours and foreign modules, and why no more. The
+// standard library is always allowed, but for package testing.
+type rule struct {
 	pkg     string
-	ours    []string
+	ours    []string // pkg -> each of these
 	foreign []string
 	why     string
-}{
-	{"harness/record", nil, nil, "the vocabulary stands alone, so that anything may use it"},
-	{"harness/memnet", nil, nil, "a network knows nobody"},
-	{"harness/sim", nil, nil, "a simulator that imports the harness could know what is measured"},
-	{"harness/stats", nil, []string{"gonum.org/v1/gonum"}, "numbers in, numbers out"},
-	{"harness/config", nil, []string{"gopkg.in/yaml.v3"}, "what is configured must not depend on what runs"},
-	{"harness/prompt", nil, []string{"github.com/pkoukk/tiktoken-go", "github.com/pkoukk/tiktoken-go-loader"}, "text in, tokens out"},
+}
+
+// Import rules: an arrow from each package to those that it may import. Left of record is what plans and measures,
+// right of it what concludes.
+var rules = []rule{
+	// The vocabulary.
+	{"harness/record", nil, nil, "the waist stands alone, so that both sides may use it"},
+	{"harness/config", []string{"harness/record"}, []string{"gopkg.in/yaml.v3"}, "what is configured must not depend on what runs"},
 	{"harness/fio", nil, nil, "a job file says what load is meant, not who runs it"},
 	{"harness/trace", nil, nil, "a trace says what was asked, not who replays it"},
-	{"harness/verdict", nil, nil, "an outcome follows from gates and checks alone"},
+	{"harness/prompt", nil, []string{"github.com/pkoukk/tiktoken-go", "github.com/pkoukk/tiktoken-go-loader"}, "text in, tokens out"},
+	{"harness/stats", nil, []string{"gonum.org/v1/gonum"}, "numbers in, numbers out"},
+
+	// Left of record.
+	{"harness/experiment", []string{"harness/config", "harness/fio", "harness/prompt", "harness/record"}, nil,
+		"what will be done is laid out without a rig and without a simulator"},
 	{"harness/load", []string{"harness/record"}, nil, "load cannot tell a simulated endpoint from a real one"},
 	{"harness/telemetry", []string{"harness/record"}, []string{"github.com/prometheus/procfs"}, "telemetry cannot tell a rendered /proc from the real one"},
-	{"harness/report", []string{"harness/verdict", "harness/stats", "harness/record"}, []string{"github.com/jedib0t/go-pretty/v6", "gonum.org/v1/plot"}, "a report renders what was concluded"},
-	{"harness/rig", []string{"harness/config", "harness/fio", "harness/load", "harness/sim", "harness/memnet", "harness/telemetry", "harness/record"}, nil, "a rig opens machines; of package load it asks for the served model only (TestRigDrivesNoLoad)"},
-	{"harness", []string{"harness/config", "harness/fio", "harness/load", "harness/prompt", "harness/record", "harness/report", "harness/rig", "harness/stats", "harness/telemetry", "harness/verdict"}, []string{"gopkg.in/yaml.v3"}, "the harness reaches the simulated machine through a rig only"},
-	{"harness/cmd/sparkharness", []string{"harness/config", "harness/load", "harness/prompt", "harness/record", "harness/rig", "harness/sim", "harness/stats", "harness/trace"}, []string{"github.com/spf13/cobra"}, "commands serve, write and drive a trace; they decide nothing"},
+	{"harness/memnet", nil, nil, "a network knows nobody"},
+	{"harness/sim", nil, nil, "a simulator that imports the harness could know what is measured"},
+	{"harness/rig", []string{"harness/config", "harness/load", "harness/record", "harness/telemetry"}, nil,
+		"what all rigs share knows none of them; of load it has the probe of the served model, and it drives none"},
+	{"harness/rig/simrig", []string{"harness/config", "harness/fio", "harness/memnet", "harness/prompt", "harness/record", "harness/rig", "harness/sim", "harness/telemetry"}, nil,
+		"the one place in a run that knows the simulator; it drives no load"},
+	{"harness/runner", []string{"harness/config", "harness/experiment", "harness/load", "harness/prompt", "harness/record", "harness/rig", "harness/telemetry"}, nil,
+		"the runner knows a rig by its interface and concludes nothing"},
+
+	// Right of record.
+	{"harness/evidence", []string{"harness/config", "harness/record", "harness/stats"}, nil, "evidence is what lies in a run's folder"},
+	{"harness/gate", []string{"harness/config", "harness/evidence", "harness/record", "harness/stats"}, nil, "a gate is a function of the evidence"},
+	{"harness/verdict", []string{"harness/config", "harness/evidence", "harness/gate", "harness/record", "harness/stats"}, nil,
+		"a judgement follows from evidence and gates, and knows nothing of how it is shown"},
+	{"harness/report", []string{"harness/evidence", "harness/gate", "harness/stats", "harness/verdict"}, []string{"github.com/jedib0t/go-pretty/v6", "gonum.org/v1/plot"},
+		"a report renders a judgement and reads no run"},
+
+	// The door, and the commands beside it.
+	{"harness", []string{"harness/config", "harness/evidence", "harness/experiment", "harness/gate", "harness/record", "harness/report", "harness/rig", "harness/rig/simrig", "harness/runner", "harness/verdict"}, nil,
+		"the door joins both sides; load, telemetry and simulator are behind runner and rig"},
+	{"harness/cmd/sparkharness", []string{"harness/config", "harness/load", "harness/prompt", "harness/record", "harness/rig/simrig", "harness/sim", "harness/stats", "harness/trace"}, []string{"github.com/spf13/cobra"},
+		"commands serve, write and drive a trace; they decide nothing"},
 	{"harness/cmd/mutants", nil, []string{"gopkg.in/yaml.v3"}, "what looks for holes in the tests must not depend on what they test"},
 	{"hypotheses", nil, nil, "the product code of a hypothesis is its documentation"},
 }
 
-// mayImportTesting is the only library package that may: libraries return errors, and t stops at the door.
-const mayImportTesting = "harness"
+// mayImportTesting are the packages that may: libraries return errors, and t stops at the door. Virtual time exists in
+// tests only, so the rig that needs it takes the door's t.
+var mayImportTesting = []string{"harness", "harness/rig/simrig"}
 
-func TestImportRules(t *testing.T) {
-	seen := map[string]bool{}
-	root := ".."
-	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+// A run's folder is judged alike, whichever rig measured it: whoever concludes must not be able to ask what measured,
+// not by a detour either. So no import leads from the right of record to the left of it, nor the other way.
+var (
+	leftOfRecord  = []string{"harness/experiment", "harness/fio", "harness/load", "harness/memnet", "harness/prompt", "harness/rig", "harness/rig/simrig", "harness/runner", "harness/sim", "harness/telemetry", "harness/trace"}
+	rightOfRecord = []string{"harness/evidence", "harness/gate", "harness/report", "harness/verdict"}
+)
+
+// Hypotheses are test files. They decide by what they are given: the door, the right of record and the vocabulary.
+// Configuration reaches them as evidence.
+var (
+	hypothesesMay        = []string{"harness", "harness/evidence", "harness/gate", "harness/record", "harness/report", "harness/stats", "harness/verdict"}
+	hypothesesMayForeign = []string{"github.com/stretchr/testify", "gopkg.in/yaml.v3"}
+)
+
+// maxDoorFiles bounds the product files of package harness: what it grows beyond that is a room of its own.
+const maxDoorFiles = 15
+
+// goFiles visits the Go files of the repository with their package's folder and what they import.
+func goFiles(t *testing.T, visit func(rel, pkg string, imports []string)) {
+	t.Helper()
+	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		rel, err := filepath.Rel(root, path)
+		rel, err := filepath.Rel("..", path)
 		require.NoError(t, err)
 		if d.IsDir() {
 			if strings.HasPrefix(d.Name(), ".") && rel != "." || rel == "results" || d.Name() == "testdata" {
@@ -60,69 +101,131 @@ func TestImportRules(t *testing.T) {
 			}
 			return nil
 		}
-		if !strings.HasSuffix(rel, ".go") || strings.HasSuffix(rel, "_test.go") {
+		if !strings.HasSuffix(rel, ".go") {
 			return nil
 		}
-		pkg := filepath.ToSlash(filepath.Dir(rel))
-		i := slices.IndexFunc(rules, func(r struct {
-			pkg     string
-			ours    []string
-			foreign []string
-			why     string
-		}) bool {
-			return r.pkg == pkg
-		})
-		if !assert.GreaterOrEqual(t, i, 0, "%s: package %s has no import rule: add one with its reason", rel, pkg) {
-			return nil
-		}
-		seen[pkg] = true
 		f, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
 		require.NoError(t, err)
+		var imports []string
 		for _, imp := range f.Imports {
 			name, err := strconv.Unquote(imp.Path.Value)
 			require.NoError(t, err)
-			if own, ok := strings.CutPrefix(name, "sparkharness/"); ok {
-				assert.Contains(t, rules[i].ours, own, "%s may not import %s: %s", rel, own, rules[i].why)
-				continue
-			}
-			if name == "testing" || strings.HasPrefix(name, "testing/") {
-				assert.Equal(t, mayImportTesting, pkg, "%s: only package %s may import %s", rel, mayImportTesting, name)
-				continue
-			}
-			if strings.Contains(strings.Split(name, "/")[0], ".") {
-				allowed := slices.ContainsFunc(rules[i].foreign, func(m string) bool { return name == m || strings.HasPrefix(name, m+"/") })
-				assert.True(t, allowed, "%s may not import %s: %s", rel, name, rules[i].why)
-			}
+			imports = append(imports, name)
 		}
+		visit(rel, filepath.ToSlash(filepath.Dir(rel)), imports)
 		return nil
 	})
 	require.NoError(t, err)
+}
+
+// foreignModule says whether an import is neither ours nor of the standard library.
+func foreignModule(name string) bool { return strings.Contains(strings.Split(name, "/")[0], ".") }
+
+// oneOf says whether an import is of one of the modules.
+func oneOf(name string, modules []string) bool {
+	return slices.ContainsFunc(modules, func(m string) bool { return name == m || strings.HasPrefix(name, m+"/") })
+}
+
+func isTest(rel string) bool { return strings.HasSuffix(rel, "_test.go") }
+
+func TestImportRules(t *testing.T) {
+	seen := map[string]bool{}
+	used := map[string]bool{} // arrows and modules
+	goFiles(t, func(rel, pkg string, imports []string) {
+		if isTest(rel) {
+			return
+		}
+		i := slices.IndexFunc(rules, func(r rule) bool { return r.pkg == pkg })
+		if !assert.GreaterOrEqual(t, i, 0, "%s: package %s has no import rule: add one with its reason", rel, pkg) {
+			return
+		}
+		r := rules[i]
+		seen[pkg] = true
+		for _, name := range imports {
+			own, ours := strings.CutPrefix(name, "sparkharness/")
+			switch {
+			case ours:
+				assert.Contains(t, r.ours, own, "%s may not import %s: %s", rel, own, r.why)
+				used[pkg+" -> "+own] = true
+			case name == "testing", strings.HasPrefix(name, "testing/"):
+				assert.Contains(t, mayImportTesting, pkg, "%s may not import %s: libraries return errors", rel, name)
+			case foreignModule(name):
+				assert.True(t, oneOf(name, r.foreign), "%s may not import %s: %s", rel, name, r.why)
+			}
+		}
+	})
 	for _, r := range rules {
 		assert.True(t, seen[r.pkg], "rule for %s, which has no product code", r.pkg)
+		for _, own := range r.ours {
+			assert.True(t, used[r.pkg+" -> "+own], "rule for %s: nothing there imports %s any more", r.pkg, own)
+		}
 	}
 }
 
-// A rig asks a server for its model as the load does, and drives no load.
-func TestRigDrivesNoLoad(t *testing.T) {
-	files, err := filepath.Glob("rig/*.go")
-	require.NoError(t, err)
-	asks := false
-	for _, path := range files {
-		f, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
-		require.NoError(t, err)
-		ast.Inspect(f, func(n ast.Node) bool {
-			sel, ok := n.(*ast.SelectorExpr)
-			if !ok {
-				return true
+func TestNothingCrossesRecord(t *testing.T) {
+	arrows := map[string][]string{}
+	goFiles(t, func(rel, pkg string, imports []string) {
+		for _, name := range imports {
+			if own, ours := strings.CutPrefix(name, "sparkharness/"); ours && !isTest(rel) {
+				arrows[pkg] = append(arrows[pkg], own)
 			}
-			if pkg, ok := sel.X.(*ast.Ident); ok && pkg.Name == "load" {
-				asks = true
-				assert.Equal(t, "ServedModel", sel.Sel.Name, "%s uses more of package load", path)
+		}
+	})
+	// reaches are all packages to which imports lead, each with the way there.
+	var reaches func(pkg, way string, to map[string]string)
+	reaches = func(pkg, way string, to map[string]string) {
+		for _, next := range arrows[pkg] {
+			if _, known := to[next]; !known {
+				to[next] = way + " -> " + next
+				reaches(next, to[next], to)
 			}
-			return true
-		})
+		}
 	}
-	assert.True(t, asks, "a rig uses nothing of package load: take it from the import rules")
+	for _, sides := range [][2][]string{{rightOfRecord, leftOfRecord}, {leftOfRecord, rightOfRecord}} {
+		for _, pkg := range sides[0] {
+			to := map[string]string{}
+			reaches(pkg, pkg, to)
+			for _, other := range sides[1] {
+				assert.Empty(t, to[other], "%s leads across record to %s: what is concluded must follow from the files of a run alone", pkg, other)
+			}
+		}
+	}
+	for _, r := range rules {
+		if strings.HasPrefix(r.pkg, "harness/cmd/") || slices.Contains([]string{"harness", "harness/record", "harness/config", "harness/stats", "hypotheses"}, r.pkg) {
+			continue // commands, the door, and the vocabulary of both sides
+		}
+		assert.True(t, slices.Contains(leftOfRecord, r.pkg) != slices.Contains(rightOfRecord, r.pkg), "on which side of record is %s?", r.pkg)
+	}
+}
+
+func TestHypothesesImport(t *testing.T) {
+	files := 0
+	goFiles(t, func(rel, pkg string, imports []string) {
+		if pkg != "hypotheses" || !isTest(rel) {
+			return
+		}
+		files++
+		for _, name := range imports {
+			if own, ours := strings.CutPrefix(name, "sparkharness/"); ours {
+				assert.Contains(t, hypothesesMay, own, "%s may not import %s: a hypothesis decides by the evidence of a run's folder", rel, own)
+			} else if foreignModule(name) {
+				assert.True(t, oneOf(name, hypothesesMayForeign), "%s may not import %s", rel, name)
+			}
+		}
+	})
+	assert.Greater(t, files, 12)
+}
+
+// The door stays a door.
+func TestDoorIsSmall(t *testing.T) {
+	var files []string
+	goFiles(t, func(rel, pkg string, _ []string) {
+		if pkg == "harness" && !isTest(rel) {
+			files = append(files, rel)
+		}
+	})
+	assert.NotEmpty(t, files)
+	assert.LessOrEqual(t, len(files), maxDoorFiles, "give what is new a package of its own: %v", files)
 }
 
 // The top level holds what is agreed and nothing else.
