@@ -106,6 +106,7 @@ func rateColumns() []column[ErrorRate] {
 	return []column[ErrorRate]{
 		{name: "hypothesis", text: true, has: always[ErrorRate], cell: func(r *ErrorRate) string { return clean(r.Hypothesis) }},
 		{name: "world", has: always[ErrorRate], cell: func(r *ErrorRate) string { return clean(r.World) }},
+		{name: "seeds", has: always[ErrorRate], cell: func(r *ErrorRate) string { return fmt.Sprintf("%d-%d", r.FirstSeed, r.LastSeed) }},
 		{name: "n", unit: "runs", has: always[ErrorRate], cell: func(r *ErrorRate) string { return count(r.N()) }},
 		kind("Supported", func(r *ErrorRate) int { return r.Supported }),
 		kind("Refuted", func(r *ErrorRate) int { return r.Refuted }),
@@ -138,7 +139,7 @@ func (e ErrorRates) Text() string {
 	return b.String()
 }
 
-// Markdown prints the rates as the table of the README.
+// Markdown prints the rates as a table for a text.
 func (e ErrorRates) Markdown() string {
 	var b strings.Builder
 	columns := rateColumns()
