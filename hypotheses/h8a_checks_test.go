@@ -1,0 +1,206 @@
+package hypotheses
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"sparkharness/harness/evidence"
+	"sparkharness/harness/record"
+	"sparkharness/harness/verdict"
+)
+
+// h8aBase is a recording of H8A in which everything holds: 2 % iowait before the load and beside it, and TTFT three
+// times as long with 16 users as with 4.
+func h8aBase(t *testing.T) *recording {
+	t.Helper()
+	return copyOf(t, h8a, func(r *recording) {
+		ioWait(2, func(record.Cell) float64 { return 2 })(r)
+		firstTokens(func(cell record.Cell) float64 { return 300 * many(cell) })(r)
+		r.gates("min_samples", 15)
+	})
+}
+
+// ioWait replaces iowait, percent of all CPU time: before the load, and from then on in a cell.
+func ioWait(idle float64, loaded func(cell record.Cell) float64) func(*recording) {
+	return func(r *recording) {
+		r.samples(func(cell record.Cell, s object) {
+			v := loaded(cell)
+			if s["phase"] == record.PhaseBaseline {
+				v = idle
+			}
+			s["cpu"].(object)["iowait"] = v
+		})
+	}
+}
+
+// firstTokens replaces the TTFT of all requests of a cell, ms.
+func firstTokens(of func(cell record.Cell) float64) func(*recording) {
+	return func(r *recording) {
+		r.requests(func(cell record.Cell, q object) { q["lat_ttft_ms"] = of(cell) })
+	}
+}
+
+// many is 3 for the cells with the most users, 1 for those with the fewest.
+func many(cell record.Cell) float64 {
+	if cell.Level("conc") == "16" {
+		return 3
+	}
+	return 1
+}
+
+// busy is iowait in the cells with the most users, and what is idle in the others.
+func busy(v, idle float64) func(record.Cell) float64 {
+	return func(cell record.Cell) float64 {
+		if many(cell) > 1 {
+			return v
+		}
+		return idle
+	}
+}
+
+// inRep picks by repetition.
+func inRep(cell record.Cell, first, second float64) float64 {
+	if cell.Level("rep") == "1" {
+		return first
+	}
+	return second
+}
+
+// growing makes TTFT grow by a factor of the repetition.
+func growing(first, second float64) func(*recording) {
+	return firstTokens(func(cell record.Cell) float64 {
+		if many(cell) > 1 {
+			return 300 * inRep(cell, first, second)
+		}
+		return 300
+	})
+}
+
+func TestChecksOfH8A(t *testing.T) {
+	flat, grows := "iowait_flat", "p99_grows"
+	base := h8aBase(t)
+	t.Run("states", func(t *testing.T) {
+		judge(t, base, []edited{
+			{"flat", nil, nil, "+0.000 [+0.000, +0.000] percentage points of all CPU time (90 % interval, margin 1)"},
+			{"a little more beside the most users", ioWait(2, busy(2.99, 2)), nil, "furthest from idle is ctx=512/conc=16: +0.990"},
+			{"a point more", ioWait(2, busy(3.01, 2)), states{flat: verdict.Contradicted}, "conc=16: +1.010 [+1.010, +1.010]"},
+			{"a point more beside the fewest users", ioWait(2, busy(2, 3.01)), states{flat: verdict.Contradicted}, "conc=4: +1.010"},
+			{"a point less", ioWait(2, busy(0.99, 2)), states{flat: verdict.Contradicted}, "conc=16: -1.010"},
+			{"a little less", ioWait(2, busy(1.01, 2)), nil, "conc=16: -0.990"},
+			{"the furthest of two", ioWait(2, busy(2.1, 2.5)), nil, "furthest from idle is ctx=512/conc=4: +0.500"},
+			{"the mean inside, repetitions apart",
+				ioWait(2, func(cell record.Cell) float64 { return inRep(cell, 2, 3.1) }), states{flat: verdict.Undecided}, "+0.550"},
+			{"the mean outside, repetitions apart",
+				ioWait(2, func(cell record.Cell) float64 { return inRep(cell, 2.9, 3.8) }), states{flat: verdict.Undecided}, "+1.3"},
+			{"repetitions a little apart", ioWait(2, func(cell record.Cell) float64 { return inRep(cell, 2.85, 2.88) }), nil, "+0.86"},
+			{"a smaller margin",
+				allOf(ioWait(2, busy(2.5, 2)), given("iowait_margin_pp", 0.4)), states{flat: verdict.Contradicted}, "margin 0.4"},
+
+			{"p99 more than doubles", growing(2.01, 2.01), nil, "grows 2.01-fold [2.01, 2.01] (need above 2)"},
+			{"p99 does not double", growing(1.99, 1.99), states{grows: verdict.Contradicted}, "1.99-fold"},
+			{"it doubles, its interval does not", growing(2.1, 3.1), states{grows: verdict.Undecided}, ""},
+			{"it doubles, its interval hardly", growing(2.2, 2.28), states{grows: verdict.Undecided}, "2.28-fold [1.8"},
+			{"it does not double, its interval does", growing(1.2, 1.9), states{grows: verdict.Undecided}, ""},
+			{"more growth", allOf(growing(2.01, 2.01), given("p99_growth", 2.5)), states{grows: verdict.Contradicted}, "need above 2.5"},
+
+			{"both", allOf(ioWait(2, busy(3.01, 2)), growing(2.1, 3.1)), states{flat: verdict.Contradicted, grows: verdict.Undecided}, ""},
+		})
+	})
+	t.Run("without data", func(t *testing.T) { h8aWithoutData(t, base) })
+}
+
+// What cannot be compared leaves a check undecided.
+func h8aWithoutData(t *testing.T, base *recording) {
+	t.Helper()
+	for _, tc := range []struct {
+		what  string
+		edit  func(r *recording)
+		check string
+		says  string
+	}{
+		{"no CPU times", func(r *recording) {
+			r.samples(func(cell record.Cell, s object) {
+				if many(cell) > 1 && s["phase"] == record.PhaseBaseline {
+					s["cpu"] = nil
+				}
+			})
+		}, "iowait_flat", "ctx=512/conc=16: iowait cannot be compared with idle"},
+		{"no first token in a repetition", func(r *recording) {
+			r.requests(func(cell record.Cell, q object) {
+				if inRep(cell, 0, 1) > 0 {
+					q["lat_ttft_ms"] = nil
+				}
+			})
+		}, "p99_grows", "has no interval"},
+		{"one number of users", without("*conc=16*"), "p99_grows", "one number of users at each prompt length"},
+	} {
+		t.Run(tc.what, func(t *testing.T) {
+			r := base.again(t)
+			tc.edit(r)
+			v := r.replay().Verdict
+			c := checkOf(t, v, tc.check)
+			assert.Equal(t, verdict.Undecided, c.State, c.Detail)
+			assert.Contains(t, c.Detail, tc.says)
+			assert.NotEqual(t, verdict.Supported, v.Outcome)
+		})
+	}
+}
+
+// p99 has to double from the fewest to the most users at every prompt length.
+func TestP99GrowsAtEveryPromptLength(t *testing.T) {
+	const undecided, contradicted, holds = verdict.Undecided, verdict.Contradicted, verdict.Holds
+	for _, tc := range []struct {
+		what  string
+		ttft  map[int][]float64 // by prompt tokens, s with 4, 8 and 32 users, in as many repetitions as there are triples
+		want  verdict.State
+		says  string
+		value float64
+	}{
+		{"at both", map[int][]float64{512: {1, 2, 3}, 2048: {4, 5, 12}}, holds, "least from ctx=512/conc=4 to ctx=512/conc=32", 3},
+		{"figures of the smaller growth",
+			map[int][]float64{512: {1, 2, 3}, 2048: {4, 5, 9}}, holds, "least from ctx=2048/conc=4 to ctx=2048/conc=32", 2.25},
+		{"not at the longer",
+			map[int][]float64{512: {1, 2, 3}, 2048: {4, 5, 7}}, contradicted, "ctx=2048/conc=4 to ctx=2048/conc=32", 1.75},
+		{"not at the shorter",
+			map[int][]float64{512: {1, 2, 1.5}, 2048: {4, 5, 12}}, contradicted, "ctx=512/conc=4 to ctx=512/conc=32", 1.5},
+		{"at neither", map[int][]float64{512: {1, 2, 1.5}, 2048: {4, 5, 5}}, contradicted, "least from ctx=2048", 1.25},
+		{"between prompt lengths only", map[int][]float64{512: {1, 1, 1}, 2048: {4, 4, 4}}, contradicted, "", 1},
+		{"in between only", map[int][]float64{512: {1, 4, 1}, 2048: {4, 5, 12}}, contradicted, "ctx=512/conc=4 to ctx=512/conc=32", 1},
+		{"open at one", map[int][]float64{512: {1, 2, 9}, 2048: {4, 5, 9, 4, 5, 12}}, undecided, "ctx=2048", 3},
+		{"open at one, not at the other", map[int][]float64{512: {1, 2, 1.5}, 2048: {4, 5, 9, 4, 5, 12}}, contradicted, "ctx=512", 1.5},
+		{"a prompt length with one number of users shows nothing", map[int][]float64{512: {1, 2, 3}, 2048: {4}}, holds, "ctx=512", 3},
+	} {
+		t.Run(tc.what, func(t *testing.T) {
+			ev := configured(h8a)
+			hc := ev.Exp.Hypothesis
+			hc.Thresholds = map[string]float64{"p99_growth": 2}
+			hc.Run.Seed = 1
+			hc.Run.Duration = 60e9
+			for _, ctx := range []int{512, 2048} {
+				for i, s := range tc.ttft[ctx] {
+					c := answering(record.NewCell("ctx", ctx, "conc", []int{4, 8, 32}[i%3], "rep", 1+i/3), 1+i/3, s*1e3)
+					c.ContextTokens, c.Users = ctx, []int{4, 8, 32}[i%3]
+					ev.Cells = append(ev.Cells, c)
+				}
+			}
+			c, effect := p99Grows(ev, ev.Groups())
+			assert.Equal(t, "p99_grows", c.Name)
+			assert.Equal(t, tc.want, c.State, c.Detail)
+			assert.Contains(t, c.Detail, tc.says)
+			assert.InDelta(t, tc.value, *c.Value, 1e-9)
+			assert.InDelta(t, tc.value, *effect.Value, 1e-9, "the effect is that of the check")
+		})
+	}
+}
+
+// answering is a cell of a minute with a request every second that has its first token after so many ms.
+func answering(cell record.Cell, rep int, ms float64) *evidence.Cell {
+	c := &evidence.Cell{}
+	c.Cell, c.Key, c.Rep = cell, cell.String(), rep
+	c.Info.Load.MeasureStart, c.Info.Load.MeasureEnd = new(0.0), new(60.0)
+	for at := range 60 {
+		c.Requests = append(c.Requests, evidence.Request{At: float64(at), TTFT: ms, HasTTFT: true, RC: record.RCOK})
+	}
+	return c
+}
