@@ -108,7 +108,7 @@ func TestAdaptersAreReadColdOnly(t *testing.T) {
 }
 
 // H1 itself asks, by its own thresholds.
-func TestH1ChecksWhatWasRead(t *testing.T) {
+func TestWhatWasReadIsChecked(t *testing.T) {
 	stops := gateFault{gate: "adapter reads", code: "cold_not_cold", outcome: verdict.Invalid, says: "at least 100 % needed"}
 	stops.stops(t, recorded(t, h1).threshold("cold_read_share", 1))
 	stops.code, stops.says = "warm_not_warm", "at most 0 % allowed"
