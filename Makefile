@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 
 GO      ?= go
-# Flags for the hypotheses, such as ARGS="-seed 7 -world ample_ram" (see README, Flags).
+# Flags for the hypotheses, such as ARGS="-seed 7 -world ample_ram" (see README, Use).
 ARGS    ?=
 RESULTS ?= $(CURDIR)/results
 HYPOTHESES := $(sort $(shell grep -ho '^func TestH[0-9][0-9A-Z]*' hypotheses/*_test.go | cut -c10-))
