@@ -201,11 +201,12 @@ func TestSendLagIsReduced(t *testing.T) {
 func TestRowsFollowTheKVCounters(t *testing.T) {
 	const cell, of = "fio=none/ctx=4096/conc=16/rep=2", "fio=none/ctx=4096/conc=16"
 	const lookups = 22 * 4096 / 32 // both repetitions
+	from := 50
 	after := func(edit func(s object), phases ...string) evidence.Row {
 		r := passingH4B(t)
 		for _, phase := range phases {
 			cellLines(r, cell, "dynkv.jsonl", phase, func(i int, s object) {
-				if i >= 50 || phase != record.PhaseMeasure {
+				if phase != record.PhaseMeasure || i >= from {
 					edit(s)
 				}
 			})
@@ -231,6 +232,15 @@ func TestRowsFollowTheKVCounters(t *testing.T) {
 		always := after(tc.edit, record.PhaseDrain)
 		assert.InDelta(t, *tc.moved(whole), *tc.moved(always), 1e-9, "%s after the phase", tc.name)
 	}
+	from = 0
+	shifted := after(func(s object) {
+		for _, counter := range []string{"hits", "bytes_in", "bytes_out", "fetch_count", "fetch_queue_ms_sum", "fetch_transfer_ms_sum"} {
+			more("tier2", counter, 5000)(s)
+		}
+		more("tier1", "hits", 5000)(s)
+	}, record.PhaseTreat, record.PhaseWarmup, record.PhaseMeasure, record.PhaseDrain)
+	assert.Equal(t, whole, shifted, "what was counted before the phase")
+	from = 50
 	fetched := after(func(s object) {
 		more("tier2", "fetch_count", 1)(s)
 		more("tier2", "fetch_transfer_ms_sum", 50000)(s)
