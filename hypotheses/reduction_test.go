@@ -88,7 +88,8 @@ func TestTimeoutsAreCensored(t *testing.T) {
 func TestFailedRequestsHaveNoLatency(t *testing.T) {
 	absent := oneRequest(t, fields(object{"phase": record.PhaseWarmup}))
 	require.Equal(t, 55, absent.Samples)
-	for _, rc := range []string{record.RCRejected, record.RCHTTP, record.RCRefused, record.RCCut, record.RCServer, record.RCMalformed, record.RCShort, record.RCCancelled} {
+	for _, rc := range []string{record.RCRejected, record.RCHTTP, record.RCRefused, record.RCCut, record.RCServer,
+		record.RCMalformed, record.RCShort, record.RCCancelled} {
 		row := oneRequest(t, fields(object{"rc": rc, "lat_ttft_ms": beyond, "lat_e2e_ms": beyond}))
 		assert.Equal(t, absent.TTFT, row.TTFT, rc)
 		assert.Equal(t, absent.E2E, row.E2E, rc)
@@ -111,7 +112,8 @@ func TestOneAnswerMovesP99(t *testing.T) {
 	assert.Greater(t, *slow.CoV, *whole.CoV)
 
 	r := passingH2A(t)
-	cellLines(r, reducedCell, "metrics.jsonl", record.PhaseWarmup, func(_ int, q object) { q["lat_ttft_ms"], q["send_lag_ms"] = beyond, beyond })
+	cellLines(r, reducedCell, "metrics.jsonl", record.PhaseWarmup,
+		func(_ int, q object) { q["lat_ttft_ms"], q["send_lag_ms"] = beyond, beyond })
 	assert.Equal(t, whole, rowOf(r, reducedGroup))
 }
 
@@ -183,7 +185,8 @@ func TestUnknownIsNotZero(t *testing.T) {
 		cellSamples(r, cell, record.PhaseMeasure, func(_ int, s object) { s["nvme"], s["gpu"], s["engine"], s["cpu"] = nil, nil, nil, nil })
 	}
 	row = rowOf(r, reducedGroup)
-	for name, v := range map[string]*float64{"reads": row.NVMeRPS, "r_await": row.RAwaitMS, "GPU": row.GPUBusyPct, "queue": row.QueueDepth, "iowait": row.IOWaitPct} {
+	for name, v := range map[string]*float64{"reads": row.NVMeRPS, "r_await": row.RAwaitMS, "GPU": row.GPUBusyPct,
+		"queue": row.QueueDepth, "iowait": row.IOWaitPct} {
 		assert.Nil(t, v, name)
 	}
 }
