@@ -66,22 +66,26 @@ func TestAdaptersAreReadColdOnly(t *testing.T) {
 			})
 		}
 		for _, f := range []gateFault{
-			{"cold not cold", gate, "cold_not_cold", verdict.Invalid, cold + " read", readOnce(cold, record.PhaseMeasure, 0.801), readOnce(cold, record.PhaseMeasure, 0.799)},
+			{"cold not cold", gate, "cold_not_cold", verdict.Invalid, cold + " read", readOnce(cold, record.PhaseMeasure, 0.801),
+				readOnce(cold, record.PhaseMeasure, 0.799)},
 			{"read in the warm-up", gate, "cold_not_cold", verdict.Invalid, cold + " read", split(0.7, 0.101), split(0.7, 0.099)},
-			{"warm not warm", gate, "warm_not_warm", verdict.Invalid, warm + " read", readOnce(warm, record.PhaseMeasure, 0.099), readOnce(warm, record.PhaseMeasure, 0.101)},
-			{"read before the treatments", gate, "cold_not_cold", verdict.Invalid, cold, readOnce(warm, record.PhasePrepare, 10), func(r *recording) {
-				readOnce(cold, record.PhaseMeasure, 0)(r)
-				readOnce(cold, record.PhasePrepare, 10)(r)
-			}},
+			{"warm not warm", gate, "warm_not_warm", verdict.Invalid, warm + " read", readOnce(warm, record.PhaseMeasure, 0.099),
+				readOnce(warm, record.PhaseMeasure, 0.101)},
+			{"read before the treatments", gate, "cold_not_cold", verdict.Invalid, cold, readOnce(warm, record.PhasePrepare, 10),
+				func(r *recording) {
+					readOnce(cold, record.PhaseMeasure, 0)(r)
+					readOnce(cold, record.PhasePrepare, 10)(r)
+				}},
 			{"more than the idle drive", gate, "warm_not_warm", verdict.Invalid, warm, idle, func(r *recording) {
 				idle(r)
 				readOnce(warm, record.PhaseMeasure, 0.12)(r)
 			}},
-			{"a size that is not told", gate, "size_unknown", verdict.Invalid, cold + ": the size of adapter runbook-writer-01", nil, func(r *recording) {
-				cellInfo(r, cold, func(info object) {
-					delete(info["settings"].(object)["adapter_bytes"].(object), "runbook-writer-01")
-				})
-			}},
+			{"a size that is not told", gate, "size_unknown", verdict.Invalid, cold + ": the size of adapter runbook-writer-01", nil,
+				func(r *recording) {
+					cellInfo(r, cold, func(info object) {
+						delete(info["settings"].(object)["adapter_bytes"].(object), "runbook-writer-01")
+					})
+				}},
 			{"no adapter", gate, "not_measured", verdict.Invalid, warm, func(r *recording) { setFirst(r, warm, 1, "adapter", nil) },
 				func(r *recording) { setFirst(r, warm, 100, "adapter", nil) }},
 			{"no reading", gate, "not_measured", verdict.Invalid, warm, nil, func(r *recording) {

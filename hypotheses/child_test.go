@@ -45,7 +45,12 @@ func runChild(t *testing.T, run string, flags ...string) child {
 	if err != nil && !errors.As(err, &status) {
 		require.NoError(t, err)
 	}
-	return child{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
+	c := child{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
+	if c.status == 0 && strings.Contains(c.stdout, "--- FAIL") {
+		// This process would lose its failure in the same way: only a crash cannot be lost.
+		panic("a test binary whose test failed ends with exit status 0:\n" + c.stdout)
+	}
+	return c
 }
 
 // last are the last n lines of the output.
@@ -126,23 +131,25 @@ func TestSupportedMustBeExpected(t *testing.T) {
 func TestControlsMustFailByTheNamedCheck(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
-		name, id, is string
-		status       int
-		says         string
+		name, id, is, gates string
+		status              int
+		says                string
 	}{
-		{"the check", "H1", "{lora_preloaded: first_touch}", 0, "1 run: 1 Refuted"},
-		{"another check", "H1", "{lora_preloaded: later_p99_equivalent}", 1,
+		{"the check", "H1", "{lora_preloaded: first_touch}", fewSamples, 0, "1 run: 1 Refuted"},
+		{"another check", "H1", "{lora_preloaded: later_p99_equivalent}", fewSamples, 1,
 			"H1 in world lora_preloaded is Refuted; expected Refuted by later_p99_equivalent"},
-		{"a gate instead of a check", "H1", "{lora_preloaded: gate.treatment}", 1,
+		{"a gate instead of a check", "H1", "{lora_preloaded: gate.treatment}", fewSamples, 1,
 			"H1 in world lora_preloaded is Refuted; expected Invalid by gate.treatment"},
-		{"the claim holds there", "H2A", "{swap_to_nvme: reads_as_idle}", 1,
+		{"the claim holds there", "H2A", "{swap_to_nvme: reads_as_idle}", fewSamples, 1,
 			"H2A in world swap_to_nvme is Supported; expected Refuted by reads_as_idle"},
-		{"the gate", "H4B", "{second_drive: null, ample_ram: gate.tier_2_engaged}", 0, "1 run: 1 Invalid"},
-		{"another gate", "H4B", "{second_drive: null, ample_ram: gate.treatment}", 1,
+		{"the check, of a run too short to say so", "H1", "{lora_preloaded: first_touch}", "", 1,
+			"H1 in world lora_preloaded is Inconclusive; expected Refuted by first_touch"},
+		{"the gate", "H4B", "{second_drive: null, ample_ram: gate.tier_2_engaged}", fewSamples, 0, "1 run: 1 Invalid"},
+		{"another gate", "H4B", "{second_drive: null, ample_ram: gate.treatment}", fewSamples, 1,
 			"H4B in world ample_ram is Invalid; expected Invalid by gate.treatment"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			configs := shortConfigs(t, strings.ToLower(tc.id)+".yaml", "controls: "+tc.is+"\n"+fewSamples)
+			configs := shortConfigs(t, strings.ToLower(tc.id)+".yaml", "controls: "+tc.is+"\n"+tc.gates)
 			c := runChild(t, "^TestControls$/^"+tc.id+"$", "-configs", configs, "-results", t.TempDir())
 			assert.Equal(t, tc.status, c.status, c.stdout)
 			assert.Contains(t, c.stdout, tc.says)
@@ -163,7 +170,8 @@ func TestRefusalsAreOneLine(t *testing.T) {
 		{"unknown world", []string{"-world", "mars"}, []string{`world "mars"`, "ample_ram", "swap_to_nvme"}},
 		{"a world elsewhere", []string{"-world", "../hypotheses/h0"}, []string{"-world ../hypotheses/h0 is a path, not a name"}},
 		{"no such file", []string{"-config", "nosuch.yaml"}, []string{"nosuch.yaml", "no such"}},
-		{"another hypothesis", []string{"-config", filepath.Join(short, "hypotheses", "h0.yaml")}, []string{"h0.yaml is the configuration of H0, not of H2A"}},
+		{"another hypothesis", []string{"-config", filepath.Join(short, "hypotheses", "h0.yaml")},
+			[]string{"h0.yaml is the configuration of H0, not of H2A"}},
 		{"no configurations", []string{"-configs", "nosuch"}, []string{"there is no folder of configurations nosuch", "correct the path"}},
 		{"unknown rig", []string{"-rig", "moon"}, []string{"-rig moon: this build has sim"}},
 		{"unknown outcome", []string{"-expect", "Maybe"}, []string{"-expect Maybe", "Supported, Refuted, Inconclusive, Invalid"}},

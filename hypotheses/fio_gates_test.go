@@ -92,8 +92,10 @@ func TestFioMustReachTheDrive(t *testing.T) {
 			// 3 of 59 samples are 5.1 % of the phase.
 			{"fio ended", "fio", "fio_gone", verdict.Invalid, heavy + ": fio's process was there for 56 of 59 s", gone(2), gone(3)},
 			{"fio idle", "fio", "fio_idle", verdict.Invalid, heavy, moved(0, 1), moved(0, 0)},
-			{"fio unknown", "fio", "not_treated", verdict.Invalid, none, nil, func(r *recording) { cellInfo(r, none, func(info object) { delete(info, "fio") }) }},
-			{"fio unknown beside the load", "fio", "not_treated", verdict.Invalid, heavy, nil, func(r *recording) { cellInfo(r, heavy, put("fio", nil)) }},
+			{"fio unknown", "fio", "not_treated", verdict.Invalid, none, nil,
+				func(r *recording) { cellInfo(r, none, func(info object) { delete(info, "fio") }) }},
+			{"fio unknown beside the load", "fio", "not_treated", verdict.Invalid, heavy, nil,
+				func(r *recording) { cellInfo(r, heavy, put("fio", nil)) }},
 		} {
 			f.name += ", block " + rep
 			f.check(t, base)
@@ -181,7 +183,8 @@ func TestForeignReads(t *testing.T) {
 				})
 			}
 		}
-		foreign := gateFault{"foreign reads in " + cell, "fio", "foreign_reads", verdict.Invalid, "nobody's in " + cell, read(0.0099), read(0.0101)}
+		foreign := gateFault{"foreign reads in " + cell, "fio", "foreign_reads", verdict.Invalid, "nobody's in " + cell, read(0.0099),
+			read(0.0101)}
 		foreign.check(t, base)
 
 		foreign.name, foreign.near = "of the KV manager, or not, in "+cell, func(r *recording) {

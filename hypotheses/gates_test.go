@@ -184,7 +184,8 @@ func TestEveryFailureCounts(t *testing.T) {
 		return r
 	}
 	failed := gateFault{gate: "errors", code: "failed_requests", outcome: verdict.Invalid, says: ": 1 of "}
-	for _, rc := range []string{record.RCHTTP, record.RCRefused, record.RCCut, record.RCServer, record.RCMalformed, record.RCShort, record.RCCancelled} {
+	for _, rc := range []string{record.RCHTTP, record.RCRefused, record.RCCut, record.RCServer, record.RCMalformed, record.RCShort,
+		record.RCCancelled} {
 		failed.stops(t, one(h2a, rc))
 	}
 	failed.stops(t, one(h4a, record.RCRejected))

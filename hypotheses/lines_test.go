@@ -36,8 +36,10 @@ func TestOneSampleFailsAGate(t *testing.T) {
 	}
 	for _, phase := range []string{record.PhaseBaseline, record.PhaseWarmup, record.PhaseMeasure, record.PhaseDrain} {
 		for _, f := range []gateFault{
-			{"reset", "counters", "reset", verdict.Invalid, last + ": a machine counter went backwards in 1 samples", at(phase, 0, reset(false)), at(phase, 0, reset(true))},
-			{"throttled", "environment", "throttled", verdict.Invalid, last + ": the GPU was throttled in 1 samples", at(phase, 0, throttled(nil)), at(phase, 0, throttled(true))},
+			{"reset", "counters", "reset", verdict.Invalid, last + ": a machine counter went backwards in 1 samples",
+				at(phase, 0, reset(false)), at(phase, 0, reset(true))},
+			{"throttled", "environment", "throttled", verdict.Invalid, last + ": the GPU was throttled in 1 samples",
+				at(phase, 0, throttled(nil)), at(phase, 0, throttled(true))},
 			{"swap", "environment", "swap", verdict.Invalid, last + ": swap is on", at(phase, 0, swap(nil)), at(phase, 0, swap(4096))},
 		} {
 			f.name += " in " + phase

@@ -135,7 +135,8 @@ var listed = regexp.MustCompile(`(?m)^ *(\d+)  (\S+/rep=\d+)$`)
 func printedPlan(t *testing.T, id string, flags ...string) []string {
 	t.Helper()
 	results := filepath.Join(t.TempDir(), "results")
-	c := runChild(t, "^Test"+id+"$", append([]string{"-plan-only", "-results", results, "-configs", shortConfigs(t, configOf(id), "")}, flags...)...)
+	c := runChild(t, "^Test"+id+"$", append([]string{"-plan-only", "-results", results, "-configs",
+		shortConfigs(t, configOf(id), "")}, flags...)...)
 	require.Zero(t, c.status, c.stdout)
 	require.NoDirExists(t, results, "a plan alone leaves nothing")
 	var keys []string

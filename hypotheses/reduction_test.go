@@ -88,7 +88,8 @@ func TestTimeoutsAreCensored(t *testing.T) {
 func TestFailedRequestsHaveNoLatency(t *testing.T) {
 	absent := oneRequest(t, fields(object{"phase": record.PhaseWarmup}))
 	require.Equal(t, 55, absent.Samples)
-	for _, rc := range []string{record.RCRejected, record.RCHTTP, record.RCRefused, record.RCCut, record.RCServer, record.RCMalformed, record.RCShort, record.RCCancelled} {
+	for _, rc := range []string{record.RCRejected, record.RCHTTP, record.RCRefused, record.RCCut, record.RCServer,
+		record.RCMalformed, record.RCShort, record.RCCancelled} {
 		row := oneRequest(t, fields(object{"rc": rc, "lat_ttft_ms": beyond, "lat_e2e_ms": beyond}))
 		assert.Equal(t, absent.TTFT, row.TTFT, rc)
 		assert.Equal(t, absent.E2E, row.E2E, rc)
@@ -111,7 +112,8 @@ func TestOneAnswerMovesP99(t *testing.T) {
 	assert.Greater(t, *slow.CoV, *whole.CoV)
 
 	r := passingH2A(t)
-	cellLines(r, reducedCell, "metrics.jsonl", record.PhaseWarmup, func(_ int, q object) { q["lat_ttft_ms"], q["send_lag_ms"] = beyond, beyond })
+	cellLines(r, reducedCell, "metrics.jsonl", record.PhaseWarmup,
+		func(_ int, q object) { q["lat_ttft_ms"], q["send_lag_ms"] = beyond, beyond })
 	assert.Equal(t, whole, rowOf(r, reducedGroup))
 }
 
@@ -183,7 +185,8 @@ func TestUnknownIsNotZero(t *testing.T) {
 		cellSamples(r, cell, record.PhaseMeasure, func(_ int, s object) { s["nvme"], s["gpu"], s["engine"], s["cpu"] = nil, nil, nil, nil })
 	}
 	row = rowOf(r, reducedGroup)
-	for name, v := range map[string]*float64{"reads": row.NVMeRPS, "r_await": row.RAwaitMS, "GPU": row.GPUBusyPct, "queue": row.QueueDepth, "iowait": row.IOWaitPct} {
+	for name, v := range map[string]*float64{"reads": row.NVMeRPS, "r_await": row.RAwaitMS, "GPU": row.GPUBusyPct,
+		"queue": row.QueueDepth, "iowait": row.IOWaitPct} {
 		assert.Nil(t, v, name)
 	}
 }
@@ -201,11 +204,12 @@ func TestSendLagIsReduced(t *testing.T) {
 func TestRowsFollowTheKVCounters(t *testing.T) {
 	const cell, of = "fio=none/ctx=4096/conc=16/rep=2", "fio=none/ctx=4096/conc=16"
 	const lookups = 22 * 4096 / 32 // both repetitions
+	from := 50
 	after := func(edit func(s object), phases ...string) evidence.Row {
 		r := passingH4B(t)
 		for _, phase := range phases {
 			cellLines(r, cell, "dynkv.jsonl", phase, func(i int, s object) {
-				if i >= 50 || phase != record.PhaseMeasure {
+				if phase != record.PhaseMeasure || i >= from {
 					edit(s)
 				}
 			})
@@ -231,6 +235,15 @@ func TestRowsFollowTheKVCounters(t *testing.T) {
 		always := after(tc.edit, record.PhaseDrain)
 		assert.InDelta(t, *tc.moved(whole), *tc.moved(always), 1e-9, "%s after the phase", tc.name)
 	}
+	from = 0
+	shifted := after(func(s object) {
+		for _, counter := range []string{"hits", "bytes_in", "bytes_out", "fetch_count", "fetch_queue_ms_sum", "fetch_transfer_ms_sum"} {
+			more("tier2", counter, 5000)(s)
+		}
+		more("tier1", "hits", 5000)(s)
+	}, record.PhaseTreat, record.PhaseWarmup, record.PhaseMeasure, record.PhaseDrain)
+	assert.Equal(t, whole, shifted, "what was counted before the phase")
+	from = 50
 	fetched := after(func(s object) {
 		more("tier2", "fetch_count", 1)(s)
 		more("tier2", "fetch_transfer_ms_sum", 50000)(s)

@@ -90,9 +90,11 @@ func TestStability(t *testing.T) {
 		for _, f := range []gateFault{
 			{"a little too much", "stability", "unstable", verdict.Inconclusive, "at most 10.5 % (mark 10 %; worst: fio=" + fio,
 				repetitions(fio, 1000, 1150), repetitions(fio, 1000, 1160)},
-			{"twice as much", "stability", "unstable", verdict.Inconclusive, "at most 20.0 % (mark 10 %; worst: fio=" + fio + "/ctx=1024/conc=8); about 4.0 x the duration",
+			{"twice as much", "stability", "unstable", verdict.Inconclusive,
+				"at most 20.0 % (mark 10 %; worst: fio=" + fio + "/ctx=1024/conc=8); about 4.0 x the duration",
 				nil, repetitions(fio, 1000, 1330)},
-			{"downwards", "stability", "unstable", verdict.Inconclusive, "worst: fio=" + fio, repetitions(fio, 1150, 1000), repetitions(fio, 1330, 1000)},
+			{"downwards", "stability", "unstable", verdict.Inconclusive, "worst: fio=" + fio, repetitions(fio, 1150, 1000),
+				repetitions(fio, 1330, 1000)},
 		} {
 			f.name = fio + " " + f.name
 			f.check(t, base)
@@ -178,7 +180,8 @@ func TestSteadyState(t *testing.T) {
 				cellInfo(r, group+"/rep=2", func(info object) { info["load"].(object)["warmup_capped"] = true })
 			}},
 			// A repetition needs half of the slices, and a group one repetition.
-			{"too few requests", "steady state", "not_testable", verdict.Inconclusive, "1 of 2 cells", onlyUntil(group, 0.5, 0.4), onlyUntil(group, 0.4, 0.4)},
+			{"too few requests", "steady state", "not_testable", verdict.Inconclusive, "1 of 2 cells", onlyUntil(group, 0.5, 0.4),
+				onlyUntil(group, 0.4, 0.4)},
 		} {
 			f.name = group + " " + f.name
 			f.check(t, base)

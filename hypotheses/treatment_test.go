@@ -46,8 +46,10 @@ func TestSettingsAreReadBack(t *testing.T) {
 		{"blocks unknown", "not_read_back", "or block size", nil, put("kv_block_tokens", nil)},
 		{"smaller blocks", "block_tokens", "blocks of 16 tokens, configured are 32", put("kv_block_tokens", 32), put("kv_block_tokens", 16)},
 		{"larger blocks", "block_tokens", "blocks of 33 tokens, configured are 32", nil, put("kv_block_tokens", 33)},
-		{"a smaller pool", "kv_pool", "configured are 16.00 GiB", add("kv_pool_bytes", "want_kv_pool_bytes", -block), add("kv_pool_bytes", "want_kv_pool_bytes", -block-1)},
-		{"a larger pool", "kv_pool", "configured are 16.00 GiB", add("kv_pool_bytes", "want_kv_pool_bytes", block), add("kv_pool_bytes", "want_kv_pool_bytes", block+1)},
+		{"a smaller pool", "kv_pool", "configured are 16.00 GiB", add("kv_pool_bytes", "want_kv_pool_bytes", -block),
+			add("kv_pool_bytes", "want_kv_pool_bytes", -block-1)},
+		{"a larger pool", "kv_pool", "configured are 16.00 GiB", add("kv_pool_bytes", "want_kv_pool_bytes", block),
+			add("kv_pool_bytes", "want_kv_pool_bytes", block+1)},
 	} {
 		f.check(t, base)
 	}
@@ -73,9 +75,12 @@ func TestTiersAreReadBack(t *testing.T) {
 	require.Equal(t, verdict.Supported, base.replay().Verdict.Outcome)
 	for _, name := range []string{"host", "disk"} {
 		for _, f := range []settingFault{
-			{"smaller", name + "_tier", "a " + name + " tier of", tier(name, add("bytes", "want_bytes", -block)), tier(name, add("bytes", "want_bytes", -block-1))},
-			{"larger", name + "_tier", "a " + name + " tier of", tier(name, add("bytes", "want_bytes", block)), tier(name, add("bytes", "want_bytes", block+1))},
-			{"another policy", name + "_tier", "its " + name + " tier by FIFO, configured is LRU", tier(name, put("eviction_policy", "LRU")), tier(name, put("eviction_policy", "FIFO"))},
+			{"smaller", name + "_tier", "a " + name + " tier of", tier(name, add("bytes", "want_bytes", -block)),
+				tier(name, add("bytes", "want_bytes", -block-1))},
+			{"larger", name + "_tier", "a " + name + " tier of", tier(name, add("bytes", "want_bytes", block)),
+				tier(name, add("bytes", "want_bytes", block+1))},
+			{"another policy", name + "_tier", "its " + name + " tier by FIFO, configured is LRU",
+				tier(name, put("eviction_policy", "LRU")), tier(name, put("eviction_policy", "FIFO"))},
 		} {
 			f.name = name + " tier " + f.name
 			f.check(t, base)

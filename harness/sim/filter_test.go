@@ -29,13 +29,13 @@ func TestFilterDecaysByWholeSteps(t *testing.T) {
 		want int
 	}{
 		{0, 1}, {0, 2}, {0, 4}, {0, 8},
-		{step * 3, 10},        // (8 - 3) doubled
-		{step*7/2 + 1, 20},    // half a step later nothing has gone
-		{step * 4, 38},        // the other half makes it whole: (20 - 1) doubled
-		{step * 41, 2},        // 37 steps: (38 - 37) doubled
-		{step * 43, 1},        // forgotten and seen anew
-		{step*43 + 1, 2},      // and its steps count from there
-		{step*44 + step/2, 2}, // (2 - 1) doubled
+		{step * 7 / 2, 10}, // three whole steps: (8 - 3) doubled
+		{step*4 - 1, 20},   // the half that was left is not a whole one yet
+		{step * 4, 38},     // and now it is: (20 - 1) doubled
+		{step * 41, 2},     // 37 steps: (38 - 37) doubled
+		{step*43 + 1, 1},   // forgotten and seen anew
+		{step * 44, 2},     // and its steps count from there
+		{step*44 + 1, 2},   // (2 - 1) doubled
 	} {
 		f.see(7, s.at)
 		assert.Equal(t, s.want, f.seen[7].frequency, "at %g steps", float64(s.at)/step)
