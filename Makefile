@@ -38,7 +38,6 @@ error-rates: ## how often each verdict comes out, in default and control worlds,
 .PHONY: test
 test: ## all tests: units, race detector where goroutines meet, every hypothesis and its controls, replay
 	@$(call timed,vet,$(GO) vet ./...)
-	@$(call timed,vet of the files for a Spark,$(GO) vet -tags spark ./...)
 	@$(call timed,faults have their places,$(GO) run ./harness/cmd/mutants -check)
 	@$(call timed,race detector,$(GO) test -race -timeout 15m $(RACE))
 	@$(call timed,units,$(GO) test -timeout 15m ./harness/...)

@@ -1,5 +1,4 @@
-// Package harness is the door: it runs a hypothesis as a test. Behind it lie the rooms, in the order of the flow, which is
-// also that of the imports:
+// Package harness is the door: it runs a hypothesis as a test. Behind it lie the rooms, in the order of the flow:
 //
 //	configs/ + inputs/      what to vary, with which numbers, before any data exists
 //	      |
@@ -21,9 +20,10 @@
 //	      |
 //	  report                report.json, table, CSV, figures, page: renderings of a judgement
 //
-// What is left of record (above it) and what is right of it do not import each other. So a run's folder is judged alike,
+// What is above record here (left of it in arch_test.go) and what is below (right of it) do not import each other. So a run's folder is judged alike,
 // whichever rig measured it and wherever: nothing on the right asks a simulator anything, and -replay derives any verdict
-// again. The door alone knows both sides: after each block the runner asks it how to go on.
+// again. The door alone knows both sides: after the first block, and at the end of a
+// stage, the runner asks it how to go on.
 //
-// Import rules, each with its reason, are enforced by arch_test.go.
+// Which room may import which, and why, stands in arch_test.go.
 package harness

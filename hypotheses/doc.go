@@ -13,7 +13,7 @@
 //	H4A  a degraded NVMe hardly moves p99                          stack A       Llama-3.3-70B
 //	H4B  a degraded NVMe raises p99 in proportion                  stack B       Llama-3.3-70B
 //	H5   larger KV working sets worsen p95 and p99                 stack B       Llama-3.3-70B
-//	H6   larger RAM tiers or a smarter policy move the knee        stack B       Llama-3.3-70B
+//	H6   larger RAM tiers move the knee, policies spare fetches    stack B       Llama-3.3-70B
 //	H7   KV telemetry explains NVMe traffic and p99, at no cost    stack B       Llama-3.3-70B
 //	H8A  iowait stays flat while p99 grows from queueing           stack A       Llama-3.3-70B
 //	H8B  r_await, and iowait or pressure, track p99                stack B       Llama-3.3-70B

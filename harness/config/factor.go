@@ -8,7 +8,7 @@ import (
 )
 
 // Factor is something that a sweep may vary: the one place that says how its levels are listed, read, ordered and
-// applied. A new factor is a row of Factors and a field of Sweep.
+// applied. A new factor is a row of Factors, a field of Sweep and one of record.PlannedCell.
 type Factor struct {
 	Name string
 	// Arm factors treat the machine and leave the load alone: arms of a block share the load's randomness, the

@@ -1,3 +1,3 @@
-// Package verdict turns gates and checks into one of four outcomes. It knows no hypothesis: a hypothesis
-// hands it evidence, and the order of precedence is the same for all.
+// Package verdict judges a run: what a hypothesis is, its rule applied to the evidence after the gates, and the order of
+// precedence, the same for all, by which gates and checks become one of four outcomes. It knows no particular hypothesis.
 package verdict

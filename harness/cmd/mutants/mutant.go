@@ -14,9 +14,9 @@ import (
 
 // mutant is one fault.
 type mutant struct {
-	Name string `yaml:"name"` // unique, such as client_gate_deaf
-	// Func is the function that holds the fault, as decideH0 or Evidence.client; with several of one name the
-	// package stands before it, as stats.newShare or load.run.account.
+	Name string `yaml:"name"` // unique, such as client_deaf
+	// Func is the function that holds the fault, as decideH0 or Furthest.Take; with several of one name the
+	// package stands before it, as gate.Client or load.run.account.
 	Func    string `yaml:"func"`
 	Find    string `yaml:"find"`    // stands exactly once in the function
 	Replace string `yaml:"replace"` // stands there instead
