@@ -3,6 +3,8 @@ package stats
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
+	"sync"
 
 	"gonum.org/v1/gonum/stat"
 	"gonum.org/v1/gonum/stat/distuv"
@@ -11,13 +13,30 @@ import (
 // student returns one quantile of Student's t for each draw: evenly spread probabilities in random
 // order, because a thousand random t of two degrees of freedom would make the interval's ends noisy.
 func (b Bootstrap) student(stream uint64, df int) []float64 {
-	dist := distuv.StudentsT{Sigma: 1, Nu: float64(df)}
-	out := make([]float64, b.Draws)
-	for i := range out {
-		out[i] = dist.Quantile((float64(i) + 0.5) / float64(b.Draws))
-	}
+	out := slices.Clone(studentQuantiles(df, b.Draws))
 	rng := rand.New(rand.NewPCG(b.Seed, stream))
 	rng.Shuffle(len(out), func(i, j int) { out[i], out[j] = out[j], out[i] })
+	return out
+}
+
+// quantiles of Student's t by degrees of freedom and number; a verdict asks for the same ones hundreds
+// of times, and gonum's inversion takes some 10 µs each.
+var quantiles sync.Map
+
+type quantileKey struct{ df, n int }
+
+// studentQuantiles are those at the middles of n equal parts of the probability. They must not be changed.
+func studentQuantiles(df, n int) []float64 {
+	key := quantileKey{df, n}
+	if known, ok := quantiles.Load(key); ok {
+		return known.([]float64)
+	}
+	dist := distuv.StudentsT{Sigma: 1, Nu: float64(df)}
+	out := make([]float64, n)
+	for i := range out {
+		out[i] = dist.Quantile((float64(i) + 0.5) / float64(n))
+	}
+	quantiles.Store(key, out)
 	return out
 }
 
