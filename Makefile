@@ -49,12 +49,12 @@ echo "== $(1)"; start=$$(date +%s); ($(2)) || exit 1; echo "== $(1): $$(( $$(dat
 endef
 
 .PHONY: gate-twice
-gate-twice: ## the same seed twice with other GOMAXPROCS must leave the same bytes (manifest.json apart)
+gate-twice: ## the same seed twice with other GOMAXPROCS must leave the same bytes (manifest.json and attempts.jsonl apart)
 	rm -rf $(RESULTS)/.twice && mkdir -p $(RESULTS)/.twice
 	cd hypotheses && GOMAXPROCS=1 $(GO) test -timeout 60m -run '^TestH' -results $(RESULTS)/.twice/one $(ARGS) >$(RESULTS)/.twice/one.log || (tail -40 $(RESULTS)/.twice/one.log; exit 1)
 	cd hypotheses && GOMAXPROCS=4 $(GO) test -timeout 60m -run '^TestH' -results $(RESULTS)/.twice/two $(ARGS) >$(RESULTS)/.twice/two.log || (tail -40 $(RESULTS)/.twice/two.log; exit 1)
-	diff -r -q -x manifest.json $(RESULTS)/.twice/one $(RESULTS)/.twice/two
-	@echo "identical: $$(find $(RESULTS)/.twice/one -type f ! -name manifest.json | wc -l) files, $$(du -sm $(RESULTS)/.twice/one | cut -f1) MiB"
+	diff -r -q -x manifest.json -x attempts.jsonl $(RESULTS)/.twice/one $(RESULTS)/.twice/two
+	@echo "identical: $$(find $(RESULTS)/.twice/one -type f ! -name manifest.json ! -name attempts.jsonl | wc -l) files, $$(du -sm $(RESULTS)/.twice/one | cut -f1) MiB"
 	rm -rf $(RESULTS)/.twice
 
 .PHONY: lint

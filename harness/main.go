@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -13,6 +14,7 @@ import (
 	"syscall"
 	"testing"
 
+	"sparkharness/harness/record"
 	"sparkharness/harness/report"
 )
 
@@ -23,6 +25,7 @@ var session = &sessionState{options: &Options{Root: ".."}, out: os.Stdout}
 type sessionState struct {
 	options *Options
 	out     io.Writer
+	program record.Program
 	stop    atomic.Bool
 
 	mu    sync.Mutex
@@ -35,12 +38,17 @@ func (s *sessionState) add(l report.Line) {
 	s.lines = append(s.lines, l)
 }
 
-// Main is the body of TestMain for a package of hypotheses: it registers the flags, runs the tests,
-// ends the run in order when interrupted, and closes with the verdict table. It returns the exit status.
-func Main(m *testing.M) int {
+// Main is the body of TestMain for a package of hypotheses, whose sources are rules: it registers the flags, runs the
+// tests, ends the run in order when interrupted, and closes with the verdict table. It returns the exit status.
+func Main(m *testing.M, rules fs.FS) int {
 	session.options.Register(flag.CommandLine)
 	flag.Parse()
 	if err := session.options.check(flag.CommandLine); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 2
+	}
+	var err error
+	if session.program, err = identify(rules, session.options.Root); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 2
 	}

@@ -27,8 +27,11 @@ type Options struct {
 	Resume   bool
 	Update   bool
 	Replay   string // folder of a run that is judged again instead of one that is measured
+	Verify   []string
 	Seeds    string // of error rates, such as 1-40
 	Only     string // hypotheses of error rates, by id
+	// VerifyResults is the file for what was found in the folders of Verify.
+	VerifyResults string
 	// Quiet prints and renders nothing of a run: only its verdict is wanted.
 	Quiet bool
 	// Root is the folder that holds configs/ and inputs/.
@@ -49,6 +52,11 @@ func (o *Options) Register(fs *flag.FlagSet) {
 	fs.BoolVar(&o.PlanOnly, "plan-only", false, "print the ordered cells and the estimated time, run nothing")
 	fs.BoolVar(&o.Resume, "resume", false, "keep the complete cells of an earlier run with the same configuration")
 	fs.StringVar(&o.Replay, "replay", "", "`folder` of a run: derive and print its verdict from what it holds, measure and write nothing")
+	fs.Func("verify", "`folder` of a run that TestVerify looks over; may be given several times", func(dir string) error {
+		o.Verify = append(o.Verify, dir)
+		return nil
+	})
+	fs.StringVar(&o.VerifyResults, "verify-results", "", "`file` that TestVerify writes what it found into, as JSON")
 	fs.StringVar(&o.Seeds, "seeds", "", "`range` of seeds for TestErrorRates, such as 1-40")
 	fs.StringVar(&o.Only, "only", "", "`ids` of the hypotheses that TestErrorRates runs, such as H4A,H4B (default all)")
 	fs.BoolVar(&o.Update, "update", false, "rewrite golden files instead of comparing with them")

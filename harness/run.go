@@ -123,6 +123,7 @@ func plan(t *testing.T, h Hypothesis, o *Options) (p planned, err error) {
 	digest, err := experiment.Digest(p.exp, o.Root, p.rig.Facts())
 	if err == nil {
 		if p.plan, err = experiment.New(p.exp, p.rig.Facts(), experiment.RunID(p.exp, digest), digest); err == nil {
+			p.plan.Program = session.program
 			err = runner.Check(p.exp, p.plan, p.rig)
 		}
 	}

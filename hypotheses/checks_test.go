@@ -50,6 +50,7 @@ func (r *recording) evidence() *evidence.Evidence {
 		out = ev
 		return verdict.Conclusion{}
 	}
+	r.seal()
 	_, err := harness.Replay(h, r.dir)
 	require.NoError(r.t, err)
 	return out

@@ -193,7 +193,8 @@ func TestRefusalsAreOneLine(t *testing.T) {
 	}
 }
 
-// A run that was cut off goes on where it was: what is there stays, and the report is that of a whole run.
+// A run that was cut off goes on where it was: what is there stays, what is gone or damaged is measured again, and the
+// report is that of a whole run.
 func TestResumeKeepsWhatIsThere(t *testing.T) {
 	t.Parallel()
 	flags := []string{"-configs", shortConfigs(t, "h2a.yaml", fewSamples), "-results", t.TempDir()}
@@ -201,20 +202,64 @@ func TestResumeKeepsWhatIsThere(t *testing.T) {
 	runs, err := filepath.Glob(filepath.Join(flags[3], "h2a-*"))
 	require.NoError(t, err)
 	require.Len(t, runs, 1)
-	whole, err := os.ReadFile(filepath.Join(runs[0], "report.json"))
+	read := func(file string) string {
+		b, err := os.ReadFile(file)
+		require.NoError(t, err)
+		return string(b)
+	}
+	file := func(cell, name string) string { return filepath.Join(runs[0], cellFile(cell, name)) }
+	const kept, lost, damaged = "ctx=256/conc=4/rep=1", "ctx=512/conc=4/rep=2", "ctx=512/conc=4/rep=1"
+	whole, lines := read(filepath.Join(runs[0], "report.json")), read(file(damaged, "metrics.jsonl"))
+	before, err := os.Stat(file(kept, "cell.json"))
 	require.NoError(t, err)
-	kept, lost := filepath.Join(runs[0], cellFile("ctx=256/conc=4/rep=1", "")), filepath.Join(runs[0], cellFile("ctx=512/conc=4/rep=2", ""))
-	require.NoError(t, os.WriteFile(filepath.Join(kept, "mark"), nil, 0o644))
-	require.NoError(t, os.RemoveAll(lost))
+	require.NoError(t, os.RemoveAll(file(lost, "")))
+	require.NoError(t, os.WriteFile(file(damaged, "metrics.jsonl"), []byte(lines[:len(lines)/2]), 0o644))
 	require.NoError(t, os.Remove(filepath.Join(runs[0], "report.json")))
 
 	c := runChild(t, "^TestH2A$", append(flags, "-resume")...)
 	assert.Zero(t, c.status, c.stdout)
-	assert.FileExists(t, filepath.Join(kept, "mark"))
-	assert.FileExists(t, filepath.Join(lost, "cell.json"))
-	again, err := os.ReadFile(filepath.Join(runs[0], "report.json"))
+	assert.Contains(t, c.stdout, "warning: cell "+lost+" is measured again")
+	assert.Contains(t, c.stdout, "it is gone; attempts.jsonl says that the cell was complete (nothing of it is left)")
+	assert.Contains(t, c.stdout, "warning: cell "+damaged+" is measured again")
+	assert.Contains(t, c.stdout, "metrics.jsonl: it is not what was measured")
+	after, err := os.Stat(file(kept, "cell.json"))
 	require.NoError(t, err)
-	assert.Equal(t, string(whole), string(again))
+	assert.True(t, os.SameFile(before, after), "a cell that is whole is not measured again")
+	assert.Equal(t, lines, read(file(damaged, "metrics.jsonl")))
+	assert.FileExists(t, file(lost, "cell.json"))
+	aside := filepath.Clean(file(damaged, "")) + ".damaged-1"
+	assert.Equal(t, lines[:len(lines)/2], read(filepath.Join(aside, "metrics.jsonl")), "what is left of it is kept")
+	assert.Equal(t, whole, read(filepath.Join(runs[0], "report.json")))
+	v := harness.VerifyFolder(all, runs[0])
+	assert.Empty(t, v.Faults)
+	require.Len(t, v.Notes, 1)
+	assert.Contains(t, v.Notes[0], ".damaged-1 is a damaged cell that was set aside")
+	log := read(filepath.Join(runs[0], "attempts.jsonl"))
+	assert.Equal(t, []int{2, 2, 2}, []int{strings.Count(log, `"begin"`), strings.Count(log, `"damaged"`), strings.Count(log, `"end"`)})
+}
+
+// Cells of two programs are not mixed; other rules may go on with what a run has measured.
+func TestResumeOfAnotherProgram(t *testing.T) {
+	t.Parallel()
+	flags := []string{"-configs", shortConfigs(t, "h2a.yaml", fewSamples), "-results", t.TempDir()}
+	require.Zero(t, runChild(t, "^TestH2A$", flags...).status)
+	runs, err := filepath.Glob(filepath.Join(flags[3], "h2a-*"))
+	require.NoError(t, err)
+	require.Len(t, runs, 1)
+	for _, tc := range []struct {
+		of, says string
+		refused  bool
+	}{
+		{"judges", "was begun by a program with other rules or statistics", false},
+		{"measures", "was measured by another program", true},
+	} {
+		r := &recording{t: t, h: h2a, dir: runs[0]}
+		r.json("plan.json", func(p object) { p["program"].(object)[tc.of] = strings.Repeat("0", 64) })
+		r.seal()
+		c := runChild(t, "^TestH2A$", append(flags, "-resume")...)
+		assert.Equal(t, tc.refused, c.status != 0, tc.of)
+		assert.Contains(t, c.stdout, tc.says)
+	}
 }
 
 // A run whose settings do not reach the server ends after the first block, says so, and expects nothing of the rest.

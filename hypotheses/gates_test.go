@@ -133,7 +133,13 @@ func TestGateCodes(t *testing.T) {
 	lastEmpty := func(r *recording) { setFirst(r, last, 100, "phase", record.PhaseWarmup) }
 	for _, f := range []gateFault{
 		{"no slots", "alignment", "no_samples", verdict.Invalid, last, nil, func(r *recording) {
-			cellInfo(r, last, func(info object) { info["coverage"].(object)["slots"] = 0 })
+			cellInfo(r, last, func(info object) {
+				c := info["coverage"].(object)
+				c["slots"] = 0
+				for _, s := range c["sources"].([]any) {
+					s.(object)["samples"] = 0
+				}
+			})
 		}},
 		{"a cell without prompt counts", "prompt", "not_reported", verdict.Invalid, last,
 			func(r *recording) { setFirst(r, last, 1, "prompt_tokens", nil) },

@@ -154,7 +154,7 @@ func (r *recording) queued(of func(level, rep int) queued) *recording {
 			return
 		}
 		q, engine := cellOf(cell), s["engine"].(object)
-		engine["waiting"], engine["context"] = q.queue/4, q.queue*3/4
+		engine["waiting"], engine["context"] = max(0, q.queue/4), max(0, q.queue*3/4)
 		if q.queue < 0 {
 			engine["waiting"] = nil
 		}

@@ -134,7 +134,8 @@ func tierTwo(r *recording, fetch func(m moment) fetched) {
 		if ts > p.start {
 			s.bytes += f.bytesPerSecond * (ts - s.last)
 			if s.samples++; s.samples == 3 && f.ms > 0 {
-				s.count, s.wait, s.transfer = s.count+1, s.wait+f.ms-1, s.transfer+1
+				transfer := min(f.ms, 1)
+				s.count, s.wait, s.transfer = s.count+1, s.wait+f.ms-transfer, s.transfer+transfer
 			}
 		}
 		s.last = ts

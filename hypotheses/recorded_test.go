@@ -138,9 +138,49 @@ func (r *recording) gates(name string, v any) *recording {
 	})
 }
 
+// seal makes what was edited the run's own, as if it had been measured so: new sums, and a new log.
+func (r *recording) seal() {
+	r.t.Helper()
+	require.NoError(r.t, os.Remove(filepath.Join(r.dir, record.FileAttempts)))
+	log, err := record.OpenLog(r.dir)
+	require.NoError(r.t, err)
+	config, err := record.SumFile(filepath.Join(r.dir, record.FileConfig))
+	require.NoError(r.t, err)
+	r.json(record.FilePlan, func(p object) { p["config_sha256"] = config.SHA256 })
+	plan, err := record.SumFile(filepath.Join(r.dir, record.FilePlan))
+	require.NoError(r.t, err)
+	require.NoError(r.t, log.Append(record.Attempt{Event: record.EventPlan, SHA256: plan.SHA256}))
+	cells, err := filepath.Glob(filepath.Join(r.dir, record.DirCells, "*", record.FileCell))
+	require.NoError(r.t, err)
+	for _, path := range cells {
+		r.sealCell(filepath.Dir(path))
+		require.NoError(r.t, log.Complete(cellOf(r.t, path).String(), filepath.Dir(path)))
+	}
+	require.NoError(r.t, log.Close())
+}
+
+// sealCell puts the sums of a cell's files into its cell.json.
+func (r *recording) sealCell(folder string) {
+	r.t.Helper()
+	entries, err := os.ReadDir(folder)
+	require.NoError(r.t, err)
+	files := []record.FileSum{}
+	for _, e := range entries {
+		if e.Name() != record.FileCell {
+			sum, err := record.SumFile(filepath.Join(folder, e.Name()))
+			require.NoError(r.t, err)
+			files = append(files, sum)
+		}
+	}
+	path, err := filepath.Rel(r.dir, filepath.Join(folder, record.FileCell))
+	require.NoError(r.t, err)
+	r.json(path, func(c object) { c["files"] = files })
+}
+
 // replay derives the report.
 func (r *recording) replay() *verdict.Judgement {
 	r.t.Helper()
+	r.seal()
 	rep, err := harness.Replay(r.h, r.dir)
 	require.NoError(r.t, err)
 	return rep

@@ -140,7 +140,7 @@ func TestRowsFollowTheSamples(t *testing.T) {
 		moved func(evidence.Row) *float64
 		by    float64
 	}{
-		{"GPU busy", more("gpu", "util", -59), func(r evidence.Row) *float64 { return r.GPUBusyPct }, -59 / seconds},
+		{"GPU busy", more("gpu", "util", 59), func(r evidence.Row) *float64 { return r.GPUBusyPct }, 59 / seconds},
 		{"queue: waiting", more("engine", "waiting", 59), func(r evidence.Row) *float64 { return r.QueueDepth }, 59 / seconds},
 		{"queue: prompt not done", more("engine", "context", 59), func(r evidence.Row) *float64 { return r.QueueDepth }, 59 / seconds},
 		{"iowait", more("cpu", "iowait", 59), func(r evidence.Row) *float64 { return r.IOWaitPct }, 59 / seconds},

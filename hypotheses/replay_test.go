@@ -13,7 +13,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sparkharness/harness"
+	"sparkharness/harness/record"
 	"sparkharness/harness/report"
+	"sparkharness/harness/verdict"
 )
 
 // TestReplay derives the verdicts of recorded runs (fixtures/runs, short ones: see fixtures/configs) from
@@ -42,37 +44,12 @@ func TestReplay(t *testing.T) {
 
 // What a replay says follows from the lines: other lines, another report.
 func TestReplayFollowsTheLines(t *testing.T) {
-	dir := t.TempDir()
-	require.NoError(t, os.CopyFS(dir, os.DirFS(filepath.Join(harness.Root(), "fixtures", "runs", "h2a"))))
-	cells, err := filepath.Glob(filepath.Join(dir, "cells", "*", "sysmon.jsonl"))
-	require.NoError(t, err)
-	require.NotEmpty(t, cells)
-	for _, path := range cells {
-		b, err := os.ReadFile(path)
-		require.NoError(t, err)
-		// A thousand reads in every second of the measure phase.
-		var out strings.Builder
-		for line := range strings.Lines(string(b)) {
-			if strings.Contains(line, `"phase":"measure"`) {
-				head, tail, ok := strings.Cut(line, `"reads":`)
-				require.True(t, ok, line)
-				_, rest, _ := strings.Cut(tail, ",")
-				line = head + `"reads":1000,` + rest
-			}
-			out.WriteString(line)
+	c := recorded(t, h2a).samples(func(_ record.Cell, s object) {
+		if s["phase"] == record.PhaseMeasure {
+			s["nvme"].(object)["reads"] = 1000 // in every interval
 		}
-		require.NoError(t, os.WriteFile(path, []byte(out.String()), 0o644))
-	}
-	rep, err := harness.Replay(h2a, dir)
-	require.NoError(t, err)
-	found := false
-	for _, c := range rep.Verdict.Checks {
-		if c.Name == "reads_as_idle" {
-			found = true
-			assert.EqualValues(t, "contradicted", c.State, c.Detail)
-		}
-	}
-	assert.True(t, found)
+	}).check("reads_as_idle")
+	assert.Equal(t, verdict.Contradicted, c.State, c.Detail)
 }
 
 // A run of one hypothesis is not evidence for another.

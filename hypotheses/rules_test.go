@@ -10,7 +10,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sparkharness/harness"
 	"sparkharness/harness/evidence"
 	"sparkharness/harness/record"
 	"sparkharness/harness/verdict"
@@ -42,23 +41,9 @@ var fetches = regexp.MustCompile(`,"fetch_[a-z0-9_]+":[^,}]+`)
 
 // A relation that holds over all arms does not hold once one arm has lost most of its windows.
 func TestTracksNeedsEveryGroup(t *testing.T) {
-	check := func(dir string) verdict.Check {
-		rep, err := harness.Replay(h4b, dir)
-		require.NoError(t, err)
-		for _, c := range rep.Verdict.Checks {
-			if c.Name == "p99_tracks_fetch" {
-				return c
-			}
-		}
-		require.Fail(t, "no such check")
-		return verdict.Check{}
-	}
-	recorded := filepath.Join(harness.Root(), "fixtures", "runs", "h4b")
-	require.Equal(t, verdict.Holds, check(recorded).State)
-
-	dir := t.TempDir()
-	require.NoError(t, os.CopyFS(dir, os.DirFS(recorded)))
-	arm, err := filepath.Glob(filepath.Join(dir, "cells", "*fio=heavy*", "dynkv.jsonl"))
+	r := recorded(t, h4b)
+	require.Equal(t, verdict.Holds, r.check("p99_tracks_fetch").State)
+	arm, err := filepath.Glob(filepath.Join(r.dir, "cells", "*fio=heavy*", "dynkv.jsonl"))
 	require.NoError(t, err)
 	require.NotEmpty(t, arm)
 	for _, path := range arm {
@@ -69,7 +54,7 @@ func TestTracksNeedsEveryGroup(t *testing.T) {
 		require.NotEqual(t, b, cut)
 		require.NoError(t, os.WriteFile(path, cut, 0o644))
 	}
-	c := check(dir)
+	c := r.check("p99_tracks_fetch")
 	assert.Contains(t, c.Detail, "most windows are missing of fio=heavy")
 	assert.True(t, c.Lo != nil && *c.Lo > 0.5, "what is left is related: %s", c.Detail)
 	assert.Equal(t, verdict.Undecided, c.State)

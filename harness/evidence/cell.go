@@ -52,14 +52,15 @@ func (c *Cell) RPS() float64 {
 }
 
 // loadCell reads one cell's folder; nil if the cell is not complete.
-func loadCell(pc record.PlannedCell, folder string, windows *config.Windows) (*Cell, error) {
-	info, err := record.ReadCellInfo(folder)
+func loadCell(run *record.Run, pc record.PlannedCell, windows *config.Windows) (*Cell, error) {
+	info, err := run.Cell(pc)
 	if info == nil || err != nil {
 		return nil, err
 	}
+	folder := record.CellPath(run.Dir, pc.Cell)
 	c := &Cell{PlannedCell: pc, Info: *info}
 	c.Windows = newWindows(windows, c.Seconds())
-	if err := c.loadRequests(folder); err != nil {
+	if err := c.loadRequests(folder, run.Plan.RunID); err != nil {
 		return nil, err
 	}
 	if err := c.loadSys(filepath.Join(folder, record.FileSysmon)); err != nil {

@@ -14,6 +14,8 @@ type Evidence struct {
 	Exp   *config.Experiment
 	Plan  *record.Plan
 	Cells []*Cell // the complete ones, in the order of the plan
+	// Notes are what is odd about the run's folder without being a fault.
+	Notes []string
 
 	rows map[string]Row
 }
@@ -25,16 +27,18 @@ func (ev *Evidence) Threshold(name string) float64 { return ev.Exp.Threshold(nam
 const Confidence = 0.95
 
 // Load reads a run's folder. Cells that were not completed are left out; those of known, which
-// were read before, are not read again.
+// were read before, are not read again. What is not as it was measured is an error that names each file
+// (record.DamageError).
 func Load(dir string, known *Evidence) (*Evidence, error) {
+	run, err := record.ReadRun(dir)
+	if err != nil {
+		return nil, err
+	}
 	exp, err := config.ReadExperiment(dir)
 	if err != nil {
 		return nil, err
 	}
-	plan, err := record.ReadPlan(dir)
-	if err != nil {
-		return nil, err
-	}
+	plan := run.Plan
 	cells := make([]*Cell, len(plan.Cells))
 	before := map[string]*Cell{}
 	if known != nil {
@@ -48,8 +52,7 @@ func Load(dir string, known *Evidence) (*Evidence, error) {
 	for range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
 			for i := range next {
-				folder := record.CellPath(dir, plan.Cells[i].Cell)
-				cells[i], errs[i] = loadCell(plan.Cells[i], folder, exp.Hypothesis.Windows)
+				cells[i], errs[i] = loadCell(run, plan.Cells[i], exp.Hypothesis.Windows)
 			}
 		})
 	}
@@ -60,10 +63,14 @@ func Load(dir string, known *Evidence) (*Evidence, error) {
 	}
 	close(next)
 	wg.Wait()
-	if err := errors.Join(errs...); err != nil {
+	strays, notes := run.Strays()
+	if err := errors.Join(append(errs, strays)...); err != nil {
 		return nil, err
 	}
-	ev := &Evidence{Exp: exp, Plan: plan}
+	if !run.Sealed() {
+		notes = append(notes, "an earlier version measured it and sealed nothing: a change of its files would not show")
+	}
+	ev := &Evidence{Exp: exp, Plan: plan, Notes: notes}
 	for _, c := range cells {
 		if c != nil {
 			ev.Cells = append(ev.Cells, c)
@@ -74,17 +81,17 @@ func Load(dir string, known *Evidence) (*Evidence, error) {
 
 // LoadSettings reads what the servers said of themselves in the cells that are complete, and no line of any.
 func LoadSettings(dir string) (*Evidence, error) {
+	run, err := record.ReadRun(dir)
+	if err != nil {
+		return nil, err
+	}
 	exp, err := config.ReadExperiment(dir)
 	if err != nil {
 		return nil, err
 	}
-	plan, err := record.ReadPlan(dir)
-	if err != nil {
-		return nil, err
-	}
-	ev := &Evidence{Exp: exp, Plan: plan}
-	for _, pc := range plan.Cells {
-		info, err := record.ReadCellInfo(record.CellPath(dir, pc.Cell))
+	ev := &Evidence{Exp: exp, Plan: run.Plan}
+	for _, pc := range run.Plan.Cells {
+		info, err := run.Cell(pc)
 		if err != nil {
 			return nil, err
 		}

@@ -32,7 +32,7 @@ type KVCounters struct {
 func (c *Cell) loadKV(path string) error {
 	kv := &KVCounters{}
 	var begin, first, prev *record.KVSample
-	_, err := record.Read(path, func(s *record.KVSample) error {
+	err := record.ReadComplete(path, func(s *record.KVSample) error {
 		if s.Failed != nil {
 			kv.Failed++
 			return nil

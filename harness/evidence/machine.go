@@ -85,7 +85,7 @@ func (c *Cell) loadSys(path string) error {
 		start = *c.Info.Load.MeasureStart
 	}
 	before := ""
-	_, err := record.Read(path, func(s *record.SysSample) error {
+	err := record.ReadComplete(path, func(s *record.SysSample) error {
 		c.Sys.Samples++
 		addSys(c.Windows, s.TS-start, s)
 		if s.Reset {

@@ -34,10 +34,10 @@ type Request struct {
 }
 
 // loadRequests reads metrics.jsonl and joins the server's own timing, where it came separately.
-func (c *Cell) loadRequests(folder string) error {
+func (c *Cell) loadRequests(folder, runID string) error {
 	waits := map[string]*float64{}
 	if _, err := os.Stat(filepath.Join(folder, record.FilePerf)); err == nil {
-		if _, err := record.Read(filepath.Join(folder, record.FilePerf), func(p *record.PerfLine) error {
+		if err := record.ReadComplete(filepath.Join(folder, record.FilePerf), func(p *record.PerfLine) error {
 			waits[p.RequestID] = p.WaitMS
 			return nil
 		}); err != nil {
@@ -49,7 +49,10 @@ func (c *Cell) loadRequests(folder string) error {
 		start = *c.Info.Load.MeasureStart
 	}
 	var keys []requestKey
-	_, err := record.Read(filepath.Join(folder, record.FileMetrics), func(r *record.Request) error {
+	err := record.ReadComplete(filepath.Join(folder, record.FileMetrics), func(r *record.Request) error {
+		if r.RunID != runID {
+			return fmt.Errorf("a request of run %q, not of %s", r.RunID, runID)
+		}
 		if r.Session != nil && r.Reusable != nil {
 			if c.Carried == nil {
 				c.Carried = map[int]int{}

@@ -18,13 +18,13 @@ func requestsOf(t *testing.T, lines ...record.Request) *Cell {
 	w, err := record.Create(filepath.Join(folder, record.FileMetrics), 0)
 	require.NoError(t, err)
 	for i := range lines {
-		lines[i].RC = record.RCOK
+		lines[i].RC, lines[i].RunID = record.RCOK, "r"
 		require.NoError(t, w.Write(&lines[i]))
 	}
 	require.NoError(t, w.Close())
 	c := &Cell{}
 	c.Info.Load.MeasureStart = ptr(100.0)
-	require.NoError(t, c.loadRequests(folder))
+	require.NoError(t, c.loadRequests(folder, "r"))
 	return c
 }
 
@@ -70,15 +70,15 @@ func TestWaitsAreJoined(t *testing.T) {
 	w, err := record.Create(filepath.Join(folder, record.FileMetrics), 0)
 	require.NoError(t, err)
 	for _, r := range []record.Request{
-		{RC: record.RCOK, Phase: record.PhaseMeasure, User: 1},
-		{RC: record.RCOK, Phase: record.PhaseMeasure, User: 2, ServerWaitMS: ptr(7.0)},
-		{RC: record.RCOK, Phase: record.PhaseMeasure, User: 3},
+		{RunID: "r", RC: record.RCOK, Phase: record.PhaseMeasure, User: 1},
+		{RunID: "r", RC: record.RCOK, Phase: record.PhaseMeasure, User: 2, ServerWaitMS: ptr(7.0)},
+		{RunID: "r", RC: record.RCOK, Phase: record.PhaseMeasure, User: 3},
 	} {
 		require.NoError(t, w.Write(&r))
 	}
 	require.NoError(t, w.Close())
 	c := &Cell{}
-	require.NoError(t, c.loadRequests(folder))
+	require.NoError(t, c.loadRequests(folder, "r"))
 	require.Len(t, c.Requests, 3)
 	assert.Equal(t, []*float64{ptr(5.0), ptr(7.0), nil}, []*float64{c.Requests[0].WaitMS, c.Requests[1].WaitMS, c.Requests[2].WaitMS})
 }

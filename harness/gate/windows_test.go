@@ -22,6 +22,8 @@ func windowedRun(t *testing.T, covered float64) *evidence.Evidence {
 	ev := goodEvidence()
 	ev.Exp.Hypothesis.Windows = &config.Windows{Length: config.Duration(10e9)}
 	require.NoError(t, ev.Exp.Save(dir))
+	log, err := record.OpenLog(dir)
+	require.NoError(t, err)
 	plan := &record.Plan{Schema: record.PlanSchema, RunID: "r", Hypothesis: "HX"}
 	for rep, until := range []float64{covered, 60} {
 		pc := record.PlannedCell{Cell: record.NewCell("conc", 1, "rep", rep+1), Rep: rep + 1, Stack: "A"}
@@ -29,12 +31,11 @@ func windowedRun(t *testing.T, covered float64) *evidence.Evidence {
 		plan.Cells = append(plan.Cells, pc)
 		folder := record.CellPath(dir, pc.Cell)
 		require.NoError(t, os.MkdirAll(folder, 0o755))
-		info := &record.CellInfo{Cell: pc.Key, Load: record.LoadSummary{MeasureStart: ptr(0.0), MeasureEnd: ptr(60.0)}}
-		require.NoError(t, info.Save(folder))
+		info := &record.CellInfo{RunID: "r", Cell: pc.Key, Load: record.LoadSummary{MeasureStart: ptr(0.0), MeasureEnd: ptr(60.0)}}
 		requests, err := record.Create(filepath.Join(folder, record.FileMetrics), 0)
 		require.NoError(t, err)
 		for i := range 6 {
-			require.NoError(t, requests.Write(&record.Request{RC: record.RCOK, Phase: record.PhaseMeasure, IntendedTS: float64(10 * i),
+			require.NoError(t, requests.Write(&record.Request{RunID: "r", RC: record.RCOK, Phase: record.PhaseMeasure, IntendedTS: float64(10 * i),
 				TTFTms: ptr(float64(100 * (i + 1)))}))
 		}
 		require.NoError(t, requests.Close())
@@ -45,9 +46,12 @@ func windowedRun(t *testing.T, covered float64) *evidence.Evidence {
 				CPU: &record.CPU{Idle: 100}, NVMe: &record.NVMe{Reads: 100, ReadMS: 100}}))
 		}
 		require.NoError(t, samples.Close())
+		require.NoError(t, info.Seal(folder))
+		require.NoError(t, log.Complete(pc.Key, folder))
 	}
-	require.NoError(t, plan.Save(dir))
-	ev, err := evidence.Load(dir, nil)
+	require.NoError(t, plan.Save(dir, log))
+	require.NoError(t, log.Close())
+	ev, err = evidence.Load(dir, nil)
 	require.NoError(t, err)
 	require.Len(t, ev.Cells, 2)
 	return ev

@@ -7,10 +7,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // CellInfo is cell.json: what a cell knows of itself besides its lines. A cell whose folder has one is complete.
 type CellInfo struct {
+	RunID    string      `json:"run_id"`
+	Digest   string      `json:"config_digest"`
 	Cell     string      `json:"cell"`
 	Start    float64     `json:"start"` // s, clock zero of the cell
 	Load     LoadSummary `json:"load"`
@@ -22,30 +25,134 @@ type CellInfo struct {
 	// the load; its list of jobs is empty in the arm without.
 	Fio   *FioRun `json:"fio,omitempty"`
 	HasKV bool    `json:"has_kv"`
+	// Files are the cell's other files as they were when it was complete, in the order of their names.
+	Files []FileSum `json:"files"`
 }
 
-// Save writes cell.json into a cell's folder.
-func (c *CellInfo) Save(folder string) error {
+// Seal completes a cell's folder: cell.json with the sums of the other files is written last, and everything is
+// on the disk when it returns. Nothing may be written into the folder afterwards.
+func (c *CellInfo) Seal(folder string) error {
+	names, err := filesOf(folder)
+	if err != nil {
+		return err
+	}
+	c.Files = []FileSum{}
+	for _, name := range names {
+		path := filepath.Join(folder, name)
+		sum, err := SumFile(path)
+		if err != nil {
+			return fmt.Errorf("seal: %w", err)
+		}
+		if err := SyncPath(path); err != nil {
+			return fmt.Errorf("seal: %w", err)
+		}
+		c.Files = append(c.Files, sum)
+	}
 	b, err := json.MarshalIndent(c, "", "  ")
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", FileCell, err)
 	}
-	return os.WriteFile(filepath.Join(folder, FileCell), append(b, '\n'), 0o644)
+	return WriteWhole(filepath.Join(folder, FileCell), append(b, '\n'))
 }
 
-// ReadCellInfo is the inverse of Save; nil without an error if the cell is not complete.
-func ReadCellInfo(folder string) (*CellInfo, error) {
-	path := filepath.Join(folder, FileCell)
-	b, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
+// filesOf are the files of a cell's folder but cell.json, in order.
+func filesOf(folder string) ([]string, error) {
+	entries, err := os.ReadDir(folder)
 	if err != nil {
 		return nil, err
 	}
+	var names []string
+	for _, e := range entries {
+		if e.Name() != FileCell {
+			names = append(names, e.Name())
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// readCellInfo reads cell.json and its sum; nil without an error if the cell is not complete.
+func readCellInfo(folder string) (*CellInfo, string, error) {
+	path := filepath.Join(folder, FileCell)
+	b, err := readSmall(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, "", nil
+	}
+	if err != nil {
+		return nil, "", err
+	}
 	var c CellInfo
 	if err := json.Unmarshal(b, &c); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, "", damaged(path, "it is not the JSON that was written: %v", err)
 	}
-	return &c, nil
+	return &c, sumBytes(b), nil
+}
+
+// checkFiles compares the folder with what was sealed.
+func (c *CellInfo) checkFiles(folder string) error {
+	names, err := filesOf(folder)
+	if err != nil {
+		return err
+	}
+	var faults []error
+	sealed := map[string]bool{}
+	for _, want := range c.Files {
+		sealed[want.Name] = true
+		path := filepath.Join(folder, want.Name)
+		if filepath.Base(want.Name) != want.Name {
+			faults = append(faults, damaged(path, "a name that leaves the folder"))
+			continue
+		}
+		switch got, err := SumFile(path); {
+		case errors.Is(err, fs.ErrNotExist):
+			faults = append(faults, damaged(path, "it is gone; it held %d lines", want.Lines))
+		case err != nil:
+			faults = append(faults, damaged(path, "%v", err))
+		case got != want:
+			faults = append(faults, damaged(path, "it is not what was measured: %s", got.unlike(want)))
+		}
+	}
+	for _, name := range names {
+		if !sealed[name] {
+			faults = append(faults, damaged(filepath.Join(folder, name), "it was not there when the cell was completed"))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// unlike says in what a file differs from what was sealed.
+func (s FileSum) unlike(want FileSum) string {
+	switch {
+	case s.Lines != want.Lines:
+		return fmt.Sprintf("%d lines instead of %d", s.Lines, want.Lines)
+	case s.Bytes != want.Bytes:
+		return fmt.Sprintf("%d bytes instead of %d", s.Bytes, want.Bytes)
+	}
+	return fmt.Sprintf("as long, but with SHA-256 %.12s instead of %.12s", s.SHA256, want.SHA256)
+}
+
+// check refuses what no cell leaves.
+func (c *CellInfo) check() error {
+	l := &c.Load
+	switch {
+	case !(c.Start >= 0 && c.Start <= maxNumber):
+		return fmt.Errorf("start is %v", c.Start)
+	case l.MeasureStart != nil && *l.MeasureStart < c.Start, l.MeasureEnd != nil && (l.MeasureStart == nil || *l.MeasureEnd < *l.MeasureStart):
+		return errors.New("the load ended before it began")
+	case l.MaxSendLag < 0, l.MeanThink != nil && *l.MeanThink < 0, l.DrainTimeouts < 0, c.Coverage.Slots < 0:
+		return errors.New("a time or count is negative")
+	}
+	for _, counts := range l.Counts {
+		for rc, n := range counts {
+			if n < 0 {
+				return fmt.Errorf("%d requests ended with %s", n, rc)
+			}
+		}
+	}
+	for _, s := range c.Coverage.Sources {
+		if s.Samples < 0 || s.Samples > c.Coverage.Slots {
+			return fmt.Errorf("source %s gave %d samples in %d slots", s.Name, s.Samples, c.Coverage.Slots)
+		}
+	}
+	return nil
 }

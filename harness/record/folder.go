@@ -7,6 +7,7 @@ const (
 	FileConfig   = "config.yaml"
 	FilePlan     = "plan.json"
 	FileManifest = "manifest.json"
+	FileAttempts = "attempts.jsonl" // a line for each thing that was done to the folder
 	DirCells     = "cells"
 )
 

@@ -14,14 +14,14 @@ import (
 func TestFolderNames(t *testing.T) {
 	assert.Equal(t, filepath.Join("results", "run", "plan.json"), Path("results/run", FilePlan))
 	assert.Equal(t, filepath.Join("run", "cells", "stack=A,ctx=2048,rep=1"), CellPath("run", NewCell("stack", "A", "ctx", 2048, "rep", 1)))
-	assert.Equal(t, []string{"config.yaml", "plan.json", "manifest.json", "metrics.jsonl", "sysmon.jsonl", "dynkv.jsonl", "perf.jsonl", "cell.json"},
-		[]string{FileConfig, FilePlan, FileManifest, FileMetrics, FileSysmon, FileDynKV, FilePerf, FileCell})
+	assert.Equal(t, []string{"config.yaml", "plan.json", "manifest.json", "metrics.jsonl", "sysmon.jsonl", "dynkv.jsonl", "perf.jsonl", "cell.json", "attempts.jsonl"},
+		[]string{FileConfig, FilePlan, FileManifest, FileMetrics, FileSysmon, FileDynKV, FilePerf, FileCell, FileAttempts})
 }
 
 // A cell is complete when its folder has a cell.json, and one without is not an error.
 func TestCellInfoRoundTrip(t *testing.T) {
 	folder := t.TempDir()
-	none, err := ReadCellInfo(folder)
+	none, _, err := readCellInfo(folder)
 	require.NoError(t, err)
 	assert.Nil(t, none)
 
@@ -34,13 +34,13 @@ func TestCellInfoRoundTrip(t *testing.T) {
 		Treatments: []Treated{{Treatment: "drop_caches", Reading: "page cache, B", Before: &before, After: &after}},
 		Fio:        &FioRun{Jobs: []string{}, SpanS: 5}}
 	c.Load.Gaps.Add(50 * time.Millisecond)
-	require.NoError(t, c.Save(folder))
-	back, err := ReadCellInfo(folder)
+	require.NoError(t, c.Seal(folder))
+	back, _, err := readCellInfo(folder)
 	require.NoError(t, err)
 	assert.Equal(t, c, back)
 	assert.Nil(t, back.Settings.KVPoolBytes, "what the server did not say stays unknown")
 
 	require.NoError(t, os.WriteFile(filepath.Join(folder, FileCell), []byte("{"), 0o644))
-	_, err = ReadCellInfo(folder)
+	_, _, err = readCellInfo(folder)
 	require.ErrorContains(t, err, "cell.json")
 }

@@ -86,10 +86,20 @@ func (w *Writer) Close() error {
 const maxLine = 4 << 20
 
 // Read calls yield for each line of a JSON Lines file, in order. A torn last line (no newline) is
-// reported through torn and skipped; any other line that does not parse is an error with its number.
+// reported through torn and skipped; any other line that does not parse, or that holds what cannot have been
+// measured, is an error with its number.
 func Read[T any, P lineOf[T]](path string, yield func(*T) error) (torn bool, err error) {
 	var d decoder
 	return ReadLines(path, parsed[T, P](&d, yield))
+}
+
+// ReadComplete is Read for a file of a complete cell: there a torn last line is a DamageError.
+func ReadComplete[T any, P lineOf[T]](path string, yield func(*T) error) error {
+	torn, err := Read[T, P](path, yield)
+	if err == nil && torn {
+		err = damaged(path, "its last line is cut off")
+	}
+	return err
 }
 
 // ReadFrom is Read on an open stream; name is used in errors.
@@ -104,6 +114,9 @@ func parsed[T any, P lineOf[T]](d *decoder, yield func(*T) error) func(line []by
 		if err != nil {
 			return fmt.Errorf("not a JSON line of this file: %w", err)
 		}
+		if err := checkLine(P(v)); err != nil {
+			return err
+		}
 		return yield(v)
 	}
 }
@@ -111,7 +124,7 @@ func parsed[T any, P lineOf[T]](d *decoder, yield func(*T) error) func(line []by
 // ReadLines is Read for a file of lines that are not of this package: yield gets their text without the
 // newline, valid until it returns.
 func ReadLines(path string, yield func(line []byte) error) (torn bool, err error) {
-	f, err := os.Open(path)
+	f, err := openRegular(path)
 	if err != nil {
 		return false, err
 	}

@@ -3,24 +3,36 @@ package record
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 )
 
 // PlanSchema names the layout of plan.json and of the cells beside it.
-const PlanSchema = "sparkharness.plan.v2"
+const PlanSchema = "sparkharness.plan.v3"
+
+// unsealedSchema is the layout that had the rig's facts, but no sums.
+const unsealedSchema = "sparkharness.plan.v2"
 
 // Plan is plan.json: the ordered list of cells of a run, made before any data exists. Further stages are appended
 // when what they depend on has been measured.
 type Plan struct {
-	Schema     string        `json:"schema"`
-	RunID      string        `json:"run_id"`
-	Hypothesis string        `json:"hypothesis"`
-	Digest     string        `json:"config_digest"`
-	Facts      Facts         `json:"rig"`
-	Cells      []PlannedCell `json:"cells"`
-	Refined    bool          `json:"refined"` // the second stage has been planned, with or without cells
+	Schema     string `json:"schema"`
+	RunID      string `json:"run_id"`
+	Hypothesis string `json:"hypothesis"`
+	Digest     string `json:"config_digest"`
+	// ConfigSHA256 is that of config.yaml beside the plan; the digest is of its values, of the prompts and of the machine.
+	ConfigSHA256 string        `json:"config_sha256"`
+	Program      Program       `json:"program"`
+	Facts        Facts         `json:"rig"`
+	Cells        []PlannedCell `json:"cells"`
+	Refined      bool          `json:"refined"` // the second stage has been planned, with or without cells
 	// Ended says why no further cell was measured; empty if all were to be.
 	Ended string `json:"ended,omitempty"`
+}
+
+// Program identifies what measured and what judges by the SHA-256 of their sources. Cells of one run must have been
+// measured by one program; judged they may be by another.
+type Program struct {
+	Measures string `json:"measures"` // rooms up to record, the dependencies, compiler and architecture
+	Judges   string `json:"judges"`   // rooms after it, and the rules
 }
 
 // PlannedCell is one cell with its factors resolved.
@@ -45,40 +57,66 @@ type PlannedCell struct {
 	Cell Cell `json:"-"`
 }
 
-// Save writes plan.json into a run's folder.
-func (p *Plan) Save(dir string) error {
+// encode is the text of plan.json.
+func (p *Plan) encode() ([]byte, error) {
 	b, err := json.MarshalIndent(p, "", "  ")
 	if err != nil {
-		return fmt.Errorf("encode the plan: %w", err)
+		return nil, fmt.Errorf("encode the plan: %w", err)
 	}
-	return os.WriteFile(Path(dir, FilePlan), append(b, '\n'), 0o644)
+	return append(b, '\n'), nil
 }
 
-// ReadPlan is the inverse of Save. Plans of the first release, which name no schema, are read as what that release
-// measured with.
-func ReadPlan(dir string) (*Plan, error) {
-	path := Path(dir, FilePlan)
-	b, err := os.ReadFile(path)
+// Save writes plan.json into a run's folder, after it has told the log.
+func (p *Plan) Save(dir string, log *Log) error {
+	config, err := SumFile(Path(dir, FileConfig))
 	if err != nil {
-		return nil, err
+		return err
+	}
+	p.ConfigSHA256 = config.SHA256
+	b, err := p.encode()
+	if err != nil {
+		return err
+	}
+	if err := log.Append(Attempt{Event: EventPlan, SHA256: sumBytes(b)}); err != nil {
+		return err
+	}
+	return WriteWhole(Path(dir, FilePlan), b)
+}
+
+// sealed says that the run's files have sums.
+func (p *Plan) sealed() bool { return p.Schema == PlanSchema }
+
+// ReadPlan reads a plan, whether or not it is the one that was carried out (see ReadRun).
+func ReadPlan(dir string) (*Plan, error) {
+	p, _, err := readPlan(dir)
+	return p, err
+}
+
+// readPlan is the inverse of Save, with the sum of the file. Plans of the first release, which name no schema, are
+// read as what that release measured with.
+func readPlan(dir string) (*Plan, string, error) {
+	path := Path(dir, FilePlan)
+	b, err := readSmall(path)
+	if err != nil {
+		return nil, "", err
 	}
 	var p Plan
 	if err := json.Unmarshal(b, &p); err != nil {
-		return nil, fmt.Errorf("%s: not the plan of a run: %w", path, err)
+		return nil, "", fmt.Errorf("%s: not the plan of a run: %w", path, err)
 	}
 	switch p.Schema {
-	case PlanSchema:
+	case PlanSchema, unsealedSchema:
 	case "":
-		p.Schema, p.Facts = PlanSchema, firstRelease()
+		p.Facts = firstRelease()
 	default:
-		return nil, fmt.Errorf("%s: schema %q; this program reads %s: judge the run with the version that measured it (commit in manifest.json)", path, p.Schema, PlanSchema)
+		return nil, "", fmt.Errorf("%s: schema %q; this program reads %s: judge the run with the version that measured it (commit in manifest.json)", path, p.Schema, PlanSchema)
 	}
 	for i := range p.Cells {
 		if p.Cells[i].Cell, err = ParseCell(p.Cells[i].Key); err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
+			return nil, "", fmt.Errorf("%s: %w", path, err)
 		}
 	}
-	return &p, nil
+	return &p, sumBytes(b), nil
 }
 
 // firstRelease is the only machine that the first release could measure on: it recorded neither its calibration

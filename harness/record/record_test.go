@@ -56,7 +56,7 @@ func TestWriterLeavesWholeLines(t *testing.T) {
 	w, err := Create(path, 64)
 	require.NoError(t, err)
 	for i := range 100 {
-		require.NoError(t, w.Write(&KVSample{TS: float64(i)}))
+		require.NoError(t, w.Write(&KVSample{TS: float64(i), Phase: PhaseMeasure}))
 	}
 	// As a killed process leaves it: what has been flushed, nothing torn.
 	b, err := os.ReadFile(path)

@@ -33,6 +33,19 @@ func Write(dir string, r *verdict.Judgement) error {
 	return writeFile(filepath.Join(dir, FileName), data)
 }
 
+// Same says whether dir/report.json is r, byte for byte. Without the file the error is os.ErrNotExist.
+func Same(dir string, r *verdict.Judgement) (bool, error) {
+	want, err := encode(r)
+	if err != nil {
+		return false, fmt.Errorf("report of run %q: %w", r.RunID, err)
+	}
+	got, err := os.ReadFile(filepath.Join(dir, FileName))
+	if err != nil {
+		return false, fmt.Errorf("read report: %w", err)
+	}
+	return bytes.Equal(got, want), nil
+}
+
 // Read returns the report in a report.json. Unknown fields, another schema version, an unknown outcome and
 // anything after the report are refused with ErrNotAReport.
 func Read(path string) (*verdict.Judgement, error) {

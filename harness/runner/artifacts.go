@@ -3,6 +3,7 @@ package runner
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -15,6 +16,8 @@ import (
 type artifacts struct {
 	dir  string
 	lock *os.File
+	log  *record.Log
+	out  io.Writer // what was found in a run that is continued
 }
 
 // Suffixes of the runs that a new one with the same id has replaced: one that was complete and one that
@@ -24,21 +27,18 @@ const (
 	incompleteSuffix = ".incomplete.prev"
 )
 
-// partialSuffix marks the folder of a cell that has not been completed: its lines are whole, but they
-// are not all there.
-const partialSuffix = ".partial"
-
-// newArtifacts makes the folder of a run. An earlier run of the same id is set aside, or, with resume,
-// continued: then its configuration must be the same. Close it to let another process have the run.
-func newArtifacts(results, runID, digest string, resume bool) (*artifacts, error) {
-	a := &artifacts{dir: filepath.Join(results, runID)}
+// newArtifacts makes the folder of a run. An earlier run of the same id is set aside, or, with resume, continued: then
+// its configuration and the program that measured must be the same, and cells that are not as they were measured are
+// set aside. Close it to let another process have the run.
+func newArtifacts(results string, p *record.Plan, resume bool, out io.Writer) (*artifacts, error) {
+	a := &artifacts{dir: filepath.Join(results, p.RunID), out: out}
 	if err := os.MkdirAll(results, 0o755); err != nil {
 		return nil, fmt.Errorf("results cannot be written: %w (choose another folder with -results)", err)
 	}
-	if err := a.take(filepath.Join(results, "."+runID+".lock")); err != nil {
+	if err := a.take(filepath.Join(results, "."+p.RunID+".lock")); err != nil {
 		return nil, err
 	}
-	if err := a.prepare(digest, resume); err != nil {
+	if err := a.prepare(p, resume); err != nil {
 		return nil, errors.Join(err, a.close())
 	}
 	return a, nil
@@ -60,10 +60,14 @@ func (a *artifacts) take(path string) error {
 
 // close frees the run's id.
 func (a *artifacts) close() error {
-	return errors.Join(os.Remove(a.lock.Name()), a.lock.Close())
+	var err error
+	if a.log != nil {
+		err = a.log.Close()
+	}
+	return errors.Join(err, os.Remove(a.lock.Name()), a.lock.Close())
 }
 
-func (a *artifacts) prepare(digest string, resume bool) error {
+func (a *artifacts) prepare(p *record.Plan, resume bool) error {
 	_, err := os.Stat(a.dir)
 	exists := err == nil
 	switch {
@@ -72,13 +76,7 @@ func (a *artifacts) prepare(digest string, resume bool) error {
 	case resume && !exists:
 		return fmt.Errorf("-resume: there is no run %s (run without -resume to start it)", a.dir)
 	case resume:
-		p, err := record.ReadPlan(a.dir)
-		if err != nil {
-			return fmt.Errorf("-resume: %s holds no plan to continue (%w): run without -resume to start anew", a.dir, err)
-		}
-		if p.Digest != digest {
-			return fmt.Errorf("-resume: %s was made with another configuration (%.12s, now %.12s): run without -resume to start anew", a.dir, p.Digest, digest)
-		}
+		return a.resume(p)
 	case exists:
 		aside := a.dir + previousSuffix
 		if !a.complete() {
@@ -91,16 +89,23 @@ func (a *artifacts) prepare(digest string, resume bool) error {
 	if err := os.MkdirAll(a.path("cells"), 0o755); err != nil {
 		return fmt.Errorf("results cannot be written: %w (choose another folder with -results)", err)
 	}
+	return a.openLog()
+}
+
+func (a *artifacts) openLog() (err error) {
+	if a.log, err = record.OpenLog(a.dir); err != nil {
+		return fmt.Errorf("results: %w", err)
+	}
 	return nil
 }
 
 // complete reports whether the run has every cell of its plan.
 func (a *artifacts) complete() bool {
-	p, err := record.ReadPlan(a.dir)
+	run, err := record.ReadRun(a.dir)
 	if err != nil {
 		return false
 	}
-	for _, pc := range p.Cells {
+	for _, pc := range run.Plan.Cells {
 		if !a.has(pc) {
 			return false
 		}
@@ -123,16 +128,24 @@ func (a *artifacts) has(pc record.PlannedCell) bool {
 
 // begin clears what an interrupted attempt left of the cell and returns the folder to measure into.
 func (a *artifacts) begin(pc record.PlannedCell) (string, error) {
-	dir := a.cell(pc) + partialSuffix
+	dir := a.cell(pc) + record.PartialSuffix
 	if err := os.RemoveAll(dir); err != nil {
 		return "", fmt.Errorf("results: %w", err)
 	}
 	return dir, nil
 }
 
-// keep renames the cell that was measured since begin into place.
+// keep renames the cell that was measured since begin into place. The log knows of it first: a crash between the two
+// loses nothing, and no complete cell is unknown to the log.
 func (a *artifacts) keep(pc record.PlannedCell) error {
-	if err := os.Rename(a.cell(pc)+partialSuffix, a.cell(pc)); err != nil {
+	dir := a.cell(pc) + record.PartialSuffix
+	err := a.log.Complete(pc.Key, dir)
+	if err == nil {
+		if err = os.Rename(dir, a.cell(pc)); err == nil {
+			err = record.SyncPath(a.path(record.DirCells))
+		}
+	}
+	if err != nil {
 		return fmt.Errorf("results: %w", err)
 	}
 	return nil

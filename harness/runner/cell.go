@@ -72,7 +72,7 @@ func (c *cellRun) run() error {
 	defer cancel()
 	wg.Go(func() { c.watchStop(ctx, cancel) })
 
-	c.info = record.CellInfo{Cell: c.pc.Key, Start: unixSeconds(c.start)}
+	c.info = record.CellInfo{RunID: c.plan.RunID, Digest: c.plan.Digest, Cell: c.pc.Key, Start: unixSeconds(c.start)}
 	var err error
 	if c.info.Settings, err = c.machine.ReadBack(ctx); err != nil {
 		return err
@@ -238,7 +238,7 @@ func (c *cellRun) idle(ctx context.Context) error {
 	}
 }
 
-// finish saves the raw pages and cell.json.
+// finish saves the raw pages and seals the cell.
 func (c *cellRun) finish(src rig.Sources) error {
 	for name, page := range src.Scrapes {
 		if b := page(); len(b) > 0 {
@@ -247,7 +247,7 @@ func (c *cellRun) finish(src rig.Sources) error {
 			}
 		}
 	}
-	return c.info.Save(c.dir)
+	return c.info.Seal(c.dir)
 }
 
 // unixSeconds is a time as records have it, microseconds kept.

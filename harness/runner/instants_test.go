@@ -23,7 +23,7 @@ func TestInstants(t *testing.T) {
 		require.NoError(t, err)
 		lines := &instants{w: w}
 		add := func(ts float64, user, seq int) {
-			require.NoError(t, lines.add(&record.Request{IntendedTS: ts, User: user, Seq: seq}))
+			require.NoError(t, lines.add(&record.Request{Phase: record.PhaseMeasure, RC: record.RCOK, IntendedTS: ts, User: user, Seq: seq}))
 		}
 		add(9, 1, 0)
 		assert.Zero(t, w.Lines(), "more may end at this instant")

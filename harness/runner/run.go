@@ -22,7 +22,7 @@ type Options struct {
 	Rig    rig.Rig
 	Root   string    // folder that holds inputs/
 	Dir    string    // results folder: the run's own lies below it
-	Resume bool      // keep the complete cells of an earlier run of the same digest
+	Resume bool      // keep the complete cells of an earlier run of the same digest and program
 	Out    io.Writer // progress
 	Stop   *atomic.Bool
 }
@@ -56,14 +56,26 @@ func Open(o Options) (*Run, error) {
 	if r.tools.segments, err = prompt.NewSegments(o.Exp.Hypothesis.Run.Seed); err != nil {
 		return nil, err
 	}
-	if r.art, err = newArtifacts(o.Dir, o.Plan.RunID, o.Plan.Digest, o.Resume); err != nil {
+	if r.art, err = newArtifacts(o.Dir, o.Plan, o.Resume, o.Out); err != nil {
 		return nil, err
 	}
 	r.manifest = newManifest(o.Root, o.Plan, o.Exp, o.Resume, time.Now())
-	if err := errors.Join(o.Exp.Save(r.art.dir), o.Plan.Save(r.art.dir), r.manifest.save(r.art.dir)); err != nil {
+	if err := r.begin(); err != nil {
 		return nil, errors.Join(fmt.Errorf("results cannot be written: %w", err), r.art.close())
 	}
 	return r, nil
+}
+
+// begin writes what is known before the first cell.
+func (r *Run) begin() error {
+	dir, p := r.art.dir, r.o.Plan
+	if err := r.art.log.Append(record.Attempt{Event: record.EventBegin, Commit: r.manifest.Commit, Program: &p.Program}); err != nil {
+		return err
+	}
+	if err := r.o.Exp.Save(dir); err != nil {
+		return err
+	}
+	return errors.Join(p.Save(dir, r.art.log), r.manifest.save(dir))
 }
 
 // Check refuses, before anything runs, a plan that cannot be carried out: a load that cannot be, or what the rig lacks.
@@ -85,7 +97,20 @@ func (r *Run) Close() error {
 	r.manifest.Ended = time.Now().UTC()
 	r.manifest.WallSeconds = r.manifest.Ended.Sub(r.manifest.Started).Seconds()
 	r.manifest.CellSeconds = r.cellTime.Seconds()
-	return errors.Join(r.manifest.save(r.art.dir), r.art.close())
+	return errors.Join(r.manifest.save(r.art.dir), r.art.log.Append(record.Attempt{Event: record.EventEnd, Why: r.why()}), r.art.close())
+}
+
+// why says how the run has ended.
+func (r *Run) why() string {
+	switch {
+	case r.failed.Load():
+		return "a cell failed"
+	case r.o.Stop.Load():
+		return "interrupted"
+	case r.o.Plan.Ended != "":
+		return r.o.Plan.Ended
+	}
+	return "all that was planned"
 }
 
 // Summary says in a line what the run took.

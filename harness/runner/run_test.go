@@ -140,7 +140,7 @@ func TestInterrupt(t *testing.T) {
 	assert.False(t, r.art.has(second))
 
 	// Nobody else may write the folder meanwhile.
-	_, err = newArtifacts(o.Dir, o.Plan.RunID, o.Plan.Digest, false)
+	_, err = newArtifacts(o.Dir, o.Plan, false, io.Discard)
 	require.ErrorContains(t, err, "another process is running")
 	require.NoError(t, r.Close())
 
@@ -153,17 +153,17 @@ func TestInterrupt(t *testing.T) {
 
 	// Another configuration is refused; without -resume the earlier run is set aside, not mixed in, and an
 	// incomplete run never pushes out a complete one.
-	_, err = newArtifacts(o.Dir, o.Plan.RunID, "another digest", true)
+	_, err = newArtifacts(o.Dir, &record.Plan{RunID: o.Plan.RunID, Digest: "another digest"}, true, io.Discard)
 	require.ErrorContains(t, err, "another configuration")
 	require.NoError(t, os.MkdirAll(again.art.dir+previousSuffix, 0o755))
-	fresh, err := newArtifacts(o.Dir, o.Plan.RunID, o.Plan.Digest, false)
+	fresh, err := newArtifacts(o.Dir, o.Plan, false, io.Discard)
 	require.NoError(t, err)
 	assert.False(t, fresh.has(first))
 	assert.DirExists(t, fresh.dir+previousSuffix)
 	assert.DirExists(t, fresh.dir+incompleteSuffix)
 	require.NoError(t, fresh.close())
 
-	_, err = newArtifacts(t.TempDir(), o.Plan.RunID, o.Plan.Digest, true)
+	_, err = newArtifacts(t.TempDir(), o.Plan, true, io.Discard)
 	require.ErrorContains(t, err, "run without -resume")
 }
 

@@ -44,7 +44,7 @@ func (r *Run) Walk(ask Ask) error {
 		switch {
 		case answer.Stop != "":
 			r.o.Plan.Ended = answer.Stop
-			return r.o.Plan.Save(r.art.dir)
+			return r.o.Plan.Save(r.art.dir, r.art.log)
 		case !answer.Stage:
 			return nil
 		}
@@ -52,7 +52,7 @@ func (r *Run) Walk(ask Ask) error {
 			return err
 		}
 		r.o.Plan.Refined = true
-		if err := r.o.Plan.Save(r.art.dir); err != nil {
+		if err := r.o.Plan.Save(r.art.dir, r.art.log); err != nil {
 			return err
 		}
 	}

@@ -28,7 +28,7 @@ func (r *idle) Run(cells []record.PlannedCell, w rig.Work) {
 	var keys []string
 	for _, pc := range cells {
 		keys = append(keys, pc.Key)
-		folder := r.art().cell(pc) + partialSuffix
+		folder := r.art().cell(pc) + record.PartialSuffix
 		err := errors.Join(os.MkdirAll(folder, 0o755), os.WriteFile(filepath.Join(folder, record.FileCell), []byte("{}"), 0o644))
 		if pc.Key == r.fails {
 			err = errors.New("no server")

@@ -1,0 +1,70 @@
+package harness
+
+import (
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+
+	"sparkharness/harness/record"
+)
+
+// sources are those that this program was compiled from, so that it can tell what it is without a checkout and without
+// trusting one.
+//
+//go:embed *.go */*.go rig/simrig/*.go
+var sources embed.FS
+
+// judging are the rooms after record; the door is one of them, because it decides when a run ends. All others have a
+// part in what is measured.
+var judging = []string{".", "evidence", "gate", "report", "stats", "verdict"}
+
+// Program identifies this program: zero outside of Main.
+func Program() record.Program { return session.program }
+
+// identify sums the sources of the program: of what measures, with the compiler and the architecture, on which numbers
+// depend, too, and with the versions of the dependencies in root's go.sum (a test binary does not know its own); and
+// of what judges, with the rules that the package of hypotheses was compiled from.
+func identify(rules fs.FS, root string) (record.Program, error) {
+	measures, judges := sha256.New(), sha256.New()
+	err := addSources(sources, func(file string) hash.Hash {
+		if slices.Contains(judging, path.Dir(file)) {
+			return judges
+		}
+		return measures
+	}, func(file string) bool { return !strings.HasSuffix(file, "_test.go") })
+	if err == nil && rules != nil {
+		err = addSources(rules, func(string) hash.Hash { return judges }, func(string) bool { return true })
+	}
+	if err != nil {
+		return record.Program{}, fmt.Errorf("sources of the program: %w", err)
+	}
+	fmt.Fprintln(measures, runtime.Version(), runtime.GOARCH)
+	if b, err := os.ReadFile(filepath.Join(root, "go.sum")); err == nil {
+		measures.Write(b)
+	}
+	return record.Program{Measures: hex.EncodeToString(measures.Sum(nil)), Judges: hex.EncodeToString(judges.Sum(nil))}, nil
+}
+
+// addSources adds name and text of each file to the sum that is for it, in the order of names.
+func addSources(fsys fs.FS, sum func(file string) hash.Hash, counts func(file string) bool) error {
+	return fs.WalkDir(fsys, ".", func(file string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !counts(file) {
+			return err
+		}
+		b, err := fs.ReadFile(fsys, file)
+		if err == nil {
+			fmt.Fprintf(sum(file), "%s %d\n", file, len(b))
+			sum(file).Write(b)
+		}
+		return err
+	})
+}

@@ -1,0 +1,159 @@
+package record
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// PartialSuffix marks the folder of a cell that has not been completed: its lines are whole, but they are not all
+// there. DamagedSuffix, with a number, marks one that was complete and was found to be damaged.
+const (
+	PartialSuffix = ".partial"
+	DamagedSuffix = ".damaged-"
+)
+
+// Run is a run's folder as a reader finds it. Of a run that an earlier version sealed nothing of, there is nothing to
+// compare with.
+type Run struct {
+	Dir  string
+	Plan *Plan
+	log  *attempts
+	sums map[string]string // of cell.json, by key, of the cells that the log says are complete
+}
+
+// ReadRun reads the plan and the log of a run's folder and makes sure that the plan and the configuration are those of
+// the run. What it finds changed is a DamageError.
+func ReadRun(dir string) (*Run, error) {
+	plan, sum, err := readPlan(dir)
+	if err != nil {
+		return nil, err
+	}
+	r := &Run{Dir: dir, Plan: plan, sums: map[string]string{}}
+	if r.log, err = readAttempts(dir); err != nil {
+		return nil, err
+	}
+	if !plan.sealed() {
+		if len(r.log.lines) > 0 {
+			return nil, damaged(Path(dir, FilePlan), "it names the layout of an earlier version, which left no %s", FileAttempts)
+		}
+		return r, nil
+	}
+	planned := false
+	for _, a := range r.log.lines {
+		switch a.Event {
+		case EventPlan:
+			planned = planned || a.SHA256 == sum
+		case EventCell:
+			r.sums[a.Cell] = a.SHA256
+		case EventDamaged:
+			delete(r.sums, a.Cell)
+		}
+	}
+	if !planned {
+		return nil, damaged(Path(dir, FilePlan), "it is not the plan that was carried out (%s does not know it)", FileAttempts)
+	}
+	config, err := SumFile(Path(dir, FileConfig))
+	if err != nil {
+		return nil, damaged(Path(dir, FileConfig), "%v", err)
+	}
+	if config.SHA256 != plan.ConfigSHA256 {
+		return nil, damaged(Path(dir, FileConfig), "it is not the configuration that was measured with")
+	}
+	return r, nil
+}
+
+// Cell reads what a cell knows of itself; nil without an error if it is not complete. A cell that is not what was
+// measured, or of which something is gone, is a DamageError, or several joined.
+func (r *Run) Cell(pc PlannedCell) (*CellInfo, error) {
+	folder := CellPath(r.Dir, pc.Cell)
+	path := filepath.Join(folder, FileCell)
+	info, sum, err := readCellInfo(folder)
+	if err != nil {
+		return nil, err
+	}
+	want, logged := r.sums[pc.Key]
+	if info == nil {
+		if logged && !r.recoverable(pc) {
+			return nil, damaged(path, "it is gone; %s says that the cell was complete", FileAttempts)
+		}
+		return nil, nil
+	}
+	if info.Cell != pc.Key {
+		return nil, damaged(path, "it is that of cell %s", info.Cell)
+	}
+	if err := info.check(); err != nil {
+		return nil, damaged(path, "%v", err)
+	}
+	switch {
+	case !r.Plan.sealed() && info.Files == nil:
+		return info, nil
+	case !r.Plan.sealed():
+		return nil, damaged(path, "it was sealed, and the plan names the layout of an earlier version, which sealed nothing")
+	case info.RunID != r.Plan.RunID || info.Digest != r.Plan.Digest:
+		return nil, damaged(path, "it is of run %s", info.RunID)
+	case !logged:
+		return nil, damaged(path, "%s does not know of it", FileAttempts)
+	case sum != want:
+		return nil, damaged(path, "it is not what was measured")
+	}
+	return info, info.checkFiles(folder)
+}
+
+// recoverable says that the cell was complete and logged when a crash kept it from being put into place.
+func (r *Run) recoverable(pc PlannedCell) bool {
+	info, sum, err := readCellInfo(CellPath(r.Dir, pc.Cell) + PartialSuffix)
+	return err == nil && info != nil && sum == r.sums[pc.Key]
+}
+
+// Recover puts cells into place that a crash has kept from it.
+func (r *Run) Recover() error {
+	for _, pc := range r.Plan.Cells {
+		place := CellPath(r.Dir, pc.Cell)
+		if _, err := os.Stat(place); errors.Is(err, fs.ErrNotExist) && r.recoverable(pc) {
+			if err := os.Rename(place+PartialSuffix, place); err != nil {
+				return fmt.Errorf("recover a cell: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
+// Strays are what lies in the folder that no planned cell shows. Folders of cells that nobody planned are faults; cells
+// that were measured and are planned no more, as after an interruption between two stages, are worth a note.
+func (r *Run) Strays() (faults error, notes []string) {
+	planned, measured := map[string]bool{}, map[string]bool{}
+	for _, pc := range r.Plan.Cells {
+		planned[pc.Cell.Folder()] = true
+	}
+	for _, a := range r.log.lines {
+		if cell, err := ParseCell(a.Cell); err == nil {
+			measured[cell.Folder()] = true
+		}
+	}
+	entries, err := os.ReadDir(Path(r.Dir, DirCells))
+	if err != nil {
+		return err, nil
+	}
+	var all []error
+	for _, e := range entries {
+		path := Path(r.Dir, DirCells, e.Name())
+		name, _, aside := strings.Cut(strings.TrimSuffix(e.Name(), PartialSuffix), DamagedSuffix)
+		switch {
+		case aside && measured[name]:
+			notes = append(notes, path+" is a damaged cell that was set aside; nothing reads it")
+		case planned[name]:
+		case measured[name]:
+			notes = append(notes, path+" was measured, and is planned no more; nothing reads it")
+		default:
+			all = append(all, damaged(path, "nobody planned or measured such a cell"))
+		}
+	}
+	return errors.Join(all...), notes
+}
+
+// Sealed says whether the run's files can be compared with what was measured.
+func (r *Run) Sealed() bool { return r.Plan.sealed() }
