@@ -48,6 +48,15 @@ define timed
 echo "== $(1)"; start=$$(date +%s); ($(2)) || exit 1; echo "== $(1): $$(( $$(date +%s) - start )) s"
 endef
 
+.PHONY: build
+build: ## build the command and, beside it, the compiled hypotheses that its verify needs, into .bin/
+	$(GO) build -o .bin/sparkharness ./harness/cmd/sparkharness
+	$(GO) test -c -o .bin/sparkharness.test ./hypotheses
+
+.PHONY: verify
+verify: build ## make sure that the runs in results/ are what was measured, and that their verdicts follow from them
+	.bin/sparkharness verify $(RESULTS)
+
 .PHONY: gate-twice
 gate-twice: ## the same seed twice with other GOMAXPROCS must leave the same bytes (manifest.json and attempts.jsonl apart)
 	rm -rf $(RESULTS)/.twice && mkdir -p $(RESULTS)/.twice
@@ -90,4 +99,4 @@ inputs: ## write the prompts of inputs/prompts again
 
 .PHONY: clean
 clean: ## remove results/
-	rm -rf $(RESULTS)
+	rm -rf $(RESULTS) .bin

@@ -48,7 +48,7 @@ func Main(m *testing.M, rules fs.FS) int {
 		return 2
 	}
 	var err error
-	if session.program, err = identify(rules, session.options.Root); err != nil {
+	if session.program, err = identify(sources, rules, session.options.Root); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 2
 	}

@@ -33,7 +33,7 @@ func Program() record.Program { return session.program }
 // identify sums the sources of the program: of what measures, with the compiler and the architecture, on which numbers
 // depend, too, and with the versions of the dependencies in root's go.sum (a test binary does not know its own); and
 // of what judges, with the rules that the package of hypotheses was compiled from.
-func identify(rules fs.FS, root string) (record.Program, error) {
+func identify(sources, rules fs.FS, root string) (record.Program, error) {
 	measures, judges := sha256.New(), sha256.New()
 	err := addSources(sources, func(file string) hash.Hash {
 		if slices.Contains(judging, path.Dir(file)) {

@@ -74,7 +74,7 @@ func VerifyFolder(all []Hypothesis, dir string) Verified {
 		}
 	}
 	if h.ID == "" {
-		return refuse(fmt.Errorf("no rule here judges a run of %q", p.Hypothesis))
+		return refuse(fmt.Errorf("%s: no rule here judges a run of %q", record.Path(dir, record.FilePlan), p.Hypothesis))
 	}
 	ev, err := evidence.Load(dir, nil)
 	if err != nil {

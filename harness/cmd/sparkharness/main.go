@@ -1,9 +1,10 @@
-// Command sparkharness serves the simulated stacks in real time, writes the inputs, and reads, makes and
-// replays traces. The hypotheses themselves are tests: see package hypotheses.
+// Command sparkharness serves the simulated stacks in real time, writes the inputs, reads, makes and replays traces,
+// and looks over runs. The hypotheses themselves are tests: see package hypotheses.
 package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -20,10 +21,14 @@ func main() {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(serveCommand(), inputsCommand(), traceCommand())
+	root.AddCommand(serveCommand(), inputsCommand(), traceCommand(), verifyCommand())
 	if err := root.ExecuteContext(ctx); err != nil {
 		stop()
 		fmt.Fprintln(os.Stderr, "sparkharness:", err)
-		os.Exit(1)
+		status := 1
+		if e, ok := errors.AsType[exitError](err); ok {
+			status = e.status
+		}
+		os.Exit(status)
 	}
 }

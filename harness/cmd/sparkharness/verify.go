@@ -1,0 +1,209 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+)
+
+// Exit statuses of verify beside 0.
+const (
+	exitDamaged   = 1 // a run is not what was measured, or its report does not follow from it
+	exitNotLooked = 2 // nothing could be looked over
+)
+
+// testBinary is what make build leaves beside the command: the hypotheses' rules, compiled.
+const testBinary = "sparkharness.test"
+
+func verifyCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "verify DIR...",
+		Short: "make sure that runs are what was measured, and that their verdicts follow from them",
+		Long: `Looks over runs: the folder of one, or a results folder with all that it holds. Every file of a complete cell is compared
+with the sums that were taken when it was completed, plan and cells with the log of the run, and the report with what
+follows from the lines. The hypothesis is the one that the plan names. Nothing is written.
+
+The rules live in the tests of package hypotheses: ` + testBinary + ` beside this program (make build), or else go test in the
+checkout around the working directory.
+
+Exit status: 0 all runs are as they were left, 1 some are not, 2 nothing could be looked over.`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return verify(cmd.Context(), cmd.OutOrStdout(), args) },
+	}
+}
+
+// verified is a run as the tests saw it.
+type verified struct {
+	Dir        string   `json:"dir"`
+	RunID      string   `json:"run_id"`
+	Hypothesis string   `json:"hypothesis"`
+	Outcome    string   `json:"outcome"`
+	Measured   int      `json:"cells_measured"`
+	Planned    int      `json:"cells_planned"`
+	Faults     []string `json:"faults"`
+	Notes      []string `json:"notes"`
+}
+
+func verify(ctx context.Context, out io.Writer, args []string) error {
+	runs, err := runsBelow(args)
+	if err == nil && len(runs) == 0 {
+		err = fmt.Errorf("%s: no run there: give the folder of a run, which holds a plan.json, or one of runs", strings.Join(args, " "))
+	}
+	if err != nil {
+		return exitError{exitNotLooked, err}
+	}
+	list, err := lookOver(ctx, runs)
+	if err != nil {
+		return exitError{exitNotLooked, err}
+	}
+	bad := printVerified(out, list)
+	if bad > 0 {
+		return exitError{exitDamaged, fmt.Errorf("%d of %d runs are not as they were left", bad, len(list))}
+	}
+	return nil
+}
+
+// runsBelow are the folders of runs: those named, and those in the folders named.
+func runsBelow(dirs []string) ([]string, error) {
+	var runs []string
+	for _, dir := range dirs {
+		dir, err := filepath.Abs(dir)
+		if err != nil {
+			return nil, err
+		}
+		if isRun(dir) {
+			runs = append(runs, dir)
+			continue
+		}
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range entries {
+			if path := filepath.Join(dir, e.Name()); !strings.HasPrefix(e.Name(), ".") && isRun(path) {
+				runs = append(runs, path)
+			}
+		}
+	}
+	return runs, nil
+}
+
+func isRun(dir string) bool {
+	for _, file := range []string{"plan.json", "attempts.jsonl"} {
+		if _, err := os.Lstat(filepath.Join(dir, file)); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// lookOver runs the test that looks over folders, and reads what it found.
+func lookOver(ctx context.Context, runs []string) (list []verified, err error) {
+	scratch, err := os.MkdirTemp("", "sparkharness-verify-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
+	cmd, err := tester(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found := filepath.Join(scratch, "verified.json")
+	cmd.Args = append(cmd.Args, "-verify-results", found)
+	for _, run := range runs {
+		cmd.Args = append(cmd.Args, "-verify", run)
+	}
+	said, runErr := cmd.CombinedOutput()
+	b, err := os.ReadFile(found)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s: %w: %s", filepath.Base(cmd.Path), errors.Join(runErr, errors.New("it left no result")), lastLine(said))
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(b, &list); err != nil {
+		return nil, fmt.Errorf("result of %s: %w", filepath.Base(cmd.Path), err)
+	}
+	if len(list) != len(runs) {
+		return nil, fmt.Errorf("%s looked over %d of %d runs", filepath.Base(cmd.Path), len(list), len(runs))
+	}
+	return list, nil
+}
+
+func lastLine(b []byte) string {
+	lines := strings.Split(strings.TrimSpace(string(b)), "\n")
+	return lines[len(lines)-1]
+}
+
+// tester is the compiled test binary beside this program, or go test in a checkout.
+func tester(ctx context.Context) (*exec.Cmd, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	if binary := filepath.Join(filepath.Dir(self), testBinary); binary != self && isFile(binary) {
+		return exec.CommandContext(ctx, binary, "-test.run", "^TestVerify$"), nil
+	}
+	dir, err := os.Getwd()
+	if err != nil {
+		return nil, err
+	}
+	for {
+		if b, err := os.ReadFile(filepath.Join(dir, "go.mod")); err == nil && strings.HasPrefix(string(b), "module sparkharness\n") {
+			cmd := exec.CommandContext(ctx, "go", "test", "-count=1", "-run", "^TestVerify$", ".")
+			cmd.Dir = filepath.Join(dir, "hypotheses")
+			return cmd, nil
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return nil, fmt.Errorf("the rules are in tests: there is no %s beside %s and no checkout around the working directory (make build makes it)", testBinary, self)
+		}
+		dir = parent
+	}
+}
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
+}
+
+// printVerified prints a line for each run, and below it what is wrong or odd. It returns how many runs have faults.
+func printVerified(out io.Writer, list []verified) (bad int) {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "run\thypothesis\tcells\tverdict\tfiles")
+	for _, v := range list {
+		state := "as measured"
+		if len(v.Faults) > 0 {
+			state = "NOT AS LEFT"
+			bad++
+		}
+		fmt.Fprintf(w, "%s\t%s\t%d of %d\t%s\t%s\n", orDash(v.RunID), orDash(v.Hypothesis), v.Measured, v.Planned, orDash(v.Outcome), state)
+	}
+	_ = w.Flush() // to a terminal or a buffer
+	for _, v := range list {
+		for _, f := range v.Faults {
+			fmt.Fprintf(out, "fault: %s\n", f)
+		}
+		for _, n := range v.Notes {
+			fmt.Fprintf(out, "note: %s: %s\n", filepath.Base(v.Dir), n)
+		}
+	}
+	return bad
+}
+
+func orDash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// The rules are asked as a user asks them: through go test in the checkout around the working directory.
+func TestVerifyCommand(t *testing.T) {
+	if testing.Short() {
+		t.Skip("compiles the hypotheses: left out with -short")
+	}
+	runs := t.TempDir()
+	for _, h := range []string{"h2a", "h7"} {
+		require.NoError(t, os.CopyFS(filepath.Join(runs, h), os.DirFS(filepath.Join("..", "..", "..", "fixtures", "runs", h))))
+	}
+	var out bytes.Buffer
+	require.NoError(t, verify(t.Context(), &out, []string{runs}))
+	assert.Regexp(t, `(?m)^h2a-\S+ +H2A +4 of 4 +\S+ +as measured$`, out.String())
+	assert.Regexp(t, `(?m)^h7-\S+ +H7 +4 of 4 +\S+ +as measured$`, out.String())
+	assert.NotContains(t, out.String(), "fault:")
+
+	plan := filepath.Join(runs, "h7", "plan.json")
+	require.NoError(t, os.WriteFile(plan, []byte("{}"), 0o644))
+	out.Reset()
+	err := verify(t.Context(), &out, []string{runs})
+	require.ErrorContains(t, err, "1 of 2 runs are not as they were left")
+	assert.ErrorAs(t, err, new(exitError))
+	assert.Equal(t, exitDamaged, err.(exitError).status)
+	assert.Contains(t, out.String(), "NOT AS LEFT")
+	assert.Contains(t, out.String(), "fault: "+plan)
+}
+
+func TestVerifyNeedsARun(t *testing.T) {
+	for name, dir := range map[string]string{"nothing": t.TempDir(), "no folder": filepath.Join(t.TempDir(), "none")} {
+		err := verify(t.Context(), &bytes.Buffer{}, []string{dir})
+		require.Error(t, err, name)
+		assert.Equal(t, exitNotLooked, err.(exitError).status, name)
+		assert.ErrorContains(t, err, dir, name)
+	}
+}
+
+func TestRunsBelow(t *testing.T) {
+	dir := t.TempDir()
+	for _, f := range []string{"b/plan.json", "a/attempts.jsonl", "c/report.json", ".hidden/plan.json", "file"} {
+		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, f)), 0o755))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, f), nil, 0o644))
+	}
+	runs, err := runsBelow([]string{dir, filepath.Join(dir, "b")})
+	require.NoError(t, err)
+	assert.Equal(t, []string{filepath.Join(dir, "a"), filepath.Join(dir, "b"), filepath.Join(dir, "b")}, runs)
+}
