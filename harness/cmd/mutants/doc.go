@@ -4,8 +4,8 @@
 // It is anchored by the function's name and the text, not by a file or a line, so that code may move. A fault that
 // finds no place, finds two, or does not compile is an error, and never counts as noticed.
 //
-// The program is not touched: each fault is compiled through an overlay (go help build, -overlay). For each, the
-// tests of the package that holds it run first, then those of the packages that import it, until one fails. Tests
-// run with -short, and those that compare with files that -update rewrites are left out: who changes the program
-// rewrites them without looking.
+// The tree is not touched: each fault is put into a copy. The tests must pass there without a fault. Then, for each, the
+// tests of the package that holds it run first, and those of the packages that import it, until one fails; a fault
+// counts as noticed if that test fails once more. Tests run with -short, and those that compare with what was recorded
+// once are left out: who changes the program rewrites it without looking.
 package main

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -8,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"sync"
+	"syscall"
 )
 
 // enough is the share of the faults that have to be noticed.
@@ -38,16 +41,60 @@ func try(root, results, only string, jobs int, check bool) (ok bool, err error) 
 	if root, err = filepath.Abs(root); err != nil {
 		return false, err
 	}
+	if results, err = filepath.Abs(results); err != nil {
+		return false, err
+	}
+	var copies []*checkout
+	if !check {
+		for i := range max(1, jobs) {
+			c, err := newCheckout(root, filepath.Join(results, fmt.Sprintf("tree-%d", i+1)))
+			if err != nil {
+				return false, err
+			}
+			copies = append(copies, c)
+		}
+		defer func() {
+			for _, c := range copies {
+				err = errors.Join(err, os.RemoveAll(c.dir))
+			}
+		}()
+	}
+	at := root
+	if !check {
+		at = copies[0].dir
+	}
+	chosen, src, lost, err := choose(at, pattern)
+	if err != nil {
+		return false, err
+	}
+	if check || lost > 0 {
+		fmt.Printf("%d faults, %d without a place\n", len(chosen), lost)
+		return lost == 0, nil
+	}
+	r := &runner{src: src, results: results}
+	if r.tree, err = treeDigest(root, at); err != nil {
+		return false, err
+	}
+	if r.deps, err = readDependents(at); err != nil {
+		return false, err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	if err := r.sound(ctx, copies[0], r.deps.all()); err != nil {
+		return false, err
+	}
+	return report(chosen, r.all(ctx, chosen, copies)), nil
+}
+
+// choose are the faults of the lists whose names or areas match, and how many of them have no place.
+func choose(root string, pattern *regexp.Regexp) (chosen []mutant, src *source, lost int, err error) {
 	all, err := readMutants(filepath.Join(root, "fixtures", "mutants"))
 	if err != nil {
-		return false, err
+		return nil, nil, 0, err
 	}
-	src, err := readSource(root)
-	if err != nil {
-		return false, err
+	if src, err = readSource(root); err != nil {
+		return nil, nil, 0, err
 	}
-	var chosen []mutant
-	lost := 0
 	for _, m := range all {
 		if !pattern.MatchString(m.Name) && !pattern.MatchString(m.Area) {
 			continue
@@ -58,42 +105,22 @@ func try(root, results, only string, jobs int, check bool) (ok bool, err error) 
 			fmt.Printf("%-12s %-34s has no place: %v\n", m.Area, m.Name, err)
 		}
 	}
-	if check || lost > 0 {
-		fmt.Printf("%d faults, %d without a place\n", len(chosen), lost)
-		return lost == 0, nil
-	}
-	r := &runner{src: src, results: results}
-	if r.tree, err = treeDigest(root); err != nil {
-		return false, err
-	}
-	if r.deps, err = readDependents(root); err != nil {
-		return false, err
-	}
-	if err := os.MkdirAll(results, 0o755); err != nil {
-		return false, err
-	}
-	if r.scratch, err = os.MkdirTemp("", "sparkharness-mutants-"); err != nil {
-		return false, err
-	}
-	defer os.RemoveAll(r.scratch)
-	return report(chosen, r.all(chosen, jobs)), nil
+	return chosen, src, lost, nil
 }
 
-// all tries the faults side by side; an interrupt ends it after those under way. What is not there has an empty key.
-func (r *runner) all(chosen []mutant, jobs int) []result {
-	stop := make(chan os.Signal, 1)
-	signal.Notify(stop, os.Interrupt)
-	defer signal.Stop(stop)
+// all tries the faults side by side, one in each copy of the tree; what was under way when ctx ends is not known. What
+// is not there has an empty key.
+func (r *runner) all(ctx context.Context, chosen []mutant, copies []*checkout) []result {
 	out := make([]result, len(chosen))
 	next := make(chan int)
 	var wg sync.WaitGroup
-	for range max(1, jobs) {
+	for _, c := range copies {
 		wg.Go(func() {
 			for i := range next {
 				res, known := r.known(chosen[i])
 				if !known {
 					var err error
-					if res, err = r.run(chosen[i]); err != nil {
+					if res, err = r.run(ctx, c, chosen[i]); err != nil {
 						fmt.Fprintf(os.Stderr, "%s: %v\n", chosen[i].Name, err)
 						continue
 					}
@@ -107,7 +134,7 @@ feed:
 	for i := range chosen {
 		select {
 		case next <- i:
-		case <-stop:
+		case <-ctx.Done():
 			break feed
 		}
 	}

@@ -61,6 +61,16 @@ func readDependents(root string) (dependents, error) {
 	return d, nil
 }
 
+// all are the packages that have tests.
+func (d dependents) all() []string {
+	var out []string
+	for _, by := range d {
+		out = append(out, by...)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
 func own(path string) bool { return path == module || strings.HasPrefix(path, module+"/") }
 
 // plain is an import path without what go list adds to the variants built for a test.

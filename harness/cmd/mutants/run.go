@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -14,8 +15,8 @@ import (
 	"time"
 )
 
-// goldens are the tests that compare with files which -update rewrites.
-const goldens = "^TestReplay$|Golden"
+// goldens are the tests that compare with reports which were recorded once, or with files that -update rewrites.
+const goldens = "^TestReplay$|^TestReplayOfTheFirstRelease$|Golden"
 
 // result is what became of a fault.
 type result struct {
@@ -23,36 +24,44 @@ type result struct {
 	Name    string  `json:"name"`
 	Area    string  `json:"area"`
 	Noticed bool    `json:"noticed"`
-	By      string  `json:"by"`    // package and test that failed first
-	Error   string  `json:"error"` // why it says nothing: no place, or it does not compile
+	By      string  `json:"by"`    // package and test that failed first, twice
+	Error   string  `json:"error"` // why it says nothing: no place, it does not compile, or tests ran into their time limit
 	Seconds float64 `json:"seconds"`
 }
 
-// runner puts faults into one state of the tree.
+// runner puts faults into copies of one state of the tree, so that who works on the tree meanwhile disturbs nothing.
 type runner struct {
 	src     *source
 	deps    dependents
 	tree    string // digest of the tree
 	results string // folder of a file a fault
-	scratch string
 }
 
-// treeDigest is that of all files of the checkout that tests may read.
-func treeDigest(root string) (string, error) {
+// treeFiles are the files of the checkout that git knows, or would know.
+func treeFiles(root string) ([]string, error) {
 	cmd := exec.Command("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
 	cmd.Dir = root
 	list, err := cmd.Output()
 	if err != nil {
-		return "", fmt.Errorf("git ls-files: %w (mutants need a git checkout)", err)
+		return nil, fmt.Errorf("git ls-files: %w (mutants need a git checkout)", err)
+	}
+	return strings.Split(strings.TrimSuffix(string(list), "\x00"), "\x00"), nil
+}
+
+// treeDigest is that of all files of the copy that tests may read.
+func treeDigest(root, dir string) (string, error) {
+	files, err := treeFiles(root)
+	if err != nil {
+		return "", err
 	}
 	h := sha256.New()
-	for name := range strings.SplitSeq(string(list), "\x00") {
+	for _, name := range files {
 		if strings.HasPrefix(name, "fixtures/mutants/") || strings.HasSuffix(name, ".md") {
 			continue // the lists are part of each fault's own key, and texts change nothing
 		}
-		b, err := os.ReadFile(filepath.Join(root, name))
+		b, err := os.ReadFile(filepath.Join(dir, name))
 		if err != nil {
-			continue // removed from the work tree, or a folder
+			continue // removed from the work tree
 		}
 		fmt.Fprintf(h, "%s %d\n", name, len(b))
 		h.Write(b)
@@ -80,14 +89,18 @@ func (r *runner) known(m mutant) (result, bool) {
 	return res, res.Key == r.key(m)
 }
 
-// run puts one fault in and runs tests until one fails.
-func (r *runner) run(m mutant) (result, error) {
+// run puts one fault into a copy of the tree and runs tests until one fails. An error says that nothing is known, and
+// nothing is kept of it.
+func (r *runner) run(ctx context.Context, c *checkout, m mutant) (result, error) {
 	start := time.Now()
 	res := result{Key: r.key(m), Name: m.Name, Area: m.Area}
-	err := r.try(m, &res)
+	err := r.try(ctx, c, m, &res)
 	var useless uselessError
 	if errors.As(err, &useless) {
 		res.Error, err = useless.Error(), nil
+	}
+	if err == nil {
+		err = ctx.Err()
 	}
 	if err != nil {
 		return res, err
@@ -103,60 +116,68 @@ func (r *runner) run(m mutant) (result, error) {
 // uselessError says why a fault tells nothing.
 type uselessError struct{ error }
 
-func (r *runner) try(m mutant, res *result) error {
+func (r *runner) try(ctx context.Context, c *checkout, m mutant, res *result) (err error) {
 	rel, text, err := r.src.apply(m)
 	if err != nil {
 		return uselessError{err}
 	}
-	dir, err := os.MkdirTemp(r.scratch, "fault-")
-	if err != nil {
+	if err := c.write(rel, text); err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
-	mutated, overlay := filepath.Join(dir, path.Base(rel)), filepath.Join(dir, "overlay.json")
-	b, err := json.Marshal(map[string]map[string]string{"Replace": {filepath.Join(r.src.root, filepath.FromSlash(rel)): mutated}})
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(os.WriteFile(mutated, text, 0o644), os.WriteFile(overlay, b, 0o644)); err != nil {
-		return err
-	}
+	defer func() { err = errors.Join(err, c.write(rel, r.src.text[rel])) }()
 	pkg := module + "/" + path.Dir(rel)
-	if out, err := r.goCommand("vet", "-overlay", overlay, pkg); err != nil {
+	if out, passed, err := c.command(ctx, "vet", pkg); err != nil {
+		return err
+	} else if !passed {
 		return uselessError{fmt.Errorf("does not pass go vet: %s", firstLines(out))}
 	}
 	for _, tests := range r.deps[pkg] {
-		out, err := r.goCommand("test", "-overlay", overlay, "-short", "-failfast", "-skip", goldens, "-timeout", "180s", tests)
-		if err == nil {
+		test, err := c.test(ctx, tests, "")
+		if err != nil {
+			return err
+		}
+		if test == "" {
 			continue
 		}
-		if strings.Contains(out, "[build failed]") || strings.Contains(out, "[setup failed]") {
-			return uselessError{fmt.Errorf("does not compile: %s", firstLines(out))}
+		// Once more, alone: a test that fails now and then has not noticed anything.
+		top, _, _ := strings.Cut(test, "/")
+		again, err := c.test(ctx, tests, "^"+top+"$")
+		if err != nil {
+			return err
 		}
-		res.Noticed, res.By = true, strings.TrimPrefix(tests, module+"/")+" "+failed(out)
-		return nil
+		if again != "" {
+			res.Noticed, res.By = true, strings.TrimPrefix(tests, module+"/")+" "+test
+			return nil
+		}
 	}
 	return nil
 }
 
-func (r *runner) goCommand(args ...string) (string, error) {
-	cmd := exec.Command("go", args...)
-	cmd.Dir = r.src.root
-	out, err := cmd.CombinedOutput()
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
-		return string(out), fmt.Errorf("go %s: %w", args[0], err)
+// sound makes sure that the tests pass without any fault: a test that fails anyway would notice each.
+func (r *runner) sound(ctx context.Context, c *checkout, pkgs []string) error {
+	file := filepath.Join(r.results, "sound-"+r.tree[:16])
+	if _, err := os.Stat(file); err == nil {
+		return nil
 	}
-	return string(out), err
+	for _, pkg := range pkgs {
+		test, err := c.test(ctx, pkg, "")
+		if err != nil {
+			return fmt.Errorf("without a fault: %w", err)
+		}
+		if test != "" {
+			return fmt.Errorf("without a fault, %s of %s fails already", test, pkg)
+		}
+	}
+	return os.WriteFile(file, nil, 0o644)
 }
 
 var failedTest = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)`)
 
-// failed is the deepest test that failed first.
+// failed is the deepest test that failed first, "" if none says that it did.
 func failed(out string) string {
 	all := failedTest.FindAllStringSubmatch(out, -1)
 	if len(all) == 0 {
-		return firstLines(out)
+		return ""
 	}
 	deepest := all[0][1]
 	for _, m := range all {
