@@ -27,6 +27,9 @@ func RunControl(t *testing.T, h Hypothesis) {
 	if base.Replay != "" {
 		t.Skip("-replay judges the folder of one run: choose its hypothesis with -run")
 	}
+	if !rigs[base.Rig].worlds {
+		t.Skipf("control worlds are simulated: rig %s has none", base.Rig)
+	}
 	base.World = "default"
 	exp, err := experiment.Load(demand(h), base.choices())
 	if err != nil {

@@ -35,6 +35,9 @@ func RunErrorRates(t *testing.T, all []Hypothesis) {
 	if seeds == nil {
 		t.Skip("give -seeds 1-40, or run make error-rates")
 	}
+	if !rigs[o.Rig].worlds {
+		t.Fatalf("error rates are those of simulated worlds: rig %s has none", o.Rig)
+	}
 	if all, err = onlyThose(all, o.Only); err != nil {
 		t.Fatal(err)
 	}

@@ -19,7 +19,6 @@ import (
 	"sparkharness/harness/experiment"
 	"sparkharness/harness/record"
 	"sparkharness/harness/report"
-	"sparkharness/harness/rig/simrig"
 	"sparkharness/harness/verdict"
 )
 
@@ -184,7 +183,7 @@ func (r *ratesRun) run(missing []rateJob) {
 
 // one executes a job in a folder of its own that is removed afterwards, and appends its line.
 func (r *ratesRun) one(j rateJob) (line rateLine, ok bool) {
-	scratch, err := os.MkdirTemp(simrig.MemoryBacked(), "sparkharness-rates-")
+	scratch, err := os.MkdirTemp(rigs[session.options.Rig].scratch(), "sparkharness-rates-")
 	if err != nil {
 		r.t.Error(err)
 		return line, false

@@ -267,3 +267,19 @@ func TestRigRefusesWhatItLacks(t *testing.T) {
 		})
 	}
 }
+
+// Control worlds and error rates are of simulated machines: on another rig, a world would be a label on the same machine.
+func TestNoWorldsOnARealMachine(t *testing.T) {
+	o, used := realTimeOptions(t, "")
+	before := *session.options
+	*session.options = *o
+	t.Cleanup(func() { *session.options = before })
+	require.NotEmpty(t, realTimeHypothesis.ID)
+	skipped := false
+	t.Run("controls", func(t *testing.T) {
+		defer func() { skipped = t.Skipped() }()
+		RunControl(t, realTimeHypothesis)
+	})
+	assert.True(t, skipped)
+	assert.Nil(t, used(), "the rig was not even opened")
+}

@@ -14,11 +14,13 @@ import (
 type kindOfRig struct {
 	open   func(*testing.T, *config.Experiment) (rig.Rig, error)
 	worlds bool // its machine is a file of configs/worlds
+	// scratch is the folder for runs of which only a line is kept, "" for the system's.
+	scratch func() string
 }
 
 // rigs are those of this build, by the name that -rig takes.
 var rigs = map[string]kindOfRig{
-	defaultRig: {simrig.New, true},
+	defaultRig: {simrig.New, true, simrig.MemoryBacked},
 }
 
 const defaultRig = "sim"
