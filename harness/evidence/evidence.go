@@ -63,7 +63,7 @@ func Load(dir string, known *Evidence) (*Evidence, error) {
 	}
 	close(next)
 	wg.Wait()
-	strays, notes := run.Strays()
+	notes, strays := run.Strays()
 	if err := errors.Join(append(errs, strays)...); err != nil {
 		return nil, err
 	}

@@ -1,13 +1,13 @@
 package prompt
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"os"
 	"strconv"
-	"strings"
 )
 
 const indexFile = "index.json"
@@ -36,12 +36,15 @@ func digest(text string) string {
 
 // readIndex reads and checks index.json. An unknown field is a fault, as in every file of a run.
 func readIndex(root *os.Root) (index, error) {
-	var idx index
 	data, err := root.ReadFile(indexFile)
 	if err != nil {
-		return idx, fmt.Errorf("%w; make it with `make inputs`", err)
+		return index{}, fmt.Errorf("%w; make it with `make inputs`", err)
 	}
-	dec := json.NewDecoder(strings.NewReader(string(data)))
+	return parseIndex(data)
+}
+
+func parseIndex(data []byte) (idx index, err error) {
+	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&idx); err != nil {
 		return idx, fmt.Errorf("%s: %w; write it anew with `make inputs`", indexFile, err)

@@ -62,7 +62,7 @@ func OpenLog(dir string) (*Log, error) {
 			l.attempt = max(l.attempt, a.Attempt+1)
 		}
 		if known.torn {
-			_, err = f.Write([]byte("\n"))
+			_, err = f.WriteString(cutOff)
 		}
 	}
 	if err != nil {
@@ -100,6 +100,9 @@ func (l *Log) Complete(cell, folder string) error {
 // Close closes the file.
 func (l *Log) Close() error { return l.f.Close() }
 
+// cutOff ends a line that a crash has cut off. Behind it no line is one of a log, also not one that lacked its end only.
+const cutOff = " # cut off\n"
+
 // attempts are a log as it is read.
 type attempts struct {
 	lines []Attempt
@@ -117,6 +120,10 @@ func readAttempts(dir string) (*attempts, error) {
 	if err != nil {
 		return nil, err
 	}
+	return parseAttempts(path, b)
+}
+
+func parseAttempts(path string, b []byte) (*attempts, error) {
 	out := &attempts{}
 	n := 0
 	for line := range bytes.Lines(b) {

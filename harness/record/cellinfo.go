@@ -81,11 +81,19 @@ func readCellInfo(folder string) (*CellInfo, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
+	c, err := parseCellInfo(path, b)
+	return c, sumBytes(b), err
+}
+
+func parseCellInfo(path string, b []byte) (*CellInfo, error) {
 	var c CellInfo
 	if err := json.Unmarshal(b, &c); err != nil {
-		return nil, "", damaged(path, "it is not the JSON that was written: %v", err)
+		return nil, damaged(path, "it is not the JSON that was written: %v", err)
 	}
-	return &c, sumBytes(b), nil
+	if err := c.check(); err != nil {
+		return nil, damaged(path, "%v", err)
+	}
+	return &c, nil
 }
 
 // checkFiles compares the folder with what was sealed.

@@ -100,23 +100,34 @@ func readPlan(dir string) (*Plan, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
+	p, err := parsePlan(path, b)
+	return p, sumBytes(b), err
+}
+
+func parsePlan(path string, b []byte) (*Plan, error) {
 	var p Plan
 	if err := json.Unmarshal(b, &p); err != nil {
-		return nil, "", fmt.Errorf("%s: not the plan of a run: %w", path, err)
+		return nil, fmt.Errorf("%s: not the plan of a run: %w", path, err)
 	}
 	switch p.Schema {
 	case PlanSchema, unsealedSchema:
 	case "":
 		p.Facts = firstRelease()
 	default:
-		return nil, "", fmt.Errorf("%s: schema %q; this program reads %s: judge the run with the version that measured it (commit in manifest.json)", path, p.Schema, PlanSchema)
+		return nil, fmt.Errorf("%s: schema %q; this program reads %s: judge the run with the version that measured it (commit in manifest.json)", path, p.Schema, PlanSchema)
 	}
+	seen := map[string]bool{}
 	for i := range p.Cells {
+		var err error
 		if p.Cells[i].Cell, err = ParseCell(p.Cells[i].Key); err != nil {
-			return nil, "", fmt.Errorf("%s: %w", path, err)
+			return nil, fmt.Errorf("%s: %w", path, err)
 		}
+		if seen[p.Cells[i].Key] {
+			return nil, fmt.Errorf("%s: cell %s stands twice", path, p.Cells[i].Key)
+		}
+		seen[p.Cells[i].Key] = true
 	}
-	return &p, sumBytes(b), nil
+	return &p, nil
 }
 
 // firstRelease is the only machine that the first release could measure on: it recorded neither its calibration

@@ -85,9 +85,6 @@ func (r *Run) Cell(pc PlannedCell) (*CellInfo, error) {
 	if info.Cell != pc.Key {
 		return nil, damaged(path, "it is that of cell %s", info.Cell)
 	}
-	if err := info.check(); err != nil {
-		return nil, damaged(path, "%v", err)
-	}
 	switch {
 	case !r.Plan.sealed() && info.Files == nil:
 		return info, nil
@@ -124,7 +121,7 @@ func (r *Run) Recover() error {
 
 // Strays are what lies in the folder that no planned cell shows. Folders of cells that nobody planned are faults; cells
 // that were measured and are planned no more, as after an interruption between two stages, are worth a note.
-func (r *Run) Strays() (faults error, notes []string) {
+func (r *Run) Strays() (notes []string, faults error) {
 	planned, measured := map[string]bool{}, map[string]bool{}
 	for _, pc := range r.Plan.Cells {
 		planned[pc.Cell.Folder()] = true
@@ -136,7 +133,7 @@ func (r *Run) Strays() (faults error, notes []string) {
 	}
 	entries, err := os.ReadDir(Path(r.Dir, DirCells))
 	if err != nil {
-		return err, nil
+		return nil, err
 	}
 	var all []error
 	for _, e := range entries {
@@ -152,7 +149,7 @@ func (r *Run) Strays() (faults error, notes []string) {
 			all = append(all, damaged(path, "nobody planned or measured such a cell"))
 		}
 	}
-	return errors.Join(all...), notes
+	return notes, errors.Join(all...)
 }
 
 // Sealed says whether the run's files can be compared with what was measured.
