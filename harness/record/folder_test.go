@@ -27,7 +27,7 @@ func TestCellInfoRoundTrip(t *testing.T) {
 
 	start, end, before, after := 100.0, 400.0, 4e9, 0.0
 	think := 3 * time.Second
-	c := &CellInfo{Cell: "ctx=1/rep=1", Start: 1e9, HasKV: true,
+	c := &CellInfo{Cell: "ctx=1/rep=1", Start: 90, HasKV: true,
 		Load:       LoadSummary{MeasureStart: &start, MeasureEnd: &end, Counts: map[string]map[string]int{PhaseMeasure: {RCOK: 3}}, MeanThink: &think},
 		Coverage:   Coverage{Slots: 1500, Sources: []SourceCoverage{{Name: "proc", Samples: 1499, LastError: "late"}}},
 		Settings:   Settings{Model: "m", WantKVPool: 1e9, KVBlockBytes: 1e6, WantBlockTokens: 32, NotReadBack: []string{"loader"}},
