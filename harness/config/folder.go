@@ -33,14 +33,14 @@ func OpenFolder(dir string) (*Folder, error) {
 	f := &Folder{dirs: []string{dir}}
 	for {
 		path := filepath.Join(dir, folderFileName)
-		data, err := os.ReadFile(path)
+		data, err := readFile(path)
 		if errors.Is(err, fs.ErrNotExist) {
 			return f, nil
 		}
 		if err != nil {
 			return nil, fmt.Errorf("read what a folder of configurations is laid over: %w", err)
 		}
-		r := newReader(os.ReadFile)
+		r := newReader(readFile)
 		root := r.document(path, data)
 		if root == nil {
 			return nil, r.faults

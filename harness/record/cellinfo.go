@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"sparkharness/harness/regular"
 )
 
 // CellInfo is cell.json: what a cell knows of itself besides its lines. A cell whose folder has one is complete.
@@ -33,10 +35,13 @@ func (c *CellInfo) Save(folder string) error {
 	return os.WriteFile(filepath.Join(folder, FileCell), append(b, '\n'), 0o644)
 }
 
+// maxCellInfo is the most bytes of a cell.json, which does not grow with a cell's length.
+const maxCellInfo = 16 << 20
+
 // ReadCellInfo is the inverse of Save; nil without an error if the cell is not complete.
 func ReadCellInfo(folder string) (*CellInfo, error) {
 	path := filepath.Join(folder, FileCell)
-	b, err := os.ReadFile(path)
+	b, err := regular.Read(path, maxCellInfo)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

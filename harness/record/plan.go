@@ -4,10 +4,16 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+
+	"sparkharness/harness/regular"
 )
 
 // PlanSchema names the layout of plan.json and of the cells beside it.
 const PlanSchema = "sparkharness.plan.v2"
+
+// MaxCells is the most cells of a plan. At the least of a minute each they would take two months of a machine, and a
+// folder with more entries is one that file systems and people are slow to list.
+const MaxCells = 100_000
 
 // Plan is plan.json: the ordered list of cells of a run, made before any data exists. Further stages are appended
 // when what they depend on has been measured.
@@ -54,11 +60,14 @@ func (p *Plan) Save(dir string) error {
 	return os.WriteFile(Path(dir, FilePlan), append(b, '\n'), 0o644)
 }
 
+// maxPlan is the most bytes of a plan.json: some 500 for each of MaxCells cells.
+const maxPlan = 128 << 20
+
 // ReadPlan is the inverse of Save. Plans of the first release, which name no schema, are read as what that release
 // measured with.
 func ReadPlan(dir string) (*Plan, error) {
 	path := Path(dir, FilePlan)
-	b, err := os.ReadFile(path)
+	b, err := regular.Read(path, maxPlan)
 	if err != nil {
 		return nil, err
 	}

@@ -7,12 +7,12 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
 
+	"sparkharness/harness/regular"
 	"sparkharness/harness/verdict"
 )
 
@@ -33,10 +33,13 @@ func Write(dir string, r *verdict.Judgement) error {
 	return writeFile(filepath.Join(dir, FileName), data)
 }
 
+// maxReport is the most bytes of a report.json. A cell of a sweep leaves one or two thousand in it.
+const maxReport = 256 << 20
+
 // Read returns the report in a report.json. Unknown fields, another schema version, an unknown outcome and
 // anything after the report are refused with ErrNotAReport.
 func Read(path string) (*verdict.Judgement, error) {
-	data, err := os.ReadFile(path)
+	data, err := regular.Read(path, maxReport)
 	if err != nil {
 		return nil, fmt.Errorf("read report: %w", err)
 	}

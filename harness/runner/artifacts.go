@@ -79,6 +79,9 @@ func (a *artifacts) prepare(digest string, resume bool) error {
 		if p.Digest != digest {
 			return fmt.Errorf("-resume: %s was made with another configuration (%.12s, now %.12s): run without -resume to start anew", a.dir, p.Digest, digest)
 		}
+		if err := a.onlyFiles(); err != nil {
+			return fmt.Errorf("-resume: %w", err)
+		}
 	case exists:
 		aside := a.dir + previousSuffix
 		if !a.complete() {
@@ -90,6 +93,22 @@ func (a *artifacts) prepare(digest string, resume bool) error {
 	}
 	if err := os.MkdirAll(a.path("cells"), 0o755); err != nil {
 		return fmt.Errorf("results cannot be written: %w (choose another folder with -results)", err)
+	}
+	return nil
+}
+
+// onlyFiles refuses a folder to continue in which a pipe or a device has a file's name: to write there would wait for a
+// reader.
+func (a *artifacts) onlyFiles() error {
+	entries, err := os.ReadDir(a.dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		info, err := os.Stat(a.path(e.Name()))
+		if err == nil && !info.IsDir() && !info.Mode().IsRegular() {
+			return fmt.Errorf("%s is neither a file nor a folder: remove it", a.path(e.Name()))
+		}
 	}
 	return nil
 }

@@ -167,6 +167,21 @@ func TestInterrupt(t *testing.T) {
 	require.ErrorContains(t, err, "run without -resume")
 }
 
+// What a run is continued over are files: to write a pipe would wait for a reader.
+func TestResumeWritesFilesOnly(t *testing.T) {
+	for _, name := range []string{record.FileManifest, record.FileConfig, "uwork.json"} {
+		o := short(t, "H2A")
+		r := opened(t, o)
+		require.NoError(t, r.Close())
+		path := filepath.Join(r.Dir(), name)
+		require.NoError(t, os.RemoveAll(path))
+		require.NoError(t, os.Symlink(os.DevNull, path))
+		o.Resume = true
+		_, err := Open(o)
+		require.EqualError(t, err, "-resume: "+path+" is neither a file nor a folder: remove it")
+	}
+}
+
 func TestPromptMissing(t *testing.T) {
 	o := short(t, "H2A")
 	o.Plan.Cells = append(o.Plan.Cells, record.PlannedCell{Key: "ctx=3000", ContextTokens: 3000})
