@@ -83,6 +83,18 @@ func figureCSV(f verdict.Figure) ([]byte, error) {
 	return buf.Bytes(), w.Error()
 }
 
+// checkFigure refuses a figure that could not be drawn.
+func checkFigure(f verdict.Figure) error {
+	for i, p := range f.Panels {
+		for _, s := range p.Series {
+			if err := checkSeries(s); err != nil {
+				return fmt.Errorf("panel %d: %w", i+1, err)
+			}
+		}
+	}
+	return nil
+}
+
 // checkSeries refuses a series whose parts differ in length.
 func checkSeries(s verdict.Series) error {
 	if len(s.X) != len(s.Y) {

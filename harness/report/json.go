@@ -93,6 +93,11 @@ func check(r *verdict.Judgement) error {
 	if !slices.Contains(known, r.Verdict.Outcome) {
 		return fmt.Errorf("verdict.outcome is %q, not one of %v", r.Verdict.Outcome, known)
 	}
+	for _, f := range r.Figures {
+		if err := checkFigure(f); err != nil {
+			return fmt.Errorf("figure %q: %w", f.Name, err)
+		}
+	}
 	return nil
 }
 
