@@ -44,6 +44,29 @@ func newArtifacts(results, runID, digest string, resume bool) (*artifacts, error
 	return a, nil
 }
 
+// writable refuses a results folder that newArtifacts could not make or write into, and makes none.
+func writable(results string) error {
+	dir := filepath.Clean(results)
+	info, err := os.Stat(dir)
+	for errors.Is(err, fs.ErrNotExist) && dir != filepath.Dir(dir) {
+		dir = filepath.Dir(dir)
+		info, err = os.Stat(dir)
+	}
+	if err == nil && !info.IsDir() {
+		err = fmt.Errorf("%s is no folder", dir)
+	}
+	if err == nil {
+		const write, enter = 2, 1 // access(2), W_OK and X_OK
+		if aerr := syscall.Access(dir, write|enter); aerr != nil {
+			err = fmt.Errorf("%s: %w", dir, aerr)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("results cannot be written: %w (choose another folder with -results)", err)
+	}
+	return nil
+}
+
 // take locks the run's id: two processes that write one folder would mix their cells.
 func (a *artifacts) take(path string) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)

@@ -182,6 +182,51 @@ func TestResumeWritesFilesOnly(t *testing.T) {
 	}
 }
 
+// Whoever only looks at a plan is refused what a run would be refused, in the same words, and leaves nothing behind.
+func TestDryRefusesWhatOpenRefuses(t *testing.T) {
+	o := short(t, "H2A")
+	o.Dir = filepath.Join(o.Dir, "a", "b")
+	require.NoError(t, Dry(o))
+	assert.NoDirExists(t, filepath.Dir(o.Dir))
+
+	for name, change := range map[string]func(t *testing.T, o *Options){
+		"no prompt of a length": func(_ *testing.T, o *Options) {
+			o.Plan.Cells = append(o.Plan.Cells, record.PlannedCell{Key: "ctx=3000", ContextTokens: 3000})
+		},
+		"no prompts": func(t *testing.T, o *Options) { o.Root = t.TempDir() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := short(t, "H2A")
+			change(t, &o)
+			dry := Dry(o)
+			_, err := Open(o)
+			require.Error(t, err)
+			require.Error(t, dry)
+			assert.Equal(t, err.Error(), dry.Error())
+		})
+	}
+	file := filepath.Join(t.TempDir(), "a-file")
+	require.NoError(t, os.WriteFile(file, nil, 0o644))
+	for dir, says := range map[string]string{file: "a-file is no folder", filepath.Join(file, "results"): "not a directory"} {
+		o := short(t, "H2A")
+		o.Dir = dir
+		_, err := Open(o)
+		require.ErrorContains(t, err, "results cannot be written: ")
+		require.ErrorContains(t, Dry(o), "results cannot be written: ")
+		require.ErrorContains(t, Dry(o), says)
+	}
+}
+
+// A folder that may not be written is told without trying.
+func TestDryOfAFolderWithoutRights(t *testing.T) {
+	if os.Geteuid() == 0 {
+		t.Skip("root may write anywhere")
+	}
+	o := short(t, "H2A")
+	require.NoError(t, os.Chmod(o.Dir, 0o500))
+	require.ErrorContains(t, Dry(o), "results cannot be written: "+o.Dir+": permission denied")
+}
+
 func TestPromptMissing(t *testing.T) {
 	o := short(t, "H2A")
 	o.Plan.Cells = append(o.Plan.Cells, record.PlannedCell{Key: "ctx=3000", ContextTokens: 3000})
