@@ -13,6 +13,9 @@ import (
 // enough is the share of the faults that have to be noticed.
 const enough = 0.95
 
+// maxJobs is the most faults at the same time: each compiles and runs tests.
+const maxJobs = 256
+
 func main() {
 	root := flag.String("root", ".", "`folder` of the checkout")
 	results := flag.String("results", "results/mutants", "`folder` of what became of each fault; those of the same tree are not tried again")
@@ -20,7 +23,11 @@ func main() {
 	jobs := flag.Int("jobs", 2, "faults that are tried at the same time")
 	check := flag.Bool("check", false, "only make sure that every fault finds its place; compile and run nothing")
 	flag.Parse()
-	ok, err := try(*root, *results, *only, *jobs, *check)
+	err := noArguments(flag.Args())
+	var ok bool
+	if err == nil {
+		ok, err = try(*root, *results, *only, *jobs, *check)
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(2)
@@ -30,7 +37,18 @@ func main() {
 	}
 }
 
+// noArguments refuses what is no flag: package flag reads no flag behind it.
+func noArguments(args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%q is no flag, and flags behind it are not read: a switch takes its value with = (-check=false)", args[0])
+}
+
 func try(root, results, only string, jobs int, check bool) (ok bool, err error) {
+	if jobs < 1 || jobs > maxJobs {
+		return false, fmt.Errorf("-jobs %d: from 1 to %d is needed", jobs, maxJobs)
+	}
 	pattern, err := regexp.Compile(only)
 	if err != nil {
 		return false, fmt.Errorf("-only: %w", err)
@@ -57,6 +75,9 @@ func try(root, results, only string, jobs int, check bool) (ok bool, err error) 
 			lost++
 			fmt.Printf("%-12s %-34s has no place: %v\n", m.Area, m.Name, err)
 		}
+	}
+	if len(chosen) == 0 {
+		return false, fmt.Errorf("-only %s matches no name and no area of the %d faults", only, len(all))
 	}
 	if check || lost > 0 {
 		fmt.Printf("%d faults, %d without a place\n", len(chosen), lost)

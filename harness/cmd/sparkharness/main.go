@@ -14,16 +14,22 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	root := &cobra.Command{
-		Use:           "sparkharness",
-		Short:         "When and by how much storage decides the tail latency of LLM inference",
-		SilenceUsage:  true,
-		SilenceErrors: true,
-	}
-	root.AddCommand(serveCommand(), inputsCommand(), traceCommand())
-	if err := root.ExecuteContext(ctx); err != nil {
+	if err := rootCommand().ExecuteContext(ctx); err != nil {
 		stop()
 		fmt.Fprintln(os.Stderr, "sparkharness:", err)
 		os.Exit(1)
 	}
+}
+
+func rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "sparkharness",
+		Short:         "When and by how much storage decides the tail latency of LLM inference",
+		Args:          cobra.ArbitraryArgs, // of which RunE says what is wrong
+		RunE:          oneOfItsCommands,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.AddCommand(serveCommand(), inputsCommand(), traceCommand())
+	return root
 }
