@@ -75,7 +75,7 @@ func figureCSV(f verdict.Figure) ([]byte, error) {
 				return nil, fmt.Errorf("panel %d: %w", i+1, err)
 			}
 			for k := range s.X {
-				_ = w.Write([]string{panel, s.Name, exact(s.X[k]), exact(s.Y[k]), maybe(bound(s.Lo, k)), maybe(bound(s.Hi, k))})
+				_ = w.Write([]string{cellText(panel), cellText(s.Name), exact(s.X[k]), exact(s.Y[k]), maybe(bound(s.Lo, k)), maybe(bound(s.Hi, k))})
 			}
 		}
 	}
