@@ -62,7 +62,8 @@ func (o *Options) Register(fs *flag.FlagSet) {
 // all of them at once, each in a line. known are the ids of the hypotheses, none where they are not known.
 func (o *Options) check(fs *flag.FlagSet, known []string) error {
 	if fs.NArg() > 0 {
-		return fmt.Errorf("%q is no flag, and flags behind it are not read: a switch takes its value with = (-resume=false), and a value with spaces needs quotes", fs.Arg(0))
+		return fmt.Errorf("%q is no flag, and flags behind it are not read: a switch takes its value with = (-resume=false), and a value "+
+			"with spaces needs quotes", fs.Arg(0))
 	}
 	given := map[string]bool{}
 	var faults []error

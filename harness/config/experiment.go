@@ -55,7 +55,8 @@ func (e *Experiment) Threshold(name string) float64 { return e.Hypothesis.Thresh
 func (e *Experiment) Save(dir string) error {
 	b, err := Encode(e)
 	if err == nil && len(b) > maxSaved {
-		err = fmt.Errorf("the effective configuration has %d bytes, and one of more than %d cannot be read again: name fewer job files or adapters", len(b), maxSaved)
+		err = fmt.Errorf("the effective configuration has %d bytes, and one of more than %d cannot be read again: name fewer job files or adapters",
+			len(b), maxSaved)
 	}
 	if err != nil {
 		return err

@@ -28,7 +28,8 @@ const folderFileName = "configs.yaml"
 func OpenFolder(dir string) (*Folder, error) {
 	dir = filepath.Clean(dir)
 	if !isDir(dir) {
-		return nil, fmt.Errorf("there is no folder of configurations %s: correct the path, which starts in the folder of the tests or of the command", absolute(dir))
+		return nil, fmt.Errorf("there is no folder of configurations %s: correct the path, which starts in the folder of the tests or of the command",
+			absolute(dir))
 	}
 	f := &Folder{dirs: []string{dir}}
 	for {

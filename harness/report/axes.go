@@ -99,7 +99,8 @@ func (a axes) notes() (plain, warnings []string) {
 		plain = append(plain, values(a.notPositive)+" not drawn: not positive on a logarithmic axis")
 	}
 	if a.absurd > 0 {
-		warnings = append(warnings, fmt.Sprintf("%s not drawn: not a number, or of a size that nothing here has (%g to %g)", values(a.absurd), smallest, largest))
+		warnings = append(warnings, fmt.Sprintf("%s not drawn: not a number, or of a size that nothing here has (%g to %g)",
+			values(a.absurd), smallest, largest))
 	}
 	return plain, warnings
 }

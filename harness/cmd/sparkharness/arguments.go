@@ -27,7 +27,8 @@ func oneFile(cmd *cobra.Command, args []string) error {
 }
 
 func stray(cmd *cobra.Command, arg string) error {
-	return fmt.Errorf("%q is no argument of %s: a switch takes its value with = (--stamp=false), and a value with spaces needs quotes", arg, cmd.Name())
+	return fmt.Errorf("%q is no argument of %s: a switch takes its value with = (--stamp=false), and a value with spaces needs quotes",
+		arg, cmd.Name())
 }
 
 // oneOfItsCommands shows a group's help, and refuses what is none of its commands.
