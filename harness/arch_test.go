@@ -5,7 +5,9 @@ import (
 	"go/token"
 	"io/fs"
 	"maps"
+	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -28,15 +30,16 @@ type rule struct {
 // right of it what concludes.
 var rules = []rule{
 	// The vocabulary.
-	{"harness/record", nil, nil, "the waist stands alone, so that both sides may use it"},
-	{"harness/config", []string{"harness/record"}, []string{"gopkg.in/yaml.v3"}, "what is configured must not depend on what runs"},
-	{"harness/fio", nil, nil, "a job file says what load is meant, not who runs it"},
-	{"harness/trace", nil, nil, "a trace says what was asked, not who replays it"},
-	{"harness/prompt", nil, []string{"github.com/pkoukk/tiktoken-go", "github.com/pkoukk/tiktoken-go-loader"}, "text in, tokens out"},
+	{"harness/regular", nil, nil, "how a file is read knows nothing of what stands in it"},
+	{"harness/record", []string{"harness/regular"}, nil, "the waist stands alone, so that both sides may use it"},
+	{"harness/config", []string{"harness/record", "harness/regular"}, []string{"gopkg.in/yaml.v3"}, "what is configured must not depend on what runs"},
+	{"harness/fio", []string{"harness/regular"}, nil, "a job file says what load is meant, not who runs it"},
+	{"harness/trace", []string{"harness/regular"}, nil, "a trace says what was asked, not who replays it"},
+	{"harness/prompt", []string{"harness/regular"}, []string{"github.com/pkoukk/tiktoken-go", "github.com/pkoukk/tiktoken-go-loader"}, "text in, tokens out"},
 	{"harness/stats", nil, []string{"gonum.org/v1/gonum"}, "numbers in, numbers out"},
 
 	// Left of record.
-	{"harness/experiment", []string{"harness/config", "harness/fio", "harness/prompt", "harness/record"}, nil,
+	{"harness/experiment", []string{"harness/config", "harness/fio", "harness/prompt", "harness/record", "harness/regular"}, nil,
 		"what will be done is laid out without a rig and without a simulator"},
 	{"harness/load", []string{"harness/record"}, nil, "load cannot tell a simulated endpoint from a real one"},
 	{"harness/telemetry", []string{"harness/record"}, []string{"github.com/prometheus/procfs"}, "telemetry cannot tell a rendered /proc from the real one"},
@@ -46,7 +49,7 @@ var rules = []rule{
 		"what all rigs share knows none of them; of load it has the probe of the served model, and it drives none"},
 	{"harness/rig/simrig", []string{"harness/config", "harness/fio", "harness/memnet", "harness/prompt", "harness/record", "harness/rig", "harness/sim", "harness/telemetry"}, nil,
 		"the one place in a run that knows the simulator; it drives no load"},
-	{"harness/runner", []string{"harness/config", "harness/experiment", "harness/load", "harness/prompt", "harness/record", "harness/rig", "harness/telemetry"}, nil,
+	{"harness/runner", []string{"harness/config", "harness/experiment", "harness/load", "harness/prompt", "harness/record", "harness/regular", "harness/rig", "harness/telemetry"}, nil,
 		"the runner knows a rig by its interface and concludes nothing"},
 
 	// Right of record.
@@ -54,13 +57,13 @@ var rules = []rule{
 	{"harness/gate", []string{"harness/config", "harness/evidence", "harness/record", "harness/stats"}, nil, "a gate is a function of the evidence"},
 	{"harness/verdict", []string{"harness/config", "harness/evidence", "harness/gate", "harness/record", "harness/stats"}, nil,
 		"a judgement follows from evidence and gates, and knows nothing of how it is shown"},
-	{"harness/report", []string{"harness/evidence", "harness/gate", "harness/stats", "harness/verdict"}, []string{"github.com/jedib0t/go-pretty/v6", "gonum.org/v1/plot"},
+	{"harness/report", []string{"harness/evidence", "harness/gate", "harness/regular", "harness/stats", "harness/verdict"}, []string{"github.com/jedib0t/go-pretty/v6", "gonum.org/v1/plot"},
 		"a report renders a judgement and reads no run"},
 
 	// The door, and the commands beside it.
-	{"harness", []string{"harness/config", "harness/evidence", "harness/experiment", "harness/gate", "harness/record", "harness/report", "harness/rig", "harness/rig/simrig", "harness/runner", "harness/verdict"}, nil,
+	{"harness", []string{"harness/config", "harness/evidence", "harness/experiment", "harness/gate", "harness/record", "harness/regular", "harness/report", "harness/rig", "harness/rig/simrig", "harness/runner", "harness/verdict"}, nil,
 		"the door joins both sides; load, telemetry and simulator are behind runner and rig"},
-	{"harness/cmd/sparkharness", []string{"harness/config", "harness/load", "harness/prompt", "harness/record", "harness/rig/simrig", "harness/sim", "harness/stats", "harness/trace"}, []string{"github.com/spf13/cobra"},
+	{"harness/cmd/sparkharness", []string{"harness/config", "harness/load", "harness/prompt", "harness/record", "harness/regular", "harness/rig/simrig", "harness/sim", "harness/stats", "harness/trace"}, []string{"github.com/spf13/cobra"},
 		"commands serve, write and drive a trace; they decide nothing"},
 	{"harness/cmd/mutants", nil, []string{"gopkg.in/yaml.v3"}, "what looks for holes in the tests must not depend on what they test"},
 	{"hypotheses", nil, nil, "the product code of a hypothesis is its documentation"},
@@ -202,11 +205,43 @@ func TestNothingCrossesRecord(t *testing.T) {
 		}
 	}
 	for _, r := range rules {
-		if strings.HasPrefix(r.pkg, "harness/cmd/") || slices.Contains([]string{"harness", "harness/record", "harness/config", "harness/stats", "hypotheses"}, r.pkg) {
+		if strings.HasPrefix(r.pkg, "harness/cmd/") || slices.Contains([]string{"harness", "harness/regular", "harness/record", "harness/config", "harness/stats", "hypotheses"}, r.pkg) {
 			continue // commands, the door, and the vocabulary of both sides
 		}
 		assert.True(t, isLeftOfRecord(r.pkg) != isRight(r.pkg), "on which side of record is %s?", r.pkg)
 	}
+}
+
+// readsItself are the product files that open files without package regular, each with its reason.
+var readsItself = map[string]string{
+	"harness/regular/file.go":         "it is the one",
+	"harness/telemetry/kernelfile.go": "the kernel's own files, at paths that no user names",
+	"harness/runner/manifest.go":      "the kernel's release",
+	"harness/runner/artifacts.go":     "the lock, which is opened to be written",
+	"harness/record/jsonl.go":         "lines, which are created",
+	"harness/record/attempts.go":      "the log, which is appended to",
+	"harness/regular/write.go":        "what has just been written, and folders",
+	"harness/ratesrun.go":             "lines, which are appended",
+	"harness/errorrates.go":           "the program's own executable",
+}
+
+// Whoever reads a file that a user names, or that lies in a results folder, does it through package regular: a pipe in its
+// place must not hang a run, nor a device fill the memory.
+func TestFilesAreReadAsRegular(t *testing.T) {
+	opens := regexp.MustCompile(`\b(os|root)\.(ReadFile|Open|OpenFile)\(`)
+	goFiles(t, func(rel, pkg string, _ []string) {
+		if isTest(rel) || pkg == "harness/cmd/mutants" { // which must not depend on what it tests
+			return
+		}
+		text, err := os.ReadFile(filepath.Join("..", rel))
+		require.NoError(t, err)
+		found := opens.FindAllString(string(text), -1)
+		if readsItself[rel] == "" {
+			assert.Empty(t, found, "%s: read it with package regular, or say in readsItself why not", rel)
+			return
+		}
+		assert.NotEmpty(t, found, "%s opens no file any more: take it from readsItself", rel)
+	})
 }
 
 func TestHypothesesImport(t *testing.T) {

@@ -20,7 +20,7 @@ import (
 
 // session is the test binary's one execution: its flags, the verdicts that have been reached, and
 // whether it has been asked to stop.
-var session = &sessionState{options: &Options{Root: ".."}, out: os.Stdout}
+var session = &sessionState{options: &Options{Root: checkout()}, out: os.Stdout}
 
 type sessionState struct {
 	options *Options
@@ -38,14 +38,23 @@ func (s *sessionState) add(l report.Line) {
 	s.lines = append(s.lines, l)
 }
 
-// Main is the body of TestMain for a package of hypotheses, whose sources are rules: it registers the flags, runs the
-// tests, ends the run in order when interrupted, and closes with the verdict table. It returns the exit status.
-func Main(m *testing.M, rules fs.FS) int {
+// Main is the body of TestMain for a package of hypotheses, all of which are given, with the sources of the package, which
+// are rules: it registers the flags, refuses those that mean nothing, runs the tests, ends the run in order when
+// interrupted, and closes with the verdict table. It returns the exit status.
+func Main(m *testing.M, rules fs.FS, all ...Hypothesis) int {
 	session.options.Register(flag.CommandLine)
 	flag.Parse()
-	if err := session.options.check(flag.CommandLine); err != nil {
+	var known []string
+	for _, h := range all {
+		known = append(known, h.ID)
+	}
+	if err := session.options.check(flag.CommandLine, known); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 2
+	}
+	if err := checkRun(known); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
 	}
 	var err error
 	if session.program, err = identify(sources, rules, session.options.Root); err != nil {

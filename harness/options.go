@@ -1,13 +1,17 @@
 package harness
 
 import (
+	"errors"
 	"flag"
 	"fmt"
+	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
 
+	"sparkharness/harness/config"
 	"sparkharness/harness/experiment"
 	"sparkharness/harness/verdict"
 )
@@ -26,10 +30,10 @@ type Options struct {
 	PlanOnly bool
 	Resume   bool
 	Update   bool
-	Replay   string // folder of a run that is judged again instead of one that is measured
-	Verify   []string
-	Seeds    string // of error rates, such as 1-40
-	Only     string // hypotheses of error rates, by id
+	Replay   string  // folder of a run that is judged again instead of one that is measured
+	Verify   folders // of runs that are looked over
+	Seeds    string  // of error rates, such as 1-40
+	Only     string  // hypotheses of error rates, by id
 	// VerifyResults is the file for what was found in the folders of Verify.
 	VerifyResults string
 	// Quiet prints and renders nothing of a run: only its verdict is wanted.
@@ -52,41 +56,139 @@ func (o *Options) Register(fs *flag.FlagSet) {
 	fs.BoolVar(&o.PlanOnly, "plan-only", false, "print the ordered cells and the estimated time, run nothing")
 	fs.BoolVar(&o.Resume, "resume", false, "keep the complete cells of an earlier run with the same configuration")
 	fs.StringVar(&o.Replay, "replay", "", "`folder` of a run: derive and print its verdict from what it holds, measure and write nothing")
-	fs.Func("verify", "`folder` of a run that TestVerify looks over; may be given several times", func(dir string) error {
-		o.Verify = append(o.Verify, dir)
-		return nil
-	})
+	fs.Var(&o.Verify, "verify", "`folder` of a run that TestVerify looks over; may be given several times")
 	fs.StringVar(&o.VerifyResults, "verify-results", "", "`file` that TestVerify writes what it found into, as JSON")
 	fs.StringVar(&o.Seeds, "seeds", "", "`range` of seeds for TestErrorRates, such as 1-40")
 	fs.StringVar(&o.Only, "only", "", "`ids` of the hypotheses that TestErrorRates runs, such as H4A,H4B (default all)")
 	fs.BoolVar(&o.Update, "update", false, "rewrite golden files instead of comparing with them")
 }
 
-// check refuses flags that were given without a meaning.
-func (o *Options) check(fs *flag.FlagSet) error {
-	if !slices.Contains(rigNames(), o.Rig) {
-		return fmt.Errorf("-rig %s: this build has %s", o.Rig, strings.Join(rigNames(), ", "))
+// check refuses what is no flag, and flags without a meaning, too large, or beside others by which they mean nothing;
+// all of them at once, each in a line. known are the ids of the hypotheses, none where they are not known.
+func (o *Options) check(fs *flag.FlagSet, known []string) error {
+	if fs.NArg() > 0 {
+		return fmt.Errorf("%q is no flag, and flags behind it are not read: a switch takes its value with = (-resume=false), and a value "+
+			"with spaces needs quotes", fs.Arg(0))
 	}
-	var bad error
+	given := map[string]bool{}
+	var faults []error
+	refuse := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
 	fs.Visit(func(f *flag.Flag) {
+		switched, ok := f.Value.(interface{ IsBoolFlag() bool })
+		given[f.Name] = f.Value.String() != "" && (!ok || !switched.IsBoolFlag() || f.Value.String() == "true")
 		switch {
 		case f.Name == "seed" && o.Seed == 0, f.Name == "reps" && o.Reps < 1, f.Name == "duration" && o.Duration < time.Second:
-			bad = fmt.Errorf("-%s %s: give at least 1%s", f.Name, f.Value, map[string]string{"duration": "s"}[f.Name])
+			refuse("-%s %s: give at least 1%s", f.Name, f.Value, map[string]string{"duration": "s"}[f.Name])
+		case f.Value.String() == "" && slices.Contains(named, f.Name):
+			refuse("-%s is empty: give a value, or leave the flag out", f.Name)
 		}
 	})
-	if bad != nil {
-		return bad
-	}
-	for part := range strings.SplitSeq(o.Expect, ",") {
-		_, outcome, named := strings.Cut(strings.TrimSpace(part), "=")
-		if !named {
-			outcome = strings.TrimSpace(part)
-		}
-		if _, err := verdict.ParseOutcome(outcome); err != nil {
-			return fmt.Errorf("-expect %s: %w", o.Expect, err)
+	for _, most := range []struct {
+		name  string
+		value any
+	}{{"reps", o.Reps}, {"duration", config.Duration(o.Duration)}} {
+		if err := config.Within("run."+most.name, most.value); err != nil {
+			refuse("-%s %w", most.name, err)
 		}
 	}
+	if r, ok := rigs[o.Rig]; !ok {
+		refuse("-rig %s: this build has %s", o.Rig, strings.Join(rigNames(), ", "))
+	} else if given["world"] && !r.worlds {
+		refuse("-world %s: rig %s has no worlds", o.World, o.Rig)
+	}
+	if o.Expect != "" {
+		faults = append(faults, checkExpect(o.Expect, known)...)
+	}
+	if _, err := parseSeeds(o.Seeds); err != nil {
+		faults = append(faults, err)
+	}
+	if len(known) > 0 {
+		for _, id := range unknownIDs(o.Only, known) {
+			refuse("-only %s: there is no hypothesis %q; there are %s", o.Only, id, strings.Join(known, ", "))
+		}
+	}
+	if given["only"] && !given["seeds"] {
+		refuse("-only chooses the hypotheses of -seeds: give -seeds, or choose tests with -run")
+	}
+	for _, u := range useless {
+		beside := slices.DeleteFunc(slices.Clone(u.beside), func(name string) bool { return !given[name] })
+		if given[u.flag] && len(beside) > 0 {
+			refuse("-%s beside -%s would not be looked at, because %s", strings.Join(beside, ", -"), u.flag, u.why)
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// named are the flags whose value is a name: an empty one comes from a variable that was not set.
+var named = []string{"rig", "configs", "config", "world", "results", "expect", "replay", "seeds", "only", "verify-results"}
+
+// useless are flags that mean nothing beside another one. -results may stand beside -replay, because make gives it always.
+var useless = []struct {
+	flag   string
+	beside []string
+	why    string
+}{
+	{"replay", []string{"rig", "configs", "config", "world", "seed", "reps", "duration", "plan-only", "resume", "update", "seeds", "only"},
+		"a run is judged as it was measured"},
+	{"plan-only", []string{"resume", "expect", "update", "seeds"}, "nothing is run"},
+	{"verify", []string{"rig", "configs", "config", "world", "seed", "reps", "duration", "plan-only", "resume", "update", "seeds", "only", "replay", "expect"},
+		"runs are looked over as they lie there"},
+	{"seeds", []string{"world", "seed", "resume", "expect"}, "each hypothesis runs in its own worlds, under each seed"},
+}
+
+// folders is a flag that may be given several times.
+type folders []string
+
+func (f *folders) String() string { return strings.Join(*f, ",") }
+
+// Set adds a folder.
+func (f *folders) Set(dir string) error {
+	if dir == "" {
+		return errors.New("name a folder")
+	}
+	*f = append(*f, dir)
 	return nil
+}
+
+// Get implements flag.Getter.
+func (f *folders) Get() any { return []string(*f) }
+
+// checkExpect refuses outcomes and hypotheses that there are not, and a second outcome for the same.
+func checkExpect(expect string, known []string) (faults []error) {
+	seen := map[string]bool{}
+	for part := range strings.SplitSeq(expect, ",") {
+		id, outcome, named := strings.Cut(strings.TrimSpace(part), "=")
+		if !named {
+			id, outcome = "", id
+		}
+		_, err := verdict.ParseOutcome(outcome)
+		switch of := strings.ToUpper(id); {
+		case err != nil:
+			faults = append(faults, fmt.Errorf("-expect %s: %w", expect, err))
+		case named && len(known) > 0 && len(unknownIDs(id, known)) > 0, named && id == "":
+			faults = append(faults, fmt.Errorf("-expect %s: there is no hypothesis %q; there are %s", expect, id, strings.Join(known, ", ")))
+		case seen[of] && named:
+			faults = append(faults, fmt.Errorf("-expect %s: %s stands twice", expect, id))
+		case seen[of]:
+			faults = append(faults, fmt.Errorf("-expect %s: two outcomes for all: name the hypothesis of one, as in H2A=%s", expect, outcome))
+		default:
+			seen[of] = true
+		}
+	}
+	return faults
+}
+
+// unknownIDs are those of a list of ids that are none of the hypotheses'.
+func unknownIDs(list string, known []string) (out []string) {
+	if list == "" {
+		return nil
+	}
+	for id := range strings.SplitSeq(list, ",") {
+		if id = strings.TrimSpace(id); !slices.ContainsFunc(known, func(k string) bool { return strings.EqualFold(k, id) }) {
+			out = append(out, id)
+		}
+	}
+	return out
 }
 
 // Expected is the outcome that makes the hypothesis's test pass.
@@ -120,6 +222,37 @@ func (o *Options) choices() experiment.Choices {
 		c.World = o.World
 	}
 	return c
+}
+
+// checkout is the folder that holds configs/ and inputs/: the nearest one above the working folder, which under go test
+// is that of the package, or else the one that this program was built in.
+func checkout() string {
+	is := func(dir string) bool {
+		for _, inside := range []string{"configs", "inputs"} {
+			if info, err := os.Stat(filepath.Join(dir, inside)); err != nil || !info.IsDir() {
+				return false
+			}
+		}
+		return true
+	}
+	working, err := os.Getwd()
+	up := "."
+	for err == nil {
+		if is(up) {
+			return up
+		}
+		parent := filepath.Dir(working)
+		if parent == working {
+			break
+		}
+		working, up = parent, filepath.Join(up, "..")
+	}
+	if _, file, _, ok := runtime.Caller(0); ok {
+		if dir := filepath.Dir(filepath.Dir(file)); is(dir) {
+			return dir
+		}
+	}
+	return ".."
 }
 
 func (o *Options) configs() string {

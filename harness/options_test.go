@@ -2,6 +2,9 @@ package harness
 
 import (
 	"flag"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -26,6 +29,8 @@ func TestExpected(t *testing.T) {
 
 // A flag that was given means something or is refused.
 func TestFlagsAreChecked(t *testing.T) {
+	rigs["bare"] = kindOfRig{}
+	t.Cleanup(func() { delete(rigs, "bare") })
 	for _, tc := range []struct {
 		args []string
 		want string
@@ -33,20 +38,97 @@ func TestFlagsAreChecked(t *testing.T) {
 		{[]string{"-reps", "-4"}, "-reps -4"},
 		{[]string{"-seed", "0"}, "-seed 0"},
 		{[]string{"-duration", "1ns"}, "-duration 1ns: give at least 1s"},
-		{[]string{"-rig", "moon"}, "this build has sim"},
+		{[]string{"-rig", "moon"}, "this build has bare, sim"},
 		{[]string{"-expect", "H7=Nonsense"}, "not one of"},
+		{[]string{"-reps", "1001"}, "-reps is at most 1000, not 1001: an interval"},
+		{[]string{"-duration", "2562047h"}, "-duration is at most 168h0m0s, not 2562047h0m0s: a machine"},
+		{[]string{"-seeds", "9-1"}, "-seeds 9-1: give a range"},
+		{[]string{"-expect", "H9=Refuted"}, `-expect H9=Refuted: there is no hypothesis "H9"; there are H0, H2A, H7`},
+		{[]string{"-expect", "=Refuted"}, `there is no hypothesis ""`},
+		{[]string{"-expect", "h7=Refuted,H7=Invalid"}, "-expect h7=Refuted,H7=Invalid: H7 stands twice"},
+		{[]string{"-expect", "Refuted, Supported"}, "two outcomes for all: name the hypothesis of one, as in H2A=Supported"},
+		{[]string{"-seeds", "1-2", "-only", "H7,H9"}, `-only H7,H9: there is no hypothesis "H9"`},
+		{[]string{"-only", "H7"}, "-only chooses the hypotheses of -seeds"},
+		{[]string{"-replay", ""}, "-replay is empty: give a value, or leave the flag out"},
+		{[]string{"-config", "", "-seed", "2"}, "-config is empty"},
+		{[]string{"-replay", "x", "-seed", "2"}, "-seed beside -replay would not be looked at, because a run is judged as it was measured"},
+		{[]string{"-replay", "x", "-resume"}, "-resume beside -replay would not be looked at"},
+		{[]string{"-replay", "x", "-plan-only"}, "-plan-only beside -replay"},
+		{[]string{"-plan-only", "-resume"}, "-resume beside -plan-only would not be looked at, because nothing is run"},
+		{[]string{"-plan-only", "-expect", "Refuted"}, "-expect beside -plan-only"},
+		{[]string{"-seeds", "1-2", "-seed", "3"}, "-seed beside -seeds would not be looked at, because each hypothesis runs in its own worlds, under each seed"},
+		{[]string{"-seeds", "1-2", "-world", "default"}, "-world beside -seeds"},
+		{[]string{"-plan-only", "foo", "-seed", "7"}, `"foo" is no flag, and flags behind it are not read: a switch takes its value with = (-resume=false), and a value with spaces needs quotes`},
+		{[]string{"-rig", "bare", "-world", "default"}, "-world default: rig bare has no worlds"},
+		{[]string{"-rig", "bare"}, ""},
 		{[]string{"-expect", "Refuted,H0=Supported", "-reps", "2"}, ""},
+		{[]string{"-replay", "x", "-resume=false", "-results", "y", "-expect", "Refuted"}, ""},
+		{[]string{"-seeds", "1-2", "-only", "h7, H0", "-reps", "1000", "-duration", "168h"}, ""},
 		{nil, ""},
 	} {
 		var o Options
 		fs := flag.NewFlagSet("test", flag.ContinueOnError)
 		o.Register(fs)
 		require.NoError(t, fs.Parse(tc.args))
-		err := o.check(fs)
+		err := o.check(fs, []string{"H0", "H2A", "H7"})
 		if tc.want == "" {
 			require.NoError(t, err, tc.args)
 			continue
 		}
 		require.ErrorContains(t, err, tc.want)
+		assert.NotContains(t, err.Error(), "\n", "one fault, one line")
 	}
+}
+
+// All that is wrong with the flags is told at once.
+func TestFlagFaultsAreToldAtOnce(t *testing.T) {
+	var o Options
+	fs := flag.NewFlagSet("test", flag.ContinueOnError)
+	o.Register(fs)
+	require.NoError(t, fs.Parse([]string{"-reps", "1000000000", "-seed", "0", "-rig", "moon", "-expect", "H9=Refuted,H2A=Maybe", "-replay", "x", "-resume"}))
+	require.EqualError(t, o.check(fs, []string{"H2A"}), strings.Join([]string{
+		"-seed 0: give at least 1",
+		"-reps is at most 1000, not 1000000000: an interval shrinks with their root, and 1000 make a tenth of that of ten",
+		"-rig moon: this build has sim",
+		`-expect H9=Refuted,H2A=Maybe: there is no hypothesis "H9"; there are H2A`,
+		`-expect H9=Refuted,H2A=Maybe: outcome "Maybe" is not one of Supported, Refuted, Inconclusive, Invalid`,
+		"-rig, -seed, -reps, -resume beside -replay would not be looked at, because a run is judged as it was measured",
+	}, "\n"))
+}
+
+// Every flag stands in a list of those that take a name, or takes a number or none.
+func TestNamedFlagsAreAll(t *testing.T) {
+	var o Options
+	fs := flag.NewFlagSet("test", flag.ContinueOnError)
+	o.Register(fs)
+	var texts []string
+	fs.VisitAll(func(f *flag.Flag) {
+		if _, ok := f.Value.(flag.Getter).Get().(string); ok {
+			texts = append(texts, f.Name)
+		}
+	})
+	assert.ElementsMatch(t, texts, named)
+	for _, u := range useless {
+		for _, name := range append(u.beside, u.flag) {
+			assert.NotNil(t, fs.Lookup(name), name)
+		}
+	}
+}
+
+// The checkout is found from the folder of any package in it, and from elsewhere where it was built.
+func TestCheckout(t *testing.T) {
+	assert.Equal(t, "..", checkout())
+	built, err := filepath.Abs("..")
+	require.NoError(t, err)
+	t.Chdir("runner")
+	assert.Equal(t, filepath.Join("..", ".."), checkout())
+	t.Chdir(t.TempDir())
+	assert.Equal(t, built, checkout())
+	require.NoError(t, os.Mkdir("configs", 0o755))
+	assert.Equal(t, built, checkout(), "a folder of that name alone is none")
+	require.NoError(t, os.Mkdir("inputs", 0o755))
+	assert.Equal(t, ".", checkout())
+	require.NoError(t, os.MkdirAll(filepath.Join("a", "b"), 0o755))
+	t.Chdir(filepath.Join("a", "b"))
+	assert.Equal(t, filepath.Join("..", ".."), checkout())
 }

@@ -18,6 +18,7 @@ import (
 
 	"sparkharness/harness/experiment"
 	"sparkharness/harness/record"
+	"sparkharness/harness/regular"
 	"sparkharness/harness/report"
 	"sparkharness/harness/verdict"
 )
@@ -138,10 +139,13 @@ func (r *ratesRun) read(h, world string) error {
 	return nil
 }
 
+// maxRates is the most bytes of a file of error rates: a line of some hundred for each of ten thousand seeds.
+const maxRates = 64 << 20
+
 // cutTorn removes what stands after a file's last whole line: a killed process has left half a line, to
 // which what follows must not be appended.
 func cutTorn(path string) error {
-	b, err := os.ReadFile(path)
+	b, err := regular.Read(path, maxRates)
 	if err != nil {
 		return err
 	}

@@ -59,7 +59,11 @@ func execute(t *testing.T, h Hypothesis, o *Options) (*verdict.Judgement, string
 		t.Fatal(err)
 	}
 	defer p.close()
+	run := runner.Options{Exp: p.exp, Plan: p.plan, Rig: p.rig, Root: o.Root, Dir: o.results(), Resume: o.Resume, Stop: &session.stop}
 	if o.PlanOnly {
+		if err := runner.Dry(run); err != nil {
+			t.Fatal(err)
+		}
 		experiment.Print(session.out, p.plan, p.exp, h.Claim, h.Refine != nil)
 		return nil, ""
 	}
@@ -72,7 +76,8 @@ func execute(t *testing.T, h Hypothesis, o *Options) (*verdict.Judgement, string
 			fmt.Fprintf(out, "warning: stack %s: %s\n", name, w)
 		}
 	}
-	r, err := runner.Open(runner.Options{Exp: p.exp, Plan: p.plan, Rig: p.rig, Root: o.Root, Dir: o.results(), Resume: o.Resume, Out: out, Stop: &session.stop})
+	run.Out = out
+	r, err := runner.Open(run)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"sparkharness/harness/evidence"
 	"sparkharness/harness/record"
+	"sparkharness/harness/regular"
 	"sparkharness/harness/report"
 	"sparkharness/harness/verdict"
 )
@@ -46,7 +47,7 @@ func Verify(t *testing.T, all []Hypothesis) {
 	}
 	b, err := json.MarshalIndent(list, "", "  ")
 	if err == nil {
-		err = record.WriteWhole(o.VerifyResults, append(b, '\n'))
+		err = regular.Write(o.VerifyResults, append(b, '\n'))
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -37,7 +37,12 @@ func childCommand(t *testing.T, run string, flags ...string) *exec.Cmd {
 // runChild runs the test binary to its end.
 func runChild(t *testing.T, run string, flags ...string) child {
 	t.Helper()
-	cmd := childCommand(t, run, flags...)
+	return finished(t, childCommand(t, run, flags...))
+}
+
+// finished runs a command of the test binary to its end.
+func finished(t *testing.T, cmd *exec.Cmd) child {
+	t.Helper()
 	var stdout, stderr strings.Builder
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()
@@ -169,14 +174,23 @@ func TestRefusalsAreOneLine(t *testing.T) {
 		{"resume without a run", []string{"-resume"}, []string{"-resume: there is no run ", "run without -resume"}},
 		{"unknown world", []string{"-world", "mars"}, []string{`world "mars"`, "ample_ram", "swap_to_nvme"}},
 		{"a world elsewhere", []string{"-world", "../hypotheses/h0"}, []string{"-world ../hypotheses/h0 is a path, not a name"}},
-		{"no such file", []string{"-config", "nosuch.yaml"}, []string{"nosuch.yaml", "no such"}},
+		{"no such file", []string{"-config", "nosuch.yaml"}, []string{"-config nosuch.yaml: there is no configuration ", "/hypotheses/nosuch.yaml: correct the path"}},
 		{"another hypothesis", []string{"-config", filepath.Join(short, "hypotheses", "h0.yaml")},
 			[]string{"h0.yaml is the configuration of H0, not of H2A"}},
-		{"no configurations", []string{"-configs", "nosuch"}, []string{"there is no folder of configurations nosuch", "correct the path"}},
+		{"no configurations", []string{"-configs", "nosuch"}, []string{"there is no folder of configurations ", "/hypotheses/nosuch: correct the path"}},
 		{"unknown rig", []string{"-rig", "moon"}, []string{"-rig moon: this build has sim"}},
 		{"unknown outcome", []string{"-expect", "Maybe"}, []string{"-expect Maybe", "Supported, Refuted, Inconclusive, Invalid"}},
 		{"no repetition", []string{"-reps", "0"}, []string{"-reps 0: give at least 1"}},
 		{"no time", []string{"-duration", "1ms"}, []string{"-duration 1ms: give at least 1s"}},
+		{"repetitions without end", []string{"-reps", "1000000000"}, []string{"-reps is at most 1000, not 1000000000"}},
+		{"repetitions without end, in a plan", []string{"-reps", "1000000000", "-plan-only"}, []string{"-reps is at most 1000, not 1000000000"}},
+		{"a thousand years", []string{"-duration", "2562047h", "-plan-only"}, []string{"-duration is at most 168h0m0s"}},
+		{"a configuration without end", []string{"-config", "/dev/zero", "-plan-only"}, []string{"/dev/zero is a device, not a regular file"}},
+		{"a folder for a configuration", []string{"-config", ".", "-plan-only"}, []string{"is a folder, not a regular file"}},
+		{"a stray argument", []string{"-plan-only", "true", "-seed", "7"}, []string{`"true" is no flag, and flags behind it are not read`}},
+		{"unknown hypothesis", []string{"-expect", "H9=Refuted"}, []string{`-expect H9=Refuted: there is no hypothesis "H9"; there are H0, H1, H2A`}},
+		{"a replay of nothing", []string{"-replay", "", "-seed", "7"}, []string{"-replay is empty"}},
+		{"a replay under another seed", []string{"-replay", "x", "-seed", "7"}, []string{"-configs, -seed beside -replay would not be looked at"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			results := filepath.Join(t.TempDir(), "results")

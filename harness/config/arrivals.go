@@ -1,9 +1,6 @@
 package config
 
-import (
-	"fmt"
-	"time"
-)
+import "time"
 
 // How an open loop arrives.
 const (
@@ -27,11 +24,6 @@ const (
 
 // checkArrivals asks for what each kind of arrival needs, and for nothing of another.
 func (s *Sweep) checkArrivals(r *reader, warmup Duration) {
-	for i, rps := range s.RateRPS {
-		if rps > MaxRPS {
-			r.refuse(fmt.Sprintf("sweep.rate_rps[%d]", i), "is at most %d requests a second, not %v", MaxRPS, rps)
-		}
-	}
 	switch {
 	case len(s.RateRPS) > 0:
 		r.oneOf("sweep.arrivals", s.Arrivals, ArrivalsPoisson, ArrivalsConstant, ArrivalsGamma, ArrivalsRamp)
@@ -60,9 +52,6 @@ func (s *Sweep) checkArrivals(r *reader, warmup Duration) {
 }
 
 func (p *Ramp) check(r *reader, warmup Duration) {
-	if p.FromRPS != nil && *p.FromRPS > MaxRPS {
-		r.refuse("sweep.ramp.from_rps", "is from 0 to %d requests a second, not %v", MaxRPS, *p.FromRPS)
-	}
 	switch over := time.Duration(p.Over); {
 	case over%time.Microsecond != 0:
 		r.refuse("sweep.ramp.over", "must be whole microseconds, not %v", over)

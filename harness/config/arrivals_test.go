@@ -44,7 +44,7 @@ func TestArrivalsFaults(t *testing.T) {
 		rates, arrivals, needs string
 		want                   string
 	}{
-		"rate too high":        {"1, 100001", "poisson", "", "13: sweep.rate_rps[1]: is at most 100000 requests a second, not 100001"},
+		"rate too high":        {"1, 100001", "poisson", "", "13: sweep.rate_rps[1]: is at most 100000, not 100001: gaps would be shorter than the load's grid of a microsecond"},
 		"no such arrivals":     {"1", "weibull", "gap_cv: 2", `14: sweep.arrivals: must be poisson, constant, gamma or ramp, not "weibull"`},
 		"gamma without cv":     {"1", "gamma", "", "11: sweep.gap_cv: required field of gamma is missing: the coefficient of variation of the gaps, such as 2"},
 		"cv of zero":           {"1", "gamma", "gap_cv: 0", "15: sweep.gap_cv: required field of gamma is missing: the coefficient of variation of the gaps, such as 2"},
@@ -58,7 +58,7 @@ func TestArrivalsFaults(t *testing.T) {
 		"ramp of constant":     {"1", "constant", "ramp: {from_rps: 0, over: 60s}", "15: sweep.ramp: belongs to arrivals: ramp"},
 		"ramp from nowhere":    {"1", "ramp", "ramp: {over: 60s}", "15: sweep.ramp.from_rps: required field is missing"},
 		"ramp from below zero": {"1", "ramp", "ramp: {from_rps: -1, over: 60s}", "15: sweep.ramp.from_rps: -1 is negative"},
-		"ramp from too high":   {"1", "ramp", "ramp: {from_rps: 100001, over: 60s}", "15: sweep.ramp.from_rps: is from 0 to 100000 requests a second, not 100001"},
+		"ramp from too high":   {"1", "ramp", "ramp: {from_rps: 100001, over: 60s}", "15: sweep.ramp.from_rps: is at most 100000, not 100001: gaps would be shorter than the load's grid of a microsecond"},
 		"ramp in no time":      {"1", "ramp", "ramp: {from_rps: 0, over: 0s}", "15: sweep.ramp.over: is zero, which would mean that it is not set"},
 		"ramp without unit":    {"1", "ramp", "ramp: {from_rps: 0, over: 60}", "15: sweep.ramp.over: 60 needs a unit, such as 300s or 200ms"},
 		"ramp off the grid":    {"1", "ramp", "ramp: {from_rps: 0, over: 1500ns}", "15: sweep.ramp.over: must be whole microseconds, not 1.5µs"},
@@ -72,9 +72,9 @@ func TestArrivalsFaults(t *testing.T) {
 	text := openLoop(t, "200000", "ramp", "gap_cv: 2\n  ramp: {from_rps: 200000, over: 61s}")
 	_, err := parseHypothesis("h.yaml", []byte(text))
 	require.EqualError(t, err, strings.Join([]string{
-		"h.yaml:13: sweep.rate_rps[0]: is at most 100000 requests a second, not 200000",
+		"h.yaml:13: sweep.rate_rps[0]: is at most 100000, not 200000: gaps would be shorter than the load's grid of a microsecond",
 		"h.yaml:15: sweep.gap_cv: belongs to arrivals: gamma",
-		"h.yaml:16: sweep.ramp.from_rps: is from 0 to 100000 requests a second, not 200000",
+		"h.yaml:16: sweep.ramp.from_rps: is at most 100000, not 200000: gaps would be shorter than the load's grid of a microsecond",
 		"h.yaml:16: sweep.ramp.over: must be at most run.warmup.min (1m0s), not 1m1s: what is measured is the rate of sweep.rate_rps",
 	}, "\n"))
 

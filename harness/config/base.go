@@ -21,7 +21,8 @@ func (r *reader) chain(path string) ([]layer, error) {
 	path = filepath.Clean(path)
 	data, err := r.open(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("no such configuration (run from the repository root or correct the path): %w", err)
+		return nil, fmt.Errorf("there is no configuration %s: correct the path, which starts in the folder of the tests or of the command: %w",
+			absolute(path), err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read a configuration: %w", err)

@@ -234,6 +234,9 @@ func increasing[T cmp.Ordered](r *reader, path string, levels []T) {
 }
 
 func (c *Run) check(r *reader) {
+	if c.Cadence > 0 {
+		checkCadence(r, "run.cadence", c.Cadence)
+	}
 	if c.Cadence > 0 && c.Baseline < 10*c.Cadence {
 		r.refuse("run.cadence", "must leave at least ten samples to run.baseline (%v), not one every %v", c.Baseline, c.Cadence)
 	}

@@ -76,6 +76,7 @@ func (r *reader) value(v reflect.Value, f field, in []layer, path string) {
 		r.fault(at, path, "%v", err)
 		return
 	}
+	r.within(v, at, path)
 	switch {
 	case f.optional || f.signed || !v.IsZero() || !r.ok(path):
 	case v.Kind() == reflect.Struct || v.Kind() == reflect.Bool: // an empty mapping has its missing fields reported
@@ -104,6 +105,9 @@ func (r *reader) fill(v reflect.Value, f field, in []layer, path string) error {
 	case reflect.Slice:
 		if n.Kind != yaml.SequenceNode {
 			return wrong("a list", n)
+		}
+		if len(n.Content) > maxLevels {
+			return fmt.Errorf("has %d elements, and at most %d make sense", len(n.Content), maxLevels)
 		}
 		for i, item := range n.Content {
 			element := reflect.New(v.Type().Elem()).Elem()

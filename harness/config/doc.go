@@ -11,6 +11,8 @@
 //	yaml:"x" config:"null"      the key must be there, its value may be null
 //	config:"verbatim"           a scalar kept as it is spelled, because its unit depends on the parent
 //
+// Every number has an upper end, too: in the table bounds, or where its range is checked.
+//
 // A required pointer must be there too, and may point at zero or false: somebody has decided.
 //
 // A file may be laid over another one, its base, and then holds only what differs:

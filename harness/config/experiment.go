@@ -9,6 +9,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"sparkharness/harness/record"
+	"sparkharness/harness/regular"
 )
 
 // Experiment is the effective configuration of a run: every file read, every override applied. It is
@@ -53,16 +54,23 @@ func (e *Experiment) Threshold(name string) float64 { return e.Hypothesis.Thresh
 // Save writes config.yaml into a run's folder.
 func (e *Experiment) Save(dir string) error {
 	b, err := Encode(e)
+	if err == nil && len(b) > maxSaved {
+		err = fmt.Errorf("the effective configuration has %d bytes, and one of more than %d cannot be read again: name fewer job files or adapters",
+			len(b), maxSaved)
+	}
 	if err != nil {
 		return err
 	}
 	return os.WriteFile(record.Path(dir, record.FileConfig), b, 0o644)
 }
 
+// maxSaved is the most bytes of a config.yaml: as many as the files that it is made of can have, some dozens.
+const maxSaved = 16 << 20
+
 // ReadExperiment is the inverse of Save.
 func ReadExperiment(dir string) (*Experiment, error) {
 	path := record.Path(dir, record.FileConfig)
-	b, err := os.ReadFile(path)
+	b, err := regular.Read(path, maxSaved)
 	if err != nil {
 		return nil, err
 	}

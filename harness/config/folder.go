@@ -28,19 +28,20 @@ const folderFileName = "configs.yaml"
 func OpenFolder(dir string) (*Folder, error) {
 	dir = filepath.Clean(dir)
 	if !isDir(dir) {
-		return nil, fmt.Errorf("there is no folder of configurations %s (run from the repository root or correct the path)", dir)
+		return nil, fmt.Errorf("there is no folder of configurations %s: correct the path, which starts in the folder of the tests or of the command",
+			absolute(dir))
 	}
 	f := &Folder{dirs: []string{dir}}
 	for {
 		path := filepath.Join(dir, folderFileName)
-		data, err := os.ReadFile(path)
+		data, err := readFile(path)
 		if errors.Is(err, fs.ErrNotExist) {
 			return f, nil
 		}
 		if err != nil {
 			return nil, fmt.Errorf("read what a folder of configurations is laid over: %w", err)
 		}
-		r := newReader(os.ReadFile)
+		r := newReader(readFile)
 		root := r.document(path, data)
 		if root == nil {
 			return nil, r.faults
@@ -103,7 +104,7 @@ func (f *Folder) Names(kind, ext string) []string {
 // followed to the disk.
 func (f *Folder) asks(r *reader, path, file string) {
 	if r.ok(path) && !isFile(f.Path(file)) {
-		r.refuse(path, "there is no file %s in the folder of configurations", file)
+		r.refuse(path, "there is no file %s in the folder of configurations, %s", file, f.where())
 	}
 }
 
@@ -116,7 +117,24 @@ func (f *Folder) asksFio(r *reader, path, level string) {
 	if names := f.Names("fio", ".fio"); len(names) > 0 {
 		there = "are " + strings.Join(names, ", ")
 	}
-	r.refuse(path, "there is no file fio/%s.fio in the folder of configurations, where there %s", level, there)
+	r.refuse(path, "there is no file fio/%s.fio in the folder of configurations, %s, where there %s", level, f.where(), there)
+}
+
+// where names the folder and those that it is laid over.
+func (f *Folder) where() string {
+	dirs := make([]string, len(f.dirs))
+	for i, dir := range f.dirs {
+		dirs[i] = absolute(dir)
+	}
+	return strings.Join(dirs, ", nor in its base ")
+}
+
+// absolute is a path that says where it leads to from anywhere.
+func absolute(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path
 }
 
 func isFile(path string) bool {

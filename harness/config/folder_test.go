@@ -31,7 +31,7 @@ func TestFolder(t *testing.T) {
 	require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
 	_, err := LoadHypothesis(folder, path)
 	require.EqualError(t, err, path+":14: sweep.fio[2]: "+
-		"there is no file fio/dark.fio in the folder of configurations, where there are heavy, light, none")
+		"there is no file fio/dark.fio in the folder of configurations, "+dir+", nor in its base "+below+", where there are heavy, light, none")
 
 	// A world of the folder may name a job file of the one below.
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "worlds", "w3.yaml"), []byte("world: w3\nnote: n\nload: {fio: heavy}\n"), 0o644))
@@ -70,5 +70,6 @@ func TestFolderFaults(t *testing.T) {
 		":1: base: leads back to "+filepath.Join(dir, "a")+"; no folder can be its own base")
 
 	_, err = OpenFolder(filepath.Join(dir, "c"))
-	require.EqualError(t, err, "there is no folder of configurations "+filepath.Join(dir, "c")+" (run from the repository root or correct the path)")
+	require.EqualError(t, err, "there is no folder of configurations "+filepath.Join(dir, "c")+
+		": correct the path, which starts in the folder of the tests or of the command")
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 )
 
@@ -37,7 +36,7 @@ const gatesFile = "gates.yaml"
 // give are those of the folder's gates.yaml; the stacks, the profile and the control worlds that it names must
 // exist in the folder.
 func LoadHypothesis(folder *Folder, path string) (*Hypothesis, error) {
-	r := newReader(os.ReadFile)
+	r := newReader(readFile)
 	in, err := r.chain(path)
 	if err != nil {
 		return nil, err
@@ -58,7 +57,7 @@ func LoadHypothesis(folder *Folder, path string) (*Hypothesis, error) {
 }
 
 func load[T any](path string, check func(*T, *reader)) (*T, error) {
-	r := newReader(os.ReadFile)
+	r := newReader(readFile)
 	in, err := r.chain(path)
 	if err != nil {
 		return nil, err

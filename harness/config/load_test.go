@@ -173,17 +173,17 @@ func TestLoadHypothesisFiles(t *testing.T) {
 
 	_, err := LoadHypothesis(folder, path)
 	require.EqualError(t, err, strings.Join([]string{
-		path + ":3: stacks.A: there is no file stackA.yaml in the folder of configurations",
-		path + ":4: controls.w2: there is no file worlds/w2.yaml in the folder of configurations",
-		path + ":5: profile: there is no file profiles/spill.yaml in the folder of configurations",
+		path + ":3: stacks.A: there is no file stackA.yaml in the folder of configurations, " + dir,
+		path + ":4: controls.w2: there is no file worlds/w2.yaml in the folder of configurations, " + dir,
+		path + ":5: profile: there is no file profiles/spill.yaml in the folder of configurations, " + dir,
 	}, "\n"))
 
 	// A file elsewhere is read for the same folder.
 	elsewhere := filepath.Join(t.TempDir(), "mine.yaml")
 	require.NoError(t, os.WriteFile(elsewhere, []byte(edit(t, hypothesis, "controls: {w1: a_check}", "controls: {w2: a_check}")), 0o644))
 	_, err = LoadHypothesis(folder, elsewhere)
-	require.EqualError(t, err, elsewhere+":3: stacks.A: there is no file stackA.yaml in the folder of configurations\n"+
-		elsewhere+":4: controls.w2: there is no file worlds/w2.yaml in the folder of configurations")
+	require.EqualError(t, err, elsewhere+":3: stacks.A: there is no file stackA.yaml in the folder of configurations, "+dir+"\n"+
+		elsewhere+":4: controls.w2: there is no file worlds/w2.yaml in the folder of configurations, "+dir)
 }
 
 // A level of fio that has no job file is refused with those that have one.
@@ -195,14 +195,14 @@ func TestLoadHypothesisFio(t *testing.T) {
 		"hypotheses/h.yaml": swept("[none, hefty]")})
 	path := filepath.Join(dir, "hypotheses", "h.yaml")
 	_, err := LoadHypothesis(folder, path)
-	require.EqualError(t, err, path+":14: sweep.fio[0]: there is no file fio/none.fio in the folder of configurations, where there is none\n"+
-		path+":14: sweep.fio[1]: there is no file fio/hefty.fio in the folder of configurations, where there is none")
+	require.EqualError(t, err, path+":14: sweep.fio[0]: there is no file fio/none.fio in the folder of configurations, "+dir+", where there is none\n"+
+		path+":14: sweep.fio[1]: there is no file fio/hefty.fio in the folder of configurations, "+dir+", where there is none")
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "fio"), 0o755))
 	for _, name := range []string{"none", "heavy"} {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, "fio", name+".fio"), nil, 0o644))
 	}
 	_, err = LoadHypothesis(folder, path)
-	require.EqualError(t, err, path+":14: sweep.fio[1]: there is no file fio/hefty.fio in the folder of configurations, where there are heavy, none")
+	require.EqualError(t, err, path+":14: sweep.fio[1]: there is no file fio/hefty.fio in the folder of configurations, "+dir+", where there are heavy, none")
 	require.NoError(t, os.WriteFile(path, []byte(swept("[none, heavy]")), 0o644))
 	h, err := LoadHypothesis(folder, path)
 	require.NoError(t, err)
@@ -232,7 +232,7 @@ func TestLoadWorldFio(t *testing.T) {
 	dir, _ := folderOf(t, files{"worlds/w.yaml": "world: w\nnote: n\nload:\n  fio: none\n"})
 	path := filepath.Join(dir, "worlds", "w.yaml")
 	_, err := LoadWorld(path)
-	require.EqualError(t, err, path+":4: load.fio: there is no file fio/none.fio in the folder of configurations, where there is none")
+	require.EqualError(t, err, path+":4: load.fio: there is no file fio/none.fio in the folder of configurations, "+dir+", where there is none")
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "fio"), 0o755))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "fio", "none.fio"), nil, 0o644))
 	w, err := LoadWorld(path)

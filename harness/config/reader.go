@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"sparkharness/harness/regular"
 )
 
 // reader collects the faults of a configuration, first those of its form while a struct is filled, then those
@@ -24,6 +26,12 @@ type reader struct {
 	places map[string]place // of each field, where it stands in the file that decides it
 	bad    map[string]bool  // paths that have a fault: one fault a field, no consequences of it
 }
+
+// maxFile is the most bytes of a file of configuration: the largest of configs/ has three thousand.
+const maxFile = 1 << 20
+
+// readFile is the content of a file of configuration.
+func readFile(path string) ([]byte, error) { return regular.Read(path, maxFile) }
 
 func newReader(open func(string) ([]byte, error)) *reader {
 	return &reader{open: open, places: map[string]place{}, bad: map[string]bool{}}

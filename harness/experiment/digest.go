@@ -2,18 +2,19 @@ package experiment
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"sparkharness/harness/config"
+	"sparkharness/harness/prompt"
 	"sparkharness/harness/record"
+	"sparkharness/harness/regular"
 )
 
 // Digest is the SHA-256 of the configuration, of the prompts below root, and of the machine that will measure. The
 // program itself is not part of it: manifest.json has its commit.
 func Digest(e *config.Experiment, root string, f record.Facts) (string, error) {
-	prompts, err := os.ReadFile(filepath.Join(root, "inputs", "prompts", "index.json"))
+	prompts, err := regular.Read(filepath.Join(root, "inputs", "prompts", prompt.IndexFile), prompt.MaxIndex)
 	if err != nil {
 		return "", fmt.Errorf("index of the prompts: %w (make inputs writes it)", err)
 	}

@@ -2,10 +2,10 @@ package experiment
 
 import (
 	"fmt"
-	"os"
 
 	"sparkharness/harness/config"
 	"sparkharness/harness/fio"
+	"sparkharness/harness/regular"
 )
 
 // loadFio reads the job files of the profiles that the sweep names. Their text is part of the effective
@@ -17,7 +17,7 @@ func loadFio(folder *config.Folder, profiles []string) (map[string]string, error
 	out := map[string]string{}
 	for _, name := range profiles {
 		path := folder.Fio(name)
-		b, err := os.ReadFile(path)
+		b, err := regular.Read(path, fio.MaxFile)
 		if err != nil {
 			return nil, fmt.Errorf("fio profile %q: %w", name, err)
 		}

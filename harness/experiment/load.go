@@ -1,7 +1,9 @@
 package experiment
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -45,6 +47,9 @@ func Load(h Demand, o Choices) (*config.Experiment, error) {
 		path = folder.Path("hypotheses/" + h.Config)
 	}
 	hc, err := config.LoadHypothesis(folder, path)
+	if errors.Is(err, fs.ErrNotExist) && o.Config != "" {
+		return nil, fmt.Errorf("-config %s: %w", o.Config, err)
+	}
 	if err != nil {
 		return nil, err
 	}

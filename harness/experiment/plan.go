@@ -12,6 +12,9 @@ import (
 // New lays out the sweep: all combinations of the factors' levels in every repetition. A repetition is a block; the
 // order inside it is shuffled by the seed.
 func New(e *config.Experiment, f record.Facts, runID, digest string) (*record.Plan, error) {
+	if n := combinations(e); n*float64(e.Hypothesis.Run.Reps) > record.MaxCells {
+		return nil, tooMany(0, n, e.Hypothesis.Run.Reps)
+	}
 	combos := []record.Cell{nil}
 	for _, factor := range config.Factors() {
 		if !factor.Load {
@@ -28,6 +31,30 @@ func New(e *config.Experiment, f record.Facts, runID, digest string) (*record.Pl
 	}
 	p := &record.Plan{Schema: record.PlanSchema, RunID: runID, Hypothesis: e.Hypothesis.Hypothesis, Digest: digest, Facts: f}
 	return p, Extend(p, e, loads)
+}
+
+// combinations is how many the sweep has, counted and not made.
+func combinations(e *config.Experiment) float64 {
+	n, loads := 1.0, 0.0
+	for _, factor := range config.Factors() {
+		switch levels := float64(len(factor.Levels(e))); {
+		case factor.Load:
+			loads += levels
+		case levels > 0:
+			n *= levels
+		}
+	}
+	return n * loads
+}
+
+// tooMany refuses cells beyond those that are planned already.
+func tooMany(planned int, combinations float64, reps int) error {
+	before := ""
+	if planned > 0 {
+		before = fmt.Sprintf(" beside %d of the stages before", planned)
+	}
+	return fmt.Errorf("the sweep has %.0f combinations in %d repetitions%s, and a plan has at most %d cells: take levels or repetitions away",
+		combinations, reps, before, record.MaxCells)
 }
 
 // cross combines cells with the levels of a factor; without levels the factor is not part of the sweep.
@@ -48,8 +75,12 @@ func with(c record.Cell, name string, level any) record.Cell {
 	return append(append(record.Cell{}, c...), record.NewCell(name, level)...)
 }
 
-// Extend appends a stage: the combinations, once in every repetition.
+// Extend appends a stage: the combinations, once in every repetition. A plan of more than record.MaxCells is refused and
+// left as it is.
 func Extend(p *record.Plan, e *config.Experiment, combos []record.Cell) error {
+	if len(p.Cells)+len(combos)*e.Hypothesis.Run.Reps > record.MaxCells {
+		return tooMany(len(p.Cells), float64(len(combos)), e.Hypothesis.Run.Reps)
+	}
 	stage := 1
 	if len(p.Cells) > 0 {
 		stage = p.Cells[len(p.Cells)-1].Stage + 1

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -107,4 +108,42 @@ func TestPlanFactors(t *testing.T) {
 	c := p.Cells[0]
 	assert.Equal(t, []any{12, 0.6, 2048}, []any{c.Turns, c.Reuse, c.ContextTokens})
 	assert.Contains(t, []int{16, 32}, c.Users)
+}
+
+// A sweep that nobody could measure is refused before it is laid out, in either stage.
+func TestPlanIsBounded(t *testing.T) {
+	e, _ := testPlan(t, smallH2A, choices()) // two contexts, one concurrency, two repetitions
+	e.Hypothesis.Run.Reps = record.MaxCells / 2
+	_, err := experiment.New(e, facts, "run", "digest")
+	require.NoError(t, err, "as many as there may be")
+	e.Hypothesis.Run.Reps++
+	_, err = experiment.New(e, facts, "run", "digest")
+	require.EqualError(t, err, "the sweep has 2 combinations in 50001 repetitions, and a plan has at most 100000 cells: take levels or repetitions away")
+
+	// A million million combinations would not fit the memory.
+	levels := make([]int, 1000)
+	for i := range levels {
+		levels[i] = i + 1
+		e.Hypothesis.Sweep.Ctx = append(e.Hypothesis.Sweep.Ctx, config.Tokens(i))
+		e.Hypothesis.Sweep.Reuse = append(e.Hypothesis.Sweep.Reuse, float64(i))
+	}
+	e.Hypothesis.Sweep.Turns, e.Hypothesis.Sweep.Conc, e.Hypothesis.Sweep.Sessions = levels, levels, levels
+	_, err = experiment.New(e, facts, "run", "digest")
+	require.ErrorContains(t, err, "the sweep has 2004000000000 combinations in 50001 repetitions")
+
+	e, p := testPlan(t, smallH2A, choices())
+	more := make([]record.Cell, record.MaxCells/2)
+	for i := range more {
+		more[i] = record.NewCell("ctx", 512, "conc", i+1)
+	}
+	require.EqualError(t, experiment.Extend(p, e, more), "the sweep has 50000 combinations in 2 repetitions beside 4 of the stages before, "+
+		"and a plan has at most 100000 cells: take levels or repetitions away")
+	assert.Len(t, p.Cells, 4)
+}
+
+// The longest plan has an estimate that is not negative.
+func TestEstimateOfTheLongestPlan(t *testing.T) {
+	week := config.Duration(7 * 24 * time.Hour)
+	p := &record.Plan{Cells: make([]record.PlannedCell, record.MaxCells)}
+	assert.InDelta(t, record.MaxCells*(2*168+24), experiment.LeastHours(p, config.Run{Baseline: week / 7, Warmup: config.Warmup{Min: week}, Duration: week}), 1e-6)
 }

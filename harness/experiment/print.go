@@ -3,15 +3,15 @@ package experiment
 import (
 	"fmt"
 	"io"
-	"time"
 
 	"sparkharness/harness/config"
 	"sparkharness/harness/record"
 )
 
-// Least is the least time that the plan's cells take together, on the cells' own clock.
-func Least(p *record.Plan, r config.Run) time.Duration {
-	return time.Duration(len(p.Cells)) * time.Duration(r.Baseline+r.Warmup.Min+r.Duration)
+// LeastHours is the least time that the plan's cells take together, on the cells' own clock. It is a number of hours,
+// because a time.Duration ends after 292 years.
+func LeastHours(p *record.Plan, r config.Run) float64 {
+	return float64(len(p.Cells)) * (r.Baseline.Seconds() + r.Warmup.Min.Seconds() + r.Duration.Seconds()) / 3600
 }
 
 // Print writes the plan for people. staged says that a second stage may follow.
@@ -25,7 +25,7 @@ func Print(w io.Writer, p *record.Plan, e *config.Experiment, claim string, stag
 	if p.Facts.Clock == record.ClockVirtual {
 		clock = "of virtual time; the wall time is a small part of it"
 	}
-	fmt.Fprintf(w, "estimated: at least %.1f h %s\n", Least(p, r).Hours(), clock)
+	fmt.Fprintf(w, "estimated: at least %.1f h %s\n", LeastHours(p, r), clock)
 	if staged && e.Hypothesis.Sweep.FineStep > 0 {
 		levels := 2 * e.Hypothesis.Sweep.FineStep // on each side of what the first finds
 		fmt.Fprintf(w, "then a second stage around what the first finds: up to %d levels a stack, %d cells\n", levels, levels*r.Reps*len(e.Stacks))

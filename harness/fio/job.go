@@ -4,9 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"strings"
 	"time"
+
+	"sparkharness/harness/regular"
 )
 
 // Job is one job section with what it inherits from the [global] sections before it.
@@ -62,9 +63,12 @@ func (j Job) String() string {
 	return fmt.Sprintf("%s: rw=%s%s bs=%d iodepth=%d numjobs=%d ioengine=%s%s", j.Name, j.RW, mix, j.BlockBytes, j.IODepth, j.NumJobs, j.IOEngine, thinks)
 }
 
+// MaxFile is the most bytes of a job file: one of a few jobs has a few hundred.
+const MaxFile = 1 << 20
+
 // Load reads a job file. A file of comments has no jobs, which is no error here; fio itself refuses it.
 func Load(path string) ([]Job, error) {
-	data, err := os.ReadFile(path)
+	data, err := regular.Read(path, MaxFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("no such job file of fio (correct the path): %w", err)
 	}

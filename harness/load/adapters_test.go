@@ -197,7 +197,7 @@ func TestAdaptersAreChecked(t *testing.T) {
 		spec := nobody().spec(t)
 		good := Adapters{Names: names(3), Pick: PickHotSet, HotSet: 0.3, HotShare: 0.9, Dir: "/lora"}
 		spec.Adapters = &good
-		require.NoError(t, spec.check())
+		require.NoError(t, spec.Check())
 		for want, change := range map[string]func(*Adapters){
 			"no name":             func(a *Adapters) { a.Names = nil },
 			"name 2 is empty":     func(a *Adapters) { a.Names = []string{"a", ""} },
@@ -211,11 +211,11 @@ func TestAdaptersAreChecked(t *testing.T) {
 			bad := good
 			change(&bad)
 			spec.Adapters = &bad
-			require.ErrorContains(t, spec.check(), want)
+			require.ErrorContains(t, spec.Check(), want)
 		}
 		elsewhere := good
 		elsewhere.Dir = ""
 		spec.Adapters, spec.Dialect = &elsewhere, DialectDynamo
-		require.NoError(t, spec.check(), "Dynamo knows where its adapters lie")
+		require.NoError(t, spec.Check(), "Dynamo knows where its adapters lie")
 	})
 }

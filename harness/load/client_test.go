@@ -29,7 +29,7 @@ func ask(t *testing.T, ctx context.Context, spec Spec, tokens int) (record.Reque
 
 func askDue(t *testing.T, ctx context.Context, spec Spec, tokens int, due time.Time) (record.Request, []time.Duration) {
 	t.Helper()
-	require.NoError(t, spec.check())
+	require.NoError(t, spec.Check())
 	body, err := encodeBody(&spec, "[n] prompt", tokens)
 	require.NoError(t, err)
 	c := newClient(&spec)

@@ -57,7 +57,7 @@ func TestWeightsAreChecked(t *testing.T) {
 		spec := nobody().spec(t)
 		loop := Closed{Users: 2, Think: constant(1), Weights: []float64{0.7, 0.3}}
 		spec.Loop = loop
-		require.NoError(t, spec.check())
+		require.NoError(t, spec.Check())
 		for want, change := range map[string]func(*Closed){
 			"1 weights for 2 users":    func(l *Closed) { l.Weights = []float64{1} },
 			"weight 0 of user 1":       func(l *Closed) { l.Weights = []float64{1, 0} },
@@ -67,7 +67,7 @@ func TestWeightsAreChecked(t *testing.T) {
 			bad := loop
 			change(&bad)
 			spec.Loop = bad
-			require.ErrorContains(t, spec.check(), want)
+			require.ErrorContains(t, spec.Check(), want)
 		}
 	})
 }

@@ -239,7 +239,7 @@ func TestReplayIsChecked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		good := nobody().spec(t)
 		replayed(nil, io.EOF)(&good)
-		require.NoError(t, good.check())
+		require.NoError(t, good.Check())
 		for want, change := range map[string]func(*Spec){
 			"no items":              func(s *Spec) { s.Loop = Replay{} },
 			"max duration 0s":       func(s *Spec) { s.MaxDuration = 0 },
@@ -251,7 +251,7 @@ func TestReplayIsChecked(t *testing.T) {
 		} {
 			bad := good
 			change(&bad)
-			require.ErrorContains(t, bad.check(), want)
+			require.ErrorContains(t, bad.Check(), want)
 		}
 	})
 }

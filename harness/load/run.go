@@ -56,7 +56,7 @@ type run struct {
 // cancelled and ctx's error is returned. ErrUnreachable and ErrOverrun end a run that could not tell
 // anything. The summary covers what happened, error or not. No goroutine outlives the call.
 func Run(ctx context.Context, spec Spec, sink func(*record.Request) error, phase func(string)) (record.LoadSummary, error) {
-	if err := spec.check(); err != nil {
+	if err := spec.Check(); err != nil {
 		return record.LoadSummary{}, err
 	}
 	if sink == nil || phase == nil {

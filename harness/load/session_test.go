@@ -154,7 +154,7 @@ func TestSessionedChatIsChecked(t *testing.T) {
 		good := nobody().spec(t)
 		good.Nonce = NonceNone
 		good.Prompter = chat(t)
-		require.NoError(t, good.check())
+		require.NoError(t, good.Check())
 		for want, change := range map[string]func(*Spec, *SessionedChat){
 			"must all be set": func(_ *Spec, w *SessionedChat) { w.Fresh = nil },
 			"least 0 tokens":  func(_ *Spec, w *SessionedChat) { w.Least = 0 },
@@ -164,7 +164,7 @@ func TestSessionedChatIsChecked(t *testing.T) {
 			bad, w := good, chat(t)
 			bad.Prompter = w
 			change(&bad, w)
-			require.ErrorContains(t, bad.check(), want)
+			require.ErrorContains(t, bad.Check(), want)
 		}
 	})
 }

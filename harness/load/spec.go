@@ -121,8 +121,8 @@ func (s Secret) GoString() string { return fmt.Sprintf("%q", s.String()) }
 // MarshalText keeps encoders from writing the value.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// check reports everything that is missing or contradictory, at once.
-func (s *Spec) check() error {
+// Check reports everything that is missing or contradictory, at once.
+func (s *Spec) Check() error {
 	var errs []error
 	refuse := func(bad bool, format string, args ...any) {
 		if bad {

@@ -14,7 +14,7 @@ import (
 func TestSpecIsChecked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		good := nobody().spec(t)
-		require.NoError(t, good.check())
+		require.NoError(t, good.Check())
 		for want, change := range map[string]func(*Spec){
 			"run id":             func(s *Spec) { s.RunID = "" },
 			"model id":           func(s *Spec) { s.ModelID = "" },
@@ -50,7 +50,7 @@ func TestSpecIsChecked(t *testing.T) {
 		}
 		_, err := Run(t.Context(), good, nil, nil)
 		require.ErrorContains(t, err, "callbacks")
-		err = (&Spec{}).check()
+		err = (&Spec{}).Check()
 		require.ErrorContains(t, err, "run id")
 		require.ErrorContains(t, err, "clock zero", "all faults at once")
 	})

@@ -13,7 +13,7 @@ import (
 // that the run does not have. Nothing is recorded. An adapter that does not answer is an error with its
 // name; the rest are then not asked. A spec without adapters touches nothing.
 func Touch(ctx context.Context, spec Spec) error {
-	if err := spec.check(); err != nil {
+	if err := spec.Check(); err != nil {
 		return err
 	}
 	if spec.Adapters == nil {

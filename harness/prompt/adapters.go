@@ -3,19 +3,23 @@ package prompt
 import (
 	"errors"
 	"fmt"
-	"os"
 	"regexp"
 	"strings"
+
+	"sparkharness/harness/regular"
 )
 
 // An adapter name goes into request bodies, folder names and JSON lines, and has to read the same in all.
 var adapterName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 
+// maxAdapters is the most bytes of a list of adapters: ten thousand names of a hundred each.
+const maxAdapters = 1 << 20
+
 // ReadAdapters reads a list of LoRA adapters (inputs/lora_lists/): one name a line, in the order of use.
 // Blank lines and lines that start with '#' are skipped. A bad name, a name that comes twice and a list
 // without names are faults; all faults are reported at once, each with its file and line.
 func ReadAdapters(path string) ([]string, error) {
-	data, err := os.ReadFile(path)
+	data, err := regular.Read(path, maxAdapters)
 	if err != nil {
 		return nil, fmt.Errorf("read the adapter list: %w", err)
 	}

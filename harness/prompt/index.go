@@ -8,9 +8,15 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+
+	"sparkharness/harness/regular"
 )
 
-const indexFile = "index.json"
+// IndexFile is the name of the index in the folder of the prompts.
+const IndexFile = "index.json"
+
+// MaxIndex is the most bytes of the index: an entry has two hundred.
+const MaxIndex = 1 << 20
 
 // index is the content of index.json: what the prompt files are, and what WriteAll made them from.
 type index struct {
@@ -36,7 +42,7 @@ func digest(text string) string {
 
 // readIndex reads and checks index.json. An unknown field is a fault, as in every file of a run.
 func readIndex(root *os.Root) (index, error) {
-	data, err := root.ReadFile(indexFile)
+	data, err := regular.ReadIn(root, IndexFile, MaxIndex)
 	if err != nil {
 		return index{}, fmt.Errorf("%w; make it with `make inputs`", err)
 	}
@@ -47,19 +53,19 @@ func parseIndex(data []byte) (idx index, err error) {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&idx); err != nil {
-		return idx, fmt.Errorf("%s: %w; write it anew with `make inputs`", indexFile, err)
+		return idx, fmt.Errorf("%s: %w; write it anew with `make inputs`", IndexFile, err)
 	}
 	if idx.Vocabulary != Vocabulary {
 		return idx, fmt.Errorf("%s: vocabulary %q, and this program counts with %s; write it anew with `make inputs`",
-			indexFile, idx.Vocabulary, Vocabulary)
+			IndexFile, idx.Vocabulary, Vocabulary)
 	}
 	seen := map[int]bool{}
 	for _, e := range idx.Prompts {
 		switch {
 		case e.Tokens <= MaxNonceTokens:
-			return idx, fmt.Errorf("%s: a prompt of %d tokens has no room for a nonce of up to %d", indexFile, e.Tokens, MaxNonceTokens)
+			return idx, fmt.Errorf("%s: a prompt of %d tokens has no room for a nonce of up to %d", IndexFile, e.Tokens, MaxNonceTokens)
 		case seen[e.Tokens]:
-			return idx, fmt.Errorf("%s: %d tokens are listed twice", indexFile, e.Tokens)
+			return idx, fmt.Errorf("%s: %d tokens are listed twice", IndexFile, e.Tokens)
 		}
 		seen[e.Tokens] = true
 	}

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"unicode/utf8"
+
+	"sparkharness/harness/regular"
 )
 
 // MaxNonceTokens is the most tokens of a nonce with its '\n'. It is under the 32 tokens of a KV block, so
@@ -43,6 +45,9 @@ type body struct {
 	err  error
 }
 
+// maxPrompt is the most bytes of a prompt: one of a million tokens has four million.
+const maxPrompt = 64 << 20
+
 // Open reads index.json in dir (inputs/prompts) and every file it lists. A listed file that is missing is
 // an ErrNoPrompt, one with another sha256 an ErrPromptChanged.
 func Open(dir string) (*Library, error) {
@@ -63,7 +68,7 @@ func Open(dir string) (*Library, error) {
 	lib := &Library{dir: dir, tok: tok, bodies: map[int]*body{}}
 	var missing []indexEntry
 	for _, e := range idx.Prompts {
-		data, err := root.ReadFile(e.File)
+		data, err := regular.ReadIn(root, e.File, maxPrompt)
 		if errors.Is(err, os.ErrNotExist) {
 			missing = append(missing, e)
 			continue

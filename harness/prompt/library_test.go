@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"sparkharness/harness/regular"
 )
 
 const blockTokens = 32
@@ -185,6 +187,23 @@ func TestOpenFaults(t *testing.T) {
 		_, err := Open(filepath.Join(t.TempDir(), "none"))
 		assert.ErrorContains(t, err, "make inputs")
 	})
+}
+
+// Neither the index nor a prompt may be a device, or larger than any prompt is.
+func TestPromptsAreRegularFiles(t *testing.T) {
+	for _, name := range []string{IndexFile, "256.txt"} {
+		dir := t.TempDir()
+		require.NoError(t, os.CopyFS(dir, os.DirFS("../../inputs/prompts")))
+		path := filepath.Join(dir, name)
+		require.NoError(t, os.Truncate(path, maxPrompt+1))
+		_, err := Open(dir)
+		require.ErrorIs(t, err, regular.ErrTooLarge)
+		require.ErrorContains(t, err, name)
+		require.NoError(t, os.Remove(path))
+		require.NoError(t, os.Mkdir(path, 0o755)) // a link to a device leads out of the folder, which is refused anyway
+		_, err = Open(dir)
+		require.ErrorIs(t, err, regular.ErrNoFile)
+	}
 }
 
 func TestBodyConcurrently(t *testing.T) {

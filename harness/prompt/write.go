@@ -27,10 +27,10 @@ func WriteAll(dir string, seed uint64) error {
 	}
 	data, err := json.MarshalIndent(idx, "", "  ")
 	if err != nil {
-		return fmt.Errorf("encode %s: %w", indexFile, err)
+		return fmt.Errorf("encode %s: %w", IndexFile, err)
 	}
 	// Last, so that an interrupted run leaves digests that do not fit, which Open refuses.
-	if err := os.WriteFile(filepath.Join(dir, indexFile), append(data, '\n'), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, IndexFile), append(data, '\n'), 0o644); err != nil {
 		return fmt.Errorf("write the index of the prompts: %w", err)
 	}
 	return nil

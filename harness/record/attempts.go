@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"sparkharness/harness/regular"
 )
 
 // Events of a run's log.
@@ -55,7 +57,7 @@ func OpenLog(dir string) (*Log, error) {
 		return nil, err
 	}
 	l := &Log{f: f, attempt: 1}
-	known, err := readAttempts(dir)
+	known, err := readAttempts(dir) // which refuses what is no file
 	if err == nil {
 		l.prev, l.torn = known.last, known.torn
 		for _, a := range known.lines {
@@ -113,7 +115,7 @@ type attempts struct {
 // readAttempts reads a log and makes sure that no line of it is missing; a run without one has an empty log.
 func readAttempts(dir string) (*attempts, error) {
 	path := filepath.Join(dir, FileAttempts)
-	b, err := readSmall(path)
+	b, err := regular.Read(path, maxPlan) // a line a cell, shorter than the plan has
 	if errors.Is(err, fs.ErrNotExist) {
 		return &attempts{}, nil
 	}

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"sparkharness/harness/regular"
 )
 
 // CellInfo is cell.json: what a cell knows of itself besides its lines. A cell whose folder has one is complete.
@@ -43,7 +45,7 @@ func (c *CellInfo) Seal(folder string) error {
 		if err != nil {
 			return fmt.Errorf("seal: %w", err)
 		}
-		if err := SyncPath(path); err != nil {
+		if err := regular.Sync(path); err != nil {
 			return fmt.Errorf("seal: %w", err)
 		}
 		c.Files = append(c.Files, sum)
@@ -52,8 +54,11 @@ func (c *CellInfo) Seal(folder string) error {
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", FileCell, err)
 	}
-	return WriteWhole(filepath.Join(folder, FileCell), append(b, '\n'))
+	return regular.Write(filepath.Join(folder, FileCell), append(b, '\n'))
 }
+
+// maxCellInfo is the most bytes of a cell.json, which does not grow with a cell's length.
+const maxCellInfo = 16 << 20
 
 // filesOf are the files of a cell's folder but cell.json, in order.
 func filesOf(folder string) ([]string, error) {
@@ -74,7 +79,7 @@ func filesOf(folder string) ([]string, error) {
 // readCellInfo reads cell.json and its sum; nil without an error if the cell is not complete.
 func readCellInfo(folder string) (*CellInfo, string, error) {
 	path := filepath.Join(folder, FileCell)
-	b, err := readSmall(path)
+	b, err := regular.Read(path, maxCellInfo)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, "", nil
 	}

@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"sync"
+
+	"sparkharness/harness/regular"
 )
 
 // Writer appends JSON lines to a file. A line is handed to the operating system whole, so a killed
@@ -124,7 +126,7 @@ func parsed[T any, P lineOf[T]](d *decoder, yield func(*T) error) func(line []by
 // ReadLines is Read for a file of lines that are not of this package: yield gets their text without the
 // newline, valid until it returns.
 func ReadLines(path string, yield func(line []byte) error) (torn bool, err error) {
-	f, err := openRegular(path)
+	f, err := regular.Open(path)
 	if err != nil {
 		return false, err
 	}

@@ -3,6 +3,8 @@ package record
 import (
 	"encoding/json"
 	"fmt"
+
+	"sparkharness/harness/regular"
 )
 
 // PlanSchema names the layout of plan.json and of the cells beside it.
@@ -10,6 +12,10 @@ const PlanSchema = "sparkharness.plan.v3"
 
 // unsealedSchema is the layout that had the rig's facts, but no sums.
 const unsealedSchema = "sparkharness.plan.v2"
+
+// MaxCells is the most cells of a plan. At the least of a minute each they would take two months of a machine, and a
+// folder with more entries is one that file systems and people are slow to list.
+const MaxCells = 100_000
 
 // Plan is plan.json: the ordered list of cells of a run, made before any data exists. Further stages are appended
 // when what they depend on has been measured.
@@ -66,6 +72,9 @@ func (p *Plan) encode() ([]byte, error) {
 	return append(b, '\n'), nil
 }
 
+// maxPlan is the most bytes of a plan.json: some 500 for each of MaxCells cells.
+const maxPlan = 128 << 20
+
 // Save writes plan.json into a run's folder, after it has told the log.
 func (p *Plan) Save(dir string, log *Log) error {
 	config, err := SumFile(Path(dir, FileConfig))
@@ -80,7 +89,7 @@ func (p *Plan) Save(dir string, log *Log) error {
 	if err := log.Append(Attempt{Event: EventPlan, SHA256: sumBytes(b)}); err != nil {
 		return err
 	}
-	return WriteWhole(Path(dir, FilePlan), b)
+	return regular.Write(Path(dir, FilePlan), b)
 }
 
 // sealed says that the run's files have sums.
@@ -96,7 +105,7 @@ func ReadPlan(dir string) (*Plan, error) {
 // read as what that release measured with.
 func readPlan(dir string) (*Plan, string, error) {
 	path := Path(dir, FilePlan)
-	b, err := readSmall(path)
+	b, err := regular.Read(path, maxPlan)
 	if err != nil {
 		return nil, "", err
 	}

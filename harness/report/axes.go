@@ -11,11 +11,20 @@ import (
 	"gonum.org/v1/plot/vg"
 )
 
-// axes is a panel made fit to draw: every number is finite, and positive where its axis is logarithmic.
+// axes is a panel made fit to draw: every number is finite and of a size that an axis can show, and positive where its
+// axis is logarithmic.
 type axes struct {
 	verdict.Panel
-	dropped int // points that could not stand on an axis
+	notPositive int // values that a logarithmic axis has no place for
+	absurd      int // values that no axis has a place for
 }
+
+// Sizes that an axis can show. What is measured here is 1e-6 to 1e13, in ms, in tokens or in bytes; a scale of many more
+// decades would show nothing else, and the largest numbers have no range at all.
+const (
+	largest  = 1e15
+	smallest = 1e-15 // on a logarithmic axis
+)
 
 // newAxes takes from a panel what cannot be drawn and counts it.
 func newAxes(p verdict.Panel) (axes, error) {
@@ -27,8 +36,7 @@ func newAxes(p verdict.Panel) (axes, error) {
 		}
 		kept := verdict.Series{Name: s.Name}
 		for k := range s.X {
-			if !drawable(s.X[k], p.LogX) || !drawable(s.Y[k], p.LogY) {
-				a.dropped++
+			if !a.keeps(s.X[k], p.LogX) || !a.keeps(s.Y[k], p.LogY) {
 				continue
 			}
 			kept.X, kept.Y = append(kept.X, s.X[k]), append(kept.Y, s.Y[k])
@@ -42,24 +50,33 @@ func newAxes(p verdict.Panel) (axes, error) {
 		a.Series = append(a.Series, kept)
 	}
 	for _, m := range p.Marks {
-		if !drawable(m.X, p.LogX) {
-			a.dropped++
-			continue
+		if a.keeps(m.X, p.LogX) {
+			a.Marks = append(a.Marks, m)
 		}
-		a.Marks = append(a.Marks, m)
 	}
 	for _, l := range p.Levels {
-		if !drawable(l.Y, p.LogY) {
-			a.dropped++
-			continue
+		if a.keeps(l.Y, p.LogY) {
+			a.Levels = append(a.Levels, l)
 		}
-		a.Levels = append(a.Levels, l)
 	}
 	return a, nil
 }
 
+// keeps reports whether a value has a place on an axis, and counts it if it has none.
+func (a *axes) keeps(v float64, log bool) bool {
+	switch {
+	case drawable(v, log):
+		return true
+	case drawable(v, false) && v <= 0:
+		a.notPositive++
+	default:
+		a.absurd++
+	}
+	return false
+}
+
 func drawable(v float64, log bool) bool {
-	return !math.IsNaN(v) && !math.IsInf(v, 0) && (!log || v > 0)
+	return math.Abs(v) <= largest && (!log || v >= smallest) // no comparison is true of NaN
 }
 
 // drawableBound is b, or nil, which draws as open, where the axis has no place for it.
@@ -70,15 +87,22 @@ func drawableBound(b *float64, log bool) *float64 {
 	return b
 }
 
-// note says what was not drawn, "" if everything was.
-func (a axes) note() string {
-	switch a.dropped {
-	case 0:
-		return ""
-	case 1:
-		return "1 value not drawn: not positive on a logarithmic axis, or not finite"
+// notes say what was not drawn, none if everything was. Those of values that nothing measured can have are warnings.
+func (a axes) notes() (plain, warnings []string) {
+	values := func(n int) string {
+		if n == 1 {
+			return "1 value"
+		}
+		return fmt.Sprint(n, " values")
 	}
-	return fmt.Sprintf("%d values not drawn: not positive on a logarithmic axis, or not finite", a.dropped)
+	if a.notPositive > 0 {
+		plain = append(plain, values(a.notPositive)+" not drawn: not positive on a logarithmic axis")
+	}
+	if a.absurd > 0 {
+		warnings = append(warnings, fmt.Sprintf("%s not drawn: not a number, or of a size that nothing here has (%g to %g)",
+			values(a.absurd), smallest, largest))
+	}
+	return plain, warnings
 }
 
 // xs are the x of all points, sorted, each once.

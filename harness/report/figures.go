@@ -75,12 +75,24 @@ func figureCSV(f verdict.Figure) ([]byte, error) {
 				return nil, fmt.Errorf("panel %d: %w", i+1, err)
 			}
 			for k := range s.X {
-				_ = w.Write([]string{panel, s.Name, exact(s.X[k]), exact(s.Y[k]), maybe(bound(s.Lo, k)), maybe(bound(s.Hi, k))})
+				_ = w.Write([]string{cellText(panel), cellText(s.Name), exact(s.X[k]), exact(s.Y[k]), maybe(bound(s.Lo, k)), maybe(bound(s.Hi, k))})
 			}
 		}
 	}
 	w.Flush()
 	return buf.Bytes(), w.Error()
+}
+
+// checkFigure refuses a figure that could not be drawn.
+func checkFigure(f verdict.Figure) error {
+	for i, p := range f.Panels {
+		for _, s := range p.Series {
+			if err := checkSeries(s); err != nil {
+				return fmt.Errorf("panel %d: %w", i+1, err)
+			}
+		}
+	}
+	return nil
 }
 
 // checkSeries refuses a series whose parts differ in length.

@@ -1,15 +1,19 @@
 package report
 
 import (
+	"encoding/json"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"sparkharness/harness/verdict"
 
@@ -97,7 +101,8 @@ func TestLogAxesDropWhatIsNotPositive(t *testing.T) {
 		Series: []verdict.Series{{Name: "s", X: []float64{0, 1, 2, 4, 8}, Y: []float64{1, 0, -3, math.NaN(), 5}, Lo: []*float64{nil, nil, nil, nil, ptr(-1)}, Hi: make([]*float64, 5)}},
 		Marks:  []verdict.Mark{{X: -1, Label: "nowhere"}}, Levels: []verdict.Level{{Y: 0, Label: "nowhere"}}}}}
 	labels := texts(t, drawn(t, f).file())
-	assert.Contains(t, labels, "panel 1: 6 values not drawn: not positive on a logarithmic axis, or not finite")
+	assert.Contains(t, labels, "panel 1: 5 values not drawn: not positive on a logarithmic axis")
+	assert.Contains(t, labels, "panel 1: 1 value not drawn: not a number, or of a size that nothing here has (1e-15 to 1e+15)")
 	assert.NotContains(t, labels, "nowhere")
 	assert.Contains(t, labels, "8", "the point that is left")
 }
@@ -124,6 +129,128 @@ func TestFiguresOfLittleData(t *testing.T) {
 		})
 	}
 	drawn(t, verdict.Figure{})
+}
+
+// Whatever a value is, on either axis and beside others or alone, a figure is drawn: without it, and with a warning.
+func TestFiguresLeaveAbsurdValuesOut(t *testing.T) {
+	absurd := []float64{math.NaN(), math.Inf(1), math.Inf(-1), 1e308, -1e308, math.MaxFloat64, -math.MaxFloat64, 1e300, 1e16}
+	for _, logarithmic := range [][2]bool{{false, false}, {false, true}, {true, false}, {true, true}} {
+		values := absurd
+		if logarithmic[0] && logarithmic[1] {
+			values = append(slices.Clone(absurd), 5e-324, 1e-308, 1e-16)
+		}
+		for _, v := range values {
+			for _, s := range []verdict.Series{
+				{Name: "x", X: []float64{1, 2, v}, Y: []float64{1, 2, 3}}, {Name: "y", X: []float64{1, 2, 3}, Y: []float64{1, v, 3}},
+				{Name: "only x", X: []float64{v}, Y: []float64{1}}, {Name: "only y", X: []float64{1}, Y: []float64{v}},
+				{Name: "all", X: []float64{v, v}, Y: []float64{v, v}, Lo: []*float64{&v, &v}, Hi: []*float64{&v, &v}},
+				{Name: "bounds", X: []float64{1, 2, v}, Y: []float64{1, 2, 1}, Lo: []*float64{&v, &v, &v}, Hi: []*float64{&v, &v, &v}},
+			} {
+				d := quickly(t, verdict.Figure{Panels: []verdict.Panel{{LogX: logarithmic[0], LogY: logarithmic[1], Series: []verdict.Series{s},
+					Marks: []verdict.Mark{{X: v, Label: "nowhere"}}, Levels: []verdict.Level{{Y: v, Label: "nowhere"}}}}})
+				require.Len(t, d.warnings, 1, "%v as %s", v, s.Name)
+				dropped := 2 + len(s.X) - len(kept(s.X, s.Y))
+				assert.Equal(t, fmt.Sprintf("panel 1: %d values not drawn: not a number, or of a size that nothing here has (1e-15 to 1e+15)", dropped), d.warnings[0])
+				svg := string(d.file())
+				assert.Contains(t, texts(t, d.file()), d.warnings[0])
+				for _, bad := range []string{"NaN", "Inf", "nowhere"} {
+					assert.NotContains(t, svg, bad, "%v as %s", v, s.Name)
+				}
+				if strings.HasPrefix(s.Name, "only") || s.Name == "all" {
+					assert.Contains(t, texts(t, d.file()), "no data")
+				}
+			}
+		}
+	}
+}
+
+// kept are the x of points that an axis of either kind has a place for.
+func kept(x, y []float64) (out []float64) {
+	for i := range x {
+		if drawable(x[i], true) && drawable(y[i], true) {
+			out = append(out, x[i])
+		}
+	}
+	return out
+}
+
+// quickly draws a figure, or fails: an axis without an end would take for ever to lay out.
+func quickly(t *testing.T, f verdict.Figure) drawing {
+	t.Helper()
+	type result struct {
+		d   drawing
+		err error
+	}
+	done := make(chan result, 1)
+	go func() {
+		var r result
+		defer func() {
+			if p := recover(); p != nil {
+				r.err = fmt.Errorf("panic: %v", p)
+			}
+			done <- r
+		}()
+		r.d, r.err = drawFigure(f, "note")
+	}()
+	select {
+	case r := <-done:
+		require.NoError(t, r.err)
+		return r.d
+	case <-time.After(20 * time.Second):
+		t.Fatal("still drawing")
+		return drawing{}
+	}
+}
+
+// A value of another run that nothing can be leaves the page, its figures and the summary whole.
+func TestAbsurdValuesInAReport(t *testing.T) {
+	dir := t.TempDir()
+	r := sampleH2B()
+	for i := range r.Figures {
+		for k := range r.Figures[i].Panels {
+			r.Figures[i].Panels[k].Series[0].Y[0] = 1e308
+		}
+	}
+	r.Rows[0].TTFT.P99.Value, r.Rows[0].RPS, r.Verdict.Effect.Value = ptr(1e308), 1e308, ptr(-1e308)
+	require.NoError(t, Write(filepath.Join(dir, "absurd"), r))
+	require.NoError(t, WriteFigures(filepath.Join(dir, "absurd"), r))
+	require.NoError(t, WriteTable(filepath.Join(dir, "absurd"), r))
+	require.NoError(t, Write(filepath.Join(dir, "good"), sampleH0()))
+	warnings, err := WriteIndex(dir)
+	require.NoError(t, err)
+	panels := 0
+	for _, f := range r.Figures {
+		panels += len(f.Panels)
+	}
+	require.Len(t, warnings, panels)
+	assert.Contains(t, warnings[0], "run "+r.RunID+", figure "+r.Figures[0].Name+": panel 1: 1 value not drawn: not a number")
+	page, err := os.ReadFile(filepath.Join(dir, "index.html"))
+	require.NoError(t, err)
+	assert.Contains(t, string(page), "Values that no figure shows")
+	assert.Contains(t, string(page), "H0", "the other run is there")
+	_, err = WriteSummary(dir)
+	require.NoError(t, err)
+}
+
+// A report with a figure that cannot be drawn is none, and hides no other.
+func TestFigureOfUnequalLengthsIsNoReport(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, Write(filepath.Join(dir, "good"), sampleH0()))
+	r := sampleH2B()
+	text, err := encode(r)
+	require.NoError(t, err)
+	var v map[string]any
+	require.NoError(t, json.Unmarshal(text, &v))
+	panel := v["figures"].([]any)[0].(map[string]any)["panels"].([]any)[0].(map[string]any)
+	panel["series"].([]any)[0].(map[string]any)["x"] = []float64{1}
+	text, err = json.Marshal(v)
+	require.NoError(t, err)
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "bad"), 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "bad", FileName), text, 0o644))
+	warnings, err := WriteIndex(dir)
+	require.NoError(t, err)
+	require.Len(t, warnings, 1)
+	assert.Contains(t, warnings[0], `figure "p99_by_context": panel 1: series "stack A" has 1 x and 5 y`)
 }
 
 func TestFigureRefusesUnequalLengths(t *testing.T) {

@@ -13,7 +13,7 @@ var pageSource string
 
 // WriteIndex puts resultsDir/index.html: the verdicts of all runs below resultsDir and a section for each.
 // The page holds its style and its figures, loads nothing, and runs no script. The warnings name reports
-// that could not be read; the page lists them too.
+// that could not be read and values that no figure shows; the page lists them too.
 func WriteIndex(resultsDir string) (warnings []string, err error) {
 	runs, warnings, err := folders(resultsDir)
 	if err != nil {
@@ -23,6 +23,7 @@ func WriteIndex(resultsDir string) (warnings []string, err error) {
 	if err != nil {
 		return warnings, err
 	}
+	warnings = append(warnings, p.Undrawn...)
 	t, err := template.New("page").Parse(pageSource)
 	if err != nil {
 		return warnings, fmt.Errorf("page template: %w", err)

@@ -7,12 +7,12 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
 
+	"sparkharness/harness/regular"
 	"sparkharness/harness/verdict"
 )
 
@@ -39,17 +39,20 @@ func Same(dir string, r *verdict.Judgement) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("report of run %q: %w", r.RunID, err)
 	}
-	got, err := os.ReadFile(filepath.Join(dir, FileName))
+	got, err := regular.Read(filepath.Join(dir, FileName), maxReport)
 	if err != nil {
 		return false, fmt.Errorf("read report: %w", err)
 	}
 	return bytes.Equal(got, want), nil
 }
 
+// maxReport is the most bytes of a report.json. A cell of a sweep leaves one or two thousand in it.
+const maxReport = 256 << 20
+
 // Read returns the report in a report.json. Unknown fields, another schema version, an unknown outcome and
 // anything after the report are refused with ErrNotAReport.
 func Read(path string) (*verdict.Judgement, error) {
-	data, err := os.ReadFile(path)
+	data, err := regular.Read(path, maxReport)
 	if err != nil {
 		return nil, fmt.Errorf("read report: %w", err)
 	}
@@ -102,6 +105,11 @@ func check(r *verdict.Judgement) error {
 	known := []verdict.Outcome{verdict.Supported, verdict.Refuted, verdict.Inconclusive, verdict.Invalid}
 	if !slices.Contains(known, r.Verdict.Outcome) {
 		return fmt.Errorf("verdict.outcome is %q, not one of %v", r.Verdict.Outcome, known)
+	}
+	for _, f := range r.Figures {
+		if err := checkFigure(f); err != nil {
+			return fmt.Errorf("figure %q: %w", f.Name, err)
+		}
 	}
 	return nil
 }

@@ -30,12 +30,16 @@ const (
 
 // drawing is a finished figure: an SVG element with the figure's title, on white paper, its text in
 // Liberation Sans or what stands in for it.
-type drawing struct{ element []byte }
+type drawing struct {
+	element  []byte
+	warnings []string // values that are not drawn, because nothing measured can have them
+}
 
 // drawFigure draws the panels of f below each other, and the note at the bottom.
 func drawFigure(f verdict.Figure, note string) (drawing, error) {
 	panels := make([]panel, len(f.Panels))
 	notes := []string{note}
+	var warnings []string
 	height := 2*figureMargin + titleHeight
 	byName := looks(f)
 	for i, p := range f.Panels {
@@ -45,9 +49,11 @@ func drawFigure(f verdict.Figure, note string) (drawing, error) {
 		}
 		panels[i] = newPanel(a, byName)
 		height += panels[i].height() + panelGap
-		if n := a.note(); n != "" {
+		plain, absurd := a.notes()
+		for _, n := range append(plain, absurd...) {
 			notes = append(notes, fmt.Sprintf("panel %d: %s", i+1, n))
 		}
+		warnings = append(warnings, notes[len(notes)-len(absurd):]...)
 	}
 	height += noteHeight * vg.Length(len(notes))
 
@@ -76,7 +82,9 @@ func drawFigure(f verdict.Figure, note string) (drawing, error) {
 	if _, err := canvas.WriteTo(&buf); err != nil {
 		return drawing{}, err
 	}
-	return newDrawing(buf.Bytes(), f.Title), nil
+	d := newDrawing(buf.Bytes(), f.Title)
+	d.warnings = warnings
+	return d, nil
 }
 
 // newDrawing takes the SVG element out of a document, names it for readers who hear it, and gives its text

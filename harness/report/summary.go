@@ -56,6 +56,12 @@ func summaryFields() []field {
 	of := func(name string, get func(*evidence.Row) string) field {
 		return field{name, func(_ *verdict.Judgement, r *evidence.Row) string { return get(r) }}
 	}
+	text := func(name string, get func(*evidence.Row) string) field {
+		return of(name, func(r *evidence.Row) string { return cellText(get(r)) })
+	}
+	about := func(name string, get func(*verdict.Judgement) string) field { // a text of the whole run
+		return field{name, func(r *verdict.Judgement, _ *evidence.Row) string { return cellText(get(r)) }}
+	}
 	whole := func(name string, get func(*evidence.Row) int) field {
 		return of(name, func(r *evidence.Row) string { return strconv.Itoa(get(r)) })
 	}
@@ -77,10 +83,10 @@ func summaryFields() []field {
 		})
 	}
 	fields := []field{
-		{"run_id", func(r *verdict.Judgement, _ *evidence.Row) string { return r.RunID }},
-		of("stack", func(r *evidence.Row) string { return r.Stack }),
-		of("model", func(r *evidence.Row) string { return r.Model }),
-		of("workload", func(r *evidence.Row) string { return r.Workload }),
+		about("run_id", func(r *verdict.Judgement) string { return r.RunID }),
+		text("stack", func(r *evidence.Row) string { return r.Stack }),
+		text("model", func(r *evidence.Row) string { return r.Model }),
+		text("workload", func(r *evidence.Row) string { return r.Workload }),
 		whole("context_tokens", func(r *evidence.Row) int { return r.ContextTokens }),
 		whole("concurrency", func(r *evidence.Row) int { return r.Concurrency }),
 		point("p50_ttft_ms", ttft, p50),
@@ -92,12 +98,12 @@ func summaryFields() []field {
 		whole("samples", func(r *evidence.Row) int { return r.Samples }),
 		whole("sysmon_samples", func(r *evidence.Row) int { return r.SysSamples }),
 
-		{"hypothesis", func(r *verdict.Judgement, _ *evidence.Row) string { return r.Hypothesis }},
-		{"outcome", func(r *verdict.Judgement, _ *evidence.Row) string { return string(r.Verdict.Outcome) }},
-		{"rig", func(r *verdict.Judgement, _ *evidence.Row) string { return r.Rig }},
-		{"world", func(r *verdict.Judgement, _ *evidence.Row) string { return r.World }},
+		about("hypothesis", func(r *verdict.Judgement) string { return r.Hypothesis }),
+		about("outcome", func(r *verdict.Judgement) string { return string(r.Verdict.Outcome) }),
+		about("rig", func(r *verdict.Judgement) string { return r.Rig }),
+		about("world", func(r *verdict.Judgement) string { return r.World }),
 		{"seed", func(r *verdict.Judgement, _ *evidence.Row) string { return strconv.FormatUint(r.Seed, 10) }},
-		of("cell", func(r *evidence.Row) string { return r.Cell }),
+		text("cell", func(r *evidence.Row) string { return r.Cell }),
 		opt("rate_rps", func(r *evidence.Row) *float64 { return r.RateRPS }),
 		whole("reps", func(r *evidence.Row) int { return r.Reps }),
 		whole("censored", func(r *evidence.Row) int { return r.Censored }),

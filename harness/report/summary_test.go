@@ -64,6 +64,27 @@ func TestSummaryLeavesOut(t *testing.T) {
 	require.ErrorIs(t, err, os.ErrNotExist)
 }
 
+// What a results folder has in place of a report becomes a warning, and neither hangs nor hides the others.
+func TestReportsAreRegularFiles(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, Write(filepath.Join(dir, "good"), sampleH0()))
+	put := func(name string) string {
+		require.NoError(t, os.Mkdir(filepath.Join(dir, name), 0o755))
+		return filepath.Join(dir, name, FileName)
+	}
+	require.NoError(t, os.Symlink(os.DevNull, put("device")))
+	require.NoError(t, os.Mkdir(put("folder"), 0o755))
+	large := put("large")
+	require.NoError(t, os.WriteFile(large, nil, 0o644))
+	require.NoError(t, os.Truncate(large, maxReport+1))
+	_, lines, warnings := summaryOf(t, dir)
+	assert.Len(t, lines, 1+len(sampleH0().Rows))
+	require.Len(t, warnings, 3)
+	for i, is := range []string{"device/report.json is a device", "folder/report.json is a folder", "large/report.json is too large: 256 MiB"} {
+		assert.Contains(t, warnings[i], is)
+	}
+}
+
 // TestSummaryHasEveryRowField gives each field of a row a value of its own and looks for it in the line.
 func TestSummaryHasEveryRowField(t *testing.T) {
 	var row evidence.Row

@@ -21,7 +21,8 @@ type page struct {
 	Origins   []string // how far the numbers speak about hardware, a line for each rig
 	Simulated int      // runs whose numbers are not all measured
 	Tally     string
-	Warnings  []string
+	Warnings  []string // reports that could not be read
+	Undrawn   []string // values that no figure could show
 }
 
 // runView is one run as the page shows it.
@@ -46,6 +47,7 @@ type runView struct {
 	SizingRows tableView
 	Bytes      tableView // account of the bytes on the NVMe
 	Drawings   []template.HTML
+	Undrawn    []string // values that its figures leave out, because nothing measured can have them
 	Links      []link
 }
 
@@ -80,6 +82,7 @@ func newPage(resultsDir string, runs []folder, warnings []string) (page, error) 
 		if err != nil {
 			return p, fmt.Errorf("run %q: %w", run.report.RunID, err)
 		}
+		p.Undrawn = append(p.Undrawn, v.Undrawn...)
 		v.Anchor = fmt.Sprintf("run-%d", i+1)
 		p.Runs = append(p.Runs, v)
 		if v.Simulated {
@@ -127,6 +130,9 @@ func newRunView(resultsDir string, run folder) (runView, error) {
 		d, err := drawFigure(f, rigLine(r)+": "+origin(r))
 		if err != nil {
 			return v, fmt.Errorf("figure %q: %w", f.Name, err)
+		}
+		for _, w := range d.warnings {
+			v.Undrawn = append(v.Undrawn, fmt.Sprintf("run %s, figure %s: %s", r.RunID, f.Name, w))
 		}
 		v.Drawings = append(v.Drawings, template.HTML(d.inline())) // #nosec G203: our own drawing, its text escaped
 	}

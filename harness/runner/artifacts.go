@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"sparkharness/harness/record"
+	"sparkharness/harness/regular"
 )
 
 // artifacts is a run's folder below the results folder.
@@ -44,6 +45,29 @@ func newArtifacts(results string, p *record.Plan, resume bool, out io.Writer) (*
 	return a, nil
 }
 
+// writable refuses a results folder that newArtifacts could not make or write into, and makes none.
+func writable(results string) error {
+	dir := filepath.Clean(results)
+	info, err := os.Stat(dir)
+	for errors.Is(err, fs.ErrNotExist) && dir != filepath.Dir(dir) {
+		dir = filepath.Dir(dir)
+		info, err = os.Stat(dir)
+	}
+	if err == nil && !info.IsDir() {
+		err = fmt.Errorf("%s is no folder", dir)
+	}
+	if err == nil {
+		const write, enter = 2, 1 // access(2), W_OK and X_OK
+		if aerr := syscall.Access(dir, write|enter); aerr != nil {
+			err = fmt.Errorf("%s: %w", dir, aerr)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("results cannot be written: %w (choose another folder with -results)", err)
+	}
+	return nil
+}
+
 // take locks the run's id: two processes that write one folder would mix their cells.
 func (a *artifacts) take(path string) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
@@ -76,6 +100,9 @@ func (a *artifacts) prepare(p *record.Plan, resume bool) error {
 	case resume && !exists:
 		return fmt.Errorf("-resume: there is no run %s (run without -resume to start it)", a.dir)
 	case resume:
+		if err := a.onlyFiles(); err != nil {
+			return fmt.Errorf("-resume: %w", err)
+		}
 		return a.resume(p)
 	case exists:
 		aside := a.dir + previousSuffix
@@ -95,6 +122,22 @@ func (a *artifacts) prepare(p *record.Plan, resume bool) error {
 func (a *artifacts) openLog() (err error) {
 	if a.log, err = record.OpenLog(a.dir); err != nil {
 		return fmt.Errorf("results: %w", err)
+	}
+	return nil
+}
+
+// onlyFiles refuses a folder to continue in which a pipe or a device has a file's name: to write there would wait for a
+// reader.
+func (a *artifacts) onlyFiles() error {
+	entries, err := os.ReadDir(a.dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		info, err := os.Stat(a.path(e.Name()))
+		if err == nil && !info.IsDir() && !info.Mode().IsRegular() {
+			return fmt.Errorf("%s is neither a file nor a folder: remove it", a.path(e.Name()))
+		}
 	}
 	return nil
 }
@@ -142,7 +185,7 @@ func (a *artifacts) keep(pc record.PlannedCell) error {
 	err := a.log.Complete(pc.Key, dir)
 	if err == nil {
 		if err = os.Rename(dir, a.cell(pc)); err == nil {
-			err = record.SyncPath(a.path(record.DirCells))
+			err = regular.Sync(a.path(record.DirCells))
 		}
 	}
 	if err != nil {

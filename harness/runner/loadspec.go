@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"sparkharness/harness/config"
@@ -26,9 +27,21 @@ func (c *cellRun) drive(ctx context.Context, w *record.Writer) (record.LoadSumma
 	return sum, errors.Join(err, lines.flush())
 }
 
-// spec is the cell's load from the configuration.
+// spec is the cell's load from the configuration, for the machine that has been read back.
 func (c *cellRun) spec() (load.Spec, error) {
-	hc, ep := c.exp.Hypothesis, c.machine.Endpoint()
+	s, err := c.asked()
+	if err != nil {
+		return s, err
+	}
+	ep := c.machine.Endpoint()
+	s.BaseURL, s.API, s.Dialect, s.ModelID = ep.BaseURL, ep.API, ep.Dialect, c.info.Settings.Model
+	s.APIKey, s.HTTP, s.Start = load.Secret(ep.APIKey), ep.HTTP, c.start
+	return s, nil
+}
+
+// asked is the cell's load as far as the configuration says it.
+func (c *cellRun) asked() (load.Spec, error) {
+	hc := c.exp.Hypothesis
 	output, err := distribution(hc.Load.OutputTokens.Plain())
 	if err != nil {
 		return load.Spec{}, fmt.Errorf("load.output_tokens: %w", err)
@@ -37,11 +50,9 @@ func (c *cellRun) spec() (load.Spec, error) {
 		RunID: c.plan.RunID, Stack: c.pc.Stack, Model: hc.Model, Workload: hc.Load.Workload,
 		ContextTokens: c.pc.ContextTokens, Output: output, Nonce: load.Nonce(hc.Load.Nonce),
 		Timeout: time.Duration(hc.Load.RequestTimeout), Seed: c.pc.LoadSeed,
-		BaseURL: ep.BaseURL, API: ep.API, Dialect: ep.Dialect, ModelID: c.info.Settings.Model,
-		APIKey: load.Secret(ep.APIKey), HTTP: ep.HTTP,
 		Warmup:   load.Warmup{Min: time.Duration(hc.Run.Warmup.Min), Max: time.Duration(hc.Run.Warmup.Max), Passes: hc.Run.Warmup.Passes},
 		Duration: time.Duration(hc.Run.Duration), MaxDuration: time.Duration(hc.Run.MaxDuration),
-		MinRequests: hc.Run.MinRequests, Start: c.start,
+		MinRequests: hc.Run.MinRequests,
 	}
 	if s.Prompter, err = c.prompter(output); err != nil {
 		return s, err
@@ -91,7 +102,7 @@ func (c *cellRun) prompter(output load.Dist) (load.Prompter, error) {
 	w := &load.SessionedChat{Seed: c.pc.LoadSeed, Answer: output, Text: c.segments.Text, Least: prompt.MinSegment}
 	var err error
 	if w.Message, w.Fresh, err = load.Chat(chatShape(c.exp, c.pc, output)); err != nil {
-		return nil, fmt.Errorf("cell %s: %w", c.pc.Key, err)
+		return nil, err
 	}
 	w.Turns, err = around(float64(c.pc.Turns), chat.TurnSpread)
 	return w, err
@@ -128,19 +139,36 @@ func distribution(l config.Law, err error) (load.Dist, error) {
 	return nil, fmt.Errorf("distribution %q is not known", l.Dist)
 }
 
-// checkLoads refuses a cell whose load cannot be.
+// checkLoads refuses a cell whose load cannot be. Cells of one load are looked at once.
 func checkLoads(e *config.Experiment, p *record.Plan) error {
-	if e.Hypothesis.Load.Chat == nil {
-		return nil
+	type traffic struct {
+		context, turns, users int
+		reuse, rps            float64
 	}
-	output, err := distribution(e.Hypothesis.Load.OutputTokens.Plain())
-	if err != nil {
-		return err
-	}
+	seen := map[traffic]bool{}
 	for _, pc := range p.Cells {
-		if _, _, err := load.Chat(chatShape(e, pc, output)); err != nil {
+		l := traffic{context: pc.ContextTokens, turns: pc.Turns, users: pc.Users, reuse: pc.Reuse}
+		if pc.RateRPS != nil {
+			l.rps = *pc.RateRPS
+		}
+		if seen[l] {
+			continue
+		}
+		seen[l] = true
+		if err := checkLoad(&cellRun{tools: &tools{exp: e, plan: p}, pc: pc}); err != nil {
 			return fmt.Errorf("cell %s: %w", pc.Key, err)
 		}
 	}
 	return nil
+}
+
+// checkLoad refuses a load that no machine could be sent, with a stand-in for what the machine says of itself.
+func checkLoad(c *cellRun) error {
+	s, err := c.asked()
+	if err != nil {
+		return err
+	}
+	s.BaseURL, s.API, s.Dialect, s.ModelID = "http://machine", load.APICompletions, load.DialectTRTLLM, "model"
+	s.HTTP, s.Start = http.DefaultClient, time.Unix(1, 0)
+	return s.Check()
 }

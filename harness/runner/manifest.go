@@ -13,6 +13,7 @@ import (
 
 	"sparkharness/harness/config"
 	"sparkharness/harness/record"
+	"sparkharness/harness/regular"
 )
 
 // Manifest is manifest.json: the facts of one execution that a second one would not repeat. Nothing
@@ -37,6 +38,9 @@ type Manifest struct {
 	Resumed      bool      `json:"resumed"`
 }
 
+// maxGoSum is the most bytes of a go.sum: a line of some hundred for each of a few thousand modules.
+const maxGoSum = 16 << 20
+
 // newManifest fills in what is known at the start.
 func newManifest(root string, p *record.Plan, e *config.Experiment, resumed bool, now time.Time) Manifest {
 	m := Manifest{
@@ -48,7 +52,7 @@ func newManifest(root string, p *record.Plan, e *config.Experiment, resumed bool
 	if b, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
 		m.Kernel = strings.TrimSpace(string(b))
 	}
-	if b, err := os.ReadFile(filepath.Join(root, "go.sum")); err == nil {
+	if b, err := regular.Read(filepath.Join(root, "go.sum"), maxGoSum); err == nil {
 		m.GoSumSHA256 = fmt.Sprintf("%x", sha256.Sum256(b))
 	}
 	return m

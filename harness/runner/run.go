@@ -44,16 +44,7 @@ type Run struct {
 func Open(o Options) (*Run, error) {
 	r := &Run{o: o}
 	var err error
-	r.tools = &tools{exp: o.Exp, plan: o.Plan, rig: o.Rig, stop: o.Stop}
-	if r.tools.prompts, err = prompt.Open(filepath.Join(o.Root, "inputs", "prompts")); err != nil {
-		return nil, err
-	}
-	if o.Exp.Hypothesis.Load.Chat == nil {
-		if err := checkPrompts(r.tools.prompts, o.Plan); err != nil {
-			return nil, err
-		}
-	}
-	if r.tools.segments, err = prompt.NewSegments(o.Exp.Hypothesis.Run.Seed); err != nil {
+	if r.tools, err = newTools(o); err != nil {
 		return nil, err
 	}
 	if r.art, err = newArtifacts(o.Dir, o.Plan, o.Resume, o.Out); err != nil {
@@ -76,6 +67,32 @@ func (r *Run) begin() error {
 		return err
 	}
 	return errors.Join(p.Save(dir, r.art.log), r.manifest.save(dir))
+}
+
+// newTools reads what the cells share, and refuses a plan that asks for what is not there. It writes nothing.
+func newTools(o Options) (*tools, error) {
+	tl := &tools{exp: o.Exp, plan: o.Plan, rig: o.Rig, stop: o.Stop}
+	var err error
+	if tl.prompts, err = prompt.Open(filepath.Join(o.Root, "inputs", "prompts")); err != nil {
+		return nil, err
+	}
+	if o.Exp.Hypothesis.Load.Chat == nil {
+		if err := checkPrompts(tl.prompts, o.Plan); err != nil {
+			return nil, err
+		}
+	}
+	if tl.segments, err = prompt.NewSegments(o.Exp.Hypothesis.Run.Seed); err != nil {
+		return nil, err
+	}
+	return tl, nil
+}
+
+// Dry refuses what Open would refuse of a new run, and writes nothing: for whoever only wants to see the plan.
+func Dry(o Options) error {
+	if _, err := newTools(o); err != nil {
+		return err
+	}
+	return writable(o.Dir)
 }
 
 // Check refuses, before anything runs, a plan that cannot be carried out: a load that cannot be, or what the rig lacks.

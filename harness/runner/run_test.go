@@ -167,6 +167,66 @@ func TestInterrupt(t *testing.T) {
 	require.ErrorContains(t, err, "run without -resume")
 }
 
+// What a run is continued over are files: to write a pipe would wait for a reader.
+func TestResumeWritesFilesOnly(t *testing.T) {
+	for _, name := range []string{record.FileManifest, record.FileConfig, "uwork.json"} {
+		o := short(t, "H2A")
+		r := opened(t, o)
+		require.NoError(t, r.Close())
+		path := filepath.Join(r.Dir(), name)
+		require.NoError(t, os.RemoveAll(path))
+		require.NoError(t, os.Symlink(os.DevNull, path))
+		o.Resume = true
+		_, err := Open(o)
+		require.EqualError(t, err, "-resume: "+path+" is neither a file nor a folder: remove it")
+	}
+}
+
+// Whoever only looks at a plan is refused what a run would be refused, in the same words, and leaves nothing behind.
+func TestDryRefusesWhatOpenRefuses(t *testing.T) {
+	o := short(t, "H2A")
+	o.Dir = filepath.Join(o.Dir, "a", "b")
+	require.NoError(t, Dry(o))
+	assert.NoDirExists(t, filepath.Dir(o.Dir))
+
+	for name, change := range map[string]func(t *testing.T, o *Options){
+		"no prompt of a length": func(_ *testing.T, o *Options) {
+			o.Plan.Cells = append(o.Plan.Cells, record.PlannedCell{Key: "ctx=3000", ContextTokens: 3000})
+		},
+		"no prompts": func(t *testing.T, o *Options) { o.Root = t.TempDir() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := short(t, "H2A")
+			change(t, &o)
+			dry := Dry(o)
+			_, err := Open(o)
+			require.Error(t, err)
+			require.Error(t, dry)
+			assert.Equal(t, err.Error(), dry.Error())
+		})
+	}
+	file := filepath.Join(t.TempDir(), "a-file")
+	require.NoError(t, os.WriteFile(file, nil, 0o644))
+	for dir, says := range map[string]string{file: "a-file is no folder", filepath.Join(file, "results"): "not a directory"} {
+		o := short(t, "H2A")
+		o.Dir = dir
+		_, err := Open(o)
+		require.ErrorContains(t, err, "results cannot be written: ")
+		require.ErrorContains(t, Dry(o), "results cannot be written: ")
+		require.ErrorContains(t, Dry(o), says)
+	}
+}
+
+// A folder that may not be written is told without trying.
+func TestDryOfAFolderWithoutRights(t *testing.T) {
+	if os.Geteuid() == 0 {
+		t.Skip("root may write anywhere")
+	}
+	o := short(t, "H2A")
+	require.NoError(t, os.Chmod(o.Dir, 0o500))
+	require.ErrorContains(t, Dry(o), "results cannot be written: "+o.Dir+": permission denied")
+}
+
 func TestPromptMissing(t *testing.T) {
 	o := short(t, "H2A")
 	o.Plan.Cells = append(o.Plan.Cells, record.PlannedCell{Key: "ctx=3000", ContextTokens: 3000})

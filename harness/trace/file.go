@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"time"
+
+	"sparkharness/harness/regular"
 )
 
 // maxLine bounds a line, and so the memory that reading takes: an id of seven digits a block makes a
@@ -34,7 +36,7 @@ type file struct {
 }
 
 func openFile(path string) (*file, error) {
-	f, err := os.Open(path)
+	f, err := regular.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("open a trace: %w", err)
 	}

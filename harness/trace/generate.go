@@ -45,8 +45,14 @@ func ChatSmall() GenerateOptions {
 	}
 }
 
-// maxTurns bounds the memory of Generate to some hundreds of megabytes.
-const maxTurns = 10_000_000
+const (
+	// maxTurns bounds the memory of Generate to some hundreds of megabytes, without what the turns' prompts are made of.
+	maxTurns = 10_000_000
+	// maxPrompt is the longest prompt in tokens: no model of today takes more.
+	maxPrompt = 10_000_000
+	// maxBlocks bounds what the prompts are made of: a trace of so many ids has half a gigabyte.
+	maxBlocks = 50_000_000
+)
 
 func (o GenerateOptions) check() error {
 	for _, l := range []struct {
@@ -68,6 +74,8 @@ func (o GenerateOptions) check() error {
 		return fmt.Errorf("about %.0f requests: at most %d are made; choose a shorter span, or fewer conversations or turns", o.Sessions*o.Span.Seconds()*o.Turns, maxTurns)
 	case o.Think < 0 || o.Think > maxSpan:
 		return fmt.Errorf("%v from turn to turn: at least 0 and at most %v is needed", o.Think, maxSpan)
+	case o.MaxInput > maxPrompt:
+		return fmt.Errorf("prompts of at most %d tokens: at most %d is needed", o.MaxInput, maxPrompt)
 	case o.System < 0 || o.MaxInput <= o.System:
 		return fmt.Errorf("a system prompt of %d tokens in prompts of at most %d: at least 0, and room for more, is needed", o.System, o.MaxInput)
 	}
@@ -98,6 +106,13 @@ func Generate(w io.Writer, o GenerateOptions) error {
 	}
 	if len(turns) == 0 {
 		return errors.New("no conversation starts within the span: choose a longer one, or more conversations a second")
+	}
+	blocks := 0
+	for _, t := range turns {
+		blocks += t.input/BlockTokens + 1
+	}
+	if blocks > maxBlocks {
+		return fmt.Errorf("prompts of %d blocks in all: at most %d are made; choose a shorter span, fewer turns or shorter prompts", blocks, maxBlocks)
 	}
 	slices.SortFunc(turns, func(a, b turn) int {
 		return cmp.Or(cmp.Compare(a.ms, b.ms), cmp.Compare(a.session, b.session), cmp.Compare(a.turn, b.turn))

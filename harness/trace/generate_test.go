@@ -106,13 +106,17 @@ func TestGenerateDependsOnTheSeedAlone(t *testing.T) {
 
 func TestGenerateRefuses(t *testing.T) {
 	for want, change := range map[string]func(*GenerateOptions){
-		"first turns":                        func(o *GenerateOptions) { o.First.Mean = 0 },
-		"later turns":                        func(o *GenerateOptions) { o.User.Sigma = -1 },
-		"answers":                            func(o *GenerateOptions) { o.Output.Mean = math.NaN() },
-		"conversations a second":             func(o *GenerateOptions) { o.Sessions = 0 },
-		"turns a conversation":               func(o *GenerateOptions) { o.Turns = 0.5 },
-		"a span of":                          func(o *GenerateOptions) { o.Span = maxSpan + 1 },
-		"from turn to turn":                  func(o *GenerateOptions) { o.Think = -time.Second },
+		"first turns":                            func(o *GenerateOptions) { o.First.Mean = 0 },
+		"later turns":                            func(o *GenerateOptions) { o.User.Sigma = -1 },
+		"answers":                                func(o *GenerateOptions) { o.Output.Mean = math.NaN() },
+		"conversations a second":                 func(o *GenerateOptions) { o.Sessions = 0 },
+		"turns a conversation":                   func(o *GenerateOptions) { o.Turns = 0.5 },
+		"a span of":                              func(o *GenerateOptions) { o.Span = maxSpan + 1 },
+		"from turn to turn":                      func(o *GenerateOptions) { o.Think = -time.Second },
+		"9000000000000 tokens: at most 10000000": func(o *GenerateOptions) { o.System, o.MaxInput = 1e11, 9e12 },
+		"blocks in all: at most 50000000 are made": func(o *GenerateOptions) {
+			o.Sessions, o.First, o.System, o.MaxInput = 40, Lognormal{1e6, 0}, 1e6, maxPrompt
+		},
 		"a system prompt of":                 func(o *GenerateOptions) { o.System = o.MaxInput },
 		"at most 10000000":                   func(o *GenerateOptions) { o.Sessions = 1e5 },
 		"no conversation starts within the ": func(o *GenerateOptions) { o.Span = time.Microsecond },

@@ -3,12 +3,15 @@ package trace
 import (
 	"io"
 	"math"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"sparkharness/harness/regular"
 )
 
 func TestReaderReadsLines(t *testing.T) {
@@ -97,6 +100,20 @@ func TestNoFile(t *testing.T) {
 	_, err = Describe(path, Options{})
 	assert.ErrorContains(t, err, path)
 	assert.ErrorContains(t, Check(path, 3), path)
+}
+
+// A trace may be larger than memory, and is a file all the same.
+func TestTracesAreRegularFiles(t *testing.T) {
+	for name, read := range map[string]func(path string) error{
+		"check":    func(path string) error { return Check(path, 1) },
+		"describe": func(path string) error { _, err := Describe(path, Options{}); return err },
+		"open":     func(path string) error { _, err := OpenWith(path, Options{}); return err },
+		"sessions": func(path string) error { _, err := OpenWith(path, Options{Sessions: 0.5}); return err },
+	} {
+		err := read(os.DevNull)
+		require.ErrorIs(t, err, regular.ErrNoFile, name)
+		require.EqualError(t, err, "open a trace: /dev/null is a device, not a regular file: correct the path, or put a file there")
+	}
 }
 
 func BenchmarkReader(b *testing.B) {

@@ -38,6 +38,7 @@ func Judge(h Hypothesis, ev *evidence.Evidence) (*Judgement, Conclusion) {
 	if len(ev.Cells) == 0 {
 		nothing := gate.Fail("samples", Inconclusive, "cells_missing", fmt.Sprintf("none of %d planned cells was measured", len(ev.Plan.Cells)))
 		r.Verdict = Settle([]gate.Gate{nothing}, []Check{}, nil)
+		r.keepFinite()
 		return r, Conclusion{}
 	}
 	gates := gate.Common(ev, claim)
@@ -56,6 +57,7 @@ func Judge(h Hypothesis, ev *evidence.Evidence) (*Judgement, Conclusion) {
 	r.Findings = append(append(r.Findings, c.Findings...), largestResidual(r.Accounts)...)
 	r.Figures = append(r.Figures, c.Figures...)
 	r.Sizing = c.Sizing
+	r.keepFinite()
 	return r, c
 }
 

@@ -16,6 +16,9 @@ import (
 // enough is the share of the faults that have to be noticed.
 const enough = 0.95
 
+// maxJobs is the most faults at the same time: each compiles and runs tests.
+const maxJobs = 256
+
 func main() {
 	root := flag.String("root", ".", "`folder` of the checkout")
 	results := flag.String("results", "results/mutants", "`folder` of what became of each fault; those of the same tree are not tried again")
@@ -23,7 +26,11 @@ func main() {
 	jobs := flag.Int("jobs", 2, "faults that are tried at the same time")
 	check := flag.Bool("check", false, "only make sure that every fault finds its place; compile and run nothing")
 	flag.Parse()
-	ok, err := try(*root, *results, *only, *jobs, *check)
+	err := noArguments(flag.Args())
+	var ok bool
+	if err == nil {
+		ok, err = try(*root, *results, *only, *jobs, *check)
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(2)
@@ -33,7 +40,18 @@ func main() {
 	}
 }
 
+// noArguments refuses what is no flag: package flag reads no flag behind it.
+func noArguments(args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%q is no flag, and flags behind it are not read: a switch takes its value with = (-check=false)", args[0])
+}
+
 func try(root, results, only string, jobs int, check bool) (ok bool, err error) {
+	if jobs < 1 || jobs > maxJobs {
+		return false, fmt.Errorf("-jobs %d: from 1 to %d is needed", jobs, maxJobs)
+	}
 	pattern, err := regexp.Compile(only)
 	if err != nil {
 		return false, fmt.Errorf("-only: %w", err)
@@ -46,7 +64,7 @@ func try(root, results, only string, jobs int, check bool) (ok bool, err error) 
 	}
 	var copies []*checkout
 	if !check {
-		for i := range max(1, jobs) {
+		for i := range jobs {
 			c, err := newCheckout(root, filepath.Join(results, fmt.Sprintf("tree-%d", i+1)))
 			if err != nil {
 				return false, err
@@ -104,6 +122,9 @@ func choose(root string, pattern *regexp.Regexp) (chosen []mutant, src *source, 
 			lost++
 			fmt.Printf("%-12s %-34s has no place: %v\n", m.Area, m.Name, err)
 		}
+	}
+	if len(chosen) == 0 {
+		return nil, nil, 0, fmt.Errorf("-only %s matches no name and no area of the %d faults", pattern, len(all))
 	}
 	return chosen, src, lost, nil
 }

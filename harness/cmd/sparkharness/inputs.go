@@ -17,7 +17,7 @@ func inputsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "inputs",
 		Short: "Write the prompt files and their index",
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := prompt.WriteAll(dir, seed); err != nil {
 				return err

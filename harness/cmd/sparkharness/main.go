@@ -15,14 +15,7 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	root := &cobra.Command{
-		Use:           "sparkharness",
-		Short:         "When and by how much storage decides the tail latency of LLM inference",
-		SilenceUsage:  true,
-		SilenceErrors: true,
-	}
-	root.AddCommand(serveCommand(), inputsCommand(), traceCommand(), verifyCommand())
-	if err := root.ExecuteContext(ctx); err != nil {
+	if err := rootCommand().ExecuteContext(ctx); err != nil {
 		stop()
 		fmt.Fprintln(os.Stderr, "sparkharness:", err)
 		status := 1
@@ -31,4 +24,17 @@ func main() {
 		}
 		os.Exit(status)
 	}
+}
+
+func rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "sparkharness",
+		Short:         "When and by how much storage decides the tail latency of LLM inference",
+		Args:          cobra.ArbitraryArgs, // of which RunE says what is wrong
+		RunE:          oneOfItsCommands,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.AddCommand(serveCommand(), inputsCommand(), traceCommand(), verifyCommand())
+	return root
 }

@@ -28,6 +28,8 @@ const (
 	modelWait = 10 * time.Second
 	// replayLimit is longer than any trace at any time scale: a replay ends with its trace.
 	replayLimit = 100 * 365 * 24 * time.Hour
+	// longestTimeout is that of a hypothesis's requests, too: nobody waits longer than a day.
+	longestTimeout = 24 * time.Hour
 	// metricsFile holds the raw lines of a replay.
 	metricsFile = "metrics.jsonl"
 )
@@ -63,7 +65,7 @@ A server that still holds the KV of an earlier replay answers from it: another -
 Requests due within --warmup of the first one are sent and left out of the table. An interrupt keeps the
 lines and prints the table of what there is.`,
 		Example: `  sparkharness trace replay inputs/traces/chat_small.jsonl --url http://127.0.0.1:9000 --dialect dynamo --out results/replay`,
-		Args:    cobra.ExactArgs(1),
+		Args:    oneFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if keyEnv != "" {
 				if r.key = load.Secret(os.Getenv(keyEnv)); r.key == "" {
@@ -98,8 +100,11 @@ lines and prints the table of what there is.`,
 
 // run replays the trace. Whatever was sent is in the table, error or not.
 func (r *replay) run(ctx context.Context) error {
-	if r.warmup < 0 {
-		return fmt.Errorf("--warmup %v: at least 0 is needed", r.warmup)
+	if r.warmup < 0 || r.warmup > replayLimit {
+		return fmt.Errorf("--warmup %v: at least 0 and at most %v is needed", r.warmup, replayLimit)
+	}
+	if r.timeout <= 0 || r.timeout > longestTimeout {
+		return fmt.Errorf("--timeout %v: above 0 and at most %v is needed", r.timeout, longestTimeout)
 	}
 	st, err := describe(r.path, r.choice)
 	if err != nil {

@@ -37,7 +37,7 @@ otherwise.
   curl -sN localhost:9000/v1/completions -H 'Content-Type: application/json' \
     -d '{"model":"nvidia/Llama-3.3-70B-Instruct-NVFP4","prompt":"Why is the tail slow?","max_tokens":8,"stream":true}'
   curl -s localhost:6880/metrics`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			folder, err := config.OpenFolder(configs)
 			if err != nil {

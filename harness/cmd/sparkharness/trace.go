@@ -22,6 +22,8 @@ func traceCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "trace",
 		Short: "Describe, write and replay traces of requests",
+		Args:  cobra.ArbitraryArgs, // of which RunE says what is wrong
+		RunE:  oneOfItsCommands,
 	}
 	cmd.AddCommand(traceStatsCommand(), traceGenerateCommand(), traceReplayCommand())
 	return cmd
@@ -61,7 +63,7 @@ tokens a second are held against the model's prefill rate on one machine.
 
 Sessions are requests that share a block that is not common, such as that of a system prompt.`,
 		Example: "  sparkharness trace stats inputs/traces/chat_small.jsonl --model L70B --time-scale 2",
-		Args:    cobra.ExactArgs(1),
+		Args:    oneFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var kv *kvModel
 			if model != "" {
@@ -185,7 +187,7 @@ func traceGenerateCommand() *cobra.Command {
 with each turn all that was said before. Lengths are in tokens and log-normal. Equal flags give equal
 bytes; without flags it is the trace that the repository holds.`,
 		Example: "  sparkharness trace generate --rate 1.7 --span 1h --turns 2 --first 8800 --max-input 126000 --out long.jsonl",
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if file == "-" {
 				return trace.Generate(cmd.OutOrStdout(), o)

@@ -157,7 +157,7 @@ func TestTraceStatsRefuses(t *testing.T) {
 		args []string
 		want []string
 	}{
-		"no file":      {nil, []string{"accepts 1 arg"}},
+		"no file":      {nil, []string{"stats needs a FILE"}},
 		"faults":       {[]string{bad}, []string{bad + ":4: timestamp is missing\n", bad + ":5: not JSON", "\nand 11 more"}},
 		"no such file": {[]string{path + "x"}, []string{path + "x"}},
 		"no model":     {[]string{path, "--model", "L1B"}, []string{"L1B", "L70B"}},

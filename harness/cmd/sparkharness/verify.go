@@ -13,6 +13,8 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"sparkharness/harness/regular"
+
 	"github.com/spf13/cobra"
 )
 
@@ -107,6 +109,9 @@ func isRun(dir string) bool {
 	return false
 }
 
+// maxVerified is the most bytes of what the test finds.
+const maxVerified = 256 << 20
+
 // lookOver runs the test that looks over folders, and reads what it found.
 func lookOver(ctx context.Context, runs []string) (list []verified, err error) {
 	scratch, err := os.MkdirTemp("", "sparkharness-verify-")
@@ -124,7 +129,7 @@ func lookOver(ctx context.Context, runs []string) (list []verified, err error) {
 		cmd.Args = append(cmd.Args, "-verify", run)
 	}
 	said, runErr := cmd.CombinedOutput()
-	b, err := os.ReadFile(found)
+	b, err := regular.Read(found, maxVerified)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%s: %w: %s", filepath.Base(cmd.Path), errors.Join(runErr, errors.New("it left no result")), lastLine(said))
 	}
@@ -159,7 +164,7 @@ func tester(ctx context.Context) (*exec.Cmd, error) {
 		return nil, err
 	}
 	for {
-		if b, err := os.ReadFile(filepath.Join(dir, "go.mod")); err == nil && strings.HasPrefix(string(b), "module sparkharness\n") {
+		if b, err := regular.Read(filepath.Join(dir, "go.mod"), 1<<20); err == nil && strings.HasPrefix(string(b), "module sparkharness\n") {
 			cmd := exec.CommandContext(ctx, "go", "test", "-count=1", "-run", "^TestVerify$", ".")
 			cmd.Dir = filepath.Join(dir, "hypotheses")
 			return cmd, nil

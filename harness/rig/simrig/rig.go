@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"sparkharness/harness/config"
+	"sparkharness/harness/fio"
 	"sparkharness/harness/prompt"
 	"sparkharness/harness/record"
 	"sparkharness/harness/rig"
@@ -76,10 +77,19 @@ func (r *Rig) options(st *config.Stack) Options {
 // Facts are those of the simulated machine.
 func (r *Rig) Facts() record.Facts { return r.facts }
 
-// Check refuses a cell whose machine cannot be.
+// Check refuses a cell whose machine cannot be, and a profile of fio that would not load its drive.
 func (r *Rig) Check(e *config.Experiment, p *record.Plan) error {
 	if err := rig.Lacks(r.facts, e); err != nil {
 		return err
+	}
+	for _, name := range e.Hypothesis.Sweep.Fio {
+		jobs, err := fio.Parse(name+".fio", []byte(e.Fio[name]))
+		if err == nil {
+			err = checkFio(jobs)
+		}
+		if err != nil {
+			return fmt.Errorf("fio profile %q: %w", name, err)
+		}
 	}
 	for _, pc := range p.Cells {
 		if _, err := r.options(e.StackOf(pc)).Physics(); err != nil {

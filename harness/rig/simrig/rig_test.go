@@ -3,6 +3,7 @@ package simrig
 import (
 	"io"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -59,6 +60,14 @@ func TestCheck(t *testing.T) {
 	plan, err := experiment.New(e, r.Facts(), "run", "digest")
 	require.NoError(t, err)
 	require.NoError(t, r.Check(e, plan))
+	// A profile that a cell could not run is refused before the first one, too.
+	e.Hypothesis.Sweep.Fio, e.Fio = []string{"heavy"}, map[string]string{"heavy": profile(t, "heavy")}
+	require.NoError(t, r.Check(e, plan))
+	e.Fio["heavy"] = strings.Replace(e.Fio["heavy"], "\ntime_based\n", "\n", 1)
+	require.ErrorContains(t, r.Check(e, plan), `fio profile "heavy": fio job "heavy" would end after one pass over its file: set time_based`)
+	e.Fio["heavy"] = "no section"
+	require.ErrorContains(t, r.Check(e, plan), `fio profile "heavy": heavy.fio:1: `)
+	e.Hypothesis.Sweep.Fio, e.Fio = nil, nil
 	for _, st := range e.Stacks {
 		st.Runtime.KVPoolBytes = 160 << 30
 	}
