@@ -183,3 +183,33 @@ func TestStagedWantsTheSecondStage(t *testing.T) {
 	ev.Plan.Refined = true
 	assert.True(t, gateOf(t, ev, gate.Claim{Staged: true}, "samples").Passed)
 }
+
+// The rate that is allowed may be reached, not passed.
+func TestErrorsUpToTheAllowedRate(t *testing.T) {
+	for _, rc := range []string{record.RCCut, record.RCRejected, record.RCTimeout} {
+		ev := goodEvidence()
+		for _, c := range ev.Cells {
+			c.Requests = c.Requests[:100]
+			c.Requests[7].RC = rc
+		}
+		g := gateOf(t, ev, gate.Claim{}, "errors")
+		assert.True(t, g.Passed, "3 of 300 at 1 %%: %s", g.Detail)
+		ev.Cells[1].Requests[8].RC = rc
+		assert.False(t, gateOf(t, ev, gate.Claim{}, "errors").Passed, "4 of 300 at 1 %: "+rc)
+	}
+}
+
+// As many repetitions are advised as give the requests that p99 needs, if each gives as many as those that were measured.
+func TestSamplesAdviseRepetitions(t *testing.T) {
+	for each, advice := range map[int]string{
+		99: "n 297, p99 needs 299: repeat with 4 repetitions",
+		11: "n 33, p99 needs 299: repeat with 28 repetitions", // 27 give 297
+		0:  "n 0, p99 needs 299: repeat with 897 repetitions",
+	} {
+		ev := goodEvidence()
+		for _, c := range ev.Cells {
+			c.Requests = c.Requests[:each]
+		}
+		assert.Contains(t, gateOf(t, ev, gate.Claim{}, "samples").Detail, advice)
+	}
+}
