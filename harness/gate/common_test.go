@@ -70,6 +70,10 @@ func TestGatesFail(t *testing.T) {
 	}{
 		{"alignment", "coverage", gate.Invalid, func(ev *evidence.Evidence) { ev.Cells[1].Info.Coverage.Sources[1].Samples = 1400 }},
 		{"alignment", "no_samples", gate.Invalid, func(ev *evidence.Evidence) { ev.Cells[1].Info.Coverage.Slots = 0 }},
+		{"alignment", "no_sources", gate.Invalid, func(ev *evidence.Evidence) { ev.Cells[2].Info.Coverage.Sources = nil }},
+		{"alignment", "other_sources", gate.Invalid, func(ev *evidence.Evidence) {
+			ev.Cells[2].Info.Coverage.Sources = ev.Cells[2].Info.Coverage.Sources[:1]
+		}},
 		{"treatment", "kv_pool", gate.Invalid, func(ev *evidence.Evidence) { ev.Cells[2].Info.Settings.KVPoolBytes = ptr(0.5e9) }},
 		{"treatment", "not_read_back", gate.Invalid, func(ev *evidence.Evidence) { ev.Cells[2].Info.Settings.KVPoolBytes = nil }},
 		{"treatment", "block_tokens", gate.Invalid, func(ev *evidence.Evidence) { ev.Cells[2].Info.Settings.BlockTokens = ptr(16.0) }},
@@ -153,6 +157,21 @@ func TestGatesFail(t *testing.T) {
 			assert.NotEmpty(t, g.Detail)
 		})
 	}
+}
+
+// Stacks may be watched by different sources; cells of one stack may not.
+func TestSourcesAreThoseOfTheStack(t *testing.T) {
+	ev := goodEvidence()
+	for _, c := range goodEvidence().Cells {
+		c.Stack, c.Key = "B", "stack=B/"+c.Key
+		c.Info.Coverage.Sources = append(c.Info.Coverage.Sources, record.SourceCoverage{Name: "kvbm", Samples: 1500})
+		ev.Cells = append(ev.Cells, c)
+	}
+	g := gateOf(t, ev, gate.Claim{}, "alignment")
+	assert.True(t, g.Passed, g.Detail)
+	ev.Cells[4].Info.Coverage.Sources = ev.Cells[0].Info.Coverage.Sources
+	assert.Equal(t, "stack=B/ctx=1000/conc=4/rep=1 was watched by block, kvbm, proc, stack=B/ctx=1000/conc=4/rep=2 by block, proc",
+		gateOf(t, ev, gate.Claim{}, "alignment").Detail)
 }
 
 // Where the claim is a difference the interval carries the noise, and stability is a grade.
