@@ -73,6 +73,9 @@ func TestReplayOfTheFirstRelease(t *testing.T) {
 		delete(want, later)
 		delete(got, later)
 	}
+	for _, g := range got["verdict"].(object)["gates"].([]any) {
+		delete(g.(object), "grade")
+	}
 	assertSame(t, want, got, "report")
 }
 
