@@ -77,6 +77,14 @@ func TestGatesFail(t *testing.T) {
 		{"treatment", "kv_pool", gate.Invalid, func(ev *evidence.Evidence) { ev.Cells[2].Info.Settings.KVPoolBytes = ptr(0.5e9) }},
 		{"treatment", "not_read_back", gate.Invalid, func(ev *evidence.Evidence) { ev.Cells[2].Info.Settings.KVPoolBytes = nil }},
 		{"treatment", "block_tokens", gate.Invalid, func(ev *evidence.Evidence) { ev.Cells[2].Info.Settings.BlockTokens = ptr(16.0) }},
+		{"treatment", "model", gate.Invalid, func(ev *evidence.Evidence) {
+			ev.Cells[2].Info.Settings.Model, ev.Cells[2].Info.Settings.WantModel = "qwen-0.5b", "nvidia/Llama-3.3-70B-Instruct-NVFP4"
+		}},
+		{"treatment", "not_read_back", gate.Invalid, func(ev *evidence.Evidence) { ev.Cells[1].Tier1Bytes = 16e9 }},
+		{"treatment", "not_read_back", gate.Invalid, func(ev *evidence.Evidence) {
+			ev.Cells[1].Policy = "FIFO"
+			ev.Cells[1].Info.Settings.Tiers = []record.TierSetting{{Tier: "disk", Policy: "LRU", WantPolicy: "LRU"}}
+		}},
 		{"treatment", "host_tier", gate.Invalid, func(ev *evidence.Evidence) {
 			ev.Cells[1].Info.Settings.Tiers = []record.TierSetting{{Tier: "host", Bytes: 24e9, WantBytes: 8e9, Policy: "LRU", WantPolicy: "LRU"}}
 		}},
