@@ -108,12 +108,18 @@ func (r *recording) json(pattern string, edit func(v object)) *recording {
 // config edits the hypothesis's part of the saved configuration.
 func (r *recording) config(edit func(hypothesis object)) *recording {
 	r.t.Helper()
+	return r.saved(func(config object) { edit(config["hypothesis"].(object)) })
+}
+
+// saved edits the saved configuration.
+func (r *recording) saved(edit func(config object)) *recording {
+	r.t.Helper()
 	path := filepath.Join(r.dir, "config.yaml")
 	b, err := os.ReadFile(path)
 	require.NoError(r.t, err)
 	var v object
 	require.NoError(r.t, yaml.Unmarshal(b, &v))
-	edit(v["hypothesis"].(object))
+	edit(v)
 	b, err = yaml.Marshal(v)
 	require.NoError(r.t, err)
 	require.NoError(r.t, os.WriteFile(path, b, 0o644))

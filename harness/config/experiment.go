@@ -59,7 +59,7 @@ func (e *Experiment) Save(dir string) error {
 	return os.WriteFile(record.Path(dir, record.FileConfig), b, 0o644)
 }
 
-// ReadExperiment is the inverse of Save.
+// ReadExperiment is the inverse of Save. Of the world it takes what this version knows.
 func ReadExperiment(dir string) (*Experiment, error) {
 	path := record.Path(dir, record.FileConfig)
 	b, err := os.ReadFile(path)
