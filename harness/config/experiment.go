@@ -59,7 +59,8 @@ func (e *Experiment) Save(dir string) error {
 	return os.WriteFile(record.Path(dir, record.FileConfig), b, 0o644)
 }
 
-// ReadExperiment is the inverse of Save. Of the world it takes what this version knows.
+// ReadExperiment is the inverse of Save. Of the world it takes what this version knows; gates that an earlier version did
+// not save are those that it had.
 func ReadExperiment(dir string) (*Experiment, error) {
 	path := record.Path(dir, record.FileConfig)
 	b, err := os.ReadFile(path)
@@ -75,5 +76,6 @@ func ReadExperiment(dir string) (*Experiment, error) {
 	if e.Hypothesis == nil || len(e.Stacks) == 0 {
 		return nil, fmt.Errorf("%s: not the saved configuration of a run: hypothesis or stacks are missing", path)
 	}
+	e.Hypothesis.Gates.asMeasured()
 	return &e, nil
 }

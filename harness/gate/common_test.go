@@ -19,7 +19,7 @@ func goodEvidence() *evidence.Evidence {
 	hc := &config.Hypothesis{Hypothesis: "HX", Model: "L8B", Gates: config.Gates{
 		MinCoverage: 0.95, MaxSendLag: config.Duration(1e6), MaxSendLagShare: 0.01, PromptTolerance: 0.05,
 		MaxErrorRate: 0.01, MinSamples: 299, MaxCoV: 0.1, SteadyAlpha: 0.05, SteadyMaxDrift: 0.25,
-		ReproducedWithin: 0.05, MaxBaselineRPS: 50,
+		ReproducedWithin: 0.05, MaxBaselineRPS: 50, CadenceTolerance: 0.05, MinFioPresence: 0.95, MaxForeignReads: 0.01,
 	}}
 	hc.Run.Reps, hc.Run.Seed, hc.Run.Duration, hc.Run.Baseline = 3, 1, config.Duration(300e9), config.Duration(30e9)
 	ev := &evidence.Evidence{Exp: &config.Experiment{Rig: "sim", Hypothesis: hc, Stacks: map[string]*config.Stack{"A": {Stack: "A"}}}, Plan: &record.Plan{}}
