@@ -93,7 +93,7 @@ func (m *serialMachine) Sources() rig.Sources {
 func (m *serialMachine) ReadBack(ctx context.Context) (record.Settings, error) {
 	st := *m.stack
 	st.Endpoint.URL, st.Endpoint.EngineMetrics = m.rig.server.http.URL, m.rig.server.http.URL+"/metrics"
-	return rig.ReadBack(ctx, m.rig.server.http.Client(), &st, kvBlockBytes, "of the test", "")
+	return rig.ReadBack(ctx, m.rig.server.http.Client(), &st, rig.Model{ID: "test/tiny", BlockBytes: kvBlockBytes, BlockFormula: "of the test"}, "")
 }
 
 func (m *serialMachine) Apply(_ context.Context, t rig.Treatment) (rig.Applied, error) {

@@ -4,6 +4,8 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -167,6 +169,38 @@ func TestGateCodes(t *testing.T) {
 				r.gates("min_samples", 53).gates("max_error_rate", 0.5)
 				setFirst(r, last, 1, "rc", record.RCCut)
 			}},
+	} {
+		f.check(t, base)
+	}
+}
+
+// Nothing is said to cover a cell that nothing watched, or in which a source is missing that the others of its stack have.
+func TestEveryCellIsWatchedAlike(t *testing.T) {
+	base := recorded(t, gatesDecide(h2b)).gates("min_samples", 1).gates("steady_alpha", 0)
+	require.True(t, base.gate("alignment").Passed)
+	sources := func(ofLevel string, edit func(all []any) []any) func(*recording) {
+		return func(r *recording) {
+			for _, cell := range planned(r) {
+				if strings.Contains(cell, ofLevel) {
+					cellInfo(r, cell, func(info object) {
+						c := info["coverage"].(object)
+						c["sources"] = edit(c["sources"].([]any))
+					})
+				}
+			}
+		}
+	}
+	none := func([]any) []any { return []any{} }
+	reversed := func(all []any) []any { slices.Reverse(all); return all }
+	for _, f := range []gateFault{
+		{"no source at 4096 tokens", "alignment", "no_sources", verdict.Invalid, "ctx=4096", sources("ctx=4096", reversed), sources("ctx=4096", none)},
+		{"no source anywhere", "alignment", "no_sources", verdict.Invalid, "no source of telemetry", nil, sources("", none)},
+		{"one source less", "alignment", "other_sources", verdict.Invalid, "kvbm", nil,
+			sources("stack=B/ctx=4096", func(all []any) []any { return all[:len(all)-1] })},
+		{"another source", "alignment", "other_sources", verdict.Invalid, "ctx=4096/conc=32/rep=2", nil,
+			sources("ctx=4096/conc=32/rep=2", func(all []any) []any { all[1].(object)["name"] = "other"; return all })},
+		{"a source twice instead of another", "alignment", "other_sources", verdict.Invalid, "ctx=4096", nil,
+			sources("ctx=4096", func(all []any) []any { all[1].(object)["name"] = "proc"; return all })},
 	} {
 		f.check(t, base)
 	}

@@ -111,6 +111,7 @@ func grade(t *testing.T, r *recording, gate string, met bool, says string) {
 	g := r.gate(gate)
 	assert.Equal(t, met, g.Passed, g.Detail)
 	assert.Contains(t, g.Detail, says)
+	assert.True(t, g.Grade, "it says so, met or not")
 	assert.Empty(t, g.OnFailure)
 	assert.Empty(t, g.Code)
 	v := r.replay().Verdict

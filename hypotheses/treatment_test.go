@@ -55,6 +55,28 @@ func TestSettingsAreReadBack(t *testing.T) {
 	}
 }
 
+// The model that answers is the one that was asked for: by its whole id, or by the last part of it, which is all that
+// a server knows that was started with a path. A run that does not tell which model was wanted is not said to have it.
+func TestTheServedModelIsReadBack(t *testing.T) {
+	want := func(served, wanted string) func(object) {
+		return func(settings object) { settings["model"], settings["want_model"] = served, wanted }
+	}
+	base := passingH2A(t)
+	assert.True(t, strings.HasPrefix(base.gate("treatment").Detail, "model, KV pool, block size read back as configured in all 4 cells"))
+	for _, f := range []settingFault{
+		{"another model", "model", "the server serves the model qwen-0.5b, configured is nvidia/Llama-3.3-70B-Instruct-NVFP4",
+			put("model", "nvidia/Llama-3.3-70B-Instruct-NVFP4"), put("model", "qwen-0.5b")},
+		{"of another maker", "model", "the server serves the model b/tiny, configured is a/tiny", want("tiny", "a/tiny"), want("b/tiny", "a/tiny")},
+		{"part of a name", "model", "the server serves the model tiny, configured is not-tiny", want("tiny", "tiny"), want("tiny", "not-tiny")},
+	} {
+		f.check(t, base)
+	}
+	unknown := base.again(t).json("cells/*/cell.json", func(info object) { delete(info["settings"].(object), "want_model") })
+	g := unknown.gate("treatment")
+	assert.True(t, g.Passed, g.Detail)
+	assert.True(t, strings.HasPrefix(g.Detail, "KV pool, block size read back as configured"), g.Detail)
+}
+
 // passingH4B is a recording of stack B with its tiers, in which every gate passes.
 func passingH4B(t *testing.T) *recording {
 	return recorded(t, gatesDecide(h4b)).gates("min_samples", 10).gates("steady_alpha", 0)
@@ -105,8 +127,28 @@ func TestWhatIsNotToldIsNotConfirmed(t *testing.T) {
 	})
 	g := r.gate("treatment")
 	assert.True(t, g.Passed)
-	assert.True(t, strings.HasPrefix(g.Detail, "KV pool, block size read back"), g.Detail)
+	assert.True(t, strings.HasPrefix(g.Detail, "model, KV pool, block size read back"), g.Detail)
 	assert.Contains(t, g.Detail, "does not tell: disk tier capacity and policy, loader")
+}
+
+// What a sweep varies is a treatment: a server that does not tell it back cannot be said to have had it.
+func TestSweptTiersMustBeTold(t *testing.T) {
+	base := recorded(t, gatesDecide(h6)).gates("min_samples", 1).gates("steady_alpha", 0).gates("max_error_rate", 1)
+	tiers := func(edit func(all []any) []any) func(settings object) {
+		return func(settings object) { settings["tiers"] = edit(settings["tiers"].([]any)) }
+	}
+	none := func([]any) []any { return []any{} }
+	for _, f := range []settingFault{
+		{"no tier told", "not_read_back", "the server does not tell the capacity and policy of its host tier, which the sweep varies", nil, tiers(none)},
+		{"the host tier not told", "not_read_back", "its host tier", tiers(func(all []any) []any { return all[:1] }),
+			tiers(func(all []any) []any { return all[1:] })},
+	} {
+		f.check(t, base)
+	}
+	all := base.again(t).json("cells/*/cell.json", func(info object) { info["settings"].(object)["tiers"] = []any{} })
+	gateFault{gate: "treatment", code: "not_read_back", outcome: verdict.Invalid, says: "host tier"}.stops(t, all)
+	untouched := passingH4B(t).json("cells/*/cell.json", func(info object) { info["settings"].(object)["tiers"] = []any{} })
+	assert.True(t, untouched.gate("treatment").Passed, "a sweep that leaves the tiers alone")
 }
 
 // A treatment took effect if what it acts on fell.

@@ -19,7 +19,7 @@ var boundedElsewhere = []string{
 	"run.cadence", "sweep.cadence[]", "telemetry.cadence", "windows.length", "sweep.gap_cv", "sweep.ramp.over",
 	"sweep.reuse[]", "load.chat.turn_spread", "load.adapters.hot_set", "load.adapters.hot_share",
 	"gates.min_coverage", "gates.max_send_lag_share", "gates.prompt_tolerance", "gates.max_error_rate", "gates.max_cov",
-	"gates.steady_alpha", "gates.steady_max_drift", "gates.reproduced_within",
+	"gates.steady_alpha", "gates.steady_max_drift", "gates.reproduced_within", "gates.cadence_tolerance", "gates.min_fio_presence", "gates.max_foreign_reads",
 }
 
 // leaves are the paths of the numbers of a configuration.

@@ -261,6 +261,9 @@ func (g *Gates) check(r *reader) {
 		{"gates.steady_alpha", g.SteadyAlpha, 0, 0.5},
 		{"gates.steady_max_drift", g.SteadyMaxDrift, 0, 1},
 		{"gates.reproduced_within", g.ReproducedWithin, 0, 1},
+		{"gates.cadence_tolerance", g.CadenceTolerance, 0, 1},
+		{"gates.min_fio_presence", g.MinFioPresence, 0.5, 1},
+		{"gates.max_foreign_reads", g.MaxForeignReads, 0, 1},
 	}
 	for _, s := range shares {
 		if s.value < s.least || s.value > s.most {

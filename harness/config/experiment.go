@@ -67,7 +67,8 @@ func (e *Experiment) Save(dir string) error {
 // maxSaved is the most bytes of a config.yaml: as many as the files that it is made of can have, some dozens.
 const maxSaved = 16 << 20
 
-// ReadExperiment is the inverse of Save.
+// ReadExperiment is the inverse of Save. Of the world it takes what this version knows; gates that an earlier version did
+// not save are those that it had.
 func ReadExperiment(dir string) (*Experiment, error) {
 	path := record.Path(dir, record.FileConfig)
 	b, err := regular.Read(path, maxSaved)
@@ -83,5 +84,6 @@ func ReadExperiment(dir string) (*Experiment, error) {
 	if e.Hypothesis == nil || len(e.Stacks) == 0 {
 		return nil, fmt.Errorf("%s: not the saved configuration of a run: hypothesis or stacks are missing", path)
 	}
+	e.Hypothesis.Gates.asMeasured()
 	return &e, nil
 }

@@ -80,6 +80,9 @@ gates:
   steady_max_drift: 0.25
   reproduced_within: 0.05
   max_baseline_rps: 50
+  cadence_tolerance: 0.05
+  min_fio_presence: 0.95
+  max_foreign_reads: 0.01
 thresholds: {ratio: 2, share: 0, shift: -1.5}
 `
 
@@ -95,6 +98,9 @@ steady_alpha: 0.05
 steady_max_drift: 0.25
 reproduced_within: 0.05
 max_baseline_rps: 50
+cadence_tolerance: 0.05
+min_fio_presence: 0.95
+max_foreign_reads: 0.01
 `
 
 // TestStackFaults: each row edits the good file, and lists every line of the error.
@@ -255,13 +261,16 @@ func TestHypothesisFaults(t *testing.T) {
 		"warm-up":                {[]string{"max: 600s", "max: 6s"}, []string{"21: run.warmup.max: must be at least run.warmup.min (1m0s), not 6s"}},
 		"share in percent":       {[]string{"prompt_tolerance: 0.05", "prompt_tolerance: 5"}, []string{"26: gates.prompt_tolerance: is a share from 0 to 1, not 5; 5 % is written 0.05"}},
 		"coverage too small":     {[]string{"min_coverage: 0.95", "min_coverage: 0.05"}, []string{"23: gates.min_coverage: is a share from 0.5 to 1, not 0.05; 5 % is written 0.05"}},
+		"hardly any fio":         {[]string{"min_fio_presence: 0.95", "min_fio_presence: 0.05"}, []string{"35: gates.min_fio_presence: is a share from 0.5 to 1, not 0.05; 5 % is written 0.05"}},
+		"cadence in percent":     {[]string{"cadence_tolerance: 0.05", "cadence_tolerance: 5"}, []string{"34: gates.cadence_tolerance: is a share from 0 to 1, not 5; 5 % is written 0.05"}},
+		"any foreign reads":      {[]string{"max_foreign_reads: 0.01", "max_foreign_reads: 1.5"}, []string{"36: gates.max_foreign_reads: is a share from 0 to 1, not 1.5; 5 % is written 0.05"}},
 		"not a finite number":    {[]string{"max_baseline_rps: 50", "max_baseline_rps: .inf"}, []string{"33: gates.max_baseline_rps: must be a number, not .inf"}},
 		"hexadecimal":            {[]string{"max_baseline_rps: 50", "max_baseline_rps: 0x50"}, []string{"33: gates.max_baseline_rps: must be a number, not 0x50"}},
 		"no thresholds":          {[]string{"thresholds: {ratio: 2, share: 0, shift: -1.5}\n", ""}, []string{"1: thresholds: required field is missing"}},
-		"empty thresholds":       {[]string{"{ratio: 2, share: 0, shift: -1.5}", "{}"}, []string{"34: thresholds: is empty"}},
-		"threshold is null":      {[]string{"share: 0,", "share: ,"}, []string{"34: thresholds.share: has no value"}},
-		"threshold twice":        {[]string{"share: 0,", "share: 0, ratio: 3,"}, []string{"34: thresholds.ratio: stands twice, first on line 34"}},
-		"threshold is text":      {[]string{"ratio: 2,", "ratio: two,"}, []string{`34: thresholds.ratio: must be a number, not the text "two"`}},
+		"empty thresholds":       {[]string{"{ratio: 2, share: 0, shift: -1.5}", "{}"}, []string{"37: thresholds: is empty"}},
+		"threshold is null":      {[]string{"share: 0,", "share: ,"}, []string{"37: thresholds.share: has no value"}},
+		"threshold twice":        {[]string{"share: 0,", "share: 0, ratio: 3,"}, []string{"37: thresholds.ratio: stands twice, first on line 37"}},
+		"threshold is text":      {[]string{"ratio: 2,", "ratio: two,"}, []string{`37: thresholds.ratio: must be a number, not the text "two"`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			text := hypothesis

@@ -112,10 +112,27 @@ func TestCommittedGates(t *testing.T) {
 		assert.Equal(t, Gates{
 			MinCoverage: 0.95, MaxSendLag: Duration(time.Millisecond), MaxSendLagShare: 0.01, PromptTolerance: 0.05, MaxErrorRate: 0.01,
 			MinSamples: 299, MaxCoV: 0.10, SteadyAlpha: 0.01, SteadyMaxDrift: 0.25, ReproducedWithin: 0.05, MaxBaselineRPS: 50,
+			CadenceTolerance: 0.05, MinFioPresence: 0.95, MaxForeignReads: 0.01,
 		}, h.Gates, path)
 		data, err := os.ReadFile(path)
 		require.NoError(t, err)
 		assert.NotContains(t, string(data), "\ngates:", "%s: a gate that differs is named in this test", path)
 	})
 	assert.Equal(t, 12, n)
+}
+
+// A run of a version that held some gates in its program is judged by what they were there; one that has its own, by those.
+func TestGatesOfEarlierVersions(t *testing.T) {
+	for name, c := range map[string]struct {
+		own  string
+		want Gates
+	}{
+		"none": {"", Gates{CadenceTolerance: 0.05, MinFioPresence: 0.95, MaxForeignReads: 0.01}},
+		"saved": {", gates: {max_foreign_reads: 0.1, min_fio_presence: 0.6, cadence_tolerance: 0.2}",
+			Gates{CadenceTolerance: 0.2, MinFioPresence: 0.6, MaxForeignReads: 0.1}},
+	} {
+		e, err := ReadExperiment(saved(t, " null", c.own))
+		require.NoError(t, err)
+		assert.Equal(t, c.want, e.Hypothesis.Gates, name)
+	}
 }

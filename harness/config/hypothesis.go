@@ -120,4 +120,21 @@ type Gates struct {
 	SteadyMaxDrift   float64  `yaml:"steady_max_drift"` // and a Theil-Sen drift over the window above this share
 	ReproducedWithin float64  `yaml:"reproduced_within"`
 	MaxBaselineRPS   float64  `yaml:"max_baseline_rps"` // environment: foreign disk reads or writes before the load
+	// Of sweeps over the cadence or over fio.
+	CadenceTolerance float64 `yaml:"cadence_tolerance"` // samples of a measure phase against what its cadence makes, as a share
+	MinFioPresence   float64 `yaml:"min_fio_presence"`  // share of the measure phase for which fio's process is there
+	MaxForeignReads  float64 `yaml:"max_foreign_reads"` // reads that are nobody's, as a share of what fio moves where it moves most
+}
+
+// asMeasured gives the gates of a saved configuration that an earlier version held in its program the values that they had
+// there, so that its runs are judged as they were.
+func (g *Gates) asMeasured() {
+	for _, f := range []struct {
+		field *float64
+		then  float64
+	}{{&g.CadenceTolerance, 0.05}, {&g.MinFioPresence, 0.95}, {&g.MaxForeignReads, 0.01}} {
+		if *f.field == 0 { // no file can say so: a gate of zero is refused
+			*f.field = f.then
+		}
+	}
 }

@@ -1,5 +1,7 @@
 package config
 
+import "gopkg.in/yaml.v3"
+
 // World is configs/worlds/*.yaml: the physics of the simulated machine. The default world is calibrated
 // to published measurements; every other one is the default with something removed or added.
 type World struct {
@@ -8,6 +10,23 @@ type World struct {
 	Mechanisms Mechanisms `yaml:"mechanisms,omitempty"`
 	Load       WorldLoad  `yaml:"load,omitempty"`  // users and other programs of this world that are not those of the hypothesis
 	Tiers      WorldTiers `yaml:"tiers,omitempty"` // memory that this world's machine gives the stack instead of what its file says
+}
+
+// UnmarshalYAML reads a world as a run saved it. Whoever judges the run needs to know which world it was and no more, so
+// that fields of other versions of the simulated machine are passed over, and so is a field that means something else now.
+// Files of worlds/ are read strictly, by LoadWorld.
+func (w *World) UnmarshalYAML(n *yaml.Node) error {
+	type fields World
+	if err := n.Decode((*fields)(w)); err == nil {
+		return nil
+	}
+	var name struct {
+		World string `yaml:"world"`
+		Note  string `yaml:"note"`
+	}
+	err := n.Decode(&name)
+	*w = World{World: name.World, Note: name.Note}
+	return err
 }
 
 // Mechanisms switches parts of the simulated machine. All are off in the default world.

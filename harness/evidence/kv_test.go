@@ -24,3 +24,27 @@ func TestFetchBytesAreSpread(t *testing.T) {
 	assert.InDelta(t, 4e9, c.Windows[2].sums.predicted, 1, "of a fetch that ended 2 s after the phase")
 	assert.InDelta(t, 12e9, *kv.Tier2Spread, 1, "the account takes what lies inside the phase")
 }
+
+// Of a fetch that began before the phase, and of one that ended after it, the account takes the part that lies inside.
+func TestFetchesAcrossTheEdges(t *testing.T) {
+	for _, tc := range []struct {
+		name       string
+		to, within float64
+	}{
+		{"ended before", 99.8, 0},
+		{"as it began", 100, 0},
+		{"a quarter of it before", 103, 6e9},
+		{"inside", 104, 8e9},
+		{"the last", 130, 8e9},
+		{"a quarter of it after", 131, 6e9},
+		{"began after", 135, 0},
+	} {
+		c := &Cell{Info: record.CellInfo{Load: record.LoadSummary{MeasureStart: new(100.0), MeasureEnd: new(130.0)}}}
+		at := func(ts, bytes, transfer float64) *record.KVSample {
+			return &record.KVSample{TS: ts, Tier2: record.KVTier{BytesOut: &bytes, FetchTransferMS: &transfer}}
+		}
+		kv := &KVCounters{}
+		kv.spread(c, at(tc.to-0.2, 0, 0), at(tc.to, 8e9, 4000))
+		assert.InDelta(t, tc.within, *kv.Tier2Spread, 1, tc.name)
+	}
+}

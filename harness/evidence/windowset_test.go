@@ -95,3 +95,46 @@ func TestWindowSetNamesWhatItLacks(t *testing.T) {
 	assert.Equal(t, "14 of 18 windows used (left out: 3 without a first token, 1 with a time-out)", set.LeftOut())
 	assert.Equal(t, "all 18 windows used", ev.AllWindows(ev.Groups()).LeftOut())
 }
+
+// A stack with a KV manager has one source more that has to cover a window.
+func TestWindowCoverageOfTheKVManager(t *testing.T) {
+	ev := windowedEvidence(60)
+	c := ev.Cells[0]
+	c.KV = &KVCounters{}
+	for i := range c.Windows {
+		c.Windows[i].kv = 9.5
+	}
+	assert.Equal(t, 12, ev.Windows(ev.Groups()).N())
+	c.Windows[3].kv = 9.4
+	set := ev.Windows(ev.Groups())
+	assert.Equal(t, []int{11, 1}, []int{set.N(), set.Uncovered})
+	least, where := set.Least()
+	assert.InDelta(t, 0.94, least, 1e-9)
+	assert.Equal(t, "KV manager of cell at 30 s", where)
+	assert.Equal(t, []SourceCoverage{{"KV manager", 0.948}, {"NVMe", 1}, {"machine", 1}}, rounded(set.Coverage()), "56.9 of 60 s")
+}
+
+// What is left inside a cell has a mean of zero over its repetitions, whatever the cell's level is.
+func TestWithinTakesTheMeanOfItsCell(t *testing.T) {
+	ev := windowedEvidence(60)
+	for i := range ev.Cells[1].Windows {
+		ev.Cells[1].Windows[i].TTFT[0] += 60
+	}
+	other := windowedCell(1, 60)
+	other.Cell, other.Key = record.NewCell("conc", 2, "rep", 1), "other"
+	for i := range other.Windows {
+		other.Windows[i].TTFT[0] *= 10
+	}
+	ev.Cells = append(ev.Cells, other)
+	set := ev.Windows(ev.Groups())
+	values := set.P99(false)
+	within := set.Within(values)
+	require.Len(t, within, 2)
+	for k := range 6 {
+		// Means of the cells: (350 + 410) / 2 and 3500.
+		assert.InDelta(t, float64(100*(k+1))-380, within[0][k].V, 1e-9)
+		assert.InDelta(t, float64(1000*(k+1))-3500, within[0][6+k].V, 1e-9)
+		assert.InDelta(t, float64(100*(k+1))+60-380, within[1][k].V, 1e-9)
+	}
+	assert.Equal(t, stats.Point{T: 10, V: 200}, values[0][1], "what was given stays as it is")
+}

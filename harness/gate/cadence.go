@@ -8,7 +8,7 @@ import (
 )
 
 // CadenceKept is the manipulation check of a sweep over the cadence of telemetry: the measure phase of every cell
-// has as many samples as its cadence makes, within 5 % and one.
+// has as many samples as its cadence makes, within cadence_tolerance and one.
 func CadenceKept(ev *evidence.Evidence) Gate {
 	const name = "cadence"
 	bad := worst{}
@@ -20,7 +20,7 @@ func CadenceKept(ev *evidence.Evidence) Gate {
 		off := max(0, math.Abs(float64(c.Sys.Measure.Samples)-due)-1) / due
 		bad.high(off, fmt.Sprintf("%s: %d samples in %.0f s", c.Key, c.Sys.Measure.Samples, c.Seconds()))
 	}
-	if !bad.seen || bad.value > 0.05 {
+	if !bad.seen || bad.value > ev.Exp.Hypothesis.Gates.CadenceTolerance {
 		return Fail(name, Invalid, "not_kept", "the machine was not sampled at the cadence of the arm, "+bad.where)
 	}
 	return Pass(name, "every arm was sampled at its cadence; furthest off is "+bad.where)

@@ -30,8 +30,11 @@ func TestCadenceKept(t *testing.T) {
 		{"another cadence", cell(1000, 1500), "not_kept"},
 		{"none swept", cell(0, 1500), "not_swept"},
 	} {
-		g := gate.CadenceKept(&evidence.Evidence{Cells: []*evidence.Cell{cell(200, 1500), tc.cell}})
+		g := gate.CadenceKept(&evidence.Evidence{Exp: goodEvidence().Exp, Cells: []*evidence.Cell{cell(200, 1500), tc.cell}})
 		assert.Equal(t, tc.code, g.Code, tc.name)
 		assert.Equal(t, tc.code == "", g.Passed, tc.name)
 	}
+	ev := &evidence.Evidence{Exp: goodEvidence().Exp, Cells: []*evidence.Cell{cell(200, 1501), cell(200, 1423)}}
+	ev.Exp.Hypothesis.Gates.CadenceTolerance = 0.051
+	assert.True(t, gate.CadenceKept(ev).Passed, "as far off as the gate allows")
 }

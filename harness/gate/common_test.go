@@ -19,7 +19,7 @@ func goodEvidence() *evidence.Evidence {
 	hc := &config.Hypothesis{Hypothesis: "HX", Model: "L8B", Gates: config.Gates{
 		MinCoverage: 0.95, MaxSendLag: config.Duration(1e6), MaxSendLagShare: 0.01, PromptTolerance: 0.05,
 		MaxErrorRate: 0.01, MinSamples: 299, MaxCoV: 0.1, SteadyAlpha: 0.05, SteadyMaxDrift: 0.25,
-		ReproducedWithin: 0.05, MaxBaselineRPS: 50,
+		ReproducedWithin: 0.05, MaxBaselineRPS: 50, CadenceTolerance: 0.05, MinFioPresence: 0.95, MaxForeignReads: 0.01,
 	}}
 	hc.Run.Reps, hc.Run.Seed, hc.Run.Duration, hc.Run.Baseline = 3, 1, config.Duration(300e9), config.Duration(30e9)
 	ev := &evidence.Evidence{Exp: &config.Experiment{Rig: "sim", Hypothesis: hc, Stacks: map[string]*config.Stack{"A": {Stack: "A"}}}, Plan: &record.Plan{}}
@@ -70,9 +70,21 @@ func TestGatesFail(t *testing.T) {
 	}{
 		{"alignment", "coverage", gate.Invalid, func(ev *evidence.Evidence) { ev.Cells[1].Info.Coverage.Sources[1].Samples = 1400 }},
 		{"alignment", "no_samples", gate.Invalid, func(ev *evidence.Evidence) { ev.Cells[1].Info.Coverage.Slots = 0 }},
+		{"alignment", "no_sources", gate.Invalid, func(ev *evidence.Evidence) { ev.Cells[2].Info.Coverage.Sources = nil }},
+		{"alignment", "other_sources", gate.Invalid, func(ev *evidence.Evidence) {
+			ev.Cells[2].Info.Coverage.Sources = ev.Cells[2].Info.Coverage.Sources[:1]
+		}},
 		{"treatment", "kv_pool", gate.Invalid, func(ev *evidence.Evidence) { ev.Cells[2].Info.Settings.KVPoolBytes = ptr(0.5e9) }},
 		{"treatment", "not_read_back", gate.Invalid, func(ev *evidence.Evidence) { ev.Cells[2].Info.Settings.KVPoolBytes = nil }},
 		{"treatment", "block_tokens", gate.Invalid, func(ev *evidence.Evidence) { ev.Cells[2].Info.Settings.BlockTokens = ptr(16.0) }},
+		{"treatment", "model", gate.Invalid, func(ev *evidence.Evidence) {
+			ev.Cells[2].Info.Settings.Model, ev.Cells[2].Info.Settings.WantModel = "qwen-0.5b", "nvidia/Llama-3.3-70B-Instruct-NVFP4"
+		}},
+		{"treatment", "not_read_back", gate.Invalid, func(ev *evidence.Evidence) { ev.Cells[1].Tier1Bytes = 16e9 }},
+		{"treatment", "not_read_back", gate.Invalid, func(ev *evidence.Evidence) {
+			ev.Cells[1].Policy = "FIFO"
+			ev.Cells[1].Info.Settings.Tiers = []record.TierSetting{{Tier: "disk", Policy: "LRU", WantPolicy: "LRU"}}
+		}},
 		{"treatment", "host_tier", gate.Invalid, func(ev *evidence.Evidence) {
 			ev.Cells[1].Info.Settings.Tiers = []record.TierSetting{{Tier: "host", Bytes: 24e9, WantBytes: 8e9, Policy: "LRU", WantPolicy: "LRU"}}
 		}},
@@ -155,6 +167,21 @@ func TestGatesFail(t *testing.T) {
 	}
 }
 
+// Stacks may be watched by different sources; cells of one stack may not.
+func TestSourcesAreThoseOfTheStack(t *testing.T) {
+	ev := goodEvidence()
+	for _, c := range goodEvidence().Cells {
+		c.Stack, c.Key = "B", "stack=B/"+c.Key
+		c.Info.Coverage.Sources = append(c.Info.Coverage.Sources, record.SourceCoverage{Name: "kvbm", Samples: 1500})
+		ev.Cells = append(ev.Cells, c)
+	}
+	g := gateOf(t, ev, gate.Claim{}, "alignment")
+	assert.True(t, g.Passed, g.Detail)
+	ev.Cells[4].Info.Coverage.Sources = ev.Cells[0].Info.Coverage.Sources
+	assert.Equal(t, "stack=B/ctx=1000/conc=4/rep=1 was watched by block, kvbm, proc, stack=B/ctx=1000/conc=4/rep=2 by block, proc",
+		gateOf(t, ev, gate.Claim{}, "alignment").Detail)
+}
+
 // Where the claim is a difference the interval carries the noise, and stability is a grade.
 func TestStabilityIsAGradeForDifferences(t *testing.T) {
 	ev := goodEvidence()
@@ -182,4 +209,34 @@ func TestStagedWantsTheSecondStage(t *testing.T) {
 	assert.Equal(t, []any{false, gate.Inconclusive, "stage_missing"}, []any{g.Passed, g.OnFailure, g.Code})
 	ev.Plan.Refined = true
 	assert.True(t, gateOf(t, ev, gate.Claim{Staged: true}, "samples").Passed)
+}
+
+// The rate that is allowed may be reached, not passed.
+func TestErrorsUpToTheAllowedRate(t *testing.T) {
+	for _, rc := range []string{record.RCCut, record.RCRejected, record.RCTimeout} {
+		ev := goodEvidence()
+		for _, c := range ev.Cells {
+			c.Requests = c.Requests[:100]
+			c.Requests[7].RC = rc
+		}
+		g := gateOf(t, ev, gate.Claim{}, "errors")
+		assert.True(t, g.Passed, "3 of 300 at 1 %%: %s", g.Detail)
+		ev.Cells[1].Requests[8].RC = rc
+		assert.False(t, gateOf(t, ev, gate.Claim{}, "errors").Passed, "4 of 300 at 1 %: "+rc)
+	}
+}
+
+// As many repetitions are advised as give the requests that p99 needs, if each gives as many as those that were measured.
+func TestSamplesAdviseRepetitions(t *testing.T) {
+	for each, advice := range map[int]string{
+		99: "n 297, p99 needs 299: repeat with 4 repetitions",
+		11: "n 33, p99 needs 299: repeat with 28 repetitions", // 27 give 297
+		0:  "n 0, p99 needs 299: repeat with 897 repetitions",
+	} {
+		ev := goodEvidence()
+		for _, c := range ev.Cells {
+			c.Requests = c.Requests[:each]
+		}
+		assert.Contains(t, gateOf(t, ev, gate.Claim{}, "samples").Detail, advice)
+	}
 }

@@ -57,13 +57,13 @@ func FioReached(ev *evidence.Evidence, ratio float64) Gate {
 }
 
 // FioRan is the manipulation check that every sweep over fio has. Where a profile has jobs, fio's process was there
-// for at least 95 % of the measure phase and moved bytes, by its own account. Where it has none, and a KV manager
-// accounts for the server's reads, nobody else read either: what the drive read beyond its idle rate and that
-// account is below a hundredth of what fio moved where it moved most. Without a KV manager a read may be the
+// for at least min_fio_presence of the measure phase and moved bytes, by its own account. Where it has none, and a KV
+// manager accounts for the server's reads, nobody else read either: what the drive read beyond its idle rate and that
+// account is at most max_foreign_reads of what fio moved where it moved most. Without a KV manager a read may be the
 // server's own, which is what the claim is about.
 func FioRan(ev *evidence.Evidence) Gate {
 	const name = "fio"
-	const share = 0.01
+	gates := ev.Exp.Hypothesis.Gates
 	least, most, foreign := worst{}, worst{}, worst{}
 	for _, c := range ev.Cells {
 		m, seconds := &c.Sys.Measure, c.Seconds()
@@ -76,7 +76,7 @@ func FioRan(ev *evidence.Evidence) Gate {
 		if len(c.Info.Fio.Jobs) > 0 {
 			moved := record.OrZero(m.FioReadBytes) + record.OrZero(m.FioWriteBytes)
 			switch {
-			case m.FioSeconds < 0.95*m.Seconds:
+			case m.FioSeconds < gates.MinFioPresence*m.Seconds:
 				return Fail(name, Invalid, "fio_gone", fmt.Sprintf("%s: fio's process was there for %.0f of %.0f s", c.Key, m.FioSeconds, m.Seconds))
 			case moved == 0:
 				return Fail(name, Invalid, "fio_idle", c.Key+": fio was started, and its process moved no byte while the load was measured")
@@ -97,7 +97,7 @@ func FioRan(ev *evidence.Evidence) Gate {
 	switch {
 	case !least.seen:
 		return Pass(name, "no cell was to have fio beside it, and none had")
-	case foreign.seen && foreign.value > share*most.value:
+	case foreign.seen && foreign.value > gates.MaxForeignReads*most.value:
 		return Fail(name, Invalid, "foreign_reads", fmt.Sprintf("something read the drive where no fio was to run: %s, against %.0f MB/s of fio", foreign.where, most.value/1e6))
 	case foreign.seen:
 		return Pass(name, fmt.Sprintf("fio moved at least %.0f MB/s where it was to run (%s), and where not there were at most %s", -least.value/1e6, least.where, foreign.where))

@@ -68,6 +68,10 @@ func TestFioReached(t *testing.T) {
 		{"somebody else reads little", func(ev *evidence.Evidence) {
 			ev.Cells[none1].Sys.Measure.ReadBytes, ev.Cells[none1].KV = 0.9e7, &evidence.KVCounters{}
 		}, "", ""},
+		{"as much as the gate allows", func(ev *evidence.Evidence) {
+			ev.Cells[none1].Sys.Measure.ReadBytes, ev.Cells[none1].KV = 1.1e7, &evidence.KVCounters{}
+			ev.Exp.Hypothesis.Gates.MaxForeignReads = 0.011
+		}, "", ""},
 		{"the idle rate is nobody else", func(ev *evidence.Evidence) {
 			ev.Cells[none1].Sys.Measure.ReadBytes, ev.Cells[none1].KV = 1.1e7, &evidence.KVCounters{}
 			ev.Cells[none1].Sys.Baseline = evidence.PhaseSums{ReadBytes: 1e6, NVMeSeconds: 10}
@@ -77,6 +81,9 @@ func TestFioReached(t *testing.T) {
 			ev.Cells[none1].KV = &evidence.KVCounters{Tier2Spread: ptr(1e7)}
 		}, "", ""},
 		{"fio ended early", func(ev *evidence.Evidence) { ev.Cells[heavy2].Sys.Measure.FioSeconds = 94 }, "fio_gone", "fio's process was there for 94 of 100 s"},
+		{"as long as the gate allows", func(ev *evidence.Evidence) {
+			ev.Cells[heavy2].Sys.Measure.FioSeconds, ev.Exp.Hypothesis.Gates.MinFioPresence = 94, 0.94
+		}, "", ""},
 		{"a writer moves bytes too", func(ev *evidence.Evidence) {
 			m := &ev.Cells[moderate1].Sys.Measure
 			m.FioReadBytes, m.FioWriteBytes = ptr(0.0), ptr(1e9)

@@ -11,13 +11,14 @@ const (
 	Invalid      Outcome = "Invalid"      // the method broke down: no conclusion may be drawn
 )
 
-// Gate is a precondition of believing anything.
+// Gate is a precondition of believing anything, or a grade that is printed with them.
 type Gate struct {
 	Name      string  `json:"name"`
 	Passed    bool    `json:"passed"`
-	OnFailure Outcome `json:"on_failure"` // Invalid or Inconclusive; "" for a grade, which never fails a verdict
-	Code      string  `json:"code"`       // stable reason code of a failure, "" if passed
-	Detail    string  `json:"detail"`     // measured against required, and where it was worst
+	Grade     bool    `json:"grade,omitempty"` // it never fails a verdict
+	OnFailure Outcome `json:"on_failure"`      // Invalid or Inconclusive; "" for what passed and for a grade
+	Code      string  `json:"code"`            // stable reason code of a failure, "" if passed
+	Detail    string  `json:"detail"`          // measured against required, and where it was worst
 }
 
 // Pass is a gate that held.
@@ -30,5 +31,5 @@ func Fail(name string, on Outcome, code, detail string) Gate {
 
 // Grade is printed with the gates and fails nothing.
 func Grade(name string, good bool, detail string) Gate {
-	return Gate{Name: name, Passed: good, Detail: detail}
+	return Gate{Name: name, Passed: good, Grade: true, Detail: detail}
 }

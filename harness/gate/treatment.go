@@ -3,6 +3,7 @@ package gate
 import (
 	"fmt"
 	"math"
+	"path"
 	"slices"
 	"strings"
 
@@ -26,6 +27,12 @@ func Treatment(ev *evidence.Evidence, _ Claim) Gate {
 		case math.Abs(*s.KVPoolBytes-s.WantKVPool) > s.KVBlockBytes:
 			return Fail(name, Invalid, "kv_pool",
 				fmt.Sprintf("%s: the server has a KV pool of %.2f GiB, configured are %.2f GiB", c.Key, *s.KVPoolBytes/(1<<30), s.WantKVPool/(1<<30)))
+		case !servesWanted(s):
+			return Fail(name, Invalid, "model",
+				fmt.Sprintf("%s: the server serves the model %s, configured is %s", c.Key, s.Model, s.WantModel))
+		case (c.Tier1Bytes > 0 || c.Policy != "") && !tierTold(s, "host"):
+			return Fail(name, Invalid, "not_read_back",
+				c.Key+": the server does not tell the capacity and policy of its host tier, which the sweep varies")
 		}
 		for _, t := range s.Tiers {
 			if g := tierFault(c.Key, t, s.KVBlockBytes); g != "" {
@@ -47,6 +54,9 @@ func Treatment(ev *evidence.Evidence, _ Claim) Gate {
 			}
 		}
 	}
+	if !slices.ContainsFunc(ev.Cells, func(c *evidence.Cell) bool { return c.Info.Settings.WantModel == "" }) {
+		told = append(told, "model")
+	}
 	told = append(told, "KV pool", "block size")
 	if tiersTold(ev.Cells) {
 		told = append(told, "capacity and policy of the host and NVMe tiers", "offload filter")
@@ -61,6 +71,17 @@ func Treatment(ev *evidence.Evidence, _ Claim) Gate {
 		detail += "; the server does not tell: " + strings.Join(untold, ", ")
 	}
 	return Pass(name, detail)
+}
+
+// servesWanted reports whether the server serves the model that was asked for, as far as the run tells which that was. A
+// server that was started with a path serves the model by the last part of it.
+func servesWanted(s record.Settings) bool {
+	return s.WantModel == "" || s.Model == s.WantModel || s.Model == path.Base(s.WantModel)
+}
+
+// tierTold reports whether the server told the tier of that name.
+func tierTold(s record.Settings, name string) bool {
+	return slices.ContainsFunc(s.Tiers, func(t record.TierSetting) bool { return t.Tier == name })
 }
 
 // tierFault says how a tier that the server built differs from what was asked for, "" if it does not.

@@ -2,7 +2,10 @@ package record
 
 // Settings are what a server says of itself; nil where it does not say.
 type Settings struct {
-	Model         string   `json:"model"` // id of /v1/models
+	Model string `json:"model"` // id of /v1/models
+	// WantModel is the id of the model that the configuration names; a server that was started with a path knows only the
+	// last part of it. "" where the rig did not tell, as in runs of earlier versions.
+	WantModel     string   `json:"want_model,omitempty"`
 	KVPoolBlocks  *float64 `json:"kv_pool_blocks"`
 	BlockTokens   *float64 `json:"kv_block_tokens"`
 	KVPoolBytes   *float64 `json:"kv_pool_bytes"` // blocks x block bytes

@@ -93,18 +93,22 @@ func dash(s string) string {
 	return s
 }
 
-// gateCount counts the gates that could fail a verdict. A grade that was not met is none of them.
+// gateCount counts the gates, of which each could fail the verdict. Grades are none of them, met or not.
 func gateCount(gates []gate.Gate) (passed, total int) {
 	for _, g := range gates {
+		if isGrade(g) {
+			continue
+		}
+		total++
 		if g.Passed {
 			passed++
-		}
-		if g.Passed || g.OnFailure != "" {
-			total++
 		}
 	}
 	return passed, total
 }
+
+// isGrade says whether a gate decides nothing. In a report of an earlier version only the grades that were not met show.
+func isGrade(g gate.Gate) bool { return g.Grade || !g.Passed && g.OnFailure == "" }
 
 // commonOrigin is where the numbers of all lines come from, "" if they come from different places.
 func commonOrigin(lines []Line) string {

@@ -201,7 +201,7 @@ func gateState(g gate.Gate) string {
 	switch {
 	case g.Passed:
 		return "ok"
-	case g.OnFailure == "":
+	case isGrade(g):
 		return "grade"
 	}
 	return "FAILED"

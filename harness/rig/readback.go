@@ -15,10 +15,17 @@ import (
 	"sparkharness/harness/telemetry"
 )
 
+// Model is what a rig knows of the model that the configuration names.
+type Model struct {
+	ID           string  // under which a server that was given it by name serves it; "" if the rig does not know
+	BlockBytes   float64 // of a KV block over all layers, as configured
+	BlockFormula string  // where BlockBytes comes from
+}
+
 // ReadBack asks a stack's servers what they run with. log is what the server logged at its start.
-func ReadBack(ctx context.Context, client *http.Client, st *config.Stack, blockBytes float64, formula, log string) (record.Settings, error) {
-	out := record.Settings{KVBlockBytes: blockBytes, KVBlockOrigin: formula, WantKVPool: float64(st.KVPool()),
-		WantBlockTokens: float64(st.Runtime.TokensPerBlock), NotReadBack: []string{}}
+func ReadBack(ctx context.Context, client *http.Client, st *config.Stack, model Model, log string) (record.Settings, error) {
+	out := record.Settings{WantModel: model.ID, KVBlockBytes: model.BlockBytes, KVBlockOrigin: model.BlockFormula,
+		WantKVPool: float64(st.KVPool()), WantBlockTokens: float64(st.Runtime.TokensPerBlock), NotReadBack: []string{}}
 	var err error
 	if st.Dynamo != nil {
 		if err = readTiers(&out, st.Dynamo, log); err != nil {
@@ -38,7 +45,7 @@ func ReadBack(ctx context.Context, client *http.Client, st *config.Stack, blockB
 	}
 	if s.Engine != nil && s.Engine.KVMaxBlocks != nil {
 		out.KVPoolBlocks = s.Engine.KVMaxBlocks
-		pool := *s.Engine.KVMaxBlocks * blockBytes
+		pool := *s.Engine.KVMaxBlocks * model.BlockBytes
 		if out.BlockTokens != nil { // blocks of the server's own size
 			pool *= *out.BlockTokens / out.WantBlockTokens
 		}

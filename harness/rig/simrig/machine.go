@@ -170,9 +170,9 @@ func (s *Machine) Sources() rig.Sources {
 // ReadBack asks the servers for their model and KV pool.
 func (s *Machine) ReadBack(ctx context.Context) (record.Settings, error) {
 	m := s.spec.Model
-	out, err := rig.ReadBack(ctx, s.client, s.opts.Stack, float64(s.spec.BlockBytes()),
-		fmt.Sprintf("2 x %d layers x %d KV heads x %d x %d B x %d tokens (%s, %s)",
-			m.Layers, m.KVHeads, m.HeadDim, s.spec.KVElemBytes, s.spec.BlockTokens, m.Name, s.opts.Stack.Runtime.KVDtype),
+	out, err := rig.ReadBack(ctx, s.client, s.opts.Stack, rig.Model{ID: m.Served, BlockBytes: float64(s.spec.BlockBytes()),
+		BlockFormula: fmt.Sprintf("2 x %d layers x %d KV heads x %d x %d B x %d tokens (%s, %s)",
+			m.Layers, m.KVHeads, m.HeadDim, s.spec.KVElemBytes, s.spec.BlockTokens, m.Name, s.opts.Stack.Runtime.KVDtype)},
 		s.machine.StartupLog())
 	for _, a := range s.spec.LoRA.Adapters {
 		if out.AdapterBytes == nil {

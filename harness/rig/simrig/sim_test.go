@@ -60,6 +60,7 @@ func TestReadBack(t *testing.T) {
 				got, err := open(t, options(t, stack)).ReadBack(t.Context())
 				require.NoError(t, err)
 				assert.Equal(t, want.model, got.Model)
+				assert.Equal(t, "nvidia/Llama-3.3-70B-Instruct-NVFP4", got.WantModel)
 				assert.Equal(t, new(32.0), got.BlockTokens)
 				assert.Equal(t, 32.0, got.WantBlockTokens)
 				assert.Equal(t, 10.0*(1<<20), got.KVBlockBytes, "2 x 80 layers x 8 heads x 128 x 2 B x 32 tokens")
