@@ -30,6 +30,7 @@ var rules = []rule{
 	{"harness/record", nil, nil, "the waist stands alone, so that both sides may use it"},
 	{"harness/config", []string{"harness/record"}, []string{"gopkg.in/yaml.v3"}, "what is configured must not depend on what runs"},
 	{"harness/fio", nil, nil, "a job file says what load is meant, not who runs it"},
+	{"harness/outgoing", nil, nil, "where requests may go and what may be shown of an answer depends on nobody who asks"},
 	{"harness/trace", nil, nil, "a trace says what was asked, not who replays it"},
 	{"harness/prompt", nil, []string{"github.com/pkoukk/tiktoken-go", "github.com/pkoukk/tiktoken-go-loader"}, "text in, tokens out"},
 	{"harness/stats", nil, []string{"gonum.org/v1/gonum"}, "numbers in, numbers out"},
@@ -72,7 +73,7 @@ var mayImportTesting = []string{"harness", "harness/rig/simrig"}
 // A run's folder is judged alike, whichever rig measured it: whoever concludes must not be able to ask what measured,
 // not by a detour either. So no import leads from the right of record to the left of it, nor the other way.
 var (
-	leftOfRecord  = []string{"harness/experiment", "harness/fio", "harness/load", "harness/memnet", "harness/prompt", "harness/rig", "harness/rig/simrig", "harness/runner", "harness/sim", "harness/telemetry", "harness/trace"}
+	leftOfRecord  = []string{"harness/experiment", "harness/fio", "harness/load", "harness/memnet", "harness/outgoing", "harness/prompt", "harness/rig", "harness/rig/simrig", "harness/runner", "harness/sim", "harness/telemetry", "harness/trace"}
 	rightOfRecord = []string{"harness/evidence", "harness/gate", "harness/report", "harness/verdict"}
 )
 
