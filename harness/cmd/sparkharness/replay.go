@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net/http"
+	"log"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sparkharness/harness/load"
+	"sparkharness/harness/outgoing"
 	"sparkharness/harness/prompt"
 	"sparkharness/harness/record"
 	"sparkharness/harness/trace"
@@ -39,11 +40,10 @@ type replay struct {
 	url     string
 	api     string
 	dialect string
-	key     load.Secret // optional
 	warmup  time.Duration
 	timeout time.Duration
 	dir     string // for the raw lines
-	http    *http.Client
+	http    *outgoing.Client
 	out     io.Writer // statistics and the table
 	log     io.Writer // progress
 }
@@ -51,6 +51,7 @@ type replay struct {
 func traceReplayCommand() *cobra.Command {
 	var r replay
 	var keyEnv string
+	var remote bool
 	cmd := &cobra.Command{
 		Use:   "replay FILE",
 		Short: "Send a trace to an endpoint and time the answers",
@@ -61,20 +62,21 @@ prefixes that those of the trace shared. Each request leaves a line in DIR/metri
 A server that still holds the KV of an earlier replay answers from it: another --seed makes other texts.
 
 Requests due within --warmup of the first one are sent and left out of the table. An interrupt keeps the
-lines and prints the table of what there is.`,
+lines and prints the table of what there is.
+
+Nothing is sent beyond this machine's loopback without --remote, and no redirect is followed. The API key comes from
+the environment, goes to the scheme, host and port of --url alone, and is in no line and no message.`,
 		Example: `  sparkharness trace replay inputs/traces/chat_small.jsonl --url http://127.0.0.1:9000 --dialect dynamo --out results/replay`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if keyEnv != "" {
-				if r.key = load.Secret(os.Getenv(keyEnv)); r.key == "" {
-					return fmt.Errorf("--api-key-env: the environment variable %s is empty: put the key there", keyEnv)
-				}
-			}
 			r.path, r.out, r.log = args[0], cmd.OutOrStdout(), cmd.ErrOrStderr()
-			// As many idle connections as requests may be outstanding, so that none is dropped and dialled anew.
-			transport := &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 1 << 16}
-			defer transport.CloseIdleConnections()
-			r.http = &http.Client{Transport: transport}
+			if err := r.connect(keyEnv, remote); err != nil {
+				return err
+			}
+			defer r.http.CloseIdleConnections()
+			// Package net/http logs what a server sends unasked.
+			defer log.SetOutput(log.Writer())
+			log.SetOutput(r.http.Log(r.log))
 			return r.run(cmd.Context())
 		},
 	}
@@ -82,6 +84,7 @@ lines and prints the table of what there is.`,
 	f := cmd.Flags()
 	f.IntVar(&r.choice.Limit, "limit", 0, "end after that many requests; 0 for all")
 	f.StringVar(&r.url, "url", "", "endpoint, such as http://127.0.0.1:9000, without /v1")
+	f.BoolVar(&remote, "remote", false, "let --url be on another machine")
 	f.StringVar(&r.dialect, "dialect", "", "fields that the server takes: dynamo or trtllm")
 	f.StringVar(&r.api, "api", load.APICompletions, "completions or chat")
 	f.StringVar(&keyEnv, "api-key-env", "", "`name` of the environment variable that holds the API key")
@@ -94,6 +97,29 @@ lines and prints the table of what there is.`,
 		}
 	}
 	return cmd
+}
+
+// connect makes the client, with the key that the environment variable holds, if one is named.
+func (r *replay) connect(keyEnv string, remote bool) error {
+	var key outgoing.Secret
+	var err error
+	if keyEnv != "" {
+		if key, err = outgoing.SecretFrom(keyEnv); err != nil {
+			return fmt.Errorf("--api-key-env: %w", err)
+		}
+	}
+	if r.http, err = outgoing.New(outgoing.Options{Remote: remote}).For(r.url, key); err != nil {
+		return fmt.Errorf("--url %s: %w%s", outgoing.Shown(r.url), err, advice(err))
+	}
+	return nil
+}
+
+// advice is what to do about a URL that is refused.
+func advice(err error) string {
+	if outgoing.IsRemote(err) {
+		return " (--remote)"
+	}
+	return ""
 }
 
 // run replays the trace. Whatever was sent is in the table, error or not.
@@ -119,41 +145,22 @@ func (r *replay) run(ctx context.Context) error {
 	}
 	fmt.Fprintf(r.out, "%d requests of %d sessions; prompts of %.0f tokens in the mean, %.1f %% of them reusable; answers of %.0f\n",
 		st.Requests, st.Sessions, st.Input.Mean, 100*st.ReusableShare, st.Output.Mean)
-	fmt.Fprintf(r.out, "%s at %s: %.1f s until the last is sent, and then its answer\n", model, r.url, st.SpanS)
+	fmt.Fprintf(r.out, "%s at %s: %.1f s until the last is sent, and then its answer\n", model, outgoing.Shown(r.url), st.SpanS)
 
 	t := &tally{asked: st.Requests, seen: map[int64]bool{}}
 	err = r.drive(ctx, model, segments, t, lines)
-	err = errors.Join(err, lines.Close())
-	return errors.Join(err, t.print(r.out))
+	return errors.Join(err, lines.Close(), t.print(r.out))
 }
 
-// model is the id of the served model. A redirect is not followed: the key is for this server alone.
+// model is the id of the served model.
 func (r *replay) model(ctx context.Context) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, modelWait)
 	defer cancel()
-	client := &http.Client{
-		Transport:     authorized{r.key, r.http.Transport},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-	id, err := load.ServedModel(ctx, client, r.url)
+	id, err := load.ServedModel(ctx, r.http, r.url)
 	if err != nil {
 		return "", fmt.Errorf("--url: %w", err)
 	}
 	return id, nil
-}
-
-// authorized adds the API key, if there is one.
-type authorized struct {
-	key  load.Secret
-	next http.RoundTripper
-}
-
-func (a authorized) RoundTrip(req *http.Request) (*http.Response, error) {
-	if a.key != "" {
-		req = req.Clone(req.Context())
-		req.Header.Set("Authorization", "Bearer "+string(a.key))
-	}
-	return a.next.RoundTrip(req)
 }
 
 // lines creates the file of the raw lines; each reaches it at once.
@@ -203,7 +210,7 @@ func (r *replay) drive(ctx context.Context, model string, segments *prompt.Segme
 		Loop: load.Replay{Items: items(requests, lead, t.offer)}, Nonce: load.NonceNone,
 		Prompter: load.BlockPrompts{Text: blockText(segments), Least: 1},
 		Timeout:  r.timeout, Seed: r.choice.Seed, BaseURL: r.url, API: r.api, Dialect: r.dialect, ModelID: model,
-		APIKey: r.key, HTTP: r.http, Warmup: load.Warmup{Min: warmup}, MaxDuration: replayLimit, Start: start,
+		HTTP: r.http, Warmup: load.Warmup{Min: warmup}, MaxDuration: replayLimit, Start: start,
 	}, func(rec *record.Request) error {
 		t.add(rec)
 		return lines.Write(rec)
