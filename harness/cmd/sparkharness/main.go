@@ -24,6 +24,6 @@ func main() {
 	if err := root.ExecuteContext(ctx); err != nil {
 		stop()
 		fmt.Fprintln(os.Stderr, "sparkharness:", err)
-		os.Exit(1)
+		os.Exit(exitStatus(err))
 	}
 }

@@ -42,16 +42,19 @@ type replay struct {
 	dialect string
 	warmup  time.Duration
 	timeout time.Duration
-	dir     string // for the raw lines
-	http    *outgoing.Client
-	out     io.Writer // statistics and the table
-	log     io.Writer // progress
+	// mostFailed is the share of the measured requests that may fail; nil: any but all of them.
+	mostFailed *float64
+	dir        string // for the raw lines
+	http       *outgoing.Client
+	out        io.Writer // statistics and the table
+	log        io.Writer // progress
 }
 
 func traceReplayCommand() *cobra.Command {
 	var r replay
 	var keyEnv string
 	var remote bool
+	var mostFailed float64
 	cmd := &cobra.Command{
 		Use:   "replay FILE",
 		Short: "Send a trace to an endpoint and time the answers",
@@ -65,10 +68,19 @@ Requests due within --warmup of the first one are sent and left out of the table
 lines and prints the table of what there is.
 
 Nothing is sent beyond this machine's loopback without --remote, and no redirect is followed. The API key comes from
-the environment, goes to the scheme, host and port of --url alone, and is in no line and no message.`,
+the environment, goes to the scheme, host and port of --url alone, and is in no line and no message.
+
+Exit status:
+  0  the trace was replayed, and no more requests failed than may
+  1  it was not replayed, or not to its end; the message says why
+  3  it was replayed, but more of the measured requests failed (time limits included) than the share --max-failed;
+     without --max-failed, if all of them did`,
 		Example: `  sparkharness trace replay inputs/traces/chat_small.jsonl --url http://127.0.0.1:9000 --dialect dynamo --out results/replay`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if cmd.Flags().Changed("max-failed") {
+				r.mostFailed = &mostFailed
+			}
 			r.path, r.out, r.log = args[0], cmd.OutOrStdout(), cmd.ErrOrStderr()
 			if err := r.connect(keyEnv, remote); err != nil {
 				return err
@@ -90,6 +102,7 @@ the environment, goes to the scheme, host and port of --url alone, and is in no 
 	f.StringVar(&keyEnv, "api-key-env", "", "`name` of the environment variable that holds the API key")
 	f.DurationVar(&r.warmup, "warmup", 0, "leave requests due that long after the first out of the table")
 	f.DurationVar(&r.timeout, "timeout", 10*time.Minute, "time limit of a request, from when it was due")
+	f.Float64Var(&mostFailed, "max-failed", 0, "`share` of the measured requests, from 0 to 1, that may fail for the exit status to be 0 (default: any but all)")
 	f.StringVar(&r.dir, "out", "", "folder for "+metricsFile+", which must not be there yet")
 	for _, name := range []string{"url", "dialect", "out"} {
 		if err := cmd.MarkFlagRequired(name); err != nil {
@@ -127,6 +140,9 @@ func (r *replay) run(ctx context.Context) error {
 	if r.warmup < 0 {
 		return fmt.Errorf("--warmup %v: at least 0 is needed", r.warmup)
 	}
+	if most := r.mostFailed; most != nil && !(*most >= 0 && *most <= 1) {
+		return fmt.Errorf("--max-failed %v: a share from 0 to 1 is needed, such as 0.01", *most)
+	}
 	st, err := describe(r.path, r.choice)
 	if err != nil {
 		return err
@@ -149,7 +165,11 @@ func (r *replay) run(ctx context.Context) error {
 
 	t := &tally{asked: st.Requests, seen: map[int64]bool{}}
 	err = r.drive(ctx, model, segments, t, lines)
-	return errors.Join(err, lines.Close(), t.print(r.out))
+	err = errors.Join(err, lines.Close(), t.print(r.out))
+	if err != nil {
+		return err
+	}
+	return t.judge(r.mostFailed, filepath.Join(r.dir, metricsFile))
 }
 
 // model is the id of the served model.
