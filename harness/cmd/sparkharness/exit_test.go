@@ -49,17 +49,34 @@ func brief(t *testing.T, n int) string {
 	return traceFile(t, b.String())
 }
 
-// The share of failed requests decides the exit status; without one a single answer is enough.
+// The share of failed requests decides; without one a single answer is enough.
+func TestJudge(t *testing.T) {
+	for _, tt := range []struct {
+		ok, failed, timeouts int
+		share                *float64
+		good                 bool
+	}{
+		{4, 0, 0, nil, true}, {1, 2, 1, nil, true}, {0, 2, 2, nil, false}, {0, 0, 0, nil, true},
+		{4, 0, 0, new(0.), true}, {3, 1, 0, new(0.), false}, {3, 0, 1, new(0.), false}, {0, 0, 0, new(0.), true},
+		{3, 1, 0, new(0.25), true}, {2, 1, 1, new(0.25), false}, {3, 1, 0, new(0.2499), false},
+		{0, 4, 0, new(0.99), false}, {0, 4, 0, new(1.), true},
+	} {
+		counts := tally{ok: tt.ok, failed: tt.failed, timeouts: tt.timeouts, cancelled: 3}
+		err := counts.judge(tt.share, "lines")
+		assert.Equal(t, tt.good, err == nil, "%+v: %v", tt, err)
+		if err != nil {
+			assert.Equal(t, exitFailed, exitStatus(err))
+		}
+	}
+}
+
 func TestMaxFailed(t *testing.T) {
 	for _, tt := range []struct {
 		failing int // of four
 		share   string
 		status  int
 	}{
-		{0, "", 0}, {3, "", 0}, {4, "", exitFailed},
-		{0, "0", 0}, {1, "0", exitFailed},
-		{1, "0.25", 0}, {2, "0.25", exitFailed}, {1, "0.2499", exitFailed},
-		{4, "0.99", exitFailed}, {4, "1", 0},
+		{3, "", 0}, {4, "", exitFailed}, {1, "0", exitFailed}, {1, "0.25", 0},
 	} {
 		t.Run(fmt.Sprintf("%d of 4, %q", tt.failing, tt.share), func(t *testing.T) {
 			var n atomic.Int32
