@@ -1,6 +1,7 @@
 package harness_test
 
 import (
+	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
@@ -34,6 +35,7 @@ var rules = []rule{
 	{"harness/record", []string{"harness/regular"}, nil, "the waist stands alone, so that both sides may use it"},
 	{"harness/config", []string{"harness/record", "harness/regular"}, []string{"gopkg.in/yaml.v3"}, "what is configured must not depend on what runs"},
 	{"harness/fio", []string{"harness/regular"}, nil, "a job file says what load is meant, not who runs it"},
+	{"harness/outgoing", nil, nil, "where requests may go and what may be shown of an answer depends on nobody who asks"},
 	{"harness/trace", []string{"harness/regular"}, nil, "a trace says what was asked, not who replays it"},
 	{"harness/prompt", []string{"harness/regular"}, []string{"github.com/pkoukk/tiktoken-go", "github.com/pkoukk/tiktoken-go-loader"}, "text in, tokens out"},
 	{"harness/stats", nil, []string{"gonum.org/v1/gonum"}, "numbers in, numbers out"},
@@ -41,15 +43,15 @@ var rules = []rule{
 	// Left of record.
 	{"harness/experiment", []string{"harness/config", "harness/fio", "harness/prompt", "harness/record", "harness/regular"}, nil,
 		"what will be done is laid out without a rig and without a simulator"},
-	{"harness/load", []string{"harness/record"}, nil, "load cannot tell a simulated endpoint from a real one"},
-	{"harness/telemetry", []string{"harness/record"}, []string{"github.com/prometheus/procfs"}, "telemetry cannot tell a rendered /proc from the real one"},
+	{"harness/load", []string{"harness/outgoing", "harness/record"}, nil, "load cannot tell a simulated endpoint from a real one"},
+	{"harness/telemetry", []string{"harness/outgoing", "harness/record"}, []string{"github.com/prometheus/procfs"}, "telemetry cannot tell a rendered /proc from the real one"},
 	{"harness/memnet", nil, nil, "a network knows nobody"},
 	{"harness/sim", nil, nil, "a simulator that imports the harness could know what is measured"},
-	{"harness/rig", []string{"harness/config", "harness/load", "harness/record", "harness/telemetry"}, nil,
+	{"harness/rig", []string{"harness/config", "harness/load", "harness/outgoing", "harness/record", "harness/telemetry"}, nil,
 		"what all rigs share knows none of them; of load it has the probe of the served model, and it drives none"},
-	{"harness/rig/simrig", []string{"harness/config", "harness/fio", "harness/memnet", "harness/prompt", "harness/record", "harness/rig", "harness/sim", "harness/telemetry"}, nil,
+	{"harness/rig/simrig", []string{"harness/config", "harness/fio", "harness/memnet", "harness/outgoing", "harness/prompt", "harness/record", "harness/rig", "harness/sim", "harness/telemetry"}, nil,
 		"the one place in a run that knows the simulator; it drives no load"},
-	{"harness/runner", []string{"harness/config", "harness/experiment", "harness/load", "harness/prompt", "harness/record", "harness/regular", "harness/rig", "harness/telemetry"}, nil,
+	{"harness/runner", []string{"harness/config", "harness/experiment", "harness/load", "harness/outgoing", "harness/prompt", "harness/record", "harness/regular", "harness/rig", "harness/telemetry"}, nil,
 		"the runner knows a rig by its interface and concludes nothing"},
 
 	// Right of record.
@@ -63,7 +65,7 @@ var rules = []rule{
 	// The door, and the commands beside it.
 	{"harness", []string{"harness/config", "harness/evidence", "harness/experiment", "harness/gate", "harness/record", "harness/regular", "harness/report", "harness/rig", "harness/rig/simrig", "harness/runner", "harness/verdict"}, nil,
 		"the door joins both sides; load, telemetry and simulator are behind runner and rig"},
-	{"harness/cmd/sparkharness", []string{"harness/config", "harness/load", "harness/prompt", "harness/record", "harness/regular", "harness/rig/simrig", "harness/sim", "harness/stats", "harness/trace"}, []string{"github.com/spf13/cobra"},
+	{"harness/cmd/sparkharness", []string{"harness/config", "harness/load", "harness/outgoing", "harness/prompt", "harness/record", "harness/regular", "harness/rig/simrig", "harness/sim", "harness/stats", "harness/trace"}, []string{"github.com/spf13/cobra"},
 		"commands serve, write and drive a trace; they decide nothing"},
 	{"harness/cmd/mutants", nil, []string{"gopkg.in/yaml.v3"}, "what looks for holes in the tests must not depend on what they test"},
 	{"hypotheses", nil, nil, "the product code of a hypothesis is its documentation"},
@@ -76,7 +78,7 @@ var mayImportTesting = []string{"harness", "harness/rig/simrig"}
 // A run's folder is judged alike, whichever rig measured it: whoever concludes must not be able to ask what measured,
 // not by a detour either. So no import leads from the right of record to the left of it, nor the other way.
 var (
-	leftOfRecord  = []string{"harness/experiment", "harness/fio", "harness/load", "harness/memnet", "harness/prompt", "harness/rig", "harness/runner", "harness/sim", "harness/telemetry", "harness/trace"} // and all rigs
+	leftOfRecord  = []string{"harness/experiment", "harness/fio", "harness/load", "harness/memnet", "harness/outgoing", "harness/prompt", "harness/rig", "harness/runner", "harness/sim", "harness/telemetry", "harness/trace"} // and all rigs
 	rightOfRecord = []string{"harness/evidence", "harness/gate", "harness/report", "harness/verdict"}
 )
 
@@ -273,6 +275,36 @@ func TestTestsOfWhatConcludesCrossNothing(t *testing.T) {
 			assert.False(t, isLeftOfRecord(own), "%s may not import %s: it is on the other side of record", rel, own)
 		}
 	})
+}
+
+// ofClients are the names of package net/http by which a request leaves: they are for harness/outgoing alone.
+var ofClients = []string{"Client", "DefaultClient", "DefaultTransport", "Get", "Head", "NewRequest", "NewRequestWithContext", "Post", "PostForm", "RoundTripper", "Transport"}
+
+// All requests leave by one door, which follows no redirect and knows where a key may go.
+func TestRequestsLeaveByOneDoor(t *testing.T) {
+	inside := 0
+	goFiles(t, func(rel, pkg string, imports []string) {
+		if isTest(rel) || !slices.Contains(imports, "net/http") {
+			return
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), filepath.Join("..", rel), nil, 0)
+		require.NoError(t, err)
+		ast.Inspect(f, func(n ast.Node) bool {
+			sel, ok := n.(*ast.SelectorExpr)
+			if !ok {
+				return true
+			}
+			if x, ok := sel.X.(*ast.Ident); ok && x.Name == "http" && slices.Contains(ofClients, sel.Sel.Name) {
+				if pkg == "harness/outgoing" {
+					inside++
+					return true
+				}
+				t.Errorf("%s uses http.%s: ask package outgoing for a client and for requests", rel, sel.Sel.Name)
+			}
+			return true
+		})
+	})
+	assert.NotZero(t, inside)
 }
 
 // The door stays a door.

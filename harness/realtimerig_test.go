@@ -19,6 +19,7 @@ import (
 	"sparkharness/harness/config"
 	"sparkharness/harness/evidence"
 	"sparkharness/harness/load"
+	"sparkharness/harness/outgoing"
 	"sparkharness/harness/prompt"
 	"sparkharness/harness/record"
 	"sparkharness/harness/rig"
@@ -31,6 +32,7 @@ import (
 type serialRig struct {
 	exp    *config.Experiment
 	server *serialServer
+	client *outgoing.Client
 	began  []string // cells, in order
 	undone int
 }
@@ -40,7 +42,7 @@ func newSerialRig(e *config.Experiment) (*serialRig, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &serialRig{exp: e, server: &serialServer{tokenize: tokenizer.IDs, pool: float64(e.Stacks["A"].KVPool())}}
+	r := &serialRig{exp: e, client: outgoing.New(outgoing.Options{}), server: &serialServer{tokenize: tokenizer.IDs, pool: float64(e.Stacks["A"].KVPool())}}
 	r.server.http = httptest.NewServer(r.server)
 	return r, nil
 }
@@ -65,6 +67,7 @@ func (r *serialRig) Run(cells []record.PlannedCell, w rig.Work) {
 }
 
 func (r *serialRig) Close() error {
+	r.client.CloseIdleConnections()
 	r.server.http.Close()
 	return nil
 }
@@ -82,18 +85,18 @@ func (m *serialMachine) Begin(_ context.Context, pc record.PlannedCell) error {
 }
 
 func (m *serialMachine) Endpoint() rig.Endpoint {
-	return rig.Endpoint{BaseURL: m.rig.server.http.URL, API: load.APICompletions, Dialect: load.DialectTRTLLM, HTTP: m.rig.server.http.Client()}
+	return rig.Endpoint{BaseURL: m.rig.server.http.URL, API: load.APICompletions, Dialect: load.DialectTRTLLM, HTTP: m.rig.client}
 }
 
 func (m *serialMachine) Sources() rig.Sources {
-	engine := telemetry.NewEngine(m.rig.server.http.Client(), m.rig.server.http.URL+"/metrics")
+	engine := telemetry.NewEngine(m.rig.client, m.rig.server.http.URL+"/metrics")
 	return rig.Sources{Sys: []telemetry.SysSource{quietDrive{}, engine}, Scrapes: map[string]func() []byte{"engine.prom": engine.LastScrape}}
 }
 
 func (m *serialMachine) ReadBack(ctx context.Context) (record.Settings, error) {
 	st := *m.stack
 	st.Endpoint.URL, st.Endpoint.EngineMetrics = m.rig.server.http.URL, m.rig.server.http.URL+"/metrics"
-	return rig.ReadBack(ctx, m.rig.server.http.Client(), &st, rig.Model{ID: "test/tiny", BlockBytes: kvBlockBytes, BlockFormula: "of the test"}, "")
+	return rig.ReadBack(ctx, m.rig.client, &st, rig.Model{ID: "test/tiny", BlockBytes: kvBlockBytes, BlockFormula: "of the test"}, "")
 }
 
 func (m *serialMachine) Apply(_ context.Context, t rig.Treatment) (rig.Applied, error) {

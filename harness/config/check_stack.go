@@ -108,6 +108,8 @@ func (r *reader) httpURL(path, raw string) {
 		r.refuse(path, "has no host")
 	case strings.HasSuffix(u.Host, ":"), u.Port() != "" && (err != nil || port < 1 || port > 65535):
 		r.refuse(path, "has a port that is not from 1 to 65535")
+	case u.RawQuery != "" || u.ForceQuery:
+		r.refuse(path, "has a query (the part after ?), which may hold a key and would stand in every run's config.yaml")
 	case u.Fragment != "":
 		r.refuse(path, "has a part after #, which is not sent to a server")
 	}

@@ -158,6 +158,7 @@ func TestStackFaults(t *testing.T) {
 		"no host":              {[]string{"http://127.0.0.1:9000", "http://:9000"}, []string{"5: endpoint.url: has no host"}},
 		"port":                 {[]string{"http://127.0.0.1:9000", "http://127.0.0.1:90000"}, []string{"5: endpoint.url: has a port that is not from 1 to 65535"}},
 		"port left out":        {[]string{"http://127.0.0.1:9000", "'http://127.0.0.1:'"}, []string{"5: endpoint.url: has a port that is not from 1 to 65535"}},
+		"query":                {[]string{"http://127.0.0.1:8081/metrics", "http://127.0.0.1:8081/metrics?token=secret"}, []string{"7: endpoint.engine_metrics: has a query (the part after ?), which may hold a key and would stand in every run's config.yaml"}},
 		"fragment":             {[]string{"http://127.0.0.1:9000", "http://127.0.0.1#a"}, []string{"5: endpoint.url: has a part after #, which is not sent to a server"}},
 		"credentials":          {[]string{"http://127.0.0.1:9000", "http://u:secret@127.0.0.1:9000"}, []string{"5: endpoint.url: must not hold credentials; put the key into the environment variable named by api_key_env"}},
 		"broken credentials":   {[]string{"http://127.0.0.1:9000", "http://u:sec#ret@127.0.0.1:9000"}, []string{"5: endpoint.url: is not a URL, such as http://127.0.0.1:8355"}},

@@ -37,7 +37,7 @@ func (a *answer) read(limit time.Time) error {
 	for {
 		f, err := a.frames.next()
 		if err != nil {
-			if errors.Is(err, errFrameTooLong) {
+			if errors.Is(err, errFrameTooLong) || errors.Is(err, errStreamTooLong) {
 				err = fmt.Errorf("%w: %w", errMalformed, err)
 			}
 			return err
@@ -114,7 +114,7 @@ func (a *answer) shortfall(asked int) string {
 	case !a.finish:
 		return "no finish_reason before [DONE]"
 	case a.usage.output < 0:
-		return "no completion_tokens in usage"
+		return fmt.Sprintf("no completion_tokens from 0 to %d in usage", maxCount)
 	case a.usage.output != asked:
 		return fmt.Sprintf("asked for %d output tokens, the server counted %d", asked, a.usage.output)
 	}
@@ -129,16 +129,3 @@ func (a *answer) gapStats() (p50, max float64) {
 }
 
 func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
-
-// maxExcerpt bounds what a record quotes of a foreign text, bytes.
-const maxExcerpt = 200
-
-// excerpt is the beginning of b in one line.
-func excerpt(b []byte) string {
-	b = b[:min(len(b), 2*maxExcerpt)]
-	line := bytes.Join(bytes.Fields(bytes.ToValidUTF8(b, []byte("?"))), []byte(" "))
-	if len(line) > maxExcerpt {
-		return string(bytes.ToValidUTF8(line[:maxExcerpt], nil)) + " ..."
-	}
-	return string(line)
-}

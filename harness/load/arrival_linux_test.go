@@ -21,7 +21,7 @@ type arrivals struct {
 	conns []*arrivalConn
 }
 
-// dial fits http.Transport.
+// dial fits outgoing.Options.
 func (a *arrivals) dial(ctx context.Context, network, addr string) (net.Conn, error) {
 	var d net.Dialer
 	c, err := d.DialContext(ctx, network, addr)

@@ -21,6 +21,9 @@ type chunk struct {
 // usage are the server's token counts; -1 is a count that it did not give.
 type usage struct{ prompt, cached, output int }
 
+// maxCount is the largest count of tokens that is believed. It has as many digits as the scanner reads.
+const maxCount = 999_999_999
+
 var noUsage = usage{-1, -1, -1}
 
 // chunkReader reads the chunks of a stream, which mostly differ from one another by their text alone. What
@@ -135,7 +138,7 @@ func decodeChunk(data []byte) (chunk, error) {
 
 // count is *n, or -1 for what the server did not give or cannot have counted.
 func count(n *int) int {
-	if n == nil || *n < 0 {
+	if n == nil || *n < 0 || *n > maxCount {
 		return -1
 	}
 	return *n

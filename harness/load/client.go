@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"sparkharness/harness/outgoing"
 	"sparkharness/harness/record"
 )
 
@@ -123,7 +124,7 @@ func (c *client) exchange(ctx context.Context, req *request, res *result, origin
 		res.end = time.Now()
 		return record.RCHTTP, err
 	}
-	hreq, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, content)
+	hreq, err := c.spec.HTTP.Request(ctx, http.MethodPost, c.url, content)
 	if err != nil {
 		res.end = time.Now()
 		return record.RCHTTP, err
@@ -133,20 +134,22 @@ func (c *client) exchange(ctx context.Context, req *request, res *result, origin
 	hreq.Header.Set("Content-Type", "application/json")
 	hreq.Header.Set("Accept", "text/event-stream")
 	hreq.Header.Set("X-Request-Id", req.id())
-	if c.spec.APIKey != "" {
-		hreq.Header.Set("Authorization", "Bearer "+string(c.spec.APIKey))
-	}
 	resp, err := c.spec.HTTP.Do(hreq)
 	res.end = time.Now()
-	if err != nil {
+	var refusal *outgoing.Refusal
+	answered := err == nil || errors.As(err, &refusal) && refusal.Status != 0
+	if !answered {
 		if !connected {
 			return record.RCRefused, err
 		}
 		return record.RCCut, fmt.Errorf("no response: %w", err)
 	}
-	defer resp.Body.Close()
 	headers := millis(res.end.Sub(origin))
 	res.rec.HeadersMS = &headers
+	if err != nil {
+		return record.RCHTTP, err // a redirect
+	}
+	defer resp.Body.Close()
 
 	if resp.StatusCode != http.StatusOK {
 		return c.refusal(resp)
@@ -156,6 +159,7 @@ func (c *client) exchange(ctx context.Context, req *request, res *result, origin
 	}
 	a := res.answer
 	a.reset(resp.Body)
+	a.frames.left = maxStream(req.tokens)
 	if c.spec.observe != nil {
 		a.observe = c.spec.observe(req)
 	}
@@ -200,11 +204,7 @@ func (c *client) conclude(res *result, rc string, err error, origin time.Time) {
 	rec.RC = rc
 	rec.Censored = rc == record.RCTimeout
 	if err != nil {
-		text := err.Error() // may quote a server that echoes what it was sent
-		if c.spec.APIKey != "" {
-			text = strings.ReplaceAll(text, string(c.spec.APIKey), c.spec.APIKey.String())
-		}
-		text = excerpt([]byte(text))
+		text := c.spec.HTTP.Quote(err.Error()) // may quote the server
 		rec.Error = &text
 	}
 	if !a.first.IsZero() {
@@ -224,9 +224,11 @@ func (c *client) conclude(res *result, rc string, err error, origin time.Time) {
 	rec.PromptTokens = counted(a.usage.prompt)
 	rec.CachedTokens = counted(a.usage.cached)
 	rec.OutputTokens = counted(a.usage.output)
-	if a.waited {
-		wait := a.wait
-		rec.ServerWaitMS = &wait
+	if a.usage.prompt >= 0 && a.usage.cached > a.usage.prompt {
+		rec.CachedTokens = nil // no part is more than the whole
+	}
+	if wait := a.wait; a.waited && wait >= 0 && wait <= millis(res.end.Sub(res.sent)) {
+		rec.ServerWaitMS = &wait // no server can have let a request wait for longer than it took
 	}
 }
 

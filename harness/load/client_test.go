@@ -2,7 +2,6 @@ package load
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +17,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"sparkharness/harness/outgoing"
 	"sparkharness/harness/record"
 )
 
@@ -170,7 +170,7 @@ func TestStatuses(t *testing.T) {
 				assert.Equal(t, tt.rc, rec.RC)
 				assert.Contains(t, *rec.Error, tt.error)
 				assert.NotContains(t, *rec.Error, "\n")
-				assert.LessOrEqual(t, len(*rec.Error), maxExcerpt+4)
+				assert.LessOrEqual(t, len(*rec.Error), outgoing.MaxQuote+4)
 				assert.Nil(t, rec.TTFTms)
 				assert.Nil(t, rec.E2Ems)
 			})
@@ -303,13 +303,12 @@ func TestConnectionIsUsedAgain(t *testing.T) {
 		})
 		defer stop()
 		spec := e.spec(t)
-		tr := e.http.Transport.(*http.Transport)
-		dial, dials := tr.DialContext, 0
-		e.http.Transport = &http.Transport{MaxIdleConnsPerHost: 10, DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+		dials := 0
+		spec.HTTP = outgoing.New(outgoing.Options{Dial: func(ctx context.Context, network, addr string) (net.Conn, error) {
 			dials++
-			return dial(ctx, network, addr)
-		}}
-		defer e.http.CloseIdleConnections()
+			return e.dial(ctx, network, addr)
+		}})
+		defer spec.HTTP.CloseIdleConnections()
 		for range 3 {
 			rec, _ := ask(t, t.Context(), spec, 2)
 			require.Equal(t, record.RCOK, rec.RC)
@@ -400,7 +399,7 @@ func TestRequestOnTheWire(t *testing.T) {
 				})
 				defer stop()
 				spec := e.spec(t)
-				spec.API, spec.Dialect, spec.APIKey = tt.api, tt.dialect, "sk-very-secret"
+				spec.API, spec.Dialect, spec.HTTP = tt.api, tt.dialect, keyed(t, e)
 				rec, _ := ask(t, t.Context(), spec, 5)
 				require.Equal(t, record.RCOK, rec.RC)
 				assert.JSONEq(t, tt.body, string(body))
@@ -421,16 +420,17 @@ func TestSecretIsNotPrinted(t *testing.T) {
 		})
 		defer stop()
 		spec := e.spec(t)
-		spec.APIKey = "sk-very-secret"
+		spec.HTTP = keyed(t, e)
 		rec, _ := ask(t, t.Context(), spec, 5)
 		assert.Equal(t, "HTTP 401: bad key: Bearer [redacted]", *rec.Error)
-
-		line, err := json.Marshal(map[string]any{"key": spec.APIKey})
-		require.NoError(t, err)
-		for _, text := range []string{fmt.Sprint(spec.APIKey), fmt.Sprintf("%v %+v %#v %s %q %x", spec, spec, spec.APIKey, spec.APIKey, spec.APIKey, spec.APIKey), string(line)} {
-			assert.NotContains(t, text, "secret")
-			assert.NotContains(t, text, fmt.Sprintf("%x", "secret"))
-		}
-		assert.Empty(t, Secret("").String())
+		assert.NotContains(t, fmt.Sprintf("%v %+v %#v %v %+v", spec, spec, spec, spec.HTTP, *spec.HTTP), "secret")
 	})
+}
+
+// keyed is a client with a key for the endpoint.
+func keyed(t *testing.T, e endpoint) *outgoing.Client {
+	t.Helper()
+	client, err := e.http.For(e.url, "sk-very-secret")
+	require.NoError(t, err)
+	return client
 }

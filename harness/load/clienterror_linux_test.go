@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"sparkharness/harness/outgoing"
 	"sparkharness/harness/record"
 	"sparkharness/harness/stats"
 )
@@ -51,9 +52,9 @@ func BenchmarkClientError(b *testing.B) {
 	for _, tt := range tests {
 		b.Run(tt.name, func(b *testing.B) {
 			var log arrivals
-			transport := &http.Transport{MaxIdleConnsPerHost: tt.streams, DisableCompression: true}
+			var way outgoing.Options
 			if tt.socket {
-				transport.DialContext = log.dial
+				way.Dial = log.dial
 			}
 			dist := must[Dist](b)
 			var seen deliveries
@@ -64,12 +65,12 @@ func BenchmarkClientError(b *testing.B) {
 				Output: dist(NewUniform(tt.tokens/2, tt.tokens*3/2)), Nonce: NoncePerRequest,
 				Prompter: FixedContext{Seed: 1, Body: testBody}, Timeout: 30 * time.Second, Seed: 1,
 				BaseURL: startStamped(b), API: APICompletions, Dialect: DialectTRTLLM, ModelID: "paced",
-				HTTP:     &http.Client{Transport: transport},
+				HTTP:     outgoing.New(way),
 				Warmup:   Warmup{Min: time.Second, Max: 10 * time.Second, Passes: 1},
 				Duration: 5 * time.Second, MaxDuration: 5 * time.Second, MinRequests: 1,
 				observe: seen.observe,
 			}
-			defer transport.CloseIdleConnections()
+			defer spec.HTTP.CloseIdleConnections()
 			var cpu time.Duration
 			for b.Loop() {
 				spec.Start = time.Now()

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"sparkharness/harness/outgoing"
 	"sparkharness/harness/record"
 )
 
@@ -47,11 +48,8 @@ func TestServerGoesAway(t *testing.T) {
 				begin := time.Now()
 				e, stop := serve(t, steady(1))
 				defer stop()
-				tr := e.http.Transport.(*http.Transport)
-				dial := tr.DialContext
-				e.http.Transport = flaky{&http.Transport{DialContext: dial, MaxIdleConnsPerHost: 100}, begin.Add(4 * time.Second), begin.Add(4*time.Second + tt.down)}
-				defer e.http.CloseIdleConnections()
 				spec := e.spec(t)
+				spec.HTTP = between(begin.Add(4*time.Second), begin.Add(4*time.Second+tt.down), e.http)
 				spec.Duration = 20 * time.Second
 				o := launch(t.Context(), spec)
 				if tt.err != nil {
@@ -72,33 +70,30 @@ func TestEverySecondConnectionIsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e, stop := serve(t, steady(1))
 		defer stop()
-		handler, n := e.http.Transport, 0
+		n := 0
 		spec := e.spec(t)
 		spec.Loop = Closed{Users: 1, Think: must[Dist](t)(NewConstant(0.1))}
 		spec.Duration = 60 * time.Second
-		spec.HTTP = &http.Client{Transport: onSend(func(r *http.Request) (*http.Response, error) {
+		spec.HTTP = through(func(r *http.Request) (*http.Response, error) {
 			if n++; n%2 == 0 {
 				return nil, errors.New("dial: connection refused")
 			}
-			return handler.RoundTrip(r)
-		})}
+			return e.http.Do(r)
+		})
 		o := launch(t.Context(), spec)
 		require.NoError(t, o.err)
 		assert.Greater(t, o.sum.Counts[record.PhaseMeasure][record.RCRefused], refusalsLater)
 	})
 }
 
-// flaky refuses between two instants.
-type flaky struct {
-	*http.Transport
-	from, to time.Time
-}
-
-func (f flaky) RoundTrip(r *http.Request) (*http.Response, error) {
-	if now := time.Now(); !now.Before(f.from) && now.Before(f.to) {
-		return nil, errors.New("dial: connection refused")
-	}
-	return f.Transport.RoundTrip(r)
+// between refuses between two instants.
+func between(from, to time.Time, next *outgoing.Client) *outgoing.Client {
+	return through(func(r *http.Request) (*http.Response, error) {
+		if now := time.Now(); !now.Before(from) && now.Before(to) {
+			return nil, errors.New("dial: connection refused")
+		}
+		return next.Do(r)
+	})
 }
 
 // Users that do not think pause after a refusal, or they would stop the clock in virtual time and hammer
@@ -182,10 +177,10 @@ func TestOverrun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		spec := nobody().spec(t)
 		spec.Loop = Open{Constant{5000}}
-		spec.HTTP = &http.Client{Transport: onSend(func(r *http.Request) (*http.Response, error) {
+		spec.HTTP = through(func(r *http.Request) (*http.Response, error) {
 			<-r.Context().Done() // takes requests, answers none
 			return nil, r.Context().Err()
-		})}
+		})
 		o := launch(t.Context(), spec)
 		require.ErrorIs(t, o.err, ErrOverrun)
 		assert.ErrorContains(t, o.err, "lower the rate")

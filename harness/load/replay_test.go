@@ -222,13 +222,13 @@ func TestReplayKeepsToTheGrid(t *testing.T) {
 	offGrid := 0
 	o := drive(t, steady(1), func(s *Spec) {
 		replayed(items, io.EOF)(s)
-		zero, network := s.Start, s.HTTP.Transport
-		s.HTTP = &http.Client{Transport: onSend(func(r *http.Request) (*http.Response, error) {
+		zero, network := s.Start, s.HTTP
+		s.HTTP = through(func(r *http.Request) (*http.Response, error) {
 			if time.Since(zero)%time.Microsecond != 0 {
 				offGrid++
 			}
-			return network.RoundTrip(r)
-		})}
+			return network.Do(r)
+		})
 	})
 	require.NoError(t, o.err)
 	require.Len(t, o.recs, 600)

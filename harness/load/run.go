@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"sparkharness/harness/outgoing"
 	"sparkharness/harness/record"
 )
 
@@ -180,7 +181,7 @@ func (r *run) begin(req *request, at, think time.Duration) bool {
 	}
 	if r.outstanding >= maxOutstanding {
 		r.fail(fmt.Errorf("%w: %d at %s: arrivals outrun the server; lower the rate or shorten the request timeout",
-			ErrOverrun, r.outstanding, r.spec.BaseURL))
+			ErrOverrun, r.outstanding, outgoing.Shown(r.spec.BaseURL)))
 		return false
 	}
 	r.outstanding++
@@ -239,7 +240,7 @@ func (r *run) account(req *request, res *result, end time.Duration) {
 		}
 		if r.refusals >= limit {
 			r.fail(fmt.Errorf("%w: %d connections in a row to %s failed (%s): start the server, or correct the endpoint url",
-				ErrUnreachable, r.refusals, r.spec.BaseURL, *res.rec.Error))
+				ErrUnreachable, r.refusals, outgoing.Shown(r.spec.BaseURL), *res.rec.Error))
 		}
 	case record.RCTimeout, record.RCCancelled: // say nothing about connections
 	default:

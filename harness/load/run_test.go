@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"sparkharness/harness/outgoing"
 	"sparkharness/harness/record"
 )
 
@@ -355,13 +356,13 @@ func TestHangingConnectionsDoNotHideRefusals(t *testing.T) {
 		spec.Loop = Closed{Users: 1, Think: must[Dist](t)(NewConstant(0.1))}
 		spec.Timeout = time.Second
 		n := 0
-		spec.HTTP = &http.Client{Transport: onSend(func(r *http.Request) (*http.Response, error) {
+		spec.HTTP = through(func(r *http.Request) (*http.Response, error) {
 			if n++; n%2 == 0 {
 				<-r.Context().Done()
 				return nil, r.Context().Err()
 			}
 			return nil, errors.New("dial: connection refused")
-		})}
+		})
 		o := launch(t.Context(), spec)
 		require.ErrorIs(t, o.err, ErrUnreachable)
 		assert.Equal(t, refusalsAtFirst, o.sum.Counts[record.PhaseWarmup][record.RCRefused])
@@ -395,13 +396,12 @@ func TestSendsLieOnTheGrid(t *testing.T) {
 		wait(t.Context(), time.Second+321)
 		zero := spec.Start
 		offGrid := 0
-		handler := spec.HTTP.Transport
-		spec.HTTP = &http.Client{Transport: onSend(func(r *http.Request) (*http.Response, error) {
+		spec.HTTP = through(func(r *http.Request) (*http.Response, error) {
 			if time.Since(zero)%time.Microsecond != 0 {
 				offGrid++
 			}
-			return handler.RoundTrip(r)
-		})}
+			return e.http.Do(r)
+		})
 		o := launch(t.Context(), spec)
 		require.NoError(t, o.err)
 		require.Greater(t, len(o.recs), 30)
@@ -412,3 +412,6 @@ func TestSendsLieOnTheGrid(t *testing.T) {
 type onSend func(*http.Request) (*http.Response, error)
 
 func (f onSend) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// through is a client whose requests are carried by f.
+func through(f onSend) *outgoing.Client { return outgoing.New(outgoing.Options{Through: f}) }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -13,12 +14,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sparkharness/harness/memnet"
+	"sparkharness/harness/outgoing"
 )
 
 // endpoint is an HTTP server on an in-memory network and a client for it, inside a bubble.
 type endpoint struct {
 	url  string
-	http *http.Client
+	http *outgoing.Client
+	dial func(ctx context.Context, network, addr string) (net.Conn, error)
 }
 
 // serve starts a server; it and its connections end with the returned function, before the bubble does.
@@ -38,9 +41,9 @@ func serve(t *testing.T, h http.HandlerFunc) (endpoint, func()) {
 		defer close(done)
 		_ = srv.Serve(l)
 	}()
-	transport := &http.Transport{DialContext: network.DialContext, MaxIdleConnsPerHost: 1000, DisableCompression: true}
-	return endpoint{"http://127.0.0.1:8355", &http.Client{Transport: transport}}, func() {
-		transport.CloseIdleConnections()
+	client := outgoing.New(outgoing.Options{Dial: network.DialContext})
+	return endpoint{"http://127.0.0.1:8355", client, network.DialContext}, func() {
+		client.CloseIdleConnections()
 		_ = srv.Close()
 		<-done
 	}
@@ -49,7 +52,7 @@ func serve(t *testing.T, h http.HandlerFunc) (endpoint, func()) {
 // nobody is an endpoint that nothing listens on.
 func nobody() endpoint {
 	var network memnet.Network
-	return endpoint{"http://127.0.0.1:1", &http.Client{Transport: &http.Transport{DialContext: network.DialContext}}}
+	return endpoint{"http://127.0.0.1:1", outgoing.New(outgoing.Options{Dial: network.DialContext}), network.DialContext}
 }
 
 // spec is a small valid closed-loop spec against e.

@@ -3,10 +3,9 @@ package load
 import (
 	"errors"
 	"fmt"
-	"net/http"
-	"net/url"
-	"strings"
 	"time"
+
+	"sparkharness/harness/outgoing"
 )
 
 // Spec is one cell's load. Every field is required unless it says otherwise.
@@ -27,10 +26,8 @@ type Spec struct {
 	API     string // APICompletions or APIChat
 	Dialect string // DialectTRTLLM or DialectDynamo
 	ModelID string // as ServedModel read it from the server
-	APIKey  Secret // optional
-	// HTTP must keep at least as many idle connections per host as there are users, leave compression
-	// off, and have no Timeout of its own.
-	HTTP *http.Client
+	// HTTP has the API key, if the server wants one.
+	HTTP *outgoing.Client
 
 	Warmup      Warmup
 	Duration    time.Duration // least length of measure
@@ -105,22 +102,6 @@ func (s *Spec) users() int {
 	return 0
 }
 
-// Secret is a string that formats and marshals as a placeholder.
-type Secret string
-
-func (s Secret) String() string {
-	if s == "" {
-		return ""
-	}
-	return "[redacted]"
-}
-
-// GoString keeps %#v from printing the value.
-func (s Secret) GoString() string { return fmt.Sprintf("%q", s.String()) }
-
-// MarshalText keeps encoders from writing the value.
-func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
-
 // Check reports everything that is missing or contradictory, at once.
 func (s *Spec) Check() error {
 	var errs []error
@@ -150,11 +131,10 @@ func (s *Spec) Check() error {
 	if s.Adapters != nil {
 		errs = append(errs, s.Adapters.check(s.Dialect))
 	}
-	u, err := url.Parse(s.BaseURL)
-	refuse(err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != "",
-		"base url %q is not http(s)://host:port", s.BaseURL)
 	refuse(s.HTTP == nil, "http client is not set")
-	refuse(s.HTTP != nil && s.HTTP.Timeout != 0, "http client has a timeout of its own, which would cut streams: leave it to the request timeout")
+	if s.HTTP != nil {
+		errs = append(errs, checkBase(s.HTTP, s.BaseURL))
+	}
 	refuse(s.Warmup.Min <= 0, "warm-up min %v is not above 0", s.Warmup.Min)
 	refuse(s.Duration <= 0 && !replay, "duration %v is not above 0", s.Duration)
 	refuse(s.MaxDuration < s.Duration, "max duration %v is below duration %v", s.MaxDuration, s.Duration)

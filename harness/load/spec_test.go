@@ -1,7 +1,6 @@
 package load
 
 import (
-	"net/http"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,32 +15,32 @@ func TestSpecIsChecked(t *testing.T) {
 		good := nobody().spec(t)
 		require.NoError(t, good.Check())
 		for want, change := range map[string]func(*Spec){
-			"run id":             func(s *Spec) { s.RunID = "" },
-			"model id":           func(s *Spec) { s.ModelID = "" },
-			"context tokens":     func(s *Spec) { s.ContextTokens = 0 },
-			"neither Closed":     func(s *Spec) { s.Loop = nil },
-			"users 0":            func(s *Spec) { s.Loop = Closed{Think: good.Output} },
-			"no think time":      func(s *Spec) { s.Loop = Closed{Users: 1} },
-			"no pacer":           func(s *Spec) { s.Loop = Open{} },
-			"rate 0":             func(s *Spec) { s.Loop = Open{Poisson{}} },
-			"output length":      func(s *Spec) { s.Output = nil },
-			"prompter":           func(s *Spec) { s.Prompter = nil },
-			`nonce ""`:           func(s *Spec) { s.Nonce = "" },
-			"reuses nothing":     func(s *Spec) { s.Nonce, s.Loop = NoncePerUser, Open{Poisson{1}} },
-			"request timeout":    func(s *Spec) { s.Timeout = 0 },
-			`api ""`:             func(s *Spec) { s.API = "" },
-			`dialect "vllm"`:     func(s *Spec) { s.Dialect = "vllm" },
-			"base url":           func(s *Spec) { s.BaseURL = "127.0.0.1:8355" },
-			`/v1" is not`:        func(s *Spec) { s.BaseURL += "/v1" },
-			"http client is":     func(s *Spec) { s.HTTP = nil },
-			"timeout of its own": func(s *Spec) { s.HTTP = &http.Client{Timeout: time.Second} },
-			"warm-up min":        func(s *Spec) { s.Warmup.Min = 0 },
-			"warm-up max":        func(s *Spec) { s.Warmup.Max = 1 },
-			"passes 0":           func(s *Spec) { s.Warmup.Passes = 0 },
-			"duration 0s":        func(s *Spec) { s.Duration = 0 },
-			"max duration 0s":    func(s *Spec) { s.MaxDuration = 0 },
-			"min requests":       func(s *Spec) { s.MinRequests = 0 },
-			"clock zero":         func(s *Spec) { s.Start = time.Time{} },
+			"run id":          func(s *Spec) { s.RunID = "" },
+			"model id":        func(s *Spec) { s.ModelID = "" },
+			"context tokens":  func(s *Spec) { s.ContextTokens = 0 },
+			"neither Closed":  func(s *Spec) { s.Loop = nil },
+			"users 0":         func(s *Spec) { s.Loop = Closed{Think: good.Output} },
+			"no think time":   func(s *Spec) { s.Loop = Closed{Users: 1} },
+			"no pacer":        func(s *Spec) { s.Loop = Open{} },
+			"rate 0":          func(s *Spec) { s.Loop = Open{Poisson{}} },
+			"output length":   func(s *Spec) { s.Output = nil },
+			"prompter":        func(s *Spec) { s.Prompter = nil },
+			`nonce ""`:        func(s *Spec) { s.Nonce = "" },
+			"reuses nothing":  func(s *Spec) { s.Nonce, s.Loop = NoncePerUser, Open{Poisson{1}} },
+			"request timeout": func(s *Spec) { s.Timeout = 0 },
+			`api ""`:          func(s *Spec) { s.API = "" },
+			`dialect "vllm"`:  func(s *Spec) { s.Dialect = "vllm" },
+			"base url":        func(s *Spec) { s.BaseURL = "127.0.0.1:8355" },
+			"not loopback":    func(s *Spec) { s.BaseURL = "http://10.0.0.1:8355" },
+			`/v1" is not`:     func(s *Spec) { s.BaseURL += "/v1" },
+			"http client is":  func(s *Spec) { s.HTTP = nil },
+			"warm-up min":     func(s *Spec) { s.Warmup.Min = 0 },
+			"warm-up max":     func(s *Spec) { s.Warmup.Max = 1 },
+			"passes 0":        func(s *Spec) { s.Warmup.Passes = 0 },
+			"duration 0s":     func(s *Spec) { s.Duration = 0 },
+			"max duration 0s": func(s *Spec) { s.MaxDuration = 0 },
+			"min requests":    func(s *Spec) { s.MinRequests = 0 },
+			"clock zero":      func(s *Spec) { s.Start = time.Time{} },
 		} {
 			bad := good
 			change(&bad)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"time"
 )
 
@@ -19,10 +20,17 @@ type frame struct {
 // maxFrame bounds one event; a longer one is a broken server.
 const maxFrame = 8 << 20
 
+// maxStream bounds a stream that was asked for so many tokens, bytes: a token comes in some hundred, and the rest is
+// for one event as long as can be, and what is read with it.
+func maxStream(tokens int) int64 { return 2*maxFrame + int64(tokens)*(16<<10) }
+
 // keepBuffer is the largest buffer that is kept from one body to the next.
 const keepBuffer = 64 << 10
 
-var errFrameTooLong = fmt.Errorf("an event longer than %d bytes", maxFrame)
+var (
+	errFrameTooLong  = fmt.Errorf("an event longer than %d bytes", maxFrame)
+	errStreamTooLong = errors.New("more bytes than the tokens that were asked for can need")
+)
 
 // frameReader cuts a body into events (WHATWG HTML, section 9.2.6, less the lone CR as a line end, which
 // no server sends). Unlike a browser it also returns an event that has a name or a comment but no data:
@@ -34,11 +42,12 @@ type frameReader struct {
 	line int // its current line starts here
 	scan int // no newline before here
 	end  int
+	left int64     // bytes that may still come
 	at   time.Time // when the newest bytes came
 	join []byte    // the lines of a multi-line data field
 }
 
-// reset makes the reader ready for another body; buffers are kept, unless a frame has made them large.
+// reset makes the reader ready for another body, of any length; buffers are kept, unless a frame has made them large.
 func (f *frameReader) reset(r io.Reader) {
 	buf, join := f.buf, f.join
 	if len(buf) == 0 || len(buf) > keepBuffer {
@@ -47,7 +56,7 @@ func (f *frameReader) reset(r io.Reader) {
 	if cap(join) > keepBuffer {
 		join = nil
 	}
-	*f = frameReader{r: r, buf: buf, join: join}
+	*f = frameReader{r: r, buf: buf, join: join, left: math.MaxInt64}
 }
 
 // next returns the next event, stamped with the time at which its last bytes were read. At the end of
@@ -93,6 +102,9 @@ func (f *frameReader) fill() error {
 		n, err := f.r.Read(f.buf[f.end:])
 		f.at = time.Now()
 		f.end += n
+		if f.left -= int64(n); f.left < 0 {
+			return errStreamTooLong
+		}
 		if n > 0 {
 			return nil // an error that came with bytes comes again without them
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"sparkharness/harness/outgoing"
 	"sparkharness/harness/record"
 )
 
@@ -58,7 +59,7 @@ func touch(ctx context.Context, c *client, i int) error {
 		return fmt.Errorf("interrupted: %w", context.Cause(ctx))
 	}
 	if rec := &res.rec; rec.RC != record.RCOK {
-		return fmt.Errorf("%s: %s: see that %s serves it", rec.RC, *rec.Error, c.spec.BaseURL)
+		return fmt.Errorf("%s: %s: see that %s serves it", rec.RC, *rec.Error, outgoing.Shown(c.spec.BaseURL))
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 
 	"sparkharness/harness/config"
 	"sparkharness/harness/load"
+	"sparkharness/harness/outgoing"
 	"sparkharness/harness/record"
 	"sparkharness/harness/telemetry"
 )
@@ -23,7 +25,7 @@ type Model struct {
 }
 
 // ReadBack asks a stack's servers what they run with. log is what the server logged at its start.
-func ReadBack(ctx context.Context, client *http.Client, st *config.Stack, model Model, log string) (record.Settings, error) {
+func ReadBack(ctx context.Context, client *outgoing.Client, st *config.Stack, model Model, log string) (record.Settings, error) {
 	out := record.Settings{WantModel: model.ID, KVBlockBytes: model.BlockBytes, KVBlockOrigin: model.BlockFormula,
 		WantKVPool: float64(st.KVPool()), WantBlockTokens: float64(st.Runtime.TokensPerBlock), NotReadBack: []string{}}
 	var err error
@@ -81,27 +83,34 @@ func readTiers(s *record.Settings, d *config.Dynamo, log string) error {
 	return nil
 }
 
+// maxAnswer bounds an answer of one token, bytes: a real one has some hundred.
+const maxAnswer = 1 << 20
+
 // Answers asks the server for one token, and returns when it has come.
-func Answers(ctx context.Context, client *http.Client, baseURL, model string) error {
+func Answers(ctx context.Context, client *outgoing.Client, baseURL, model string) error {
 	body, err := json.Marshal(map[string]any{"model": model, "prompt": "ready?", "max_tokens": 1})
 	if err != nil {
 		return err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimRight(baseURL, "/")+"/v1/completions", bytes.NewReader(body))
+	req, err := client.Request(ctx, http.MethodPost, strings.TrimRight(baseURL, "/")+"/v1/completions", bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
 	req.Header.Set("Content-Type", "application/json")
+	server := outgoing.Shown(baseURL)
 	resp, err := client.Do(req)
 	if err != nil {
-		return fmt.Errorf("the server at %s does not answer after its restart: %w", baseURL, err)
+		return fmt.Errorf("the server at %s does not answer after its restart: %w", server, err)
 	}
 	defer resp.Body.Close()
-	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
-		return fmt.Errorf("the server at %s does not answer after its restart: %w", baseURL, err)
-	}
-	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("the server at %s answers %s after its restart", baseURL, resp.Status)
+	n, err := io.CopyN(io.Discard, resp.Body, maxAnswer+1)
+	switch {
+	case err != nil && !errors.Is(err, io.EOF):
+		return fmt.Errorf("the server at %s does not answer after its restart: %w", server, err)
+	case n > maxAnswer:
+		return fmt.Errorf("the server at %s answers with more than %d bytes after its restart: look what listens there", server, maxAnswer)
+	case resp.StatusCode != http.StatusOK:
+		return fmt.Errorf("the server at %s answers %s after its restart", server, client.Quote(resp.Status))
 	}
 	return nil
 }

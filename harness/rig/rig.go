@@ -3,10 +3,10 @@ package rig
 import (
 	"context"
 	"errors"
-	"net/http"
 	"time"
 
 	"sparkharness/harness/config"
+	"sparkharness/harness/outgoing"
 	"sparkharness/harness/record"
 	"sparkharness/harness/telemetry"
 )
@@ -55,13 +55,13 @@ type Machine interface {
 	Close() error
 }
 
-// Endpoint is an OpenAI-compatible server.
+// Endpoint is an OpenAI-compatible server. Its API key, if it wants one, is in the client: outgoing.SecretFrom reads it
+// from the environment, and Client.For binds it to the server.
 type Endpoint struct {
 	BaseURL string
 	API     string // completions or chat
 	Dialect string // trtllm or dynamo: which fields a request may have
-	HTTP    *http.Client
-	APIKey  string
+	HTTP    *outgoing.Client
 }
 
 // Sources are what a machine can be watched by. Perf is nil where the server has no per-request records.

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"time"
 
 	"sparkharness/harness/config"
 	"sparkharness/harness/load"
+	"sparkharness/harness/outgoing"
 	"sparkharness/harness/prompt"
 	"sparkharness/harness/record"
 )
@@ -35,7 +35,7 @@ func (c *cellRun) spec() (load.Spec, error) {
 	}
 	ep := c.machine.Endpoint()
 	s.BaseURL, s.API, s.Dialect, s.ModelID = ep.BaseURL, ep.API, ep.Dialect, c.info.Settings.Model
-	s.APIKey, s.HTTP, s.Start = load.Secret(ep.APIKey), ep.HTTP, c.start
+	s.HTTP, s.Start = ep.HTTP, c.start
 	return s, nil
 }
 
@@ -168,7 +168,7 @@ func checkLoad(c *cellRun) error {
 	if err != nil {
 		return err
 	}
-	s.BaseURL, s.API, s.Dialect, s.ModelID = "http://machine", load.APICompletions, load.DialectTRTLLM, "model"
-	s.HTTP, s.Start = http.DefaultClient, time.Unix(1, 0)
+	s.BaseURL, s.API, s.Dialect, s.ModelID = "http://127.0.0.1:1", load.APICompletions, load.DialectTRTLLM, "model"
+	s.HTTP, s.Start = outgoing.New(outgoing.Options{}), time.Unix(1, 0)
 	return s.Check()
 }

@@ -3,20 +3,21 @@ package telemetry
 import (
 	"bytes"
 	"context"
-	"fmt"
-	"net/http"
+	"errors"
 
+	"sparkharness/harness/outgoing"
 	"sparkharness/harness/record"
 )
 
 // Engine reads the serving engine's own gauges from a Prometheus page: trtllm-serve's
 // /prometheus/metrics (mounted with return_perf_metrics: true) or the Dynamo worker's /metrics. Names
 // are matched with and without the prefix trtllm_, as both are in the field. Of several label sets
-// (data-parallel ranks) the load and block gauges are summed and the longest iteration is taken.
+// (data-parallel ranks) the load and block gauges are summed and the longest iteration is taken. A value that
+// cannot be (see counted and lasted) is left out.
 type Engine struct{ page scraper }
 
 // NewEngine makes a source for the page at url.
-func NewEngine(client *http.Client, url string) *Engine {
+func NewEngine(client *outgoing.Client, url string) *Engine {
 	return &Engine{page: scraper{client: client, url: url, accept: textFormat}}
 }
 
@@ -31,7 +32,7 @@ func (e *Engine) LastScrape() []byte { return e.page.lastPage() }
 func (e *Engine) Sample(ctx context.Context, s *record.SysSample) error {
 	var g record.Engine
 	err := e.page.samples(ctx, func(name, _ []byte, v float64) error {
-		if !finite(v) {
+		if !counted(v) {
 			return nil
 		}
 		switch string(unprefixed(name)) {
@@ -46,7 +47,7 @@ func (e *Engine) Sample(ctx context.Context, s *record.SysSample) error {
 		case "kv_cache_max_blocks":
 			sum(&g.KVMaxBlocks, v)
 		case "iteration_latency_seconds":
-			if ms := round4(1e3 * v); g.IterMS == nil || ms > *g.IterMS {
+			if ms := round4(1e3 * v); lasted(v) && (g.IterMS == nil || ms > *g.IterMS) {
 				g.IterMS = &ms
 			}
 		}
@@ -56,19 +57,18 @@ func (e *Engine) Sample(ctx context.Context, s *record.SysSample) error {
 		return err
 	}
 	if g == (record.Engine{}) {
-		return fmt.Errorf("%w: GET %s: no engine gauge on the page; set return_perf_metrics and enable_iter_perf_stats in the engine's configuration",
-			ErrScrape, e.page.url)
+		return e.page.failed(errors.New("no engine gauge on the page; set return_perf_metrics and enable_iter_perf_stats in the engine's configuration"))
 	}
 	s.Engine = &g
 	return nil
 }
 
-// Value is the first value of a metric on the newest page, named without the prefix; nil if the page has no
-// finite one. The error for a page that is not whole wraps ErrScrape.
+// Value is the first value of a metric on the newest page, named without the prefix; nil if the page has none
+// that can be. The error for a page that is not whole wraps ErrScrape.
 func (e *Engine) Value(metric string) (*float64, error) {
 	var first *float64
 	err := e.page.parse(e.page.lastPage(), func(name, _ []byte, v float64) error {
-		if first == nil && finite(v) && string(unprefixed(name)) == metric {
+		if first == nil && counted(v) && string(unprefixed(name)) == metric {
 			first = &v
 		}
 		return nil

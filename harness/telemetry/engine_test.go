@@ -21,6 +21,9 @@ func TestEngine(t *testing.T) {
 			"trtllm_iteration_latency_seconds{dp_rank=\"0\"} 0.3\ntrtllm_iteration_latency_seconds{dp_rank=\"1\"} 0.2\n",
 			&record.Engine{Running: new(7.), IterMS: new(300.)}},
 		"a gauge that is no number": {"num_requests_running 0\nnum_requests_waiting NaN\n", &record.Engine{Running: new(0.)}},
+		"gauges that cannot be": {"num_requests_running -1\nnum_requests_waiting 9007199254740994\nnum_context_requests 9007199254740992\nkv_cache_used_blocks 1e300\n" +
+			"iteration_latency_seconds -0.1\niteration_latency_seconds 604801\n", &record.Engine{Context: new(9007199254740992.)}},
+		"the longest iteration": {"iteration_latency_seconds 604800\n", &record.Engine{IterMS: new(604800e3)}},
 		"names that only end alike": {"kv_cache_max_blocks 9\nvllm_num_requests_running 3\nold_kv_cache_used_blocks 1\n",
 			&record.Engine{KVMaxBlocks: new(9.)}},
 	}
@@ -64,6 +67,7 @@ func TestEngineValue(t *testing.T) {
 		"the first of two":  {name + `{dp_rank="0"} 16` + "\n" + name + `{dp_rank="1"} 32` + "\n", new(16.0)},
 		"another metric":    {"trtllm_" + name + "_total 32\nx" + name + " 3\n", nil},
 		"no number":         {name + " NaN\n", nil},
+		"not a count":       {name + " -1\n" + name + " 1e300\n", nil},
 		"empty":             {"", nil},
 	} {
 		t.Run(what, func(t *testing.T) {

@@ -1,7 +1,6 @@
 package telemetry
 
 import (
-	"bytes"
 	"fmt"
 	"math"
 	"slices"
@@ -16,6 +15,9 @@ type histogram struct {
 	buckets []bucket // ascending
 }
 
+// maxBuckets bounds a histogram, because buckets are looked up one by one: a real one has a dozen.
+const maxBuckets = 1000
+
 // bucket holds n observations <= le.
 type bucket struct{ le, n float64 }
 
@@ -29,7 +31,7 @@ func (h *histogram) add(part string, labels []byte, v float64) error {
 	case "_bucket":
 		le, ok := parseValue(labelValue(labels, "le"))
 		if !ok || math.IsNaN(le) {
-			return fmt.Errorf("bucket without a bound: {%.60s}", bytes.ToValidUTF8(labels, nil))
+			return fmt.Errorf("bucket without a bound: {%.60s}", labels)
 		}
 		i, found := slices.BinarySearchFunc(h.buckets, le, func(b bucket, le float64) int {
 			switch {
@@ -41,6 +43,9 @@ func (h *histogram) add(part string, labels []byte, v float64) error {
 			return 0
 		})
 		if !found {
+			if len(h.buckets) == maxBuckets {
+				return fmt.Errorf("a histogram of more than %d buckets", maxBuckets)
+			}
 			h.buckets = slices.Insert(h.buckets, i, bucket{le: le})
 		}
 		h.buckets[i].n += v

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"sparkharness/harness/outgoing"
 )
 
 const fixtures = "../../fixtures/telemetry"
@@ -84,15 +86,20 @@ func (tr *tree) replace(path, old, new string) {
 }
 
 // serve is a client whose every request is answered by h, without a network.
-func serve(h http.HandlerFunc) *http.Client {
-	return &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+func serve(h http.HandlerFunc) *outgoing.Client {
+	return through(func(r *http.Request) (*http.Response, error) {
 		if err := r.Context().Err(); err != nil {
 			return nil, err
 		}
 		w := httptest.NewRecorder()
 		h(w, r)
 		return w.Result(), nil
-	})}
+	})
+}
+
+// through is a client, of any host, whose requests are answered by f.
+func through(f roundTrip) *outgoing.Client {
+	return outgoing.New(outgoing.Options{Remote: true, Through: f})
 }
 
 type roundTrip func(*http.Request) (*http.Response, error)
@@ -100,7 +107,7 @@ type roundTrip func(*http.Request) (*http.Response, error)
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 // pages answers with one page after another, the last one for ever.
-func pages(bodies ...string) *http.Client {
+func pages(bodies ...string) *outgoing.Client {
 	n := 0
 	return serve(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, bodies[min(n, len(bodies)-1)])

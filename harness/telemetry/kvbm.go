@@ -3,9 +3,10 @@ package telemetry
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
-	"net/http"
 
+	"sparkharness/harness/outgoing"
 	"sparkharness/harness/record"
 )
 
@@ -47,8 +48,8 @@ var kvNames = func() (names [kvCounters]string) {
 // KVBM reads the metrics page of Dynamo's KV block manager (DYN_KVBM_METRICS=1, port 6880).
 //
 // The page counts blocks; bytes are blocks times the block size. It has nothing about tier 0, so that
-// stays nil, as does every figure whose counter is missing on the page. The hit-rate gauges are not
-// read: they average over the last 1000 requests. What the page does not say:
+// stays nil, as does every figure whose counter is missing on the page or cannot be (see counted). The
+// hit-rate gauges are not read: they average over the last 1000 requests. What the page does not say:
 //
 //   - Evictions are derived if the host tier's capacity is known (HostBlocks). They hold for a
 //     write-through tier: blocks enter it by an offload from the device only and leave it by eviction
@@ -85,7 +86,7 @@ type kvbmPage struct {
 
 // NewKVBM makes a source for the page at url. blockBytes is the size of one KV block over all layers:
 // tokens per block x KV bytes per token.
-func NewKVBM(client *http.Client, url string, blockBytes float64, options ...KVBMOption) (*KVBM, error) {
+func NewKVBM(client *outgoing.Client, url string, blockBytes float64, options ...KVBMOption) (*KVBM, error) {
 	if blockBytes <= 0 || !finite(blockBytes) {
 		return nil, fmt.Errorf("kvbm: block size of %v bytes; give tokens per block x KV bytes per token, KVBM does not report it", blockBytes)
 	}
@@ -124,18 +125,19 @@ func (k *KVBM) SampleKV(ctx context.Context, s *record.KVSample) error {
 	cur := &kvbmPage{}
 	ours := false
 	err := k.page.samples(ctx, func(name, labels []byte, v float64) error {
-		if !bytes.HasPrefix(name, kvbmPrefix) || !finite(v) {
+		if !bytes.HasPrefix(name, kvbmPrefix) {
 			return nil
 		}
-		ours = true
+		if ours = true; !counted(v) {
+			return nil
+		}
 		return cur.add(name, labels, v)
 	})
 	if err != nil {
 		return err
 	}
 	if !ours {
-		return fmt.Errorf("%w: GET %s: no kvbm_ metric on the page; is DYN_KVBM_METRICS=1 set, and does the port belong to KVBM?",
-			ErrScrape, k.page.url)
+		return k.page.failed(errors.New("no kvbm_ metric on the page; is DYN_KVBM_METRICS=1 set, and does the port belong to KVBM?"))
 	}
 	var fetch record.KVTier
 	if k.prev != nil {
@@ -144,7 +146,7 @@ func (k *KVBM) SampleKV(ctx context.Context, s *record.KVSample) error {
 	k.prev = cur
 	if err != nil {
 		k.wait = nil
-		return fmt.Errorf("%s: %w", k.page.url, err)
+		return fmt.Errorf("%s: %w", outgoing.Shown(k.page.url), err)
 	}
 	k.fill(s, cur, fetch)
 	return nil
@@ -201,10 +203,10 @@ func (k *KVBM) advance(cur *kvbmPage) (record.KVTier, error) {
 	}
 	q := func(q float64) *float64 {
 		v, ok := transfers.quantile(q)
-		if !ok {
-			return nil
+		if fetch := *k.wait + v; ok && lasted(fetch) {
+			return new(round4(1e3 * fetch))
 		}
-		return new(round4(1e3 * (*k.wait + v)))
+		return nil
 	}
 	return record.KVTier{FetchP50ms: q(0.50), FetchP95ms: q(0.95), FetchP99ms: q(0.99)}, nil
 }

@@ -14,12 +14,13 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"sparkharness/harness/outgoing"
 	"sparkharness/harness/record"
 )
 
 const blockBytes = 10 << 20 // 70B in fp16, 32 tokens
 
-func newKVBM(t testing.TB, client *http.Client) *KVBM {
+func newKVBM(t testing.TB, client *outgoing.Client) *KVBM {
 	t.Helper()
 	k, err := NewKVBM(client, "http://kvbm:6880/metrics", blockBytes)
 	require.NoError(t, err)
@@ -199,7 +200,7 @@ func TestKVBMScrapeFails(t *testing.T) {
 	cancel()
 	tests := map[string]struct {
 		ctx    context.Context
-		client *http.Client
+		client *outgoing.Client
 		want   string
 	}{
 		"half a page":          {t.Context(), pages(half), "the page ends inside a line"},
@@ -208,15 +209,17 @@ func TestKVBMScrapeFails(t *testing.T) {
 		"empty page":           {t.Context(), pages(""), "no kvbm_ metric"},
 		"page without end":     {t.Context(), pages(strings.Repeat("kvbm_matched_tokens 1\n", 200_000)), "page longer than 4194304 bytes"},
 		"bucket without bound": {t.Context(), pages("kvbm_transfer_d2d_onboard_seconds_bucket 1\n"), "bucket without a bound"},
+		"buckets without end":  {t.Context(), pages(buckets(maxBuckets + 1)), "line 1001: a histogram of more than 1000 buckets"},
+		"escapes in a bucket":  {t.Context(), pages("kvbm_transfer_d2d_onboard_seconds_bucket{x=\"\x1b[2J\"} 1\n"), `bucket without a bound: {x="\x1b[2J"}`},
 		"status 503": {t.Context(), serve(func(w http.ResponseWriter, _ *http.Request) {
 			http.Error(w, "kvbm_matched_tokens 1", http.StatusServiceUnavailable)
 		}), "status 503"},
-		"body that breaks off": {t.Context(), &http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) {
+		"body that breaks off": {t.Context(), through(func(*http.Request) (*http.Response, error) {
 			return &http.Response{StatusCode: 200, Body: io.NopCloser(io.MultiReader(strings.NewReader("kvbm_matched_tokens 1\n"), broken{}))}, nil
-		})}, "body cut after 22 bytes: unexpected EOF"},
-		"nobody there": {t.Context(), &http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) {
+		}), "body cut after 22 bytes: unexpected EOF"},
+		"nobody there": {t.Context(), through(func(*http.Request) (*http.Response, error) {
 			return nil, fmt.Errorf("connection refused")
-		})}, "connection refused"},
+		}), "connection refused"},
 		"cancelled": {cancelled, pages("kvbm_matched_tokens 1\n"), "context canceled"},
 	}
 	for name, tt := range tests {
@@ -260,7 +263,7 @@ func TestKVBMAsksForPlainText(t *testing.T) {
 
 func TestNewKVBMRefusesNoBlockSize(t *testing.T) {
 	for _, size := range []float64{0, -1, 1e300} {
-		_, err := NewKVBM(http.DefaultClient, "http://kvbm:6880/metrics", size)
+		_, err := NewKVBM(outgoing.New(outgoing.Options{}), "http://kvbm:6880/metrics", size)
 		require.ErrorContains(t, err, "tokens per block x KV bytes per token")
 	}
 }
@@ -293,7 +296,7 @@ func TestKVBMEvictions(t *testing.T) {
 		})
 	}
 	for _, blocks := range []float64{-1, math.NaN(), math.Inf(1)} {
-		_, err := NewKVBM(http.DefaultClient, "http://kvbm:6880/metrics", blockBytes, HostBlocks(&blocks))
+		_, err := NewKVBM(outgoing.New(outgoing.Options{}), "http://kvbm:6880/metrics", blockBytes, HostBlocks(&blocks))
 		require.ErrorContains(t, err, "start-up log")
 	}
 }

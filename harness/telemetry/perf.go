@@ -4,9 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"strings"
 
+	"sparkharness/harness/outgoing"
 	"sparkharness/harness/record"
 )
 
@@ -16,7 +16,7 @@ import (
 type Perf struct{ page scraper }
 
 // NewPerf makes a reader for the server at baseURL, such as http://127.0.0.1:8355.
-func NewPerf(client *http.Client, baseURL string) *Perf {
+func NewPerf(client *outgoing.Client, baseURL string) *Perf {
 	return &Perf{page: scraper{client: client, url: strings.TrimSuffix(baseURL, "/") + "/perf_metrics", accept: "application/json"}}
 }
 
@@ -28,7 +28,7 @@ func (p *Perf) Drain(ctx context.Context) ([]record.PerfLine, error) {
 	}
 	recs, err := parsePerf(page)
 	if err != nil {
-		return nil, fmt.Errorf("%w: GET %s: %w", ErrScrape, p.page.url, err)
+		return nil, p.page.failed(err)
 	}
 	return recs, nil
 }
@@ -53,9 +53,11 @@ func parsePerf(page []byte) ([]record.PerfLine, error) {
 	recs := make([]record.PerfLine, len(items))
 	for i, it := range items {
 		// The id is a number in some versions and a string in others.
-		if err := json.Unmarshal(it.RequestID, &recs[i].RequestID); err != nil && string(it.RequestID) != "null" {
-			recs[i].RequestID = string(it.RequestID)
+		id := ""
+		if err := json.Unmarshal(it.RequestID, &id); err != nil && string(it.RequestID) != "null" {
+			id = string(it.RequestID)
 		}
+		recs[i].RequestID = outgoing.Clean(id, outgoing.MaxQuote)
 		t := it.PerfMetrics.Timing
 		recs[i].WaitMS = between(t.Arrival, t.FirstScheduled)
 		recs[i].PrefillMS = between(t.FirstScheduled, t.FirstToken)
@@ -63,14 +65,10 @@ func parsePerf(page []byte) ([]record.PerfLine, error) {
 	return recs, nil
 }
 
-// between is to - from in ms. A time that the engine never set is 0 on the page.
+// between is to - from in ms, nil where that cannot be. A time that the engine never set is 0 on the page.
 func between(from, to *float64) *float64 {
-	if from == nil || to == nil || *from <= 0 || *to < *from {
+	if from == nil || to == nil || *from <= 0 || !lasted(*to-*from) {
 		return nil
 	}
-	ms := round4(1e3 * (*to - *from))
-	if !finite(ms) {
-		return nil
-	}
-	return &ms
+	return new(round4(1e3 * (*to - *from)))
 }

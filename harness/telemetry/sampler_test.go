@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sparkharness/harness/memnet"
+	"sparkharness/harness/outgoing"
 	"sparkharness/harness/record"
 )
 
@@ -276,9 +277,8 @@ func TestSamplerInBubble(t *testing.T) {
 		}
 		serveAt("kvbm:6880", "kvbm_histograms.prom")
 		serveAt("engine:8355", "trtllm_engine.prom")
-		transport := &http.Transport{DialContext: network.DialContext}
-		defer transport.CloseIdleConnections()
-		client := &http.Client{Transport: transport}
+		client := outgoing.New(outgoing.Options{Remote: true, Dial: network.DialContext})
+		defer client.CloseIdleConnections()
 		block, err := NewBlock(tr.proc, tr.sys, "nvme0n1")
 		require.NoError(t, err)
 

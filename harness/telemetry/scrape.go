@@ -8,6 +8,8 @@ import (
 	"io"
 	"net/http"
 	"sync"
+
+	"sparkharness/harness/outgoing"
 )
 
 // ErrScrape marks a page that could not be had or is not what it should be.
@@ -18,7 +20,7 @@ const maxPage = 4 << 20
 
 // scraper gets one page again and again and keeps the newest body.
 type scraper struct {
-	client *http.Client
+	client *outgoing.Client
 	url    string
 	accept string
 	req    *http.Request // made by the first get
@@ -31,9 +33,9 @@ type scraper struct {
 // get returns the page, valid until the next get. Errors wrap ErrScrape.
 func (s *scraper) get(ctx context.Context) ([]byte, error) {
 	if s.req == nil {
-		req, err := http.NewRequest(http.MethodGet, s.url, nil)
+		req, err := s.client.Request(context.Background(), http.MethodGet, s.url, nil)
 		if err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrScrape, err)
+			return nil, s.failed(err)
 		}
 		req.Header.Set("Accept", s.accept)
 		// Compressing the page would load the machine that is being measured.
@@ -42,7 +44,7 @@ func (s *scraper) get(ctx context.Context) ([]byte, error) {
 	}
 	resp, err := s.client.Do(s.req.WithContext(ctx))
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrScrape, err)
+		return nil, s.failed(err)
 	}
 	defer resp.Body.Close()
 	s.work.Reset()
@@ -54,13 +56,18 @@ func (s *scraper) get(ctx context.Context) ([]byte, error) {
 	s.mu.Unlock()
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("%w: GET %s: body cut after %d bytes: %w", ErrScrape, s.url, len(page), err)
+		return nil, s.failed(fmt.Errorf("body cut after %d bytes: %w", len(page), err))
 	case resp.StatusCode != http.StatusOK:
-		return nil, fmt.Errorf("%w: GET %s: status %s", ErrScrape, s.url, resp.Status)
+		return nil, s.failed(fmt.Errorf("status %s", resp.Status))
 	case len(page) > maxPage:
-		return nil, fmt.Errorf("%w: GET %s: page longer than %d bytes", ErrScrape, s.url, maxPage)
+		return nil, s.failed(fmt.Errorf("page longer than %d bytes", maxPage))
 	}
 	return page, nil
+}
+
+// failed is err, which may quote the server, with the page that it is about. It wraps ErrScrape.
+func (s *scraper) failed(err error) error {
+	return fmt.Errorf("%w: GET %s: %w", ErrScrape, outgoing.Shown(s.url), s.client.Fit(err))
 }
 
 // samples gets the page and parses it as Prometheus text.
@@ -75,16 +82,16 @@ func (s *scraper) samples(ctx context.Context, yield func(name, labels []byte, v
 // parse reads a page of this scraper as Prometheus text. Errors wrap ErrScrape.
 func (s *scraper) parse(page []byte, yield func(name, labels []byte, value float64) error) error {
 	if err := parseExposition(page, yield); err != nil {
-		return fmt.Errorf("%w: GET %s: %w", ErrScrape, s.url, err)
+		return s.failed(err)
 	}
 	return nil
 }
 
-// lastPage is a copy of the newest body, whole or not, nil before the first.
+// lastPage is a copy of the newest body, whole or not and without the client's key, nil before the first.
 func (s *scraper) lastPage() []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return bytes.Clone(s.last.Bytes())
+	return s.client.Redact(s.last.Bytes())
 }
 
 // textFormat asks for the Prometheus text format, and so for neither OpenMetrics nor protobuf.

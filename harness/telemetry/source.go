@@ -35,3 +35,11 @@ func round4(v float64) float64 { return math.Round(v*1e4) / 1e4 }
 // finite reports whether v, and what is computed from it here, can stand in a JSON line: v is a number
 // and so far from the largest one that no unit or block size makes it infinite.
 func finite(v float64) bool { return math.Abs(v) < 1e270 }
+
+// counted reports whether v can be what a server has counted: requests, blocks, tokens, or the seconds of many
+// operations together. Above 2^53 a float64 counts no more. What cannot be is not recorded, as if it were not told.
+func counted(v float64) bool { return v >= 0 && v <= 1<<53 }
+
+// lasted reports whether v can be how many seconds one operation of a server took: at most a week. What cannot be is
+// not recorded, as if it were not told.
+func lasted(v float64) bool { return v >= 0 && v <= 7*24*3600 }

@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -18,11 +17,7 @@ func main() {
 	if err := rootCommand().ExecuteContext(ctx); err != nil {
 		stop()
 		fmt.Fprintln(os.Stderr, "sparkharness:", err)
-		status := 1
-		if e, ok := errors.AsType[exitError](err); ok {
-			status = e.status
-		}
-		os.Exit(status)
+		os.Exit(exitStatus(err))
 	}
 }
 

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net/http"
+	"log"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sparkharness/harness/load"
+	"sparkharness/harness/outgoing"
 	"sparkharness/harness/prompt"
 	"sparkharness/harness/record"
 	"sparkharness/harness/trace"
@@ -41,18 +42,21 @@ type replay struct {
 	url     string
 	api     string
 	dialect string
-	key     load.Secret // optional
 	warmup  time.Duration
 	timeout time.Duration
-	dir     string // for the raw lines
-	http    *http.Client
-	out     io.Writer // statistics and the table
-	log     io.Writer // progress
+	// mostFailed is the share of the measured requests that may fail; nil: any but all of them.
+	mostFailed *float64
+	dir        string // for the raw lines
+	http       *outgoing.Client
+	out        io.Writer // statistics and the table
+	log        io.Writer // progress
 }
 
 func traceReplayCommand() *cobra.Command {
 	var r replay
 	var keyEnv string
+	var remote bool
+	var mostFailed float64
 	cmd := &cobra.Command{
 		Use:   "replay FILE",
 		Short: "Send a trace to an endpoint and time the answers",
@@ -63,20 +67,30 @@ prefixes that those of the trace shared. Each request leaves a line in DIR/metri
 A server that still holds the KV of an earlier replay answers from it: another --seed makes other texts.
 
 Requests due within --warmup of the first one are sent and left out of the table. An interrupt keeps the
-lines and prints the table of what there is.`,
+lines and prints the table of what there is.
+
+Nothing is sent beyond this machine's loopback without --remote, and no redirect is followed. The API key comes from
+the environment, goes to the scheme, host and port of --url alone, and is in no line and no message.
+
+Exit status:
+  0  the trace was replayed, and no more requests failed than may
+  1  it was not replayed, or not to its end; the message says why
+  3  it was replayed, but more of the measured requests failed (time limits included) than the share --max-failed;
+     without --max-failed, if all of them did`,
 		Example: `  sparkharness trace replay inputs/traces/chat_small.jsonl --url http://127.0.0.1:9000 --dialect dynamo --out results/replay`,
 		Args:    oneFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if keyEnv != "" {
-				if r.key = load.Secret(os.Getenv(keyEnv)); r.key == "" {
-					return fmt.Errorf("--api-key-env: the environment variable %s is empty: put the key there", keyEnv)
-				}
+			if cmd.Flags().Changed("max-failed") {
+				r.mostFailed = &mostFailed
 			}
 			r.path, r.out, r.log = args[0], cmd.OutOrStdout(), cmd.ErrOrStderr()
-			// As many idle connections as requests may be outstanding, so that none is dropped and dialled anew.
-			transport := &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 1 << 16}
-			defer transport.CloseIdleConnections()
-			r.http = &http.Client{Transport: transport}
+			if err := r.connect(keyEnv, remote); err != nil {
+				return err
+			}
+			defer r.http.CloseIdleConnections()
+			// Package net/http logs what a server sends unasked.
+			defer log.SetOutput(log.Writer())
+			log.SetOutput(r.http.Log(r.log))
 			return r.run(cmd.Context())
 		},
 	}
@@ -84,11 +98,13 @@ lines and prints the table of what there is.`,
 	f := cmd.Flags()
 	f.IntVar(&r.choice.Limit, "limit", 0, "end after that many requests; 0 for all")
 	f.StringVar(&r.url, "url", "", "endpoint, such as http://127.0.0.1:9000, without /v1")
+	f.BoolVar(&remote, "remote", false, "let --url be on another machine")
 	f.StringVar(&r.dialect, "dialect", "", "fields that the server takes: dynamo or trtllm")
 	f.StringVar(&r.api, "api", load.APICompletions, "completions or chat")
 	f.StringVar(&keyEnv, "api-key-env", "", "`name` of the environment variable that holds the API key")
 	f.DurationVar(&r.warmup, "warmup", 0, "leave requests due that long after the first out of the table")
 	f.DurationVar(&r.timeout, "timeout", 10*time.Minute, "time limit of a request, from when it was due")
+	f.Float64Var(&mostFailed, "max-failed", 0, "`share` of the measured requests, from 0 to 1, that may fail for the exit status to be 0 (default: any but all)")
 	f.StringVar(&r.dir, "out", "", "folder for "+metricsFile+", which must not be there yet")
 	for _, name := range []string{"url", "dialect", "out"} {
 		if err := cmd.MarkFlagRequired(name); err != nil {
@@ -98,6 +114,29 @@ lines and prints the table of what there is.`,
 	return cmd
 }
 
+// connect makes the client, with the key that the environment variable holds, if one is named.
+func (r *replay) connect(keyEnv string, remote bool) error {
+	var key outgoing.Secret
+	var err error
+	if keyEnv != "" {
+		if key, err = outgoing.SecretFrom(keyEnv); err != nil {
+			return fmt.Errorf("--api-key-env: %w", err)
+		}
+	}
+	if r.http, err = outgoing.New(outgoing.Options{Remote: remote}).For(r.url, key); err != nil {
+		return fmt.Errorf("--url %s: %w%s", outgoing.Shown(r.url), err, advice(err))
+	}
+	return nil
+}
+
+// advice is what to do about a URL that is refused.
+func advice(err error) string {
+	if outgoing.IsRemote(err) {
+		return " (--remote)"
+	}
+	return ""
+}
+
 // run replays the trace. Whatever was sent is in the table, error or not.
 func (r *replay) run(ctx context.Context) error {
 	if r.warmup < 0 || r.warmup > replayLimit {
@@ -105,6 +144,9 @@ func (r *replay) run(ctx context.Context) error {
 	}
 	if r.timeout <= 0 || r.timeout > longestTimeout {
 		return fmt.Errorf("--timeout %v: above 0 and at most %v is needed", r.timeout, longestTimeout)
+	}
+	if most := r.mostFailed; most != nil && !(*most >= 0 && *most <= 1) {
+		return fmt.Errorf("--max-failed %v: a share from 0 to 1 is needed, such as 0.01", *most)
 	}
 	st, err := describe(r.path, r.choice)
 	if err != nil {
@@ -124,41 +166,26 @@ func (r *replay) run(ctx context.Context) error {
 	}
 	fmt.Fprintf(r.out, "%d requests of %d sessions; prompts of %.0f tokens in the mean, %.1f %% of them reusable; answers of %.0f\n",
 		st.Requests, st.Sessions, st.Input.Mean, 100*st.ReusableShare, st.Output.Mean)
-	fmt.Fprintf(r.out, "%s at %s: %.1f s until the last is sent, and then its answer\n", model, r.url, st.SpanS)
+	fmt.Fprintf(r.out, "%s at %s: %.1f s until the last is sent, and then its answer\n", model, outgoing.Shown(r.url), st.SpanS)
 
 	t := &tally{asked: st.Requests, seen: map[int64]bool{}}
 	err = r.drive(ctx, model, segments, t, lines)
-	err = errors.Join(err, lines.Close())
-	return errors.Join(err, t.print(r.out))
+	err = errors.Join(err, lines.Close(), t.print(r.out))
+	if err != nil {
+		return err
+	}
+	return t.judge(r.mostFailed, filepath.Join(r.dir, metricsFile))
 }
 
-// model is the id of the served model. A redirect is not followed: the key is for this server alone.
+// model is the id of the served model.
 func (r *replay) model(ctx context.Context) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, modelWait)
 	defer cancel()
-	client := &http.Client{
-		Transport:     authorized{r.key, r.http.Transport},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-	id, err := load.ServedModel(ctx, client, r.url)
+	id, err := load.ServedModel(ctx, r.http, r.url)
 	if err != nil {
 		return "", fmt.Errorf("--url: %w", err)
 	}
 	return id, nil
-}
-
-// authorized adds the API key, if there is one.
-type authorized struct {
-	key  load.Secret
-	next http.RoundTripper
-}
-
-func (a authorized) RoundTrip(req *http.Request) (*http.Response, error) {
-	if a.key != "" {
-		req = req.Clone(req.Context())
-		req.Header.Set("Authorization", "Bearer "+string(a.key))
-	}
-	return a.next.RoundTrip(req)
 }
 
 // lines creates the file of the raw lines; each reaches it at once.
@@ -208,7 +235,7 @@ func (r *replay) drive(ctx context.Context, model string, segments *prompt.Segme
 		Loop: load.Replay{Items: items(requests, lead, t.offer)}, Nonce: load.NonceNone,
 		Prompter: load.BlockPrompts{Text: blockText(segments), Least: 1},
 		Timeout:  r.timeout, Seed: r.choice.Seed, BaseURL: r.url, API: r.api, Dialect: r.dialect, ModelID: model,
-		APIKey: r.key, HTTP: r.http, Warmup: load.Warmup{Min: warmup}, MaxDuration: replayLimit, Start: start,
+		HTTP: r.http, Warmup: load.Warmup{Min: warmup}, MaxDuration: replayLimit, Start: start,
 	}, func(rec *record.Request) error {
 		t.add(rec)
 		return lines.Write(rec)

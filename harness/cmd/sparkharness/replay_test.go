@@ -130,7 +130,9 @@ func TestTraceReplayInterrupted(t *testing.T) {
 func TestTraceReplayTimesOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		out, _, _, err := replayed(t, t.Context(), func(r *replay) { r.timeout = 10 * time.Millisecond })
-		require.NoError(t, err)
+		require.Error(t, err, "no request had its answer")
+		assert.Equal(t, exitNotWell, exitStatus(err))
+		assert.ErrorContains(t, err, "40 of 40 measured requests failed, where not all may: no complete answer within the request's time limit (the first;")
 		assert.Contains(t, out, "\nmeasured       40: 0 ok, 0 failed, 40 timed out\n")
 		assert.Contains(t, out, "\ncached         - (no answer says what was cached)\n")
 		assert.Regexp(t, `\nE2E +40 +>10\.0 +>10\.0 +>10\.0\n`, out)
@@ -158,8 +160,11 @@ func TestTraceReplayCommand(t *testing.T) {
 	t.Setenv("REPLAY_KEY", "a-key")
 	path := traceFile(t, strings.Join(strings.SplitAfter(halfMinute, "\n")[:1], ""))
 	dir := t.TempDir()
-	got, err := runTrace(t, "replay", path, "--url", server.URL, "--dialect", "trtllm", "--api", "chat", "--api-key-env", "REPLAY_KEY", "--out", dir)
-	require.NoError(t, err)
+	args := []string{"replay", path, "--url", server.URL, "--dialect", "trtllm", "--api", "chat", "--api-key-env", "REPLAY_KEY", "--out"}
+	got, err := runTrace(t, append(args, dir)...)
+	require.Error(t, err)
+	assert.Equal(t, exitNotWell, exitStatus(err))
+	assert.ErrorContains(t, err, "1 of 1 measured requests failed, where not all may: HTTP 500: (the first; the others' reasons are in "+filepath.Join(dir, metricsFile))
 	assert.Equal(t, []string{"/v1/models Bearer a-key", "/v1/chat/completions Bearer a-key"}, asked)
 	assert.Contains(t, got, "some-model at "+server.URL)
 	assert.Contains(t, got, "\nmeasured       1: 0 ok, 1 failed, 0 timed out\n")
@@ -168,6 +173,8 @@ func TestTraceReplayCommand(t *testing.T) {
 	require.NoError(t, err)
 	assert.NotContains(t, string(raw), "a-key")
 
+	_, err = runTrace(t, append(args, t.TempDir(), "--max-failed", "1")...)
+	require.NoError(t, err, "all may fail")
 	_, err = runTrace(t, "replay", path, "--url", server.URL, "--dialect", "trtllm", "--out", dir)
 	assert.ErrorContains(t, err, "choose another folder")
 	again, err := os.ReadFile(filepath.Join(dir, metricsFile))
@@ -195,7 +202,14 @@ func TestTraceReplayRefuses(t *testing.T) {
 		"no seed":     {path, []string{"--seed", "0"}, "--seed: "},
 		"limit":       {path, []string{"--limit", "-1"}, "limit of -1"},
 		"no server":   {path, []string{"--url", "http://127.0.0.1:1"}, "--url: no server at http://127.0.0.1:1 (start it, or correct its URL)"},
-		"a redirect":  {path, []string{"--url", away.URL}, "HTTP 302"},
+		"a redirect":  {path, []string{"--url", away.URL}, "HTTP 302, a redirect to " + server.URL},
+		"elsewhere":   {path, []string{"--url", "http://192.0.2.1"}, "--url http://192.0.2.1: the host is not loopback, and nothing is sent beyond this machine unless that is allowed (--remote)"},
+		"user info":   {path, []string{"--url", "http://u:pw@127.0.0.1"}, "--url http://[redacted]@127.0.0.1: the URL holds user info"},
+		"a query":     {path, []string{"--url", server.URL + "?k=pw"}, `?k=[redacted]" is not http(s)://host:port`},
+		"no URL":      {path, []string{"--url", "http://u:pw#x@127.0.0.1"}, "--url [not a URL]: not a URL"},
+		"a key":       {path, []string{"--api-key-env", "sk-pw"}, "--api-key-env: must be the name of an environment variable, not the key itself"},
+		"a share":     {path, []string{"--max-failed", "1.5"}, "--max-failed 1.5: a share from 0 to 1"},
+		"no share":    {path, []string{"--max-failed", "NaN"}, "--max-failed NaN: a share from 0 to 1"},
 		"a dialect":   {path, []string{"--dialect", "vllm"}, `dialect "vllm" is not trtllm or dynamo`},
 		"all warm-up": {traceFile(t, strings.SplitAfter(halfMinute, "\n")[0]), []string{"--warmup", "100ms"}, "shorten the warm-up"},
 	} {
@@ -203,7 +217,9 @@ func TestTraceReplayRefuses(t *testing.T) {
 			asked = nil
 			args := append([]string{"replay", tc.file, "--url", server.URL, "--dialect", "trtllm", "--out", t.TempDir()}, tc.args...)
 			_, err := runTrace(t, args...)
-			assert.ErrorContains(t, err, tc.want)
+			require.ErrorContains(t, err, tc.want)
+			assert.NotContains(t, err.Error(), "pw")
+			assert.Equal(t, exitFailure, exitStatus(err))
 			if name != "all warm-up" {
 				assert.NotContains(t, strings.Join(asked, "\n"), "completions", "nothing is sent")
 			}

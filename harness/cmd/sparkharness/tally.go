@@ -22,6 +22,7 @@ type tally struct {
 	done, warmed         int // requests that ended, and those of them in the warm-up
 	ok, failed, timeouts int // measured, as all below
 	cancelled            int
+	why                  string      // error of the first that failed
 	ttft, e2e            []stats.Obs // ms
 	from, to             float64     // the first due and the last end, Unix seconds
 	output               int         // tokens of complete answers, as the server counted
@@ -68,6 +69,9 @@ func (t *tally) add(r *record.Request) {
 	default:
 		t.failed++
 	}
+	if r.Error != nil && t.why == "" && r.RC != record.RCCancelled {
+		t.why = *r.Error
+	}
 	if ms, censored, ok := r.Latency(); ok {
 		t.ttft = append(t.ttft, stats.Obs{V: ms, Censored: censored})
 	}
@@ -91,6 +95,19 @@ func (t *tally) progress() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return fmt.Sprintf("%d of %d requests ended, %d failed, %d timed out", t.done, t.asked, t.failed, t.timeouts)
+}
+
+// judge is an error of type tooManyFailed if more than the share most of the measured requests failed; a time limit is
+// a failure. nil stands for any share but all. lines is the file of the raw lines.
+func (t *tally) judge(most *float64, lines string) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	failed := t.failed + t.timeouts
+	ended := t.ok + failed
+	if most == nil && (t.ok > 0 || ended == 0) || most != nil && float64(failed) <= *most*float64(ended) {
+		return nil
+	}
+	return tooManyFailed{failed, ended, most, t.why, lines}
 }
 
 // print writes the table. The percentiles take a request that timed out as at least its time limit, and

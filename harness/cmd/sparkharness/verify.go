@@ -18,12 +18,6 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Exit statuses of verify beside 0.
-const (
-	exitDamaged   = 1 // a run is not what was measured, or its report does not follow from it
-	exitNotLooked = 2 // nothing could be looked over
-)
-
 // testBinary is what make build leaves beside the command: the hypotheses' rules, compiled.
 const testBinary = "sparkharness.test"
 
@@ -38,7 +32,7 @@ follows from the lines. The hypothesis is the one that the plan names. Nothing i
 The rules live in the tests of package hypotheses: ` + testBinary + ` beside this program (make build), or else go test in the
 checkout around the working directory.
 
-Exit status: 0 all runs are as they were left, 1 some are not, 2 nothing could be looked over.`,
+Exit status: 0 all runs are as they were left, 3 some are not, 1 nothing could be looked over.`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return verify(cmd.Context(), cmd.OutOrStdout(), args) },
 	}
@@ -62,15 +56,14 @@ func verify(ctx context.Context, out io.Writer, args []string) error {
 		err = fmt.Errorf("%s: no run there: give the folder of a run, which holds a plan.json, or one of runs", strings.Join(args, " "))
 	}
 	if err != nil {
-		return exitError{exitNotLooked, err}
+		return err
 	}
 	list, err := lookOver(ctx, runs)
 	if err != nil {
-		return exitError{exitNotLooked, err}
+		return err
 	}
-	bad := printVerified(out, list)
-	if bad > 0 {
-		return exitError{exitDamaged, fmt.Errorf("%d of %d runs are not as they were left", bad, len(list))}
+	if bad := printVerified(out, list); bad > 0 {
+		return notAsLeft{bad, len(list)}
 	}
 	return nil
 }

@@ -30,23 +30,16 @@ func TestVerifyCommand(t *testing.T) {
 	out.Reset()
 	err := verify(t.Context(), &out, []string{runs})
 	require.ErrorContains(t, err, "1 of 2 runs are not as they were left")
-	assert.Equal(t, exitDamaged, statusOf(t, err))
+	assert.Equal(t, exitNotWell, exitStatus(err))
 	assert.Contains(t, out.String(), "NOT AS LEFT")
 	assert.Contains(t, out.String(), "fault: "+plan)
-}
-
-func statusOf(t *testing.T, err error) int {
-	t.Helper()
-	var e exitError
-	require.ErrorAs(t, err, &e)
-	return e.status
 }
 
 func TestVerifyNeedsARun(t *testing.T) {
 	for name, dir := range map[string]string{"nothing": t.TempDir(), "no folder": filepath.Join(t.TempDir(), "none")} {
 		err := verify(t.Context(), &bytes.Buffer{}, []string{dir})
 		require.Error(t, err, name)
-		assert.Equal(t, exitNotLooked, statusOf(t, err), name)
+		assert.Equal(t, exitFailure, exitStatus(err), name)
 		assert.ErrorContains(t, err, dir, name)
 	}
 }

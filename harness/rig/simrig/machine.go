@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"sparkharness/harness/memnet"
+	"sparkharness/harness/outgoing"
 	"sparkharness/harness/record"
 	"sparkharness/harness/rig"
 	"sparkharness/harness/sim"
@@ -31,8 +32,7 @@ type Machine struct {
 	spec    sim.Spec
 	machine *sim.Machine
 	files   *sim.Files
-	client  *http.Client
-	tr      *http.Transport
+	client  *outgoing.Client
 	servers []*http.Server
 	served  chan error
 	gpu     *telemetry.GPU
@@ -102,11 +102,7 @@ func (s *Machine) listen() error {
 		s.servers = append(s.servers, srv)
 		go func() { s.served <- srv.Serve(l) }()
 	}
-	s.tr = &http.Transport{
-		DialContext: network.DialContext, DisableCompression: true,
-		MaxIdleConnsPerHost: 1 << 16, MaxIdleConns: 0,
-	}
-	s.client = &http.Client{Transport: s.tr}
+	s.client = outgoing.New(outgoing.Options{Dial: network.DialContext})
 	return nil
 }
 
@@ -210,8 +206,8 @@ func (s *Machine) Close() error {
 	}
 	s.machine.Close()
 	var errs []error
-	if s.tr != nil {
-		s.tr.CloseIdleConnections()
+	if s.client != nil {
+		s.client.CloseIdleConnections()
 	}
 	for _, srv := range s.servers {
 		errs = append(errs, srv.Close())

@@ -92,7 +92,11 @@ func (r *Rig) Check(e *config.Experiment, p *record.Plan) error {
 		}
 	}
 	for _, pc := range p.Cells {
-		if _, err := r.options(e.StackOf(pc)).Physics(); err != nil {
+		st := e.StackOf(pc)
+		if _, err := r.options(st).Physics(); err != nil {
+			return fmt.Errorf("cell %s: %w", pc.Key, err)
+		}
+		if err := onLoopback(st.Endpoint); err != nil {
 			return fmt.Errorf("cell %s: %w", pc.Key, err)
 		}
 	}

@@ -72,6 +72,11 @@ func TestCheck(t *testing.T) {
 		st.Runtime.KVPoolBytes = 160 << 30
 	}
 	require.ErrorContains(t, r.Check(e, plan), "cell "+plan.Cells[0].Key+": the stack does not fit")
+	for _, st := range e.Stacks {
+		st.Runtime.KVPoolBytes = 8 << 30
+		st.Endpoint.EngineMetrics = "http://10.0.0.1:8081/metrics"
+	}
+	require.ErrorContains(t, r.Check(e, plan), "cell "+plan.Cells[0].Key+": http://10.0.0.1:8081/metrics of the stack file: the host is not loopback")
 
 	_, err = r.Open(t.Context(), e.Stacks["A"])
 	require.ErrorContains(t, err, "inside Run only")

@@ -182,7 +182,13 @@ func TestCloseUnderLoad(t *testing.T) {
 		failed := make(chan error)
 		go func() {
 			body := `{"model":"nvidia/Llama-3.3-70B-Instruct-NVFP4","prompt":"` + strings.Repeat("w ", 4096) + `","max_tokens":64}`
-			resp, err := e.HTTP.Post(e.BaseURL+"/v1/completions", "application/json", strings.NewReader(body))
+			req, err := e.HTTP.Request(context.Background(), http.MethodPost, e.BaseURL+"/v1/completions", strings.NewReader(body))
+			if err != nil {
+				failed <- nil
+				return
+			}
+			req.Header.Set("Content-Type", "application/json")
+			resp, err := e.HTTP.Do(req)
 			if err == nil {
 				if resp.StatusCode != http.StatusOK {
 					err = errors.New(resp.Status)

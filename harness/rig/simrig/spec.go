@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sparkharness/harness/config"
+	"sparkharness/harness/outgoing"
 	"sparkharness/harness/sim"
 )
 
@@ -126,6 +127,20 @@ func Dialect(st *config.Stack) string {
 		return sim.DialectTRTLLM
 	}
 	return sim.DialectDynamo
+}
+
+// onLoopback refuses servers that a simulated machine cannot be.
+func onLoopback(e config.Endpoint) error {
+	local := outgoing.New(outgoing.Options{})
+	for _, raw := range []string{e.URL, e.EngineMetrics, e.KVBMMetrics} {
+		if raw == "" {
+			continue
+		}
+		if err := local.Permits(raw); err != nil {
+			return fmt.Errorf("%s of the stack file: %w; name 127.0.0.1 for the simulated machine", outgoing.Shown(raw), err)
+		}
+	}
+	return nil
 }
 
 // Addresses are the listen addresses of a stack's servers by what they serve.
