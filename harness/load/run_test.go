@@ -143,6 +143,9 @@ func TestClosedLoop(t *testing.T) {
 // The same spec gives the same records and summary, byte for byte, at any GOMAXPROCS, although many
 // events coincide.
 func TestRunIsDeterministic(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds: left out with -short")
+	}
 	constant := must[Dist](t)(NewConstant(0.3))
 	for name, change := range map[string]func(*Spec){
 		"closed, lockstep": func(s *Spec) {

@@ -79,6 +79,9 @@ func measureCell(t *testing.T, r *Run, pc record.PlannedCell, dir string, alongs
 
 // The same seed leaves the same bytes, whatever the number of processors.
 func TestSameSeedSameBytes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds: left out with -short")
+	}
 	for _, id := range []string{"H1", "H2A", "H2B", "H5", "H6"} {
 		t.Run(id, func(t *testing.T) {
 			sums := map[int]string{}

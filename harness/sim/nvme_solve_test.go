@@ -81,6 +81,9 @@ func TestNVMeModelRowsAlone(t *testing.T) {
 // within 12 %, 128 in flight within 33 % (this model is the kinder one to
 // the reader, by 15 to 32 % while programs are suspended).
 func TestNVMeModelRowsContended(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds: left out with -short")
+	}
 	for _, row := range []struct {
 		ioBytes int64
 		depth   int
@@ -172,6 +175,9 @@ func TestNVMeSplitsAtMaxCommand(t *testing.T) {
 
 // The simulated span is long enough: another seed and a tenfold span change no mean by 4 %.
 func TestNVMeSolutionIsStationary(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds: left out with -short")
+	}
 	p := DefaultNVMeParams()
 	for name, mix := range map[string][]NVMeStream{
 		"reader and fio": {nvmeReader(128*nvmeKiB, 1), nvmeFio(128)},

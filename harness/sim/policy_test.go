@@ -204,6 +204,9 @@ func hits(t *testing.T, policy string, capacity int, blocks []uint64) int {
 // and segments both keep the hot ones, first-in-first-out lets the cold ones push them out. When other
 // blocks become hot, the counts of the first are in the way.
 func TestPoliciesByWorkload(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds: left out with -short")
+	}
 	rng := rand.New(rand.NewPCG(1, 13))
 	cold := uint64(1000)
 	mixed := func(n int, first uint64) []uint64 {

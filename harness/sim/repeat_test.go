@@ -86,6 +86,9 @@ func tierTraffic(t *testing.T, spec sim.Spec, p sim.Params, seed uint64, others 
 // The same seed gives the same figures with exclusive or inclusive tiers, any policy and prefetches,
 // however many threads there are.
 func TestTiersRepeat(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds: left out with -short")
+	}
 	for _, policy := range sim.Policies() {
 		for _, exclusive := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s/exclusive=%t", policy, exclusive), func(t *testing.T) {
@@ -122,6 +125,9 @@ func TestTiersRepeat(t *testing.T) {
 
 // So it does with each mechanism of the KV tier and with all of them, and each of them shows.
 func TestMechanismsRepeat(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds: left out with -short")
+	}
 	spec := specB(t, "L8B")
 	for tier, blocks := range map[*sim.TierSpec]int64{&spec.Device: 60, &spec.Host: 50, &spec.Disk: 120} {
 		*tier = sim.TierSpec{CapacityBytes: blocks * spec.BlockBytes(), Policy: "LRU"}

@@ -67,6 +67,7 @@ func clustered(rng *rand.Rand, clusters int, noise, shared float64) (y []float64
 // that share nothing or 70 % of the variance: 0.85-0.87 with 8 clusters, 0.88-0.92 with 16, 0.92-0.94 with
 // 40. The fit is judged on the data that it was made from, so that nearly all misses lie above the truth.
 func TestBootstrapR2Coverage(t *testing.T) {
+	simulation(t)
 	const runs = 200
 	for clusters, least := range map[int]float64{8: 0.78, 40: 0.87} {
 		rng := rand.New(rand.NewPCG(9, 1))

@@ -37,6 +37,9 @@ func TestCommittedTrace(t *testing.T) {
 }
 
 func TestGenerateHasTheSizeOfThePublicTrace(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds: left out with -short")
+	}
 	path := generated(t, conversations())
 	require.NoError(t, Check(path, 10))
 	st, err := Describe(path, Options{})

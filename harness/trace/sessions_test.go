@@ -18,6 +18,9 @@ func kept(t *testing.T, path string, o Options) map[int]bool {
 }
 
 func TestSubsampleCutsNoChain(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds: left out with -short")
+	}
 	path := generated(t, conversations())
 	requests := readAll(t, path, Options{})
 	require.Greater(t, len(requests), 8000)
@@ -52,6 +55,9 @@ func TestSubsampleCutsNoChain(t *testing.T) {
 }
 
 func TestSubsampleOfSessionsIsNear(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds: left out with -short")
+	}
 	path := generated(t, conversations())
 	whole, err := Describe(path, Options{})
 	require.NoError(t, err)
