@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -122,6 +123,9 @@ func TestCheckout(t *testing.T) {
 	require.NoError(t, err)
 	t.Chdir("runner")
 	assert.Equal(t, filepath.Join("..", ".."), checkout())
+	if _, file, _, _ := runtime.Caller(0); !filepath.IsAbs(file) {
+		t.Skip("built with -trimpath: a program does not know where it was built")
+	}
 	t.Chdir(t.TempDir())
 	assert.Equal(t, built, checkout())
 	require.NoError(t, os.Mkdir("configs", 0o755))
