@@ -27,6 +27,7 @@ func withBody(w http.ResponseWriter, r *http.Request, as reading, do func(body [
 		return as.notJSON()
 	}
 	if r.ContentLength > maxBody {
+		w.Header().Set("Connection", "close") // or net/http would wait for some of it before it answers
 		return as.tooLarge()
 	}
 	body := bodies.Get().(*bytes.Buffer)
