@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"github.com/pkoukk/tiktoken-go"
 	loader "github.com/pkoukk/tiktoken-go-loader"
@@ -22,7 +23,7 @@ const splitPattern = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N
 // for concurrent use.
 type Tokenizer struct {
 	bpe   *tiktoken.Tiktoken
-	ranks map[string]int // the vocabulary; nil: everything goes through bpe
+	ranks map[string]int // the vocabulary
 	lines *lineCache
 }
 
@@ -51,12 +52,10 @@ func loadTokenizer() (*Tokenizer, error) {
 
 // Encode tokenizes the text as a whole, as the vocabulary's own tools do. Count and IDs go by lines.
 func (t *Tokenizer) Encode(text string) []int {
-	if t.ranks != nil {
-		if ids, ok := encodeASCII(t.ranks, text); ok {
-			return ids
-		}
+	if !utf8.ValidString(text) {
+		text = string([]rune(text))
 	}
-	return t.bpe.EncodeOrdinary(text)
+	return encode(t.ranks, text)
 }
 
 // Decode is the text of the tokens. A token may end inside a rune.

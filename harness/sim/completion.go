@@ -1,58 +1,32 @@
 package sim
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"net/http"
 	"strings"
-	"sync"
 )
 
-// completion is the part of an OpenAI completion or chat request that the simulated servers use.
-// Unknown fields are refused, as both real servers do.
+// completion is the part of an OpenAI completion or chat request that the simulated servers use. Other fields are
+// refused: those that the real server does not know either, and those that would ask for what is not simulated.
 type completion struct {
-	Model         string         `json:"model"`
-	Prompt        promptField    `json:"prompt"`
-	Messages      []chatMessage  `json:"messages"`
-	MaxTokens     int            `json:"max_tokens"`
-	MaxCompletion int            `json:"max_completion_tokens"`
-	MinTokens     int            `json:"min_tokens"`
-	IgnoreEOS     bool           `json:"ignore_eos"`
-	Temperature   float64        `json:"temperature"`
-	TopP          float64        `json:"top_p"`
-	Seed          int64          `json:"seed"`
-	Stream        bool           `json:"stream"`
-	StreamOptions *streamOptions `json:"stream_options"`
-	NvExt         *nvext         `json:"nvext"`        // Dynamo only
-	LoRA          *loraRequest   `json:"lora_request"` // trtllm-serve only
+	Model         string
+	Prompt        promptField
+	Messages      []chatMessage
+	MaxTokens     int // settled from the next two; 16 without, the default of OpenAI's completions
+	maxTokens     *int64
+	maxCompletion *int64
+	MinTokens     int64
+	IgnoreEOS     bool
+	Temperature   *float64
+	TopP          *float64
+	Seed          int64
+	Stream        bool
+	StreamOptions *streamOptions
+	NvExt         *nvext       // Dynamo only
+	LoRA          *loraRequest // trtllm-serve only
 
+	chat    bool
 	adapter string // name of the adapter that LoRA stands for, set by the server
-}
-
-type streamOptions struct {
-	IncludeUsage *bool `json:"include_usage"` // true when the object is there, on both servers
-}
-
-type chatMessage struct {
-	Role    string `json:"role"`
-	Content string `json:"content"`
-}
-
-type nvext struct {
-	ExtraFields []string `json:"extra_fields"`
-}
-
-func (n *nvext) wants(field string) bool {
-	if n != nil {
-		for _, f := range n.ExtraFields {
-			if f == field {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // promptField is a prompt as text or as token ids.
@@ -61,68 +35,113 @@ type promptField struct {
 	ids  []uint32
 }
 
-func (p *promptField) UnmarshalJSON(b []byte) error {
-	if len(b) > 0 && b[0] == '[' {
-		return json.Unmarshal(b, &p.ids)
-	}
-	return json.Unmarshal(b, &p.text)
+// decodeCompletion reads and checks the body of a request as one of the servers does.
+func decodeCompletion(w http.ResponseWriter, r *http.Request, chat bool, as reading) (*completion, *refusal) {
+	var c *completion
+	bad := withBody(w, r, as, func(body []byte) (bad *refusal) {
+		c, bad = decodeBody(body, chat, as)
+		return bad
+	})
+	return c, bad
 }
 
-// maxBody is Dynamo's default body limit.
-const maxBody = 45 << 20
+func decodeBody(body []byte, chat bool, as reading) (*completion, *refusal) {
+	if rest, prompt, cut := cutPrompt(body); cut {
+		if c, bad := decodeRest(rest, &prompt, chat, as); bad == nil {
+			return c, nil
+		}
+	}
+	return decodeRest(body, nil, chat, as) // an error is about what was sent
+}
 
-// bodies are buffers for request bodies: what is decoded from one shares no memory with it.
-var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
-
-// decodeCompletion reads and checks a request body; the error is for the client.
-func decodeCompletion(w http.ResponseWriter, r *http.Request, chat bool) (*completion, error) {
-	body := bodies.Get().(*bytes.Buffer)
-	defer bodies.Put(body)
-	body.Reset()
-	body.Grow(int(min(max(r.ContentLength, 0), maxBody)) + bytes.MinRead) // the length is a promise until it has come
-	if _, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, maxBody)); err != nil {
-		return nil, fmt.Errorf("read body: %w", err)
+// decodeRest decodes a body; the prompt is given if it has been cut out.
+func decodeRest(body []byte, prompt *string, chat bool, as reading) (*completion, *refusal) {
+	if bad := as.check(body); bad != nil {
+		return nil, bad
 	}
-	c, err := decodeBody(body.Bytes())
-	if err != nil {
-		return nil, err
+	body = trim(body)
+	if body[0] != '{' {
+		return nil, as.wrong(member{value: body}, kindObject)
 	}
-	switch {
-	case chat && len(c.Messages) == 0:
-		return nil, errors.New("messages: field required")
-	case !chat && c.Prompt.text == "" && len(c.Prompt.ids) == 0:
-		return nil, errors.New("prompt: field required")
-	case c.StreamOptions != nil && !c.Stream:
-		return nil, errors.New("stream_options: only allowed with stream: true")
+	c := &completion{chat: chat}
+	input := "prompt"
+	if chat {
+		input = "messages"
 	}
-	c.MaxTokens = max(c.MaxTokens, c.MaxCompletion)
-	if c.MaxTokens <= 0 {
-		c.MaxTokens = 16
+	list, unknown, bad := once(body, as, func(name string) bool { return as.knows(name, chat) })
+	if bad != nil {
+		return nil, bad
+	}
+	for _, name := range []string{"model", input} {
+		if list.find(name) == nil {
+			return nil, as.missing(name)
+		}
+	}
+	for _, m := range list {
+		if m.name == "prompt" && prompt != nil {
+			c.Prompt.text = *prompt
+		} else if bad := c.set(m, as); bad != nil {
+			return nil, bad
+		}
+	}
+	if len(unknown) > 0 {
+		return nil, as.unknown(unknown)
+	}
+	if bad := as.finish(c); bad != nil {
+		return nil, bad
 	}
 	return c, nil
 }
 
-func decodeBody(body []byte) (*completion, error) {
-	rest, prompt, cut := cutPrompt(body)
-	if !cut {
-		return decodeJSON(body)
+// set takes a member that the server knows.
+func (c *completion) set(m member, as reading) *refusal {
+	switch m.name {
+	case "model":
+		return read(as, m, kindText, &c.Model)
+	case "prompt":
+		return c.setPrompt(m, as)
+	case "messages":
+		return c.setMessages(m, as)
+	case "max_tokens":
+		return read(as, m, kindCount, &c.maxTokens)
+	case "max_completion_tokens":
+		return read(as, m, kindCount, &c.maxCompletion)
+	case "min_tokens":
+		return read(as, m, kindCount, &c.MinTokens)
+	case "ignore_eos":
+		return read(as, m, kindSwitch, &c.IgnoreEOS)
+	case "temperature":
+		return read(as, m, kindNumber, &c.Temperature)
+	case "top_p":
+		return read(as, m, kindNumber, &c.TopP)
+	case "seed":
+		return read(as, m, kindInteger, &c.Seed)
+	case "stream":
+		return read(as, m, kindSwitch, &c.Stream)
 	}
-	c, err := decodeJSON(rest)
-	if err != nil {
-		return decodeJSON(body) // the error is about what was sent
-	}
-	c.Prompt.text = prompt
-	return c, nil
+	return c.setObject(m, as)
 }
 
-func decodeJSON(body []byte) (*completion, error) {
-	dec := json.NewDecoder(bytes.NewReader(body))
-	dec.DisallowUnknownFields()
-	var c completion
-	if err := dec.Decode(&c); err != nil {
-		return nil, err
+func (c *completion) setPrompt(m member, as reading) *refusal {
+	if m.value[0] != '[' {
+		bad := read(as, m, kindText, &c.Prompt.text)
+		if bad != nil && m.value[0] != '"' {
+			return as.wrong(m, kindPrompt)
+		}
+		return bad
 	}
-	return &c, nil
+	if json.Unmarshal(m.value, &c.Prompt.ids) != nil { // one prompt: several in one request are not simulated
+		return as.wrong(m, kindPrompt)
+	}
+	return nil
+}
+
+// settle sets the number of tokens that are asked for, which the server has checked.
+func (c *completion) settle(tokens *int64) {
+	c.MaxTokens = 16
+	if tokens != nil {
+		c.MaxTokens = int(*tokens)
+	}
 }
 
 // tokens returns the prompt as token ids. A chat is flattened; the template's own tokens are not
@@ -144,18 +163,7 @@ func (c *completion) tokens(tokenize func(string) []uint32) []uint32 {
 	return tokenize(all.String())
 }
 
-func (c *completion) includeUsage() bool {
-	return c.StreamOptions != nil && (c.StreamOptions.IncludeUsage == nil || *c.StreamOptions.IncludeUsage)
-}
-
 // words are what the simulated model says, one a token.
 var words = [...]string{" storage", " decides", " the", " tail", " only", " when", " a", " fetch", " is", " on", " its", " path", " and", " queue", " depth", " says"}
 
 func word(i int) string { return words[i%len(words)] }
-
-// writeJSON answers with a JSON body.
-func writeJSON(w http.ResponseWriter, status int, v any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(v) // the client is gone if this fails
-}

@@ -32,29 +32,21 @@ func newDynamo(m *Machine) http.Handler {
 	return mux
 }
 
-func (s *dynamo) fail(w http.ResponseWriter, status int, kind, message string) {
-	writeJSON(w, status, map[string]any{"message": message, "type": kind, "code": status})
-}
-
 func (s *dynamo) complete(w http.ResponseWriter, r *http.Request, chat bool) {
-	c, err := decodeCompletion(w, r, chat)
-	if err != nil {
-		s.fail(w, http.StatusBadRequest, "Bad Request", "Validation: "+err.Error())
-		return
-	}
-	if c.LoRA != nil {
-		s.fail(w, http.StatusBadRequest, "Bad Request", `Validation: json: unknown field "lora_request"`)
+	c, bad := decodeCompletion(w, r, chat, serde{})
+	if bad != nil {
+		bad.send(w)
 		return
 	}
 	// An adapter's name is a model that is not there: with TensorRT-LLM behind it Dynamo serves no LoRA
 	// (docs.nvidia.com/dynamo, feature matrix).
 	if c.Model != s.model {
-		s.fail(w, http.StatusNotFound, "Not Found", "Model not found")
+		failure(http.StatusNotFound, "Not Found", "Model not found").send(w)
 		return
 	}
 	g, err := s.m.begin(r, c, fmt.Sprintf("anon-%d", s.ids.Add(1)))
 	if err != nil {
-		s.fail(w, http.StatusServiceUnavailable, "Service Unavailable", err.Error())
+		failure(http.StatusServiceUnavailable, "Service Unavailable", err.Error()).send(w)
 		return
 	}
 	defer g.release()
@@ -83,11 +75,11 @@ func (s *dynamo) complete(w http.ResponseWriter, r *http.Request, chat bool) {
 func (s *dynamo) refuse(w http.ResponseWriter, kind EventKind, err error) bool {
 	switch {
 	case err != nil:
-		s.fail(w, http.StatusServiceUnavailable, "Service Unavailable", err.Error())
+		failure(http.StatusServiceUnavailable, "Service Unavailable", err.Error()).send(w)
 	case kind == EventRefused:
-		s.fail(w, 529, "Overloaded", "all workers are busy")
+		failure(529, "Overloaded", "all workers are busy").send(w)
 	case kind == EventTooLong:
-		s.fail(w, http.StatusBadRequest, "Bad Request", "Validation: prompt does not fit the KV cache of the worker")
+		failure(http.StatusBadRequest, "Bad Request", "Validation: prompt does not fit the KV cache of the worker").send(w)
 	default:
 		return false
 	}
@@ -157,7 +149,7 @@ func ms(ns int64) float64 { return float64(ns) / 1e6 }
 func (s *dynamo) metrics(w http.ResponseWriter, r *http.Request) {
 	st, err := s.m.pageStats(r.Context())
 	if err != nil {
-		s.fail(w, http.StatusServiceUnavailable, "Service Unavailable", err.Error())
+		failure(http.StatusServiceUnavailable, "Service Unavailable", err.Error()).send(w)
 		return
 	}
 	p := newPage(w)

@@ -148,6 +148,7 @@ func (m *machine) call(ctx context.Context, id, text, adapter string, maxTokens 
 	b, err := json.Marshal(want)
 	require.NoError(m.t, err)
 	req := httptest.NewRequestWithContext(ctx, http.MethodPost, "/v1/completions", bytes.NewReader(b))
+	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("X-Request-Id", id)
 	rec := httptest.NewRecorder()
 	func() {

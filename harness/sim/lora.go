@@ -270,9 +270,9 @@ func (m *mover) dropAdapter(now int64) {
 // loraRequest names an adapter in the dialect of trtllm-serve. There the id is the key of the adapter's
 // weights and of its KV, and an id of 0 is as good as any.
 type loraRequest struct {
-	Name  string `json:"lora_name"`
-	IntID *int64 `json:"lora_int_id"`
-	Path  string `json:"lora_path"`
+	Name  string
+	IntID *int64
+	Path  string
 }
 
 // adapterIDs are the ids that clients have given to adapters. The real server serves the first adapter of

@@ -465,8 +465,8 @@ func TestAdapterDialect(t *testing.T) {
 			{m, lora(`"lora_name":"a","lora_int_id":0`), "lora_path () does not exist.", http.StatusBadRequest},
 			{m, lora(`"lora_name":"a","lora_path":"adapters/a"`), "lora_int_id: field required", http.StatusBadRequest},
 			{m, lora(`"lora_int_id":0,"lora_path":"adapters/a"`), "lora_name: field required", http.StatusBadRequest},
-			{m, lora(`"lora_name":"a","lora_int_id":0,"lora_path":"adapters/a","rank":8`), `unknown field \"rank\"`, http.StatusBadRequest},
-			{d, lora(`"lora_name":"a","lora_int_id":0,"lora_path":"adapters/a"`), `unknown field \"lora_request\"`, http.StatusBadRequest},
+			{m, lora(`"lora_name":"a","lora_int_id":0,"lora_path":"adapters/a","rank":8`), `'lora_request', 'rank'), 'msg': 'Extra inputs are not permitted'`, http.StatusBadRequest},
+			{d, lora(`"lora_name":"a","lora_int_id":0,"lora_path":"adapters/a"`), "Validation: Unsupported parameter(s): `lora_request`", http.StatusBadRequest},
 			{&asAdapter, `"max_tokens":2`, "Model not found", http.StatusNotFound},
 			{d, `"max_tokens":2`, `"text":`, http.StatusOK},
 		} {
@@ -474,9 +474,8 @@ func TestAdapterDialect(t *testing.T) {
 			assert.Equal(t, tc.status, rec.Code, tc.fields)
 			assert.Contains(t, rec.Body.String(), tc.want, tc.fields)
 		}
-		rec := httptest.NewRecorder()
-		m.handlers["frontend"].ServeHTTP(rec, httptest.NewRequest(http.MethodPost, "/v1/chat/completions", strings.NewReader(
-			`{"model":"m","messages":[{"role":"user","content":"x"}],`+lora(`"lora_name":"x","lora_int_id":1,"lora_path":"x"`)+`}`)))
+		rec := m.postTo("/v1/chat/completions", "application/json",
+			`{"model":"m","messages":[{"role":"user","content":"x"}],`+lora(`"lora_name":"x","lora_int_id":1,"lora_path":"x"`)+`}`)
 		assert.Equal(t, http.StatusBadRequest, rec.Code)
 		assert.Contains(t, rec.Body.String(), "lora_path (x) does not exist.", "chat too")
 		assert.Equal(t, sim.LoRAStats{}, d.stats().LoRA, "Dynamo reads no adapter")

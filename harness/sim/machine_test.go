@@ -147,6 +147,7 @@ func (m *machine) send(id string, body map[string]any) answer {
 	b, err := json.Marshal(body)
 	require.NoError(m.t, err)
 	req := httptest.NewRequest(http.MethodPost, "/v1/completions", bytes.NewReader(b))
+	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("X-Request-Id", id)
 	var a answer
 	rec := &recorder{ResponseRecorder: httptest.NewRecorder(), start: time.Now()}
@@ -441,9 +442,7 @@ func TestServersRefuseBadRequests(t *testing.T) {
 		assert.Equal(t, http.StatusNotFound, b.ask("u0-q1", prompt("x", 64), 3).status)
 
 		a := start(t, specA(t, "L8B"), sim.DefaultParams())
-		rec := httptest.NewRecorder()
-		a.handlers["frontend"].ServeHTTP(rec, httptest.NewRequest(http.MethodPost, "/v1/completions",
-			strings.NewReader(`{"model":"m","prompt":"x","cache_salt":"1"}`)))
+		rec := a.postTo("/v1/completions", "application/json", `{"model":"m","prompt":"x","cache_salt":"1"}`)
 		assert.Equal(t, http.StatusBadRequest, rec.Code)
 		assert.Contains(t, rec.Body.String(), "cache_salt")
 	})

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -22,11 +23,16 @@ func TestDecodeBodySharesNoMemory(t *testing.T) {
 		`{"max_tokens":1,"model":"m","prompt":"not cut","lora_request":{"lora_name":"n","lora_path":"p"}}`,
 		`{"model":"m","messages":[{"role":"user","content":"c"}]}`,
 	} {
-		want, err := decodeBody([]byte(text))
-		require.NoError(t, err)
+		var as reading = pydantic{}
+		if strings.Contains(text, "nvext") {
+			as = serde{}
+		}
+		chat := strings.Contains(text, "messages")
+		want, bad := decodeBody([]byte(text), chat, as)
+		require.Nil(t, bad)
 		body := []byte(text)
-		got, err := decodeBody(body)
-		require.NoError(t, err)
+		got, bad := decodeBody(body, chat, as)
+		require.Nil(t, bad)
 		clear(body)
 		assert.Equal(t, want, got)
 	}
@@ -67,18 +73,28 @@ func FuzzDecodeBody(f *testing.F) {
 		`{"model":"m","prompt":"a","lora_request":{"lora_name":"x","lora_int_id":1,"lora_path":"/x"}}`,
 		`{"prompt":"","prompt":"b"}`, `{"prompt":"a","Prompt":null}`, `{"model":"m","messages":[{"role":"user","content":"c"}]}`,
 		`{"prompt":"a","unknown":1}`, `{"prompt":"a"`, `{"prompt":"a",}`, `{"prompt":"a"]`, `{"prompt":"\ud83d\ude00"}`, `{"prompt":"a\"","max_tokens":"5"}`,
-		`{"prompt":"` + strings.Repeat(`long \"text\" `, 100) + `"}`,
+		`{"model":"m","prompt":"` + strings.Repeat(`long \"text\" `, 100) + `"}`,
+		`{"model":"m","prompt":"a","max_tokens":"2","stream":"yes","seed":1.0}`,
+		`{"model":"m","model":"n","prompt":"a","max_tokens":1,"max_tokens":2}`,
+		` {"model" : "m" , "prompt" : [ 1 , 2 ] , "stream_options" : { } } `,
+		`{"model":"m","prompt":"\ud800\udc00\ud800"}`, `{"model":"\ud800"}`, `{}`, `[]`, `""`, `{"":""}`,
+		`{"model":"m","messages":[{"content":null,"role":"assistant"},[]],"temperature":1e999}`,
+		`{"model":"m","prompt":"\\","\\\"":"\\\\\""}`,
 	} {
 		f.Add([]byte(body))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		got, err := decodeBody(body)
-		want, wantErr := decodeJSON(body)
-		if wantErr != nil {
-			require.EqualError(t, err, wantErr.Error())
-			return
+		for _, as := range []reading{pydantic{}, serde{}} {
+			for _, chat := range []bool{false, true} {
+				got, bad := decodeBody(body, chat, as)
+				want, wantBad := decodeRest(body, nil, chat, as)
+				require.Equal(t, wantBad, bad)
+				require.Equal(t, want, got)
+				if bad == nil {
+					require.True(t, json.Valid(body))
+					require.Positive(t, got.MaxTokens)
+				}
+			}
 		}
-		require.NoError(t, err)
-		require.Equal(t, want, got)
 	})
 }

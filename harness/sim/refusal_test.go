@@ -17,8 +17,17 @@ import (
 // post sends one completion request with the given fields beside model and prompt.
 func (m *machine) post(words int, fields string) *httptest.ResponseRecorder {
 	body := fmt.Sprintf(`{"model":%q,"prompt":%q,%s}`, m.served, prompt("x", words), fields)
+	return m.postTo("/v1/completions", "application/json", body)
+}
+
+// postTo sends a body to the frontend.
+func (m *machine) postTo(path, contentType, body string) *httptest.ResponseRecorder {
+	req := httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))
+	if contentType != "" {
+		req.Header.Set("Content-Type", contentType)
+	}
 	rec := httptest.NewRecorder()
-	m.handlers["frontend"].ServeHTTP(rec, httptest.NewRequest(http.MethodPost, "/v1/completions", strings.NewReader(body)))
+	m.handlers["frontend"].ServeHTTP(rec, req)
 	return rec
 }
 

@@ -53,6 +53,7 @@ func tierTraffic(t *testing.T, spec sim.Spec, p sim.Params, seed uint64, others 
 					defer cancel()
 					req := httptest.NewRequestWithContext(ctx, http.MethodPost, "/v1/completions",
 						strings.NewReader(fmt.Sprintf(`{"model":%q,"prompt":%q,"max_tokens":3,"stream":true,"stream_options":{"include_usage":true}}`, m.served, text)))
+					req.Header.Set("Content-Type", "application/json")
 					req.Header.Set("X-Request-Id", fmt.Sprintf("u%d-q0", i))
 					rec, began := httptest.NewRecorder(), time.Now()
 					m.handlers["frontend"].ServeHTTP(rec, req)

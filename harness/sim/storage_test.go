@@ -146,6 +146,7 @@ func TestStorageFailsInStream(t *testing.T) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, srv.URL+"/v1/completions",
 		strings.NewReader(`{"model":"test/small","prompt":"`+prompt("a", 64)+`","max_tokens":120,"stream":true}`))
 	require.NoError(t, err)
+	req.Header.Set("Content-Type", "application/json")
 	res, err := srv.Client().Do(req)
 	require.NoError(t, err)
 	defer res.Body.Close()

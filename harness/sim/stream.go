@@ -17,14 +17,15 @@ type generation struct {
 	prompt  int
 	seq     *sequence
 	done    Event
-	release func() // to be called when nobody reads its events any more
+	ended   bool   // its last event has come
+	release func() // to be called when nobody reads its events any more: the engine drops what it has not ended
 }
 
-// begin submits the request. X-Request-Id, if sent, names it.
+// begin submits the request. X-Request-Id, if sent, names it, unless it could not stand in JSON as it is.
 func (m *Machine) begin(r *http.Request, c *completion, fallbackID string) (*generation, error) {
 	tokens := c.tokens(m.spec.Tokenize)
 	id := r.Header.Get("X-Request-Id")
-	if id == "" {
+	if !isPlainID(id) {
 		id = fallbackID
 	}
 	sub := Submission{ID: id, PromptTokens: len(tokens), MaxTokens: c.MaxTokens, Adapter: c.adapter}
@@ -44,8 +45,27 @@ func (m *Machine) begin(r *http.Request, c *completion, fallbackID string) (*gen
 		}
 	}
 	client, machine := context.AfterFunc(r.Context(), gone), context.AfterFunc(m.ctx, gone)
-	return &generation{m: m, id: id, created: strconv.FormatInt(time.Now().Unix(), 10), req: c, prompt: len(tokens), seq: seq,
-		release: func() { client(); machine() }}, nil
+	g := &generation{m: m, id: id, created: strconv.FormatInt(time.Now().Unix(), 10), req: c, prompt: len(tokens), seq: seq}
+	g.release = func() {
+		client()
+		machine()
+		// Whatever made the handler return, a write that failed included: its client takes no more of the answer, and
+		// the slot and the KV are wanted.
+		if !g.ended {
+			m.abandon(seq)
+		}
+	}
+	return g, nil
+}
+
+// isPlainID reports whether a request's id is short and needs no escape.
+func isPlainID(id string) bool {
+	for _, c := range []byte(id) {
+		if c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return id != "" && len(id) <= 128
 }
 
 // next waits for the next event of the request. It fails when the client goes away or the machine stops, and
@@ -54,9 +74,9 @@ func (g *generation) next(ctx context.Context) (Event, error) {
 	e := <-g.seq.events
 	switch {
 	case e.Kind != eventGone:
+		g.ended = e.Kind != EventQueued && e.Kind != EventToken
 		return e, nil
 	case ctx.Err() != nil:
-		g.m.abandon(g.seq)
 		return Event{}, ctx.Err()
 	}
 	return Event{}, context.Cause(g.m.ctx)

@@ -5,15 +5,17 @@ import (
 	"fmt"
 	"net/http"
 	"path"
+	"strconv"
 	"sync/atomic"
 	"time"
 )
 
 // trtllm speaks the dialect of trtllm-serve.
 type trtllm struct {
-	m     *Machine
-	model string
-	ids   atomic.Int64
+	m      *Machine
+	model  string
+	quoted string // as JSON
+	ids    atomic.Int64
 
 	adapters adapterIDs
 }
@@ -23,6 +25,7 @@ type trtllm struct {
 // /perf_metrics.
 func newTRTLLM(m *Machine) http.Handler {
 	s := &trtllm{m: m, model: path.Base(m.spec.Model.Served)} // a local model folder is served under its base name
+	s.quoted = strconv.Quote(s.model)
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /health", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	mux.HandleFunc("GET /version", func(w http.ResponseWriter, _ *http.Request) {
@@ -37,7 +40,7 @@ func newTRTLLM(m *Machine) http.Handler {
 	mux.HandleFunc("GET /perf_metrics", s.perfMetrics)
 	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
 		if err := m.pageWithoutStats(r.Context()); err != nil {
-			s.badRequest(w, err.Error())
+			badRequest(err.Error()).send(w)
 			return
 		}
 		// With return_perf_metrics the Prometheus collector drains the iteration queue, and this page,
@@ -53,13 +56,6 @@ func modelList(id, owner string) any {
 	}}
 }
 
-// badRequest is how trtllm-serve reports anything that goes wrong in a handler.
-func (s *trtllm) badRequest(w http.ResponseWriter, message string) {
-	writeJSON(w, http.StatusBadRequest, map[string]any{
-		"object": "error", "message": message, "type": "BadRequestError", "param": nil, "code": 400,
-	})
-}
-
 // unavailable answers a request that the machine did not serve because it has stopped. Nobody reads the
 // answer when the client has gone.
 func unavailable(w http.ResponseWriter, err error) {
@@ -67,17 +63,14 @@ func unavailable(w http.ResponseWriter, err error) {
 }
 
 func (s *trtllm) complete(w http.ResponseWriter, r *http.Request, chat bool) {
-	c, err := decodeCompletion(w, r, chat)
-	if err != nil {
-		writeJSON(w, http.StatusBadRequest, map[string]string{"error": err.Error()})
+	c, bad := decodeCompletion(w, r, chat, pydantic{})
+	if bad != nil {
+		bad.send(w)
 		return
 	}
-	if c.NvExt != nil {
-		writeJSON(w, http.StatusBadRequest, map[string]string{"error": "nvext: Extra inputs are not permitted"})
-		return
-	}
+	var err error
 	if c.adapter, err = s.adapters.resolve(c.LoRA, s.m.spec.LoRA); err != nil {
-		s.badRequest(w, err.Error())
+		badRequest(err.Error()).send(w)
 		return
 	}
 	n := s.ids.Add(1)
@@ -97,7 +90,7 @@ func (s *trtllm) complete(w http.ResponseWriter, r *http.Request, chat bool) {
 		unavailable(w, err)
 		return
 	case first.Kind == EventTooLong:
-		s.badRequest(w, fmt.Sprintf("The sum of prompt length (%d) and max_tokens (%d) should not exceed max_num_tokens", g.prompt, c.MaxTokens))
+		badRequest(fmt.Sprintf("The sum of prompt length (%d) and max_tokens (%d) should not exceed max_num_tokens", g.prompt, c.MaxTokens)).send(w)
 		return
 	case first.Kind == EventRefused:
 		writeJSON(w, http.StatusServiceUnavailable, map[string]string{"error": "queue is full"})
@@ -117,9 +110,10 @@ func (s *trtllm) stream(w http.ResponseWriter, r *http.Request, g *generation, c
 	if err != nil {
 		return err
 	}
-	head := `data: {"id":"cmpl-` + g.id + `","object":"text_completion","created":` + g.created + `,"model":"` + s.model + `","choices":[{"index":0,`
+	model := s.named(g.req.Model)
+	head := `data: {"id":"cmpl-` + g.id + `","object":"text_completion","created":` + g.created + `,"model":` + model + `,"choices":[{"index":0,`
 	if chat {
-		head = `data: {"id":"chatcmpl-` + g.id + `","object":"chat.completion.chunk","created":` + g.created + `,"model":"` + s.model + `","choices":[{"index":0,`
+		head = `data: {"id":"chatcmpl-` + g.id + `","object":"chat.completion.chunk","created":` + g.created + `,"model":` + model + `,"choices":[{"index":0,`
 		// The role chunk leaves together with the first token and ends in a blank before the newlines.
 		f.buf = append(append(f.buf, head...), "\"delta\":{\"role\":\"assistant\"}}]} \n\n"...)
 	}
@@ -146,10 +140,20 @@ func (s *trtllm) stream(w http.ResponseWriter, r *http.Request, g *generation, c
 		}
 	}
 	if g.req.includeUsage() {
-		f.printf(`data: {"id":"cmpl-%s","object":"text_completion","created":%s,"model":"%s","choices":[],"usage":%s}`+"\n\n", g.id, g.created, s.model, g.usage())
+		f.printf(`data: {"id":"cmpl-%s","object":"text_completion","created":%s,"model":%s,"choices":[],"usage":%s}`+"\n\n", g.id, g.created, model, g.usage())
 	}
 	f.buf = append(f.buf, "data: [DONE]\n\n"...)
 	return f.flush()
+}
+
+// named is the model that an answer names, as JSON: whatever the request named, since the server asks for no
+// particular one.
+func (s *trtllm) named(model string) string {
+	if model == s.model {
+		return s.quoted
+	}
+	b, _ := json.Marshal(model) // no string fails
+	return string(b)
 }
 
 // usage is the usage object of both servers.
@@ -167,9 +171,9 @@ func (s *trtllm) whole(w http.ResponseWriter, r *http.Request, g *generation, ch
 	case refused == EventRefused:
 		writeJSON(w, http.StatusServiceUnavailable, map[string]string{"error": "queue is full"})
 	case refused == EventTooLong:
-		s.badRequest(w, "prompt too long")
+		badRequest("prompt too long").send(w)
 	default:
-		writeJSON(w, http.StatusOK, g.answer(s.model, text, chat))
+		writeJSON(w, http.StatusOK, g.answer(g.req.Model, text, chat))
 	}
 }
 
@@ -180,7 +184,7 @@ func (s *trtllm) perfMetrics(w http.ResponseWriter, r *http.Request) {
 		records, s.m.engine.perf = s.m.engine.perf, nil
 		s.m.engine.rendered()
 	}); err != nil {
-		s.badRequest(w, err.Error())
+		badRequest(err.Error()).send(w)
 		return
 	}
 	type timing struct {
@@ -219,7 +223,7 @@ func (s *trtllm) perfMetrics(w http.ResponseWriter, r *http.Request) {
 func (s *trtllm) prometheus(w http.ResponseWriter, r *http.Request) {
 	st, err := s.m.pageStats(r.Context())
 	if err != nil {
-		s.badRequest(w, err.Error())
+		badRequest(err.Error()).send(w)
 		return
 	}
 	p := newPage(w)

@@ -1,22 +1,14 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
-	"sort"
-	"sync"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"sparkharness/harness/config"
 	"sparkharness/harness/prompt"
 	"sparkharness/harness/rig/simrig"
-	"sparkharness/harness/sim"
 )
 
 func serveCommand() *cobra.Command {
@@ -31,7 +23,8 @@ func serveCommand() *cobra.Command {
 
 Stack A speaks trtllm-serve's dialect, stack B that of the Dynamo frontend, with the worker's and
 KVBM's metrics pages. Ports are those of the stack files. Servers bind to loopback unless --bind says
-otherwise.
+otherwise. A client has 10 s for its headers, a minute for a body of at most 45 MiB, and a minute between
+requests; an answer that it does not read for half a minute is cut.
 
   curl -s localhost:8355/v1/models
   curl -sN localhost:9000/v1/completions -H 'Content-Type: application/json' \
@@ -39,6 +32,9 @@ otherwise.
   curl -s localhost:6880/metrics`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if bind == "" {
+				return errors.New("--bind is empty, which would bind to all addresses: say 0.0.0.0 if that is meant")
+			}
 			folder, err := config.OpenFolder(configs)
 			if err != nil {
 				return err
@@ -51,7 +47,7 @@ otherwise.
 			if err != nil {
 				return err
 			}
-			s := &servers{out: cmd.OutOrStdout(), bind: bind}
+			s := &servers{out: cmd.OutOrStdout(), bind: bind, limits: defaultLimits}
 			for _, file := range stacks {
 				st, err := config.LoadStack(folder.Path(file))
 				if err != nil {
@@ -63,6 +59,7 @@ otherwise.
 					return errors.Join(err, s.close())
 				}
 			}
+			s.start()
 			<-cmd.Context().Done()
 			fmt.Fprintln(s.out, "stopping")
 			return s.close()
@@ -77,70 +74,4 @@ otherwise.
 	f.Uint64Var(&seed, "seed", 1, "seed of the machine's background I/O")
 	f.BoolVar(&stamp, "stamp", false, "put a comment line with the send time before each frame (\": sent <unix ns>\")")
 	return cmd
-}
-
-// servers are the HTTP servers of the simulated machines.
-type servers struct {
-	out      io.Writer
-	bind     string
-	machines []*sim.Machine
-	http     []*http.Server
-	wg       sync.WaitGroup
-}
-
-// add starts one machine and its servers.
-func (s *servers) add(o simrig.Options) error {
-	spec, params, err := simrig.Spec(o)
-	if err != nil {
-		return err
-	}
-	addrs, err := simrig.Addresses(o.Stack)
-	if err != nil {
-		return err
-	}
-	m, err := sim.Start(spec, params, o.Seed)
-	if err != nil {
-		return err
-	}
-	s.machines = append(s.machines, m)
-	handlers := m.Handlers()
-	names := make([]string, 0, len(handlers))
-	for name := range handlers {
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	for _, name := range names {
-		_, port, err := net.SplitHostPort(addrs[name])
-		if err != nil {
-			return fmt.Errorf("the stack file's address of the %s server (%q) needs a port: %w", name, addrs[name], err)
-		}
-		l, err := net.Listen("tcp", net.JoinHostPort(s.bind, port))
-		if err != nil {
-			return fmt.Errorf("%s server of stack %s: %w (another server has the port; stop it or change the stack file)", name, o.Stack.Stack, err)
-		}
-		srv := &http.Server{Handler: handlers[name], ReadHeaderTimeout: 10 * time.Second}
-		s.http = append(s.http, srv)
-		s.wg.Go(func() {
-			if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-				fmt.Fprintln(s.out, "server:", err)
-			}
-		})
-		fmt.Fprintf(s.out, "stack %s  %-9s http://%s  %s\n", o.Stack.Stack, name, l.Addr(), spec.Model.Served)
-	}
-	return nil
-}
-
-// close stops everything and waits.
-func (s *servers) close() error {
-	var errs []error
-	for _, m := range s.machines {
-		m.Close()
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	for _, srv := range s.http {
-		errs = append(errs, srv.Shutdown(ctx))
-	}
-	s.wg.Wait()
-	return errors.Join(errs...)
 }

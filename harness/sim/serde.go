@@ -1,0 +1,185 @@
+package sim
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// serde is how Dynamo's frontend reads a request: Rust's serde_json, with types as they are declared and each name
+// once, and then checks of its own.
+//
+// From Dynamo 1.6.1 (wheels ai-dynamo and ai-dynamo-runtime), its frontend run with NVIDIA's mocker behind it: what is
+// taken, the status and the form of each error below, and the texts, but that the real ones add the place in the body
+// and that those about syntax are encoding/json's here. What is not valid UTF-8 is read as U+FFFD.
+//
+// Assumed: 408, and the 400 for a body that ends early; the real one waits for the body. It also takes control
+// characters inside strings, an array for stream_options, content in parts and several prompts, which are refused here.
+type serde struct{}
+
+func failure(status int, kind, message string) *refusal {
+	return &refusal{status, map[string]any{"message": message, "type": kind, "code": status}}
+}
+
+func malformed(format string, args ...any) *refusal {
+	const what = "Failed to deserialize the JSON body into the target type: "
+	return failure(http.StatusBadRequest, "Bad Request", what+fmt.Sprintf(format, args...))
+}
+
+func validation(format string, args ...any) *refusal {
+	return failure(http.StatusBadRequest, "Bad Request", "Validation: "+fmt.Sprintf(format, args...))
+}
+
+func (serde) undeclaredIsJSON() bool { return false }
+
+func (serde) notJSON() *refusal {
+	return failure(http.StatusUnsupportedMediaType, "Unsupported Media Type", "Expected request with Content-Type application/json")
+}
+
+func (serde) tooLarge() *refusal {
+	return failure(http.StatusRequestEntityTooLarge, "Payload Too Large",
+		fmt.Sprintf("Request body exceeds the limit of %d MB set by DYN_HTTP_BODY_LIMIT_MB", maxBody>>20))
+}
+
+func (serde) unread(status int, why string) *refusal {
+	return failure(status, http.StatusText(status), why)
+}
+
+func (serde) check(body []byte) *refusal {
+	switch err := syntaxError(body); {
+	case err == nil:
+		return nil
+	case strings.Contains(err.Error(), "exceeded max depth"):
+		return malformed("recursion limit exceeded")
+	default:
+		return malformed("%v", err)
+	}
+}
+
+func (serde) knows(name string, chat bool) bool {
+	return name == "nvext" || name != "lora_request" && pydantic{}.knows(name, chat)
+}
+
+func (serde) ignoresMore(name string) bool  { return name == "stream_options" }
+func (serde) repeated(name string) *refusal { return malformed("duplicate field `%s`", name) }
+func (serde) missing(name string) *refusal  { return malformed("missing field `%s`", name) }
+
+func (serde) unknown(names []string) *refusal {
+	if object, name, inner := strings.Cut(names[0], "."); inner && object == "nvext" {
+		return malformed("unknown field `%s`", name)
+	}
+	return validation("Unsupported parameter(s): `%s`", strings.Join(names, "`, `"))
+}
+
+// roles are those of messages, and whether one must have content.
+func (serde) role(role string) (content bool, _ *refusal) {
+	roles := []string{"developer", "system", "user", "assistant", "tool", "function"}
+	if !slices.Contains(roles, role) {
+		return false, malformed("unknown variant `%s`, expected one of `%s`", role, strings.Join(roles, "`, `"))
+	}
+	return role != "assistant", nil
+}
+
+func (serde) wrong(m member, want kind) *refusal {
+	var expected string
+	switch want {
+	case kindText:
+		expected = "a string"
+	case kindCount:
+		expected = "u32"
+	case kindInteger:
+		expected = "i64"
+	case kindNumber:
+		expected = "f32"
+	case kindSwitch:
+		expected = "a boolean"
+	case kindList:
+		expected = "a sequence"
+	case kindPrompt:
+		return malformed("data did not match any variant of untagged enum Prompt")
+	case kindObject:
+		expected = "a map"
+		if m.name == "" {
+			expected = "struct NvCreateCompletionRequest"
+		}
+	}
+	v := m.value
+	switch {
+	case v[0] == '"' && want == kindText:
+		return malformed("unexpected end of hex escape")
+	case v[0] == '"':
+		return malformed("invalid type: string %q, expected %s", plain(v), expected)
+	case v[0] == '{':
+		return malformed("invalid type: map, expected %s", expected)
+	case v[0] == '[':
+		return malformed("invalid type: sequence, expected %s", expected)
+	case v[0] == 'n':
+		return malformed("invalid type: null, expected %s", expected)
+	case v[0] == 't' || v[0] == 'f':
+		return malformed("invalid type: boolean `%s`, expected %s", v, expected)
+	case bytes.ContainsAny(v, ".eE"):
+		return malformed("invalid type: floating point `%s`, expected %s", v, expected)
+	case want == kindCount || want == kindInteger:
+		return malformed("invalid value: integer `%s`, expected %s", v, expected)
+	}
+	return malformed("invalid type: integer `%s`, expected %s", v, expected)
+}
+
+func (serde) scalar(m member, want kind) ([]byte, bool) {
+	v := m.value
+	switch {
+	case want == kindText:
+		return v, v[0] == '"'
+	case string(v) == "null":
+		return v, true
+	case want == kindCount:
+		_, err := strconv.ParseUint(string(v), 10, 32)
+		return v, err == nil
+	case want == kindInteger:
+		_, err := strconv.ParseInt(string(v), 10, 64)
+		return v, err == nil
+	case want == kindSwitch:
+		return v, v[0] == 't' || v[0] == 'f'
+	}
+	return v, v[0] == '-' || v[0] >= '0' && v[0] <= '9'
+}
+
+// mostTokens is Dynamo's bound of max_tokens.
+const mostTokens = 1 << 20
+
+func (serde) finish(c *completion) *refusal {
+	switch {
+	case c.Model == "":
+		return validation("Model cannot be empty")
+	case c.chat && len(c.Messages) == 0:
+		return validation("The 'messages' field cannot be empty. At least one message is required.")
+	case !c.chat && c.Prompt.ids == nil && c.Prompt.text == "":
+		return validation("Prompt string cannot be empty")
+	case !c.chat && c.Prompt.ids != nil && len(c.Prompt.ids) == 0:
+		return validation("Prompt string array cannot be empty")
+	case c.StreamOptions != nil && !c.Stream:
+		return validation("The 'stream_options' field is only allowed when 'stream' is set to true.")
+	case c.Temperature != nil && (*c.Temperature < 0 || *c.Temperature > 2):
+		return validation("Temperature must be between 0 and 2, got %v", *c.Temperature)
+	case c.TopP != nil && (*c.TopP <= 0 || *c.TopP > 1):
+		return validation("Top_p must be between 0 and 1, got %v", *c.TopP)
+	}
+	tokens := c.maxTokens
+	for what, n := range []*int64{c.maxTokens, c.maxCompletion} {
+		name := []string{"Max tokens", "Max completion tokens"}[what]
+		switch {
+		case n == nil:
+			continue
+		case *n == 0:
+			return validation("%s must be greater than 0, got 0", name)
+		case *n > mostTokens:
+			return validation("%s must not exceed %d, got %d", name, mostTokens, *n)
+		}
+		tokens = n // of two the later
+	}
+	c.settle(tokens)
+	return nil
+}
