@@ -41,11 +41,11 @@ func Treatment(ev *evidence.Evidence, _ Claim) Gate {
 		}
 		for _, t := range c.Info.Treatments {
 			if t.Before == nil || t.After == nil || *t.After >= *t.Before {
-				return Fail(name, Invalid, string(t.Treatment), fmt.Sprintf("%s: %s did not show: %s is %s, before it was %s",
+				return Fail(name, Invalid, t.Treatment, fmt.Sprintf("%s: %s did not show: %s is %s, before it was %s",
 					c.Key, t.Treatment, t.Reading, orUnknown(t.After), orUnknown(t.Before)))
 			}
-			if !slices.Contains(done, string(t.Treatment)) {
-				done = append(done, string(t.Treatment))
+			if !slices.Contains(done, t.Treatment) {
+				done = append(done, t.Treatment)
 			}
 		}
 		for _, what := range s.NotReadBack {

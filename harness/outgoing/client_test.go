@@ -52,7 +52,7 @@ func keyed(t *testing.T, url string) *Client {
 }
 
 // send posts a prompt.
-func send(t *testing.T, c *Client, url string) (*http.Response, error) {
+func send(t *testing.T, c *Client, url string) error {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	t.Cleanup(cancel)
@@ -60,9 +60,9 @@ func send(t *testing.T, c *Client, url string) (*http.Response, error) {
 	require.NoError(t, err)
 	resp, err := c.Do(req)
 	if err == nil {
-		t.Cleanup(func() { assert.NoError(t, resp.Body.Close()) })
+		assert.NoError(t, resp.Body.Close())
 	}
-	return resp, err
+	return err
 }
 
 // refusal requires that err is one.
@@ -81,7 +81,7 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 				w.Header().Set("Location", strings.Replace(other.URL, "//", "//user:pw@", 1)+"/v1?k=sekret&"+secret+"=x")
 				w.WriteHeader(status)
 			})
-			_, err := send(t, keyed(t, from.URL), from.URL)
+			err := send(t, keyed(t, from.URL), from.URL)
 			assert.Equal(t, status, refusal(t, err).Status)
 			assert.ErrorContains(t, err, fmt.Sprintf("HTTP %d, a redirect to ", status))
 			assert.ErrorContains(t, err, "which is not followed: name the final URL")
@@ -107,7 +107,7 @@ func TestRedirectSaysWhereItPoints(t *testing.T) {
 			w.Header().Set("Location", location)
 			w.WriteHeader(http.StatusTemporaryRedirect)
 		})
-		_, err := send(t, tcp(t), from.URL)
+		err := send(t, tcp(t), from.URL)
 		assert.ErrorContains(t, err, want)
 		assert.Less(t, len(err.Error()), 2*MaxQuote)
 	}
@@ -120,7 +120,7 @@ func TestKeyGoesToItsOriginAlone(t *testing.T) {
 	server, other := serve(t, ok), serve(t, ok)
 	c := keyed(t, server.URL+"/v1")
 	for _, url := range []string{server.URL + "/v1/models", server.URL + "/metrics", other.URL + "/metrics"} {
-		_, err := send(t, c, url)
+		err := send(t, c, url)
 		require.NoError(t, err)
 	}
 	assert.Equal(t, []string{"Bearer " + secret, "Bearer " + secret}, server.keys)
@@ -128,7 +128,7 @@ func TestKeyGoesToItsOriginAlone(t *testing.T) {
 
 	none, err := c.For(server.URL, "")
 	require.NoError(t, err)
-	_, err = send(t, none, server.URL)
+	err = send(t, none, server.URL)
 	require.NoError(t, err)
 	assert.Empty(t, server.keys[2], "a client for a server without a key has none")
 }
@@ -161,7 +161,7 @@ func TestLoopbackAlone(t *testing.T) {
 	} {
 		way := &counted{}
 		c := New(Options{Through: way})
-		_, err := send(t, c, url)
+		err := send(t, c, url)
 		require.Error(t, err)
 		assert.Equal(t, !local, IsRemote(err), url)
 		assert.Equal(t, local, c.Permits(url) == nil, url)
@@ -173,7 +173,7 @@ func TestLoopbackAlone(t *testing.T) {
 		}
 		assert.Zero(t, refusal(t, err).Status)
 		assert.Zero(t, way.requests, url)
-		_, err = send(t, New(Options{Through: way, Remote: true}), url)
+		err = send(t, New(Options{Through: way, Remote: true}), url)
 		assert.EqualError(t, err, "no network")
 	}
 }
@@ -197,7 +197,7 @@ func TestDialerIsOfLoopback(t *testing.T) {
 func TestUserInfoIsRefused(t *testing.T) {
 	way := &counted{}
 	c := New(Options{Through: way})
-	_, err := send(t, c, "http://user:pw@127.0.0.1/")
+	err := send(t, c, "http://user:pw@127.0.0.1/")
 	assert.Zero(t, refusal(t, err).Status)
 	assert.ErrorContains(t, err, "environment variable")
 	assert.NotContains(t, err.Error(), "pw")
@@ -231,7 +231,7 @@ func hijacked(t *testing.T, text string) *seen {
 // The body of a 101 is the connection itself: who reads it waits for as long as the server likes.
 func TestSwitchOfProtocolsIsRefused(t *testing.T) {
 	from := hijacked(t, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n")
-	_, err := send(t, tcp(t), from.URL)
+	err := send(t, tcp(t), from.URL)
 	assert.Equal(t, http.StatusSwitchingProtocols, refusal(t, err).Status)
 	assert.ErrorContains(t, err, "correct the server's URL")
 }
@@ -239,7 +239,7 @@ func TestSwitchOfProtocolsIsRefused(t *testing.T) {
 func TestHeaderSetIsBounded(t *testing.T) {
 	for lines, fits := range map[int]bool{60: true, 70: false} {
 		from := hijacked(t, "HTTP/1.1 200 OK\r\n"+longText("X-A: "+longText("a", 1017)+"\r\n", lines)+"Content-Length: 0\r\n\r\n")
-		_, err := send(t, tcp(t), from.URL)
+		err := send(t, tcp(t), from.URL)
 		assert.Equal(t, fits, err == nil, "%d KiB: %v", lines, err)
 	}
 }
@@ -248,13 +248,13 @@ func TestTransportErrorsAreFit(t *testing.T) {
 	cause := errors.New("malformed header \x1b[2J Bearer " + secret + longText(" x", 300))
 	c, err := New(Options{Through: failing{cause}}).For("http://127.0.0.1", secret)
 	require.NoError(t, err)
-	_, err = send(t, c, "http://127.0.0.1/?k=sekret")
+	err = send(t, c, "http://127.0.0.1/?k=sekret")
 	require.ErrorIs(t, err, cause)
 	assert.Contains(t, err.Error(), `malformed header \x1b[2J Bearer [redacted] x x`)
 	assert.LessOrEqual(t, len(err.Error()), MaxQuote+4)
 
 	plain := &net.OpError{Op: "dial", Err: errors.New("connection refused")}
-	_, err = send(t, New(Options{Through: failing{plain}}), "http://127.0.0.1/?k=sekret")
+	err = send(t, New(Options{Through: failing{plain}}), "http://127.0.0.1/?k=sekret")
 	assert.Equal(t, plain, err, "an error that is fit stays itself, and no URL is put before it")
 }
 

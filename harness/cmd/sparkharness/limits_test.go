@@ -28,7 +28,7 @@ func TestSlowClientsAreCut(t *testing.T) {
 	body := short(func(l *limits) { l.body = wait })
 	idle := short(func(l *limits) { l.idle = wait })
 	request := completion(1, "")
-	half := request[:strings.Index(request, `"prompt"`)]
+	half, _, _ := strings.Cut(request, `"prompt"`)
 	get := "GET /v1/models HTTP/1.1\r\nHost: x\r\n"
 	for name, tc := range map[string]struct {
 		limits      limits

@@ -59,7 +59,7 @@ func dial(t *testing.T, addr, text string) net.Conn {
 	t.Helper()
 	c, err := net.Dial("tcp", addr)
 	require.NoError(t, err)
-	t.Cleanup(func() { c.Close() })
+	t.Cleanup(func() { _ = c.Close() }) // the server may have closed it
 	_, err = io.WriteString(c, text)
 	require.NoError(t, err)
 	return c
