@@ -75,11 +75,20 @@ func ReadExperiment(dir string) (*Experiment, error) {
 	if err != nil {
 		return nil, err
 	}
+	return parseExperiment(path, b)
+}
+
+func parseExperiment(path string, b []byte) (*Experiment, error) {
 	var e Experiment
 	dec := yaml.NewDecoder(bytes.NewReader(b))
 	dec.KnownFields(true)
 	if err := dec.Decode(&e); err != nil {
 		return nil, fmt.Errorf("%s: not the saved configuration of a run: %w", path, err)
+	}
+	for name, st := range e.Stacks {
+		if st == nil {
+			return nil, fmt.Errorf("%s: not the saved configuration of a run: stack %s is missing", path, name)
+		}
 	}
 	if e.Hypothesis == nil || len(e.Stacks) == 0 {
 		return nil, fmt.Errorf("%s: not the saved configuration of a run: hypothesis or stacks are missing", path)

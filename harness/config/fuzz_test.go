@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"sparkharness/harness/record"
 )
 
 // FuzzParse: any bytes are a configuration or a list of located faults, and a configuration that is read
@@ -70,4 +72,26 @@ func fuzzOne[T any](t *testing.T, data []byte, parse func(string, []byte) (*T, e
 	if !reflect.DeepEqual(v, again) {
 		t.Fatalf("saved configuration reads differently:\n%s", text)
 	}
+}
+
+// FuzzExperiment: what a run saved is read, or refused with the file's name, and never half.
+func FuzzExperiment(f *testing.F) {
+	// Small seeds: the fuzzer is slow on large ones.
+	f.Add([]byte("rig: sim\nhypothesis: {hypothesis: H2B, sweep: {ctx: [1024]}}\nstacks: {A: null}\nworld: null\n"))
+	f.Add([]byte("rig: sim\nhypothesis: {hypothesis: H2A}\nstacks: {A: {stack: A}}\nworld: {world: default, moon: [1]}\n"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		e, err := parseExperiment("config.yaml", data)
+		if err != nil {
+			if !strings.HasPrefix(err.Error(), "config.yaml: ") {
+				t.Fatalf("not located: %v", err)
+			}
+			return
+		}
+		if e.Hypothesis == nil || len(e.StackNames()) == 0 {
+			t.Fatal("half an experiment")
+		}
+		for _, name := range e.StackNames() {
+			e.StackOf(record.PlannedCell{Stack: name})
+		}
+	})
 }
