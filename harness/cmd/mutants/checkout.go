@@ -50,7 +50,7 @@ const timeLimit = "900s"
 
 // test runs the quick tests of a package, or those that run names, and returns the first that fails, "" if all pass.
 func (c *checkout) test(ctx context.Context, pkg, run string) (failing string, err error) {
-	args := []string{"test", "-trimpath", "-short", "-failfast", "-count=1", "-skip", goldens, "-timeout", timeLimit}
+	args := []string{"test", "-short", "-failfast", "-count=1", "-skip", goldens, "-timeout", timeLimit}
 	if run != "" {
 		args = append(args, "-run", run)
 	}
