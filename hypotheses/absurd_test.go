@@ -12,6 +12,7 @@ import (
 
 // The largest latency and counter that are read at all leave a run with its report, its table and its figures.
 func TestLargestNumbersAreReported(t *testing.T) {
+	t.Parallel()
 	for _, h := range all {
 		t.Run(h.ID, func(t *testing.T) {
 			r := recorded(t, h).requests(func(_ record.Cell, q object) {

@@ -46,6 +46,7 @@ func readOnce(cell, phase string, share float64) func(*recording) {
 
 // The cold arm must have read 80 % of what was asked for since its treatments, the warm arm at most 10 %.
 func TestAdaptersAreReadColdOnly(t *testing.T) {
+	t.Parallel()
 	base := passingH1(t)
 	require.Equal(t, verdict.Supported, base.replay().Verdict.Outcome)
 	const gate = "adapter reads"

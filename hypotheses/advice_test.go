@@ -37,6 +37,7 @@ func stateOf(t *testing.T, rep *verdict.Judgement, name string) verdict.State {
 
 // How much more data would settle a check is said of checks that are open, as a reason too.
 func TestAdviceIsForOpenChecks(t *testing.T) {
+	t.Parallel()
 	given := 0
 	for _, h := range all {
 		rep := recorded(t, h).replay()

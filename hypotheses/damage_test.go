@@ -225,6 +225,7 @@ func rel(dir, folder, file string) string {
 // What happens to a folder after its run has ended is noticed, and the fault names the file. A folder to which nothing
 // happened has none.
 func TestDamageIsNoticed(t *testing.T) {
+	t.Parallel()
 	clean := harness.VerifyFolder(all, newEnded(t).dir)
 	require.Empty(t, clean.Faults)
 	assert.Empty(t, clean.Notes)
@@ -246,6 +247,7 @@ func TestDamageIsNoticed(t *testing.T) {
 
 // A report that other rules wrote need not be the same to the byte, but its verdict must be.
 func TestReportOfOtherRules(t *testing.T) {
+	t.Parallel()
 	for name, tc := range map[string]struct {
 		before, after string
 		fault         bool

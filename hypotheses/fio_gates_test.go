@@ -43,6 +43,7 @@ func rAwait(none, heavy float64) func(r *recording, cell string) {
 
 // Where fio was to run its process was there and moved bytes, and the drive was slower by it in every block.
 func TestFioMustReachTheDrive(t *testing.T) {
+	t.Parallel()
 	base := passingFio(t)
 	require.Equal(t, verdict.Supported, base.replay().Verdict.Outcome)
 	fio := func(cell string, edit func(i int, fio object) bool) func(*recording) {
@@ -110,6 +111,7 @@ func TestFioMustReachTheDrive(t *testing.T) {
 
 // A sweep over fio compares arms of a block.
 func TestFioNeedsItsArms(t *testing.T) {
+	t.Parallel()
 	only := func(keep func(cell string) bool) func(*recording) {
 		return func(r *recording) {
 			r.json("plan.json", func(p object) {
@@ -145,6 +147,7 @@ func TestFioNeedsItsArms(t *testing.T) {
 // Where no fio was to run nobody else read either: at most a hundredth of what fio moved where it moved most, beyond
 // the idle rate and what the KV manager accounts for.
 func TestForeignReads(t *testing.T) {
+	t.Parallel()
 	const none1, none2 = "fio=none/ctx=4096/conc=16/rep=1", "fio=none/ctx=4096/conc=16/rep=2"
 	seconds := func(r *recording, cell string) (s float64) {
 		cellInfo(r, cell, func(info object) {
@@ -207,6 +210,7 @@ func TestForeignReads(t *testing.T) {
 
 // Each hypothesis that sweeps fio asks whether it ran, and those that compare its arms whether it reached the drive.
 func TestWhoeverSweepsFioChecksIt(t *testing.T) {
+	t.Parallel()
 	for _, h := range []harness.Hypothesis{h3, h4a, h4b, h8b} {
 		r := recorded(t, h)
 		require.True(t, r.gate("fio").Passed)

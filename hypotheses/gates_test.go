@@ -31,6 +31,7 @@ func TestGatesPass(t *testing.T) {
 
 // Whichever cell it is, the worst one decides.
 func TestWorstCellDecides(t *testing.T) {
+	t.Parallel()
 	base := passingH2A(t)
 	for _, cell := range planned(base) {
 		covered := func(samples int) func(*recording) {
@@ -86,6 +87,7 @@ func TestWorstCellDecides(t *testing.T) {
 
 // Whichever group of repetitions it is, the worst one decides.
 func TestWorstGroupDecides(t *testing.T) {
+	t.Parallel()
 	base := passingH2A(t)
 	for _, g := range []struct {
 		key      string
@@ -126,6 +128,7 @@ func TestWorstGroupDecides(t *testing.T) {
 
 // Every other code of the gates. The fault is in the last cell: a gate that looks at the first alone misses it.
 func TestGateCodes(t *testing.T) {
+	t.Parallel()
 	base := passingH2A(t)
 	cells := planned(base)
 	last := cells[len(cells)-1]
@@ -176,6 +179,7 @@ func TestGateCodes(t *testing.T) {
 
 // Nothing is said to cover a cell that nothing watched, or in which a source is missing that the others of its stack have.
 func TestEveryCellIsWatchedAlike(t *testing.T) {
+	t.Parallel()
 	base := recorded(t, gatesDecide(h2b)).gates("min_samples", 1).gates("steady_alpha", 0)
 	require.True(t, base.gate("alignment").Passed)
 	sources := func(ofLevel string, edit func(all []any) []any) func(*recording) {
@@ -218,6 +222,7 @@ func TestSendLagMayBeAShareOfTTFT(t *testing.T) {
 
 // Whatever a request failed by, it counts; a refusal does unless the claim is about refusals.
 func TestEveryFailureCounts(t *testing.T) {
+	t.Parallel()
 	one := func(h harness.Hypothesis, rc string) *recording {
 		r := recorded(t, gatesDecide(h)).gates("max_error_rate", 0.001)
 		setFirst(r, planned(r)[0], 1, "rc", rc)
@@ -235,6 +240,7 @@ func TestEveryFailureCounts(t *testing.T) {
 
 // A cell that is meant to be overloaded may time out, and its warm-up may reach its limit; fail it may not.
 func TestOverloadIsExcused(t *testing.T) {
+	t.Parallel()
 	base := recorded(t, gatesDecide(h0)).gates("min_samples", 10)
 	const closed, open = "ctx=256/conc=16/rep=2", "ctx=256/rate=4/rep=2"
 	ended := func(cell, rc string) func(*recording) {

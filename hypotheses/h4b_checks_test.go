@@ -57,6 +57,7 @@ func early(of func(m moment) float64) func(m moment) float64 {
 }
 
 func TestChecksOfH4B(t *testing.T) {
+	t.Parallel()
 	rises, ratio, tail := "p99_rises", "p99_ratio", "p99_tracks_fetch"
 	base := h4bBase(t)
 	t.Run("states", func(t *testing.T) {

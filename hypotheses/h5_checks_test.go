@@ -88,6 +88,7 @@ func nvmeReads(first, second float64) func(*recording) {
 }
 
 func TestChecksOfH5(t *testing.T) {
+	t.Parallel()
 	p95, p99, reads, ratio := "p95_rises", "p99_rises", "reads_rise", "p99_ratio"
 	contradicted, undecided := verdict.Contradicted, verdict.Undecided
 	insignificant := given("trend_alpha", 0.05)

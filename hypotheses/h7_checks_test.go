@@ -63,6 +63,7 @@ func waits(ttft func(m moment) float64) func(*recording) {
 }
 
 func TestChecksOfH7(t *testing.T) {
+	t.Parallel()
 	wide := allOf(given("slope_least", 0.5), given("slope_most", 1.5))
 	slope, r2, sum, tail, free := "bytes_slope", "bytes_r2", "bytes_add_up", "p99_tracks_fetch", "telemetry_is_free"
 	base := h7Base(t)
@@ -183,6 +184,7 @@ func h7WithoutData(t *testing.T, base *recording) {
 
 // Telemetry is free if every cadence completes as many requests as the slowest one.
 func TestTelemetryIsFree(t *testing.T) {
+	t.Parallel()
 	const undecided, contradicted, holds = verdict.Undecided, verdict.Contradicted, verdict.Holds
 	all := func(n ...int) [3][]int { return [3][]int{{n[0], n[0], n[0]}, {n[1], n[1], n[1]}, {n[2], n[2], n[2]}} }
 	for _, tc := range []struct {

@@ -78,6 +78,7 @@ func growing(first, second float64) func(*recording) {
 }
 
 func TestChecksOfH8A(t *testing.T) {
+	t.Parallel()
 	flat, grows := "iowait_flat", "p99_grows"
 	base := h8aBase(t)
 	t.Run("states", func(t *testing.T) {

@@ -98,6 +98,7 @@ func aboveIn(first, second float64) func(m moment) float64 {
 }
 
 func TestChecksOfH8B(t *testing.T) {
+	t.Parallel()
 	await, stall := "r_await_tracks", "stall_tracks"
 	reads := func(of func(m moment) float64) func(*recording) {
 		return allOf(given("r_await_ratio", 0.1), waiting{await: line(0.5, 0.01, of)}.apply)

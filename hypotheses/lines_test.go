@@ -12,6 +12,7 @@ import (
 
 // One line of one cell's files is enough for a gate of the machine, in whichever phase it was written.
 func TestOneSampleFailsAGate(t *testing.T) {
+	t.Parallel()
 	base := passingH2A(t)
 	last := planned(base)[3]
 	inside := func(path ...string) func(v any) func(s object) {
@@ -58,6 +59,7 @@ func TestOneSampleFailsAGate(t *testing.T) {
 // A KV counter that starts again from 0 belongs to a worker that was restarted, wherever in the measure phase that was;
 // a page that nobody could read tells nothing.
 func TestKVCountersMustGrow(t *testing.T) {
+	t.Parallel()
 	const cell = "stack=B/ctx=4096/conc=32/rep=2"
 	base := recorded(t, gatesDecide(h2b)).gates("min_samples", 10)
 	require.Equal(t, verdict.Supported, base.replay().Verdict.Outcome)

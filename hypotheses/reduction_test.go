@@ -54,6 +54,7 @@ func fields(of object) func(q object) {
 
 // A time-out stays in the percentiles, at least as late as it was given up.
 func TestTimeoutsAreCensored(t *testing.T) {
+	t.Parallel()
 	whole := oneRequest(t, fields(nil))
 	require.Equal(t, 56, whole.Samples)
 	require.False(t, whole.TTFT.P99.AtLeast)
@@ -86,6 +87,7 @@ func TestTimeoutsAreCensored(t *testing.T) {
 
 // A failed or refused request is counted, and says nothing about latency, even where a first token came.
 func TestFailedRequestsHaveNoLatency(t *testing.T) {
+	t.Parallel()
 	absent := oneRequest(t, fields(object{"phase": record.PhaseWarmup}))
 	require.Equal(t, 55, absent.Samples)
 	for _, rc := range []string{record.RCRejected, record.RCHTTP, record.RCRefused, record.RCCut, record.RCServer,
@@ -120,6 +122,7 @@ func TestOneAnswerMovesP99(t *testing.T) {
 // Each reading of a row follows the samples of its own phase by what they are worth: 118 s were measured in the two
 // repetitions, in samples of a second.
 func TestRowsFollowTheSamples(t *testing.T) {
+	t.Parallel()
 	const seconds = 118.0
 	whole := oneRequest(t, fields(nil))
 	edited := func(phase string, edit func(s object)) evidence.Row {
@@ -202,6 +205,7 @@ func TestSendLagIsReduced(t *testing.T) {
 
 // A counter of the KV manager is worth its growth over the measure phase, and a lookup each whole block of a prompt.
 func TestRowsFollowTheKVCounters(t *testing.T) {
+	t.Parallel()
 	const cell, of = "fio=none/ctx=4096/conc=16/rep=2", "fio=none/ctx=4096/conc=16"
 	const lookups = 22 * 4096 / 32 // both repetitions
 	from := 50

@@ -81,6 +81,7 @@ func TestReplayOfTheFirstRelease(t *testing.T) {
 
 // A replay asks neither a simulator nor a list of models: a run that was made with other ones is judged alike.
 func TestReplayAsksNobody(t *testing.T) {
+	t.Parallel()
 	for _, h := range all {
 		t.Run(h.ID, func(t *testing.T) {
 			want, err := harness.Replay(h, filepath.Join(harness.Root(), "fixtures", "runs", strings.ToLower(h.ID)))

@@ -84,6 +84,7 @@ func repetitions(fio string, ms ...float64) func(*recording) {
 // Where nothing is claimed to happen, repetitions may scatter by 10 %: of 1000 and 1150 ms the coefficient of
 // variation is 150 / (sqrt(2) 1075), 9.9 %.
 func TestStability(t *testing.T) {
+	t.Parallel()
 	base := passingH4A(t)
 	require.Equal(t, verdict.Supported, base.replay().Verdict.Outcome)
 	for _, fio := range []string{"none", "heavy"} {
@@ -134,6 +135,7 @@ func TestStabilityOfADifferenceIsAGrade(t *testing.T) {
 
 // Reproducibility is how far the repetition lies from the median that is furthest away, above or below it.
 func TestReproducibilityIsAGrade(t *testing.T) {
+	t.Parallel()
 	base := passingH4A(t)
 	for _, fio := range []string{"none", "heavy"} {
 		for _, tc := range []struct {
@@ -171,6 +173,7 @@ func drifting(group string, share float64) func(*recording) {
 
 // A rise and a fall of TTFT by more than a quarter over the phase are both no steady state.
 func TestSteadyState(t *testing.T) {
+	t.Parallel()
 	base := passingH2A(t)
 	for _, group := range []string{"ctx=256/conc=4", "ctx=512/conc=4"} {
 		for _, f := range []gateFault{
@@ -217,6 +220,7 @@ var pOf = regexp.MustCompile(`\(p ([0-9.e-]+) after Holm over (\d) cells\)`)
 
 // A drift counts if it is significant too, by its p-value times the number of groups that were tested.
 func TestDriftMustBeSignificant(t *testing.T) {
+	t.Parallel()
 	wobbling := func(t *testing.T, h harness.Hypothesis) *recording {
 		r := recorded(t, h).gates("min_samples", 10)
 		ttft(r, func(c record.Cell, at float64) float64 {

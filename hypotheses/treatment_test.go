@@ -39,6 +39,7 @@ func add(field, to string, v float64) func(object) {
 
 // A server's own word decides, a block more or less of a pool apart.
 func TestSettingsAreReadBack(t *testing.T) {
+	t.Parallel()
 	const block = 10485760
 	base := passingH2A(t)
 	for _, f := range []settingFault{
@@ -58,6 +59,7 @@ func TestSettingsAreReadBack(t *testing.T) {
 // The model that answers is the one that was asked for: by its whole id, or by the last part of it, which is all that
 // a server knows that was started with a path. A run that does not tell which model was wanted is not said to have it.
 func TestTheServedModelIsReadBack(t *testing.T) {
+	t.Parallel()
 	want := func(served, wanted string) func(object) {
 		return func(settings object) { settings["model"], settings["want_model"] = served, wanted }
 	}
@@ -83,6 +85,7 @@ func passingH4B(t *testing.T) *recording {
 }
 
 func TestTiersAreReadBack(t *testing.T) {
+	t.Parallel()
 	const block = 10485760
 	tier := func(name string, edit func(object)) func(object) {
 		return func(settings object) {
@@ -133,6 +136,7 @@ func TestWhatIsNotToldIsNotConfirmed(t *testing.T) {
 
 // What a sweep varies is a treatment: a server that does not tell it back cannot be said to have had it.
 func TestSweptTiersMustBeTold(t *testing.T) {
+	t.Parallel()
 	base := recorded(t, gatesDecide(h6)).gates("min_samples", 1).gates("steady_alpha", 0).gates("max_error_rate", 1)
 	tiers := func(edit func(all []any) []any) func(settings object) {
 		return func(settings object) { settings["tiers"] = edit(settings["tiers"].([]any)) }
