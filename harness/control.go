@@ -38,6 +38,7 @@ func RunControl(t *testing.T, h Hypothesis) {
 	for _, world := range slices.Sorted(maps.Keys(exp.Hypothesis.Controls)) {
 		check := exp.Hypothesis.Controls[world]
 		t.Run(world, func(t *testing.T) {
+			defer begun(t)()
 			o := base
 			o.World = world
 			rep, path := execute(t, h, &o)

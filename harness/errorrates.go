@@ -3,6 +3,7 @@ package harness
 import (
 	"cmp"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -13,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"sparkharness/harness/disk"
 	"sparkharness/harness/report"
 	"sparkharness/harness/runner"
 	"sparkharness/harness/verdict"
@@ -45,12 +47,27 @@ func RunErrorRates(t *testing.T, all []Hypothesis) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer begun(t)()
 	dir := filepath.Join(o.results(), errorRatesDir)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatalf("results cannot be written: %v (choose another folder with -results)", err)
 	}
+	lock, err := disk.Take(filepath.Join(dir, ".lock"))
+	if err != nil {
+		t.Fatalf("error rates in %s: %v (wait for it, or choose another folder with -results)", dir, err)
+	}
+	defer func() { _ = lock.Release() }() // a file too many does no harm
+	disk.SweepReplaced(dir)
 	r := &ratesRun{t: t, dir: dir, program: program, commit: runner.Commit(o.Root), execute: execute, done: map[string]rateLine{}}
-	rates, runs := r.rates(all, seeds)
+	rates, runs, err := r.rates(all, seeds)
+	switch {
+	case errors.Is(err, errInterrupted):
+		giveUp(t, o, "error rates: interrupted before a run was begun; what is counted is kept in %s: run again to go on", dir)
+	case err != nil:
+		t.Fatal(err)
+	case session.stop.Load():
+		giveUp(t, o, "error rates: interrupted; %d of %d runs are counted and kept in %s: run again to go on", runs-rates.Missing, runs, dir)
+	}
 	if err := rates.Write(dir); err != nil {
 		t.Fatal(err)
 	}

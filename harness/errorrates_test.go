@@ -112,9 +112,9 @@ func outcome(o verdict.Outcome, reason string) verdict.Judgement {
 // withSession gives the options to what reads the session's.
 func withSession(t *testing.T, o *Options) {
 	t.Helper()
-	options, out := session.options, session.out
-	session.options, session.out = o, io.Discard
-	t.Cleanup(func() { session.options, session.out = options, out })
+	options, out, asked := session.options, session.out, session.interrupt
+	session.options, session.out, session.interrupt = o, io.Discard, newInterrupt()
+	t.Cleanup(func() { session.options, session.out, session.interrupt = options, out, asked })
 }
 
 // ratesOf counts the runs of H2A and H1 with the lines of dir, as RunErrorRates does.
@@ -122,7 +122,9 @@ func ratesOf(t *testing.T, p *played, dir string, seeds ...uint64) (report.Error
 	t.Helper()
 	p.ran = nil
 	r := &ratesRun{t: t, dir: dir, program: p.name, commit: "abc", execute: p.execute, done: map[string]rateLine{}}
-	return r.rates([]Hypothesis{smallH2A, smallH1}, seeds)
+	rates, runs, err := r.rates([]Hypothesis{smallH2A, smallH1}, seeds)
+	require.NoError(t, err)
+	return rates, runs
 }
 
 // linesIn are the lines of a file of error rates.
@@ -241,16 +243,16 @@ func TestErrorRatesMissing(t *testing.T) {
 	assert.Equal(t, []int{1, 1}, []int{rates.Missing, rates.Rates[0].N()}, "another program's verdict does not stand in")
 
 	// Once the run is to stop, no verdict is taken, and nothing more is begun.
-	t.Cleanup(func() { session.stop.Store(false) })
 	stopping := &ratesRun{t: t, dir: t.TempDir(), done: map[string]rateLine{}, execute: func(*testing.T, Hypothesis, *Options) (*verdict.Judgement, string) {
-		session.stop.Store(true)
+		session.ask()
 		return &verdict.Judgement{Verdict: verdict.Verdict{Outcome: verdict.Refuted}}, ""
 	}}
-	rates, _ = stopping.rates([]Hypothesis{smallH2A}, []uint64{1})
+	rates, _, err := stopping.rates([]Hypothesis{smallH2A}, []uint64{1})
+	require.NoError(t, err)
 	assert.Equal(t, 2, rates.Missing)
-	rates, _ = ratesOf(t, other, dir, 1, 2, 3)
-	assert.Equal(t, 5, rates.Missing)
-	assert.Empty(t, other.ran)
+	stopping.execute = nil
+	_, _, err = stopping.rates([]Hypothesis{smallH2A}, []uint64{1, 2})
+	require.ErrorIs(t, err, errInterrupted, "not even planned")
 }
 
 // A process that was killed has left half a line: the run that it was of is run again, and its new line
@@ -326,7 +328,8 @@ func TestErrorRatesRunsAreApart(t *testing.T) {
 		folders[o.Results] = true
 		return &verdict.Judgement{Verdict: verdict.Verdict{Outcome: verdict.Supported}}, ""
 	}}
-	_, _ = r.rates([]Hypothesis{smallH2A}, []uint64{1, 2, 3})
+	_, _, err := r.rates([]Hypothesis{smallH2A}, []uint64{1, 2, 3})
+	require.NoError(t, err)
 	require.Len(t, folders, 6)
 	for f := range folders {
 		assert.NoDirExists(t, f)

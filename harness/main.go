@@ -7,29 +7,31 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"os/signal"
+	"path/filepath"
 	"runtime/debug"
 	"sync"
-	"sync/atomic"
-	"syscall"
 	"testing"
+	"time"
 
+	"sparkharness/harness/disk"
 	"sparkharness/harness/record"
 	"sparkharness/harness/report"
+	"sparkharness/harness/rig/simrig"
 )
 
 // session is the test binary's one execution: its flags, the verdicts that have been reached, and
 // whether it has been asked to stop.
-var session = &sessionState{options: &Options{Root: checkout()}, out: os.Stdout}
+var session = &sessionState{interrupt: newInterrupt(), options: &Options{Root: checkout()}, out: os.Stdout}
 
 type sessionState struct {
+	*interrupt
 	options *Options
 	out     io.Writer
 	program record.Program
-	stop    atomic.Bool
 
-	mu    sync.Mutex
-	lines []report.Line
+	mu      sync.Mutex
+	lines   []report.Line
+	resumed bool // an earlier run has been taken up
 }
 
 func (s *sessionState) add(l report.Line) {
@@ -61,21 +63,27 @@ func Main(m *testing.M, rules fs.FS, all ...Hypothesis) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 2
 	}
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	done := make(chan struct{})
-	var watcher sync.WaitGroup
-	watcher.Go(func() {
-		select {
-		case <-signals:
-			session.stop.Store(true)
-			fmt.Fprintln(os.Stderr, "interrupted: ending the cells under way and writing what is there (again to quit at once)")
-		case <-done:
-			return
+	disk.SweepScratch(simrig.MemoryBacked())
+	say := func(why any) {
+		fmt.Fprintf(os.Stderr, "interrupted (%v): ending what is under way; what has been measured stays (again to quit at once)\n", why)
+	}
+	unless := func(why string) func() {
+		return func() {
+			if session.ask() {
+				say(why)
+			}
 		}
+	}
+	session.out = heard{os.Stdout, unless("nobody reads the output any more")}
+	finish := sync.OnceValue(session.finish)
+	done, signals := make(chan struct{}), notify()
+	var watchers sync.WaitGroup
+	watchers.Go(func() { session.watch(signals, done, func(s os.Signal) { say(s) }, os.Exit) })
+	watchers.Go(func() { watchStarter(done, unless("what started this has ended")) })
+	watchers.Go(func() {
 		select {
-		case <-signals:
-			os.Exit(130)
+		case <-session.quiet: // whatever the tests do now, it is not worth waiting for
+			os.Exit(max(1, finish()))
 		case <-done:
 		}
 	})
@@ -83,14 +91,31 @@ func Main(m *testing.M, rules fs.FS, all ...Hypothesis) int {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
-	status := m.Run()
+	status := max(m.Run(), finish())
 	close(done)
-	watcher.Wait()
-	return max(status, session.close())
+	watchers.Wait()
+	return status
 }
 
 // gcPercent lets the heap, some 100 MB here, grow this much between collections.
 const gcPercent = 1000
+
+// finish closes the execution, and says what is kept if it ends before its time and nobody has said so.
+func (s *sessionState) finish() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	status := s.close()
+	if !s.stop.Load() {
+		return status
+	}
+	if s.silent() {
+		s.tell("interrupted: %d runs are complete and kept, and none was under way; the same flags and -resume go on", len(s.lines))
+	}
+	return max(1, status)
+}
+
+// closeWait bounds the wait for another execution that closes into the same results.
+const closeWait = 30 * time.Second
 
 // close prints the closing table and rebuilds what spans all runs.
 func (s *sessionState) close() int {
@@ -101,6 +126,13 @@ func (s *sessionState) close() int {
 	if s.options.Replay != "" {
 		return exitOf(err) // a replay writes nothing
 	}
+	// One after another: the last one to write has read the reports of all.
+	lock, lerr := disk.TakeWithin(filepath.Join(s.options.results(), ".index.lock"), closeWait)
+	if lerr != nil {
+		return exitOf(errors.Join(err, fmt.Errorf("index and summary are not rebuilt: %w", lerr)))
+	}
+	defer func() { _ = lock.Release() }() // a file too many does no harm
+	disk.SweepReplaced(s.options.results())
 	for _, write := range []func(string) ([]string, error){report.WriteSummary, report.WriteIndex} {
 		warnings, werr := write(s.options.results())
 		for _, w := range warnings {

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"sparkharness/harness/disk"
 	"sparkharness/harness/experiment"
 	"sparkharness/harness/record"
 	"sparkharness/harness/regular"
@@ -58,31 +59,43 @@ type ratesRun struct {
 	done map[string]rateLine // by rateKey
 }
 
-// rates runs what is due and counts all runs that are there; runs is how many were asked for.
-func (r *ratesRun) rates(all []Hypothesis, seeds []uint64) (rates report.ErrorRates, runs int) {
-	var jobs []rateJob
+// rates runs what is due and counts all runs that are there; runs is how many were asked for. Interrupted while it finds
+// out what is due, it is errInterrupted.
+func (r *ratesRun) rates(all []Hypothesis, seeds []uint64) (rates report.ErrorRates, runs int, err error) {
+	jobs, err := r.jobs(all, seeds)
+	if err != nil {
+		return rates, 0, err
+	}
+	missing := slices.DeleteFunc(slices.Clone(jobs), func(j rateJob) bool { return r.has(j) })
+	fmt.Fprintf(session.out, "error rates: %d runs, %d of them done before by this program (%.12s)\n", len(jobs), len(jobs)-len(missing), r.program)
+	r.run(missing)
+	return newErrorRates(r, jobs, all), len(jobs), nil
+}
+
+// jobs are all runs that are asked for; the lines of those that were done before are read.
+func (r *ratesRun) jobs(all []Hypothesis, seeds []uint64) (jobs []rateJob, err error) {
 	worlds := map[string][]string{}
 	for _, seed := range seeds {
 		for _, h := range all {
 			for _, world := range r.worldsOf(h) {
+				if session.stop.Load() {
+					return nil, errInterrupted
+				}
 				if !slices.Contains(worlds[h.ID], world) {
 					worlds[h.ID] = append(worlds[h.ID], world)
 					if err := r.read(h.ID, world); err != nil {
-						r.t.Fatal(err)
+						return nil, err
 					}
 				}
 				job, err := r.newJob(h, world, seed)
 				if err != nil {
-					r.t.Fatal(err)
+					return nil, err
 				}
 				jobs = append(jobs, job)
 			}
 		}
 	}
-	missing := slices.DeleteFunc(slices.Clone(jobs), func(j rateJob) bool { return r.has(j) })
-	fmt.Fprintf(session.out, "error rates: %d runs, %d of them done before by this program (%.12s)\n", len(jobs), len(jobs)-len(missing), r.program)
-	r.run(missing)
-	return newErrorRates(r, jobs, all), len(jobs)
+	return jobs, nil
 }
 
 func rateKey(h, world string, seed uint64) string { return fmt.Sprintf("%s/%s/%d", h, world, seed) }
@@ -187,14 +200,14 @@ func (r *ratesRun) run(missing []rateJob) {
 
 // one executes a job in a folder of its own that is removed afterwards, and appends its line.
 func (r *ratesRun) one(j rateJob) (line rateLine, ok bool) {
-	scratch, err := os.MkdirTemp(rigs[session.options.Rig].scratch(), "sparkharness-rates-")
+	scratch, err := disk.NewScratch(rigs[session.options.Rig].scratch())
 	if err != nil {
 		r.t.Error(err)
 		return line, false
 	}
-	defer os.RemoveAll(scratch)
+	defer func() { _ = scratch.Close() }() // what is left is swept by the next run
 	o := *session.options
-	o.World, o.Seed, o.Results, o.Quiet, o.Resume, o.PlanOnly = j.world, j.seed, scratch, true, false, false
+	o.World, o.Seed, o.Results, o.Quiet, o.Resume, o.PlanOnly = j.world, j.seed, scratch.Dir(), true, false, false
 	start := time.Now()
 	var rep *verdict.Judgement
 	r.t.Run(fmt.Sprintf("%s/%s/seed=%d", j.h.ID, j.world, j.seed), func(t *testing.T) { rep, _ = r.execute(t, j.h, &o) })

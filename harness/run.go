@@ -29,6 +29,7 @@ func Run(t *testing.T, h Hypothesis) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer begun(t)()
 	rep, path := execute(t, h, o)
 	if rep == nil {
 		return
@@ -54,9 +55,12 @@ func execute(t *testing.T, h Hypothesis, o *Options) (*verdict.Judgement, string
 	if o.Replay != "" {
 		return replayFolder(t, h, o.Replay), o.Replay
 	}
-	p, err := plan(t, h, o)
-	if err != nil {
-		t.Fatal(err)
+	p, err := await(session.interrupt, func() (planned, error) { return plan(t, h, o) })
+	switch {
+	case errors.Is(err, errInterrupted):
+		giveUp(t, o, "%s: interrupted before anything was written: run it again", h.ID)
+	case err != nil:
+		refused(t, h, err)
 	}
 	defer p.close()
 	run := runner.Options{Exp: p.exp, Plan: p.plan, Rig: p.rig, Root: o.Root, Dir: o.results(), Resume: o.Resume, Stop: &session.stop}
@@ -77,8 +81,11 @@ func execute(t *testing.T, h Hypothesis, o *Options) (*verdict.Judgement, string
 		}
 	}
 	run.Out = out
-	r, err := runner.Open(run)
-	if err != nil {
+	r, err := open(h, run, o)
+	switch {
+	case errors.Is(err, rig.ErrSkipped):
+		giveUp(t, o, "%s: interrupted before anything was written: run it again", h.ID)
+	case err != nil:
 		t.Fatal(err)
 	}
 	defer func() {
@@ -87,21 +94,42 @@ func execute(t *testing.T, h Hypothesis, o *Options) (*verdict.Judgement, string
 		}
 	}()
 	looks := &looks{h: h}
-	if err := r.Walk(looks.ask); err != nil {
-		t.Fatal(err)
+	ask := func(dir string, a runner.Asked) (runner.Answer, error) {
+		return await(session.interrupt, func() (runner.Answer, error) { return looks.ask(dir, a) })
+	}
+	if err := r.Walk(ask); err != nil {
+		stopped(t, h, r, o, err)
+	}
+	if session.stop.Load() {
+		stopped(t, h, r, o, errInterrupted)
 	}
 	rep, err := conclude(h, r.Dir(), looks.seen, o.Quiet, out)
 	if err != nil {
-		t.Fatal(err)
+		stopped(t, h, r, o, err)
 	}
 	fmt.Fprintf(out, "%s\n\n", r.Summary())
-	switch {
-	case r.Failed():
-		t.Errorf("%s: ended after %d of %d cells because a cell failed (above); what was measured is kept", h.ID, rep.CellsMeasured, rep.CellsPlanned)
-	case rep.Interrupted:
-		t.Errorf("%s: interrupted after %d of %d cells; continue with -resume", h.ID, rep.CellsMeasured, rep.CellsPlanned)
+	if r.Failed() {
+		t.Errorf("%s: ended after %d of %d cells because a cell failed (above); those are kept in %s: when what failed is mended, -resume goes on",
+			h.ID, rep.CellsMeasured, rep.CellsPlanned, r.Dir())
 	}
 	return rep, filepath.Join(r.Dir(), report.FileName)
+}
+
+// open prepares the run's folder. Resumed, an execution of several hypotheses begins those that it had not come to
+// when it was interrupted.
+func open(h Hypothesis, ro runner.Options, o *Options) (*runner.Run, error) {
+	r, err := runner.Open(ro)
+	session.mu.Lock()
+	defer session.mu.Unlock()
+	switch {
+	case err == nil && o.Resume:
+		session.resumed = true
+	case errors.Is(err, runner.ErrNoRun) && session.resumed:
+		fmt.Fprintf(ro.Out, "%s: not begun before: it is begun now\n", h.ID)
+		ro.Resume = false
+		return runner.Open(ro)
+	}
+	return r, err
 }
 
 // planned is an experiment with its rig and its plan, before anything runs.
@@ -138,14 +166,31 @@ func plan(t *testing.T, h Hypothesis, o *Options) (p planned, err error) {
 	return p, nil
 }
 
-// conclude derives the report from the run's folder and renders it. What was read before is not read again.
+// judged is what a run's folder comes to.
+type judged struct {
+	rep   *verdict.Judgement
+	found verdict.Conclusion
+}
+
+// judge derives the report from a run's folder, unless it is interrupted. What was read before is not read again.
+func judge(h Hypothesis, dir string, known *evidence.Evidence) (judged, error) {
+	return await(session.interrupt, func() (j judged, err error) {
+		ev, err := evidence.Load(dir, known)
+		if err == nil {
+			j.rep, j.found = verdict.Judge(h, ev)
+		}
+		return j, err
+	})
+}
+
+// conclude derives the report from the run's folder and renders it.
 func conclude(h Hypothesis, dir string, known *evidence.Evidence, quiet bool, out io.Writer) (*verdict.Judgement, error) {
-	ev, err := evidence.Load(dir, known)
+	j, err := judge(h, dir, known)
 	if err != nil {
 		return nil, err
 	}
-	rep, found := verdict.Judge(h, ev)
-	if err := verdict.SaveUWork(record.Path(dir, "uwork.json"), found.UWork); err != nil || quiet {
+	rep := j.rep
+	if err := verdict.SaveUWork(record.Path(dir, "uwork.json"), j.found.UWork); err != nil || quiet {
 		return rep, err
 	}
 	if err := report.Write(dir, rep); err != nil {

@@ -8,9 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	"sparkharness/harness/disk"
 	"sparkharness/harness/evidence"
 	"sparkharness/harness/record"
-	"sparkharness/harness/regular"
 	"sparkharness/harness/report"
 	"sparkharness/harness/verdict"
 )
@@ -47,7 +47,7 @@ func Verify(t *testing.T, all []Hypothesis) {
 	}
 	b, err := json.MarshalIndent(list, "", "  ")
 	if err == nil {
-		err = regular.Write(o.VerifyResults, append(b, '\n'))
+		err = disk.Replace(o.VerifyResults, append(b, '\n'))
 	}
 	if err != nil {
 		t.Fatal(err)

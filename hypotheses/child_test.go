@@ -88,9 +88,19 @@ func shortConfigs(t *testing.T, file, text string) string {
 	require.NoError(t, err)
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "hypotheses"), 0o755))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "configs.yaml"), []byte("base: "+base+"\n"), 0o644))
-	text = "base: " + filepath.Join("..", base, "hypotheses", file) + "\n" + text
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "hypotheses", file), []byte(text), 0o644))
+	layOver(t, dir, file, text)
 	return dir
+}
+
+// layOver lays one more hypothesis file over its short one, in a folder of shortConfigs.
+func layOver(t *testing.T, dir, file, text string) {
+	t.Helper()
+	short, err := filepath.Abs(filepath.Join(harness.Root(), "fixtures", "configs", "hypotheses", file))
+	require.NoError(t, err)
+	folder := filepath.Join(dir, "hypotheses")
+	base, err := filepath.Rel(folder, short)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(folder, file), []byte("base: "+base+"\n"+text), 0o644))
 }
 
 // Few requests are enough here: p99 itself is not what is looked at.

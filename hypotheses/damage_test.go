@@ -266,3 +266,16 @@ func TestReportOfOtherRules(t *testing.T) {
 		})
 	}
 }
+
+// What a run that was killed in a later stage has left of a cell is worth a note, and hinders no resuming; the folder
+// of a complete cell that nobody planned is a fault.
+func TestCellsThatNobodyPlanned(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]bool{"stack=B,ctx=777,conc=1,rep=1.partial": false, "stack=B,ctx=777,conc=1,rep=1": true} {
+		f := newEnded(t)
+		require.NoError(t, os.Mkdir(filepath.Join(f.dir, record.DirCells, name), 0o755))
+		got := harness.VerifyFolder(all, f.dir)
+		assert.Equal(t, fault, len(got.Faults) > 0, got.Faults)
+		assert.Equal(t, !fault, len(got.Notes) > 0, got.Notes)
+	}
+}

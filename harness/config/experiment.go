@@ -3,11 +3,11 @@ package config
 import (
 	"bytes"
 	"fmt"
-	"os"
 	"slices"
 
 	"gopkg.in/yaml.v3"
 
+	"sparkharness/harness/disk"
 	"sparkharness/harness/record"
 	"sparkharness/harness/regular"
 )
@@ -61,7 +61,7 @@ func (e *Experiment) Save(dir string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(record.Path(dir, record.FileConfig), b, 0o644)
+	return disk.Replace(record.Path(dir, record.FileConfig), b)
 }
 
 // maxSaved is the most bytes of a config.yaml: as many as the files that it is made of can have, some dozens.

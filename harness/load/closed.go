@@ -24,9 +24,7 @@ func (r *run) user(ctx context.Context, loop Closed, user int) {
 	for seq := 0; ; seq++ {
 		req, wait, err := r.prepare(user, seq, think, nil)
 		if err != nil {
-			r.mu.Lock()
-			r.fail(err)
-			r.mu.Unlock()
+			r.locked(func() { r.fail(err) })
 			return
 		}
 		due := ceilMicro(free + max(wait, pause))
@@ -41,9 +39,7 @@ func (r *run) user(ctx context.Context, loop Closed, user int) {
 		}
 		if rc == record.RCOK {
 			if passes++; passes == r.spec.Warmup.Passes {
-				r.mu.Lock()
-				r.stages.passed(end)
-				r.mu.Unlock()
+				r.locked(func() { r.stages.passed(end) })
 			}
 		}
 	}

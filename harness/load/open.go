@@ -31,18 +31,14 @@ func (r *run) arrivals(ctx context.Context, plan planner) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer close(halt)
-	wg.Go(func() { plan(planned, halt) })
+	r.task(&wg, func() { plan(planned, halt) })
 	turns := rota{slots: 1}
 	for next := range planned {
 		if next.req == nil {
-			r.mu.Lock()
-			r.stages.exhausted(next.at)
-			r.mu.Unlock()
+			r.locked(func() { r.stages.exhausted(next.at) })
 			if next.err != nil {
 				wg.Wait()
-				r.mu.Lock()
-				r.fail(next.err)
-				r.mu.Unlock()
+				r.locked(func() { r.fail(next.err) })
 			}
 			return
 		}
@@ -50,7 +46,7 @@ func (r *run) arrivals(ctx context.Context, plan planner) {
 			return
 		}
 		r.assign(next.req, &turns)
-		wg.Go(func() { r.send(ctx, next.req) })
+		r.task(&wg, func() { r.send(ctx, next.req) })
 	}
 }
 
@@ -66,9 +62,7 @@ func (r *run) plan(pacer Pacer, planned chan<- arrival, halt <-chan struct{}) {
 			err = fmt.Errorf("pacer: send %d is planned for %v, before the one at %v", n, next, at)
 		}
 		if err != nil {
-			r.mu.Lock()
-			r.fail(err)
-			r.mu.Unlock()
+			r.locked(func() { r.fail(err) })
 			return
 		}
 		at = next

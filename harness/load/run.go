@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -78,14 +79,14 @@ func Run(ctx context.Context, spec Spec, sink func(*record.Request) error, phase
 	switch loop := spec.Loop.(type) {
 	case Closed:
 		for u := range loop.Users {
-			wg.Go(func() { r.user(inner, loop, u) })
+			r.task(&wg, func() { r.user(inner, loop, u) })
 		}
 	case Open:
-		wg.Go(func() {
+		r.task(&wg, func() {
 			r.arrivals(inner, func(planned chan<- arrival, halt <-chan struct{}) { r.plan(loop.Pacer, planned, halt) })
 		})
 	case Replay:
-		wg.Go(func() {
+		r.task(&wg, func() {
 			r.arrivals(inner, func(planned chan<- arrival, halt <-chan struct{}) { r.read(loop, planned, halt) })
 		})
 	}
@@ -94,20 +95,40 @@ func Run(ctx context.Context, spec Spec, sink func(*record.Request) error, phase
 	return r.result(ctx, whole)
 }
 
+// task runs f on a goroutine of wg. A panic of f is the run's error: what was recorded is kept, and the cell ends in
+// order.
+func (r *run) task(wg *sync.WaitGroup, f func()) {
+	wg.Go(func() {
+		defer func() {
+			if v := recover(); v != nil {
+				r.locked(func() { r.fail(fmt.Errorf("panic: %v\n%s", v, debug.Stack())) })
+			}
+		}()
+		f()
+	})
+}
+
+// locked calls f with mu held, also where f panics.
+func (r *run) locked(f func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	f()
+}
+
 // conduct announces the phases at their instants; false if the run was stopped before the end of measure.
 func (r *run) conduct(ctx context.Context, phase func(string)) bool {
 	measuring := false
 	for {
-		r.mu.Lock()
-		next := r.stages.next
-		r.mu.Unlock()
+		var next time.Duration
+		r.locked(func() { next = r.stages.next })
 		if !r.sleep(ctx, next, nil) {
 			return false
 		}
-		r.mu.Lock()
-		r.stages.advance(next)
-		measure, end := r.stages.measureAt >= 0, r.stages.endAt >= 0
-		r.mu.Unlock()
+		var measure, end bool
+		r.locked(func() {
+			r.stages.advance(next)
+			measure, end = r.stages.measureAt >= 0, r.stages.endAt >= 0
+		})
 		if end {
 			close(r.ended)
 		}
@@ -204,9 +225,7 @@ func (r *run) send(ctx context.Context, req *request) (rc string, end time.Durat
 	if !r.sinkBroken {
 		if err := r.sink(&res.rec); err != nil {
 			r.sinkBroken = true
-			r.mu.Lock()
-			r.fail(fmt.Errorf("store a request record: %w", err))
-			r.mu.Unlock()
+			r.locked(func() { r.fail(fmt.Errorf("store a request record: %w", err)) })
 		}
 	}
 	return res.rec.RC, end

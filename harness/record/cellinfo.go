@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"sparkharness/harness/disk"
 	"sparkharness/harness/regular"
 )
 
@@ -45,7 +46,7 @@ func (c *CellInfo) Seal(folder string) error {
 		if err != nil {
 			return fmt.Errorf("seal: %w", err)
 		}
-		if err := regular.Sync(path); err != nil {
+		if err := disk.Sync(path); err != nil {
 			return fmt.Errorf("seal: %w", err)
 		}
 		c.Files = append(c.Files, sum)
@@ -54,7 +55,7 @@ func (c *CellInfo) Seal(folder string) error {
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", FileCell, err)
 	}
-	return regular.Write(filepath.Join(folder, FileCell), append(b, '\n'))
+	return disk.Replace(filepath.Join(folder, FileCell), append(b, '\n'))
 }
 
 // maxCellInfo is the most bytes of a cell.json, which does not grow with a cell's length.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"sparkharness/harness/disk"
 	"sparkharness/harness/regular"
 )
 
@@ -89,7 +90,7 @@ func (p *Plan) Save(dir string, log *Log) error {
 	if err := log.Append(Attempt{Event: EventPlan, SHA256: sumBytes(b)}); err != nil {
 		return err
 	}
-	return regular.Write(Path(dir, FilePlan), b)
+	return disk.Replace(Path(dir, FilePlan), b)
 }
 
 // sealed says that the run's files have sums.

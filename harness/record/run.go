@@ -145,6 +145,9 @@ func (r *Run) Strays() (notes []string, faults error) {
 		case planned[name]:
 		case measured[name]:
 			notes = append(notes, path+" was measured, and is planned no more; nothing reads it")
+		case strings.HasSuffix(e.Name(), PartialSuffix):
+			// A run that was killed in a later stage plans the first one anew when it is resumed, and this cell after it.
+			notes = append(notes, path+" was never complete, and is not planned now; nothing reads it")
 		default:
 			all = append(all, damaged(path, "nobody planned or measured such a cell"))
 		}

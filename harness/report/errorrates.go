@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"sparkharness/harness/disk"
 	"sparkharness/harness/stats"
 	"sparkharness/harness/verdict"
 )
@@ -163,7 +164,7 @@ func (e ErrorRates) Write(dir string) error {
 		return fmt.Errorf("encode error rates: %w", err)
 	}
 	return errors.Join(
-		writeFile(filepath.Join(dir, "error_rates.json"), append(data, '\n')),
-		writeFile(filepath.Join(dir, "error_rates.txt"), []byte(e.Text())),
-		writeFile(filepath.Join(dir, "error_rates.md"), []byte(e.Markdown())))
+		disk.Replace(filepath.Join(dir, "error_rates.json"), append(data, '\n')),
+		disk.Replace(filepath.Join(dir, "error_rates.txt"), []byte(e.Text())),
+		disk.Replace(filepath.Join(dir, "error_rates.md"), []byte(e.Markdown())))
 }

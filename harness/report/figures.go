@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"sparkharness/harness/disk"
 	"sparkharness/harness/verdict"
 )
 
@@ -25,10 +26,10 @@ func WriteFigures(dir string, r *verdict.Judgement) error {
 			return fmt.Errorf("figure %q: %w", f.Name, err)
 		}
 		base := filepath.Join(dir, "figures", names[i])
-		if err := writeFile(base+".csv", data); err != nil {
+		if err := disk.Replace(base+".csv", data); err != nil {
 			return err
 		}
-		if err := writeFile(base+".svg", svg.file()); err != nil {
+		if err := disk.Replace(base+".svg", svg.file()); err != nil {
 			return err
 		}
 	}

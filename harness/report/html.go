@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"html/template"
 	"path/filepath"
+
+	"sparkharness/harness/disk"
 )
 
 //go:embed page.html.tmpl
@@ -32,5 +34,5 @@ func WriteIndex(resultsDir string) (warnings []string, err error) {
 	if err := t.Execute(&buf, p); err != nil {
 		return warnings, fmt.Errorf("page: %w", err)
 	}
-	return warnings, writeFile(filepath.Join(resultsDir, "index.html"), buf.Bytes())
+	return warnings, disk.Replace(filepath.Join(resultsDir, "index.html"), buf.Bytes())
 }

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"sparkharness/harness/disk"
 	"sparkharness/harness/regular"
 	"sparkharness/harness/verdict"
 )
@@ -30,7 +31,7 @@ func Write(dir string, r *verdict.Judgement) error {
 	if err != nil {
 		return fmt.Errorf("report of run %q: %w", r.RunID, err)
 	}
-	return writeFile(filepath.Join(dir, FileName), data)
+	return disk.Replace(filepath.Join(dir, FileName), data)
 }
 
 // Same says whether dir/report.json is r, byte for byte. Without the file the error is os.ErrNotExist.

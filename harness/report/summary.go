@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strconv"
 
+	"sparkharness/harness/disk"
 	"sparkharness/harness/evidence"
 	"sparkharness/harness/verdict"
 )
@@ -47,7 +48,7 @@ func WriteSummary(resultsDir string) (warnings []string, err error) {
 	if err := w.Error(); err != nil {
 		return warnings, err
 	}
-	return warnings, writeFile(filepath.Join(resultsDir, SummaryName), buf.Bytes())
+	return warnings, disk.Replace(filepath.Join(resultsDir, SummaryName), buf.Bytes())
 }
 
 // summaryFields are the columns: first those that the test plan names, in its order, then the rest. A new

@@ -10,6 +10,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 
+	"sparkharness/harness/disk"
 	"sparkharness/harness/evidence"
 	"sparkharness/harness/gate"
 	"sparkharness/harness/verdict"
@@ -47,7 +48,7 @@ func WriteTable(dir string, r *verdict.Judgement) error {
 	if err := Table(&buf, r); err != nil {
 		return err
 	}
-	return writeFile(filepath.Join(dir, "table.txt"), buf.Bytes())
+	return disk.Replace(filepath.Join(dir, "table.txt"), buf.Bytes())
 }
 
 func tableHead(b *strings.Builder, r *verdict.Judgement) {

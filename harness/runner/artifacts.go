@@ -9,17 +9,20 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"sparkharness/harness/disk"
 	"sparkharness/harness/record"
-	"sparkharness/harness/regular"
 )
 
 // artifacts is a run's folder below the results folder.
 type artifacts struct {
 	dir  string
-	lock *os.File
+	lock *disk.Lock
 	log  *record.Log
 	out  io.Writer // what was found in a run that is continued
 }
+
+// ErrNoRun says that there is no run to resume.
+var ErrNoRun = errors.New("there is no run")
 
 // Suffixes of the runs that a new one with the same id has replaced: one that was complete and one that
 // was not are kept, so that interruptions never push a complete run out.
@@ -36,6 +39,7 @@ func newArtifacts(results string, p *record.Plan, resume bool, out io.Writer) (*
 	if err := os.MkdirAll(results, 0o755); err != nil {
 		return nil, fmt.Errorf("results cannot be written: %w (choose another folder with -results)", err)
 	}
+	disk.SweepLocks(results, ".*.lock")
 	if err := a.take(filepath.Join(results, "."+p.RunID+".lock")); err != nil {
 		return nil, err
 	}
@@ -69,16 +73,15 @@ func writable(results string) error {
 }
 
 // take locks the run's id: two processes that write one folder would mix their cells.
-func (a *artifacts) take(path string) error {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
-	if err != nil {
+func (a *artifacts) take(path string) (err error) {
+	a.lock, err = disk.Take(path)
+	var held *disk.HeldError
+	switch {
+	case errors.As(err, &held):
+		return fmt.Errorf("another process is running %s: %w (wait for it, or choose another folder with -results)", a.dir, held)
+	case err != nil:
 		return fmt.Errorf("results cannot be written: %w (choose another folder with -results)", err)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		_ = f.Close() // nothing was written
-		return fmt.Errorf("another process is running %s (wait for it, or choose another folder with -results)", a.dir)
-	}
-	a.lock = f
 	return nil
 }
 
@@ -88,28 +91,29 @@ func (a *artifacts) close() error {
 	if a.log != nil {
 		err = a.log.Close()
 	}
-	return errors.Join(err, os.Remove(a.lock.Name()), a.lock.Close())
+	return errors.Join(err, a.lock.Release())
 }
 
 func (a *artifacts) prepare(p *record.Plan, resume bool) error {
+	if err := os.RemoveAll(a.going()); err != nil {
+		return fmt.Errorf("results: %w", err)
+	}
 	_, err := os.Stat(a.dir)
 	exists := err == nil
 	switch {
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("results: %w", err)
 	case resume && !exists:
-		return fmt.Errorf("-resume: there is no run %s (run without -resume to start it)", a.dir)
+		return fmt.Errorf("-resume: %w %s (run without -resume to start it)", ErrNoRun, a.dir)
 	case resume:
 		if err := a.onlyFiles(); err != nil {
 			return fmt.Errorf("-resume: %w", err)
 		}
+		disk.SweepReplaced(a.dir)
+		disk.SweepReplaced(a.path("figures"))
 		return a.resume(p)
 	case exists:
-		aside := a.dir + previousSuffix
-		if !a.complete() {
-			aside = a.dir + incompleteSuffix
-		}
-		if err := errors.Join(os.RemoveAll(aside), os.Rename(a.dir, aside)); err != nil {
+		if err := a.setAside(); err != nil {
 			return fmt.Errorf("set the previous run aside: %w", err)
 		}
 	}
@@ -140,6 +144,30 @@ func (a *artifacts) onlyFiles() error {
 		}
 	}
 	return nil
+}
+
+// empty reports whether nothing has been measured.
+func (a *artifacts) empty() bool {
+	cells, err := os.ReadDir(a.path(record.DirCells))
+	return len(cells) == 0 && (err == nil || errors.Is(err, fs.ErrNotExist))
+}
+
+// setAside lets the earlier run of the same id take the place of the one before it.
+func (a *artifacts) setAside() error {
+	aside := a.dir + previousSuffix
+	if !a.complete() {
+		aside = a.dir + incompleteSuffix
+	}
+	// The one before it is away before it is half removed, in case that takes long and is cut off.
+	if err := os.Rename(aside, a.going()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return errors.Join(os.Rename(a.dir, aside), os.RemoveAll(a.going()))
+}
+
+// going is where a run lies while it is removed.
+func (a *artifacts) going() string {
+	return filepath.Join(filepath.Dir(a.dir), "."+filepath.Base(a.dir)+".removed")
 }
 
 // complete reports whether the run has every cell of its plan.
@@ -185,7 +213,7 @@ func (a *artifacts) keep(pc record.PlannedCell) error {
 	err := a.log.Complete(pc.Key, dir)
 	if err == nil {
 		if err = os.Rename(dir, a.cell(pc)); err == nil {
-			err = regular.Sync(a.path(record.DirCells))
+			err = disk.Sync(a.path(record.DirCells))
 		}
 	}
 	if err != nil {

@@ -30,24 +30,42 @@ type tools struct {
 }
 
 // measure runs one cell on its own clock and leaves its lines in dir, which must not exist yet. An
-// interrupted cell returns errInterrupted; its lines stay. The machine is left as it was, whatever happens.
+// interrupted cell returns errInterrupted; its lines stay. The machine is left as it was, whatever happens: a panic
+// is an error, too.
 func (tl *tools) measure(pc record.PlannedCell, dir string) (err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("results: %w (choose another folder with -results)", err)
 	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel()
+	wg.Go(func() { tl.watchStop(ctx, cancel) })
+	return Catch(func() error { return tl.on(ctx, pc, dir) })
+}
+
+// on runs a cell on a machine of its stack until ctx ends, which it does when the run is interrupted.
+func (tl *tools) on(ctx context.Context, pc record.PlannedCell, dir string) (err error) {
 	stack := tl.exp.StackOf(pc)
-	ctx := context.Background()
 	m, err := tl.rig.Open(ctx, stack)
 	if err != nil {
-		return err
+		return tl.interrupted(err)
 	}
-	defer func() { err = errors.Join(err, m.Close()) }()
+	defer func() { err = errors.Join(err, Catch(m.Close)) }()
 	if err := m.Begin(ctx, pc); err != nil {
-		return err
+		return tl.interrupted(err)
 	}
 	c := &cellRun{tools: tl, pc: pc, dir: dir, machine: m, stack: stack, start: time.Now()}
 	defer func() { err = errors.Join(err, c.undo()) }() // on a panic too
-	return c.run()
+	return tl.interrupted(c.run(ctx))
+}
+
+// interrupted is errInterrupted for what comes of a cell's context having ended, other errors as they are.
+func (tl *tools) interrupted(err error) error {
+	if tl.stop.Load() && errors.Is(err, context.Canceled) {
+		return errInterrupted
+	}
+	return err
 }
 
 // cellRun is one cell under way.
@@ -65,13 +83,7 @@ type cellRun struct {
 
 func (c *cellRun) enter(phase string) { c.phase.Store(&phase) }
 
-func (c *cellRun) run() error {
-	ctx, cancel := context.WithCancel(context.Background())
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	defer cancel()
-	wg.Go(func() { c.watchStop(ctx, cancel) })
-
+func (c *cellRun) run(ctx context.Context) error {
 	c.info = record.CellInfo{RunID: c.plan.RunID, Digest: c.plan.Digest, Cell: c.pc.Key, Start: unixSeconds(c.start)}
 	var err error
 	if c.info.Settings, err = c.machine.ReadBack(ctx); err != nil {
@@ -88,26 +100,30 @@ func (c *cellRun) run() error {
 	} else {
 		c.enter(record.PhasePrepare)
 	}
+	// A sampler that breaks takes the load with it.
+	ctx, abandon := context.WithCancelCause(ctx)
+	defer abandon(nil)
+	watched := func(watch func() error) error {
+		err := Catch(watch)
+		if _, broke := errors.AsType[*PanicError](err); broke {
+			abandon(err)
+		}
+		return err
+	}
 	sampling, stopSampling := context.WithCancel(ctx)
 	var samplerErr, perfErr error
 	var sampler sync.WaitGroup
-	sampler.Go(func() { samplerErr = c.sample(sampling, sources, writers) })
+	sampler.Go(func() {
+		samplerErr = watched(func() error { return c.sample(sampling, sources, writers) })
+	})
 	if sources.Perf != nil {
-		sampler.Go(func() { perfErr = c.drainPerf(ctx, sampling, sources, writers[record.FilePerf]) })
+		sampler.Go(func() {
+			perfErr = watched(func() error { return c.drainPerf(ctx, sampling, sources, writers[record.FilePerf]) })
+		})
 	}
-
-	loadErr := c.prepare(ctx)
-	if loadErr == nil {
-		loadErr = c.idle(ctx)
-	}
-	if loadErr == nil {
-		loadErr = c.startFio(ctx)
-	}
-	if loadErr == nil {
-		c.info.Load, loadErr = c.drive(ctx, writers[record.FileMetrics])
-	}
+	loadErr := Catch(func() error { return c.load(ctx, writers[record.FileMetrics]) })
 	stopSampling()
-	loadErr = errors.Join(loadErr, c.undo())
+	undoErr := c.undo()
 	sampler.Wait()
 	if sources.Perf != nil && loadErr == nil {
 		perfErr = errors.Join(perfErr, c.savePerf(ctx, sources.Perf, writers[record.FilePerf]))
@@ -116,13 +132,22 @@ func (c *cellRun) run() error {
 	for _, name := range slices.Sorted(keys(writers)) {
 		err = errors.Join(err, writers[name].Close())
 	}
-	if c.stop.Load() && errors.Is(loadErr, context.Canceled) {
-		loadErr = errInterrupted
-	}
-	if err = errors.Join(loadErr, err); err != nil {
+	if err = errors.Join(c.interrupted(loadErr), err, undoErr); err != nil {
 		return err
 	}
 	return c.finish(sources)
+}
+
+// load brings the machine into the cell's state and drives it.
+func (c *cellRun) load(ctx context.Context, metrics *record.Writer) error {
+	for _, step := range []func(context.Context) error{c.prepare, c.idle, c.startFio} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	var err error
+	c.info.Load, err = c.drive(ctx, metrics)
+	return err
 }
 
 // errInterrupted ends the cells that were under way when the run was interrupted.
@@ -130,7 +155,7 @@ var errInterrupted = errors.New("interrupted")
 
 // watchStop cancels the cell when the run is interrupted. It polls, because a channel from outside a
 // virtual-time bubble would stop its clock.
-func (c *cellRun) watchStop(ctx context.Context, cancel context.CancelFunc) {
+func (tl *tools) watchStop(ctx context.Context, cancel context.CancelFunc) {
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
 	for {
@@ -138,7 +163,7 @@ func (c *cellRun) watchStop(ctx context.Context, cancel context.CancelFunc) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			if c.stop.Load() {
+			if tl.stop.Load() {
 				cancel()
 				return
 			}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"sparkharness/harness/config"
+	"sparkharness/harness/disk"
 	"sparkharness/harness/record"
 	"sparkharness/harness/regular"
 )
@@ -72,5 +73,5 @@ func (m Manifest) save(dir string) error {
 	if err != nil {
 		return fmt.Errorf("encode the manifest: %w", err)
 	}
-	return os.WriteFile(record.Path(dir, record.FileManifest), append(b, '\n'), 0o644)
+	return disk.Replace(record.Path(dir, record.FileManifest), append(b, '\n'))
 }

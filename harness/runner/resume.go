@@ -3,6 +3,7 @@ package runner
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -13,6 +14,12 @@ import (
 // the same program; a cell that is not as it was measured is set aside, and is then missing.
 func (a *artifacts) resume(p *record.Plan) error {
 	run, err := record.ReadRun(a.dir)
+	if errors.Is(err, fs.ErrNotExist) && a.empty() {
+		if err := os.MkdirAll(a.path(record.DirCells), 0o755); err != nil { // it was killed before its plan was there
+			return fmt.Errorf("-resume: %w", err)
+		}
+		return a.openLog()
+	}
 	if err != nil {
 		return fmt.Errorf("-resume: %s holds no run to continue (%w): run without -resume to start anew", a.dir, err)
 	}
@@ -36,16 +43,16 @@ func (a *artifacts) resume(p *record.Plan) error {
 		if err == nil {
 			continue
 		}
-		if err := a.setAside(pc, err); err != nil {
+		if err := a.keepDamaged(pc, err); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// setAside keeps a damaged cell beside its place, where nothing reads it. What cannot be read at all ends the run: it may
+// keepDamaged keeps a damaged cell beside its place, where nothing reads it. What cannot be read at all ends the run: it may
 // be a disk that is not there.
-func (a *artifacts) setAside(pc record.PlannedCell, why error) error {
+func (a *artifacts) keepDamaged(pc record.PlannedCell, why error) error {
 	if _, ok := errors.AsType[*record.DamageError](why); !ok {
 		return fmt.Errorf("-resume: %w", why)
 	}

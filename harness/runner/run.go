@@ -40,12 +40,16 @@ type Run struct {
 	failed   atomic.Bool
 }
 
-// Open prepares the run's folder. Close the run when done.
+// Open prepares the run's folder, and sets an earlier run aside. Close the run when done. Once the run is to stop it is
+// rig.ErrSkipped, and everything stays as it was.
 func Open(o Options) (*Run, error) {
 	r := &Run{o: o}
 	var err error
 	if r.tools, err = newTools(o); err != nil {
 		return nil, err
+	}
+	if o.Stop.Load() {
+		return nil, rig.ErrSkipped
 	}
 	if r.art, err = newArtifacts(o.Dir, o.Plan, o.Resume, o.Out); err != nil {
 		return nil, err
@@ -105,6 +109,11 @@ func Check(e *config.Experiment, p *record.Plan, r rig.Rig) error {
 
 // Dir is the run's folder.
 func (r *Run) Dir() string { return r.art.dir }
+
+// Kept is how many of the planned cells are complete.
+func (r *Run) Kept() (kept, of int) {
+	return len(r.o.Plan.Cells) - len(r.missing(r.o.Plan.Cells)), len(r.o.Plan.Cells)
+}
 
 // Failed says that a cell failed: the others were not measured.
 func (r *Run) Failed() bool { return r.failed.Load() }

@@ -145,10 +145,12 @@ func TestInterrupt(t *testing.T) {
 	// Nobody else may write the folder meanwhile.
 	_, err = newArtifacts(o.Dir, o.Plan, false, io.Discard)
 	require.ErrorContains(t, err, "another process is running")
+	require.ErrorContains(t, err, fmt.Sprintf("held by process %d on host ", os.Getpid()))
 	require.NoError(t, r.Close())
 
 	// -resume keeps the complete cell and measures the other one anew.
 	o.Resume = true
+	o.Stop.Store(false)
 	again := opened(t, o)
 	assert.True(t, again.art.has(first))
 	assert.False(t, again.art.has(second))

@@ -73,11 +73,16 @@ func (c *cellRun) apply(ctx context.Context, t rig.Treatment) error {
 	return nil
 }
 
+// errNotUndone says that a machine is not as it was before a cell: that is told of an interrupted cell, too.
+var errNotUndone = errors.New("a treatment could not be undone: see to the machine before the next run")
+
 // undo ends what the cell's treatments have begun, the latest first. It does so once.
 func (c *cellRun) undo() error {
 	var errs []error
 	for _, u := range slices.Backward(c.undos) {
-		errs = append(errs, u(context.Background()))
+		if err := Catch(func() error { return u(context.Background()) }); err != nil {
+			errs = append(errs, fmt.Errorf("%w: %w", errNotUndone, err))
+		}
 	}
 	c.undos = nil
 	return errors.Join(errs...)

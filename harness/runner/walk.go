@@ -126,7 +126,7 @@ func (r *Run) done(pc record.PlannedCell, took time.Duration, err error) error {
 		err = r.art.keep(pc)
 	}
 	switch {
-	case errors.Is(err, errInterrupted):
+	case errors.Is(err, errInterrupted) && !errors.Is(err, errNotUndone):
 		return rig.ErrSkipped
 	case errors.Is(err, rig.ErrSkipped):
 		return err

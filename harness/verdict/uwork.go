@@ -3,7 +3,8 @@ package verdict
 import (
 	"encoding/json"
 	"fmt"
-	"os"
+
+	"sparkharness/harness/disk"
 )
 
 // UWork is a usable concurrency that H0 found: uwork.json.
@@ -23,5 +24,5 @@ func SaveUWork(path string, found []UWork) error {
 	if err != nil {
 		return fmt.Errorf("encode uwork.json: %w", err)
 	}
-	return os.WriteFile(path, append(b, '\n'), 0o644)
+	return disk.Replace(path, append(b, '\n'))
 }

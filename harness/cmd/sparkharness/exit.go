@@ -13,6 +13,9 @@ const (
 
 // exitStatus is that of a command that ended with err, which is not nil.
 func exitStatus(err error) int {
+	if signal, interrupted := errors.AsType[asked](err); interrupted {
+		return signal.status()
+	}
 	if errors.As(err, new(tooManyFailed)) || errors.As(err, new(notAsLeft)) {
 		return exitNotWell
 	}

@@ -3,19 +3,14 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/spf13/cobra"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	if err := rootCommand().ExecuteContext(ctx); err != nil {
-		stop()
+	if err := rootCommand().Execute(); err != nil {
 		fmt.Fprintln(os.Stderr, "sparkharness:", err)
 		os.Exit(exitStatus(err))
 	}

@@ -50,6 +50,8 @@ type replay struct {
 	http       *outgoing.Client
 	out        io.Writer // statistics and the table
 	log        io.Writer // progress
+	// orderly is from when on there is something to end in order: its context ends when that is asked for.
+	orderly func(context.Context) (ctx context.Context, stop func())
 }
 
 func traceReplayCommand() *cobra.Command {
@@ -83,6 +85,7 @@ Exit status:
 			if cmd.Flags().Changed("max-failed") {
 				r.mostFailed = &mostFailed
 			}
+			r.orderly = untilAsked
 			r.path, r.out, r.log = args[0], cmd.OutOrStdout(), cmd.ErrOrStderr()
 			if err := r.connect(keyEnv, remote); err != nil {
 				return err
@@ -164,14 +167,19 @@ func (r *replay) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	ctx, stop := r.orderly(ctx)
+	defer stop()
 	fmt.Fprintf(r.out, "%d requests of %d sessions; prompts of %.0f tokens in the mean, %.1f %% of them reusable; answers of %.0f\n",
 		st.Requests, st.Sessions, st.Input.Mean, 100*st.ReusableShare, st.Output.Mean)
 	fmt.Fprintf(r.out, "%s at %s: %.1f s until the last is sent, and then its answer\n", model, outgoing.Shown(r.url), st.SpanS)
 
 	t := &tally{asked: st.Requests, seen: map[int64]bool{}}
 	err = r.drive(ctx, model, segments, t, lines)
-	err = errors.Join(err, lines.Close(), t.print(r.out))
-	if err != nil {
+	if err != nil && ctx.Err() != nil {
+		err = fmt.Errorf("%w: the table is of what was sent until then, its lines are kept in %s (again: with another --out)", context.Cause(ctx),
+			filepath.Join(r.dir, metricsFile))
+	}
+	if err = errors.Join(t.print(r.out), lines.Close(), err); err != nil {
 		return err
 	}
 	return t.judge(r.mostFailed, filepath.Join(r.dir, metricsFile))

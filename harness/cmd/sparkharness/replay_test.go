@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -44,6 +46,7 @@ func replayed(t *testing.T, ctx context.Context, change func(*replay)) (out, log
 		path: chatSmall, choice: trace.Options{TimeScale: 1, Sessions: 1, Seed: 1, Limit: 40},
 		url: ep.BaseURL, api: load.APICompletions, dialect: ep.Dialect, timeout: 10 * time.Minute,
 		dir: filepath.Join(t.TempDir(), "new", "replay"), http: ep.HTTP, out: &printed, log: &progress,
+		orderly: func(ctx context.Context) (context.Context, func()) { return ctx, func() {} },
 	}
 	change(&r)
 	err = r.run(ctx)
@@ -114,10 +117,13 @@ func TestTraceReplayWarmsUp(t *testing.T) {
 // An interrupt keeps what was measured, and says that it was one.
 func TestTraceReplayInterrupted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithTimeout(t.Context(), 40*time.Second)
-		defer cancel()
+		ctx, cancel := context.WithCancelCause(t.Context())
+		time.AfterFunc(40*time.Second, func() { cancel(asked{syscall.SIGTERM}) })
 		out, _, lines, err := replayed(t, ctx, func(*replay) {})
-		assert.ErrorContains(t, err, "interrupted")
+		assert.ErrorContains(t, err, "interrupted (terminated): the table is of what was sent until then, its lines are kept in ")
+		signal, interrupted := errors.AsType[asked](err)
+		require.True(t, interrupted)
+		assert.Equal(t, 143, signal.status())
 		require.NotEmpty(t, lines)
 		require.Less(t, len(lines), 40)
 		assert.Contains(t, out, "\nrequests       "+strconv.Itoa(len(lines))+" of 40\n")

@@ -47,6 +47,8 @@ requests; an answer that it does not read for half a minute is cut.
 			if err != nil {
 				return err
 			}
+			ctx, stop := untilAsked(cmd.Context())
+			defer stop()
 			s := &servers{out: cmd.OutOrStdout(), bind: bind, limits: defaultLimits}
 			for _, file := range stacks {
 				st, err := config.LoadStack(folder.Path(file))
@@ -60,7 +62,7 @@ requests; an answer that it does not read for half a minute is cut.
 				}
 			}
 			s.start()
-			<-cmd.Context().Done()
+			<-ctx.Done()
 			fmt.Fprintln(s.out, "stopping")
 			return s.close()
 		},

@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
+	"sparkharness/harness/disk"
 	"sparkharness/harness/sim"
 	"sparkharness/harness/trace"
 )
@@ -197,7 +197,7 @@ bytes; without flags it is the trace that the repository holds.`,
 			if err := trace.Generate(&b, o); err != nil {
 				return err
 			}
-			if err := os.WriteFile(file, b.Bytes(), 0o644); err != nil {
+			if err := disk.Replace(file, b.Bytes()); err != nil {
 				return err
 			}
 			fmt.Fprintln(cmd.OutOrStdout(), "wrote", file)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"sparkharness/harness/config"
+	"sparkharness/harness/disk"
 	"sparkharness/harness/fio"
 	"sparkharness/harness/prompt"
 	"sparkharness/harness/record"
@@ -25,7 +26,7 @@ type Rig struct {
 	t        *testing.T
 	exp      *config.Experiment
 	tokenize func() (*prompt.Tokenizer, error) // its vocabulary takes a while to read
-	scratch  string                            // where simulated hosts render their files
+	scratch  *disk.Scratch                     // where simulated hosts render their files, nil before the first cell
 	facts    record.Facts
 	without  string // kind of treatment that is left out: a test of what notices that
 }
@@ -105,10 +106,10 @@ func (r *Rig) Check(e *config.Experiment, p *record.Plan) error {
 
 // Open prepares a machine, which starts with its cell.
 func (r *Rig) Open(_ context.Context, st *config.Stack) (rig.Machine, error) {
-	if r.scratch == "" {
+	if r.scratch == nil {
 		return nil, errors.New("the simulated machine runs inside Run only")
 	}
-	dir, err := os.MkdirTemp(r.scratch, "host-")
+	dir, err := os.MkdirTemp(r.scratch.Dir(), "host-")
 	if err != nil {
 		return nil, fmt.Errorf("scratch folder: %w", err)
 	}
@@ -134,9 +135,9 @@ func (r *Rig) Run(cells []record.PlannedCell, w rig.Work) {
 	}
 	// Simulated hosts rewrite their files five times a simulated second: keep that off the disk.
 	var err error
-	if r.scratch == "" {
-		if r.scratch, err = os.MkdirTemp(MemoryBacked(), "sparkharness-"); err != nil {
-			r.t.Errorf("scratch folder: %v", err)
+	if r.scratch == nil {
+		if r.scratch, err = disk.NewScratch(MemoryBacked()); err != nil {
+			r.t.Error(err)
 			return
 		}
 	}
@@ -169,10 +170,10 @@ func (r *Rig) cell(t *testing.T, pc record.PlannedCell, w rig.Work) {
 
 // Close removes the scratch folder.
 func (r *Rig) Close() error {
-	if r.scratch == "" {
+	if r.scratch == nil {
 		return nil
 	}
-	return os.RemoveAll(r.scratch)
+	return r.scratch.Close()
 }
 
 // MemoryBacked is a folder on a memory file system if there is one, "" for the default.

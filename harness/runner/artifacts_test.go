@@ -1,0 +1,101 @@
+package runner
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"sparkharness/harness/record"
+)
+
+// names are what lies in a folder, hidden or not.
+func names(t *testing.T, dir string) (out []string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	for _, e := range entries {
+		out = append(out, e.Name())
+	}
+	return out
+}
+
+// A run that was killed before its plan was there has nothing to lose: it is begun anew. One that has measured without
+// a plan is not one.
+func TestResumeBeforeThePlan(t *testing.T) {
+	o := short(t, "H2A")
+	o.Resume = true
+	dir := filepath.Join(o.Dir, o.Plan.RunID)
+	require.NoError(t, os.MkdirAll(filepath.Join(dir, record.DirCells), 0o755))
+	r := opened(t, o)
+	assert.FileExists(t, record.Path(r.Dir(), record.FilePlan))
+	require.NoError(t, r.Close())
+
+	require.NoError(t, os.Remove(record.Path(dir, record.FilePlan)))
+	require.NoError(t, os.Mkdir(record.CellPath(dir, o.Plan.Cells[0].Cell), 0o755))
+	_, err := Open(o)
+	require.ErrorContains(t, err, "holds no run to continue")
+}
+
+// What a killed run has left half written goes when it is resumed.
+func TestResumeSweeps(t *testing.T) {
+	o := short(t, "H2A")
+	r := opened(t, o)
+	require.NoError(t, r.Close())
+	before := names(t, r.Dir())
+	require.NoError(t, os.Mkdir(filepath.Join(r.Dir(), "figures"), 0o755))
+	for _, name := range []string{".plan.json.17.tmp", "figures/.p99.svg.4.tmp"} {
+		require.NoError(t, os.WriteFile(filepath.Join(r.Dir(), name), []byte("{"), 0o644))
+	}
+	o.Resume = true
+	require.NoError(t, opened(t, o).Close())
+	assert.ElementsMatch(t, append(before, "figures"), names(t, r.Dir()))
+	assert.Empty(t, names(t, filepath.Join(r.Dir(), "figures")))
+}
+
+// Runs that are set aside replace each other in one step, and what a kill has left of that goes.
+func TestSetAsideInOneStep(t *testing.T) {
+	o := short(t, "H2A")
+	for range 3 {
+		require.NoError(t, opened(t, o).Close())
+	}
+	id := o.Plan.RunID
+	require.Equal(t, []string{id, id + incompleteSuffix}, names(t, o.Dir))
+	// Killed between the two renames, and while the oldest run was removed.
+	require.NoError(t, os.Rename(filepath.Join(o.Dir, id+incompleteSuffix), filepath.Join(o.Dir, "."+id+".removed")))
+	require.NoError(t, opened(t, o).Close())
+	assert.Equal(t, []string{id, id + incompleteSuffix}, names(t, o.Dir))
+	o.Resume = true
+	require.NoError(t, os.Rename(filepath.Join(o.Dir, id+incompleteSuffix), filepath.Join(o.Dir, "."+id+".removed")))
+	require.NoError(t, opened(t, o).Close())
+	assert.Equal(t, []string{id}, names(t, o.Dir))
+}
+
+// A plan is replaced in one step: a run that is killed while it plans its second stage can be resumed.
+func TestPlanIsReplaced(t *testing.T) {
+	o := short(t, "H2A")
+	r := opened(t, o)
+	defer func() { require.NoError(t, r.Close()) }()
+	path := record.Path(r.Dir(), record.FilePlan)
+	first, err := os.Open(path)
+	require.NoError(t, err)
+	defer first.Close()
+	require.NoError(t, o.Plan.Save(r.Dir(), r.art.log))
+	old, err := first.Stat()
+	require.NoError(t, err)
+	now, err := os.Stat(path)
+	require.NoError(t, err)
+	assert.False(t, os.SameFile(old, now), "written over, it is half written for a moment")
+}
+
+// Locks that killed runs of other configurations have left go, too.
+func TestLocksAreSwept(t *testing.T) {
+	o := short(t, "H2A")
+	require.NoError(t, os.WriteFile(filepath.Join(o.Dir, ".h1-sim-default-s1-0123.lock"), nil, 0o644))
+	r := opened(t, o)
+	assert.Equal(t, []string{"." + o.Plan.RunID + ".lock", o.Plan.RunID}, names(t, o.Dir))
+	require.NoError(t, r.Close())
+	assert.Equal(t, []string{o.Plan.RunID}, names(t, o.Dir))
+}
