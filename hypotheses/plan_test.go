@@ -3,11 +3,11 @@ package hypotheses
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"syscall"
 	"testing"
 	"time"
 
@@ -31,10 +31,7 @@ type plannedCell struct {
 func planOf(t *testing.T, id, configs string, flags ...string) []plannedCell {
 	t.Helper()
 	results := t.TempDir()
-	cmd := childCommand(t, "^Test"+id+"$", append([]string{"-configs", configs, "-results", results, "-duration", "24h"}, flags...)...)
-	stdout, err := cmd.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, cmd.Start())
+	u := start(t, childCommand(t, "^Test"+id+"$", append([]string{"-configs", configs, "-results", results, "-duration", "24h"}, flags...)...))
 	var plan struct{ Cells []plannedCell }
 	saved := func() bool {
 		paths, _ := filepath.Glob(filepath.Join(results, "*", "plan.json"))
@@ -44,19 +41,16 @@ func planOf(t *testing.T, id, configs string, flags ...string) []plannedCell {
 		b, err := os.ReadFile(paths[0])
 		return err == nil && json.Unmarshal(b, &plan) == nil
 	}
-	waited := assert.Eventually(t, saved, 20*time.Second, 5*time.Millisecond)
-	require.NoError(t, cmd.Process.Signal(os.Interrupt))
-	said, err := io.ReadAll(stdout)
-	require.NoError(t, err)
-	require.Error(t, cmd.Wait())
-	require.True(t, waited, string(said))
-	assert.Equal(t, 1, cmd.ProcessState.ExitCode(), string(said))
-	assert.Contains(t, string(said), fmt.Sprintf("%s: interrupted after 0 of %d cells; continue with -resume", id, len(plan.Cells)))
+	waited := assert.Eventually(t, saved, patience, 5*time.Millisecond)
+	said := u.interrupted(results, syscall.SIGINT)
+	require.True(t, waited, said)
+	assert.Contains(t, said, id+": interrupted before a cell of ")
 	require.NotEmpty(t, plan.Cells)
 	for i := range plan.Cells {
 		c := &plan.Cells[i]
-		c.cell, err = record.ParseCell(c.Key)
+		cell, err := record.ParseCell(c.Key)
 		require.NoError(t, err)
+		c.cell = cell
 	}
 	return plan.Cells
 }
