@@ -31,8 +31,12 @@ func show(u *url.URL) string {
 	if u.User != nil {
 		out.User = url.User(redacted)
 	}
+	text := out.String()
+	if _, err := url.Parse(text); err != nil {
+		return notURL // of some IPv6 zones net/url reads what it does not write
+	}
 	// The brackets come out escaped.
-	text := strings.Replace(out.String(), url.User(redacted).String()+"@", redacted+"@", 1)
+	text = strings.Replace(text, url.User(redacted).String()+"@", redacted+"@", 1)
 	if u.RawQuery == "" {
 		return text
 	}

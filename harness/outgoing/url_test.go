@@ -52,7 +52,8 @@ func TestOrigin(t *testing.T) {
 
 // FuzzShown: what is shown of a URL is a URL again, and has no user info, no value and no fragment.
 func FuzzShown(f *testing.F) {
-	for _, raw := range []string{"http://u:p@h:1/a?k=v&w#f", "//u@h?=v", "a:b", "http://[::1%25x]:1/%2f?%zz=%zz", "?//x@y", "http:?a=b", "//@h//b?a", "http:///x@y?%", "x://h/@?a=//b@"} {
+	for _, raw := range []string{"http://u:p@h:1/a?k=v&w#f", "//u@h?=v", "a:b", "http://[::1%25x]:1/%2f?%zz=%zz", "?//x@y", "http:?a=b", "//@h//b?a", "http:///x@y?%", "x://h/@?a=//b@",
+		"http://[::1%25\xab]"} {
 		f.Add(raw)
 	}
 	f.Fuzz(func(t *testing.T, raw string) {
@@ -60,6 +61,11 @@ func FuzzShown(f *testing.F) {
 		in, err := url.Parse(raw)
 		if err != nil {
 			require.Equal(t, notURL, shown)
+			return
+		}
+		if shown == notURL {
+			_, err := url.Parse(in.String())
+			require.Error(t, err, "it can be read and written, so it can be shown")
 			return
 		}
 		if in.Opaque != "" {
