@@ -148,7 +148,7 @@ func endless(t *testing.T) (url string, reached <-chan struct{}) {
 // What computes and has nothing to end in order is ended by the signal itself, and leaves no half file.
 func TestComputingIsAskedToEnd(t *testing.T) {
 	dir := t.TempDir()
-	cmd, printed := command(t, "trace", "generate", "--rate", "25", "--span", "24h", "--out", filepath.Join(dir, "trace.jsonl"))
+	cmd, printed := command(t, "trace", "generate", "--rate", "15", "--span", "24h", "--out", filepath.Join(dir, "trace.jsonl"))
 	time.Sleep(50 * time.Millisecond) // whether it has begun does not matter: it takes half a minute
 	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
 	out := printed()
