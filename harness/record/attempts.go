@@ -23,6 +23,19 @@ const (
 	EventEnd     = "end"
 )
 
+// Why an execution ended, in its last line. A plan that ended early says so itself.
+const (
+	EndPlanned     = "all that was planned"
+	EndInterrupted = "interrupted"
+	EndCellFailed  = "a cell failed"
+	EndGivenUp     = "it could not be brought to its end" // a rule broke, or nothing could be written
+)
+
+// concluded says that the line is the end of an execution that had nothing left to do.
+func (a Attempt) concluded() bool {
+	return a.Event == EventEnd && a.Why != EndInterrupted && a.Why != EndCellFailed && a.Why != EndGivenUp
+}
+
 // Attempt is one line of attempts.jsonl, the log of what was done to a run's folder. It is only ever appended to, and
 // each line holds the sum of the line before it, so that what was done cannot be taken back without a trace. Unlike
 // all else it holds times of the wall clock.

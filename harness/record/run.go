@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -154,6 +155,9 @@ func (r *Run) Strays() (notes []string, faults error) {
 	}
 	return notes, errors.Join(all...)
 }
+
+// Ended says that an execution of the run has come to its end: neither interrupted, nor killed, nor after a failure.
+func (r *Run) Ended() bool { return slices.ContainsFunc(r.log.lines, Attempt.concluded) }
 
 // Sealed says whether the run's files can be compared with what was measured.
 func (r *Run) Sealed() bool { return r.Plan.sealed() }

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 
 	"sparkharness/harness/disk"
 	"sparkharness/harness/record"
+	"sparkharness/harness/regular"
 )
 
 // artifacts is a run's folder below the results folder.
@@ -170,7 +172,8 @@ func (a *artifacts) going() string {
 	return filepath.Join(filepath.Dir(a.dir), "."+filepath.Base(a.dir)+".removed")
 }
 
-// complete reports whether the run has every cell of its plan.
+// complete reports whether the run has come to its end with every cell of its plan. The cells alone do not tell: between
+// two stages there are all that are planned yet.
 func (a *artifacts) complete() bool {
 	run, err := record.ReadRun(a.dir)
 	if err != nil {
@@ -181,7 +184,22 @@ func (a *artifacts) complete() bool {
 			return false
 		}
 	}
-	return true
+	return run.Ended() || a.reported(len(run.Plan.Cells))
+}
+
+// What is written last, but for the end of the log, and the most bytes of it that are read.
+const (
+	fileReport = "report.json"
+	maxReport  = 256 << 20
+)
+
+// reported says that a report of so many cells is there: the run was killed after its conclusion, before its log said so.
+func (a *artifacts) reported(cells int) bool {
+	var of struct {
+		Measured int `json:"cells_measured"`
+	}
+	b, err := regular.Read(a.path(fileReport), maxReport)
+	return err == nil && json.Unmarshal(b, &of) == nil && of.Measured == cells
 }
 
 func (a *artifacts) path(parts ...string) string {

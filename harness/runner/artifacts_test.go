@@ -1,8 +1,11 @@
 package runner
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -98,4 +101,63 @@ func TestLocksAreSwept(t *testing.T) {
 	assert.Equal(t, []string{"." + o.Plan.RunID + ".lock", o.Plan.RunID}, names(t, o.Dir))
 	require.NoError(t, r.Close())
 	assert.Equal(t, []string{o.Plan.RunID}, names(t, o.Dir))
+}
+
+// A run between its two stages has every cell of its plan and is not complete, unless it ended there: it must not push
+// a complete one out.
+func TestBetweenStagesIsIncomplete(t *testing.T) {
+	broken := errors.New("broken")
+	ended := func(t *testing.T, r *Run) { require.NoError(t, r.Close()) }
+	killed := func(t *testing.T, r *Run) { require.NoError(t, r.art.close()) }
+	reported := func(measured int) func(*testing.T, *Run) {
+		return func(t *testing.T, r *Run) {
+			text := fmt.Sprintf(`{"cells_measured": %d, "cells_planned": 6}`, measured)
+			require.NoError(t, os.WriteFile(filepath.Join(r.Dir(), fileReport), []byte(text), 0o644))
+			require.NoError(t, r.art.close())
+		}
+	}
+	for _, tc := range []struct {
+		name   string
+		ask    func(stop *atomic.Bool) error // between the stages
+		end    func(t *testing.T, r *Run)
+		suffix string
+	}{
+		{"ended", nil, ended, previousSuffix},
+		{"interrupted", func(stop *atomic.Bool) error { stop.Store(true); return nil }, ended, incompleteSuffix},
+		{"not planned on", func(*atomic.Bool) error { return broken }, ended, incompleteSuffix},
+		{"not concluded", nil, func(t *testing.T, r *Run) {
+			r.GiveUp()
+			require.NoError(t, r.Close())
+		}, incompleteSuffix},
+		{"killed", func(*atomic.Bool) error { return broken }, killed, incompleteSuffix},
+		{"killed after its report", nil, reported(6), previousSuffix},
+		{"killed after the report of fewer cells", nil, reported(5), incompleteSuffix},
+		{"looked at again, and interrupted", nil, func(t *testing.T, r *Run) {
+			require.NoError(t, r.Close())
+			log, err := record.OpenLog(r.Dir())
+			require.NoError(t, err)
+			require.NoError(t, log.Append(record.Attempt{Event: record.EventEnd, Why: record.EndInterrupted}))
+			require.NoError(t, log.Close())
+		}, previousSuffix},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r, _ := walkable(t)
+			stop := r.o.Stop
+			err := r.Walk(func(_ string, a Asked) (Answer, error) {
+				if tc.ask == nil || !a.Last {
+					return Answer{}, nil
+				}
+				return Answer{}, tc.ask(stop)
+			})
+			if err != nil {
+				require.ErrorIs(t, err, broken)
+			}
+			tc.end(t, r)
+			stop.Store(false)
+			o := r.o
+			o.Resume = false
+			require.NoError(t, opened(t, o).Close())
+			assert.Equal(t, []string{o.Plan.RunID, o.Plan.RunID + tc.suffix}, names(t, o.Dir))
+		})
+	}
 }

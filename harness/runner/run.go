@@ -38,6 +38,7 @@ type Run struct {
 	mu       sync.Mutex
 	cellTime time.Duration
 	failed   atomic.Bool
+	gaveUp   atomic.Bool
 }
 
 // Open prepares the run's folder, and sets an earlier run aside. Close the run when done. Once the run is to stop it is
@@ -118,6 +119,9 @@ func (r *Run) Kept() (kept, of int) {
 // Failed says that a cell failed: the others were not measured.
 func (r *Run) Failed() bool { return r.failed.Load() }
 
+// GiveUp says that the run cannot be brought to its end: it is not complete, whatever cells it has.
+func (r *Run) GiveUp() { r.gaveUp.Store(true) }
+
 // Close frees the run's folder and saves how long it took.
 func (r *Run) Close() error {
 	r.manifest.Ended = time.Now().UTC()
@@ -130,13 +134,15 @@ func (r *Run) Close() error {
 func (r *Run) why() string {
 	switch {
 	case r.failed.Load():
-		return "a cell failed"
+		return record.EndCellFailed
 	case r.o.Stop.Load():
-		return "interrupted"
+		return record.EndInterrupted
+	case r.gaveUp.Load():
+		return record.EndGivenUp
 	case r.o.Plan.Ended != "":
 		return r.o.Plan.Ended
 	}
-	return "all that was planned"
+	return record.EndPlanned
 }
 
 // Summary says in a line what the run took.
