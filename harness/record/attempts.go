@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -31,8 +32,8 @@ const (
 	EndGivenUp     = "it could not be brought to its end" // a rule broke, or nothing could be written
 )
 
-// concluded says that the line is the end of an execution that had nothing left to do.
-func (a Attempt) concluded() bool {
+// Concluded says that the line is the end of an execution that had nothing left to do.
+func (a Attempt) Concluded() bool {
 	return a.Event == EventEnd && a.Why != EndInterrupted && a.Why != EndCellFailed && a.Why != EndGivenUp
 }
 
@@ -160,4 +161,23 @@ func parseAttempts(path string, b []byte) (*attempts, error) {
 		out.lines, out.last, out.torn = append(out.lines, a), sumBytes(line), false
 	}
 	return out, nil
+}
+
+// carriedOut says that the plan with this sum is the last one. The log knows of a plan before it is in its place: until
+// anything has been done by the new one, it may be one before.
+func (l *attempts) carriedOut(sum string) bool {
+	done := false
+	for _, a := range slices.Backward(l.lines) {
+		switch a.Event {
+		case EventPlan:
+			if a.SHA256 == sum || done {
+				return a.SHA256 == sum
+			}
+		case EventCell:
+			done = true
+		case EventEnd:
+			done = done || a.Concluded() // any other may be because the plan could not be written
+		}
+	}
+	return false
 }

@@ -43,19 +43,16 @@ func ReadRun(dir string) (*Run, error) {
 		}
 		return r, nil
 	}
-	planned := false
 	for _, a := range r.log.lines {
 		switch a.Event {
-		case EventPlan:
-			planned = planned || a.SHA256 == sum
 		case EventCell:
 			r.sums[a.Cell] = a.SHA256
 		case EventDamaged:
 			delete(r.sums, a.Cell)
 		}
 	}
-	if !planned {
-		return nil, damaged(Path(dir, FilePlan), "it is not the plan that was carried out (%s does not know it)", FileAttempts)
+	if !r.log.carriedOut(sum) {
+		return nil, damaged(Path(dir, FilePlan), "it is not the plan that was carried out (by %s)", FileAttempts)
 	}
 	config, err := SumFile(Path(dir, FileConfig))
 	if err != nil {
@@ -157,7 +154,15 @@ func (r *Run) Strays() (notes []string, faults error) {
 }
 
 // Ended says that an execution of the run has come to its end: neither interrupted, nor killed, nor after a failure.
-func (r *Run) Ended() bool { return slices.ContainsFunc(r.log.lines, Attempt.concluded) }
+func (r *Run) Ended() bool { return slices.ContainsFunc(r.log.lines, Attempt.Concluded) }
+
+// Last is the last line of the log; false if there is none, or if something stands behind it that is no line.
+func (r *Run) Last() (a Attempt, whole bool) {
+	if n := len(r.log.lines); n > 0 {
+		return r.log.lines[n-1], !r.log.torn
+	}
+	return a, false
+}
 
 // Sealed says whether the run's files can be compared with what was measured.
 func (r *Run) Sealed() bool { return r.Plan.sealed() }

@@ -184,7 +184,7 @@ func (a *artifacts) complete() bool {
 			return false
 		}
 	}
-	return run.Ended() || a.reported(len(run.Plan.Cells))
+	return run.Ended() || a.reported()
 }
 
 // What is written last, but for the end of the log, and the most bytes of it that are read.
@@ -193,13 +193,13 @@ const (
 	maxReport  = 256 << 20
 )
 
-// reported says that a report of so many cells is there: the run was killed after its conclusion, before its log said so.
-func (a *artifacts) reported(cells int) bool {
+// reported says that the report of a whole run is there: it was killed after its conclusion, before its log said so.
+func (a *artifacts) reported() bool {
 	var of struct {
-		Measured int `json:"cells_measured"`
+		Interrupted *bool `json:"interrupted"`
 	}
 	b, err := regular.Read(a.path(fileReport), maxReport)
-	return err == nil && json.Unmarshal(b, &of) == nil && of.Measured == cells
+	return err == nil && json.Unmarshal(b, &of) == nil && of.Interrupted != nil && !*of.Interrupted
 }
 
 func (a *artifacts) path(parts ...string) string {
