@@ -214,7 +214,6 @@ func refused(t *testing.T, h Hypothesis, err error) {
 // stopped ends the test of a run that could not be brought to its end, and says what is kept and how to go on.
 func stopped(t *testing.T, h Hypothesis, r *runner.Run, o *Options, err error) {
 	t.Helper()
-	r.GiveUp()
 	kept, of := r.Kept()
 	broke, panicked := errors.AsType[*runner.PanicError](err)
 	switch {

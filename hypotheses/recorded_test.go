@@ -162,6 +162,11 @@ func (r *recording) seal() {
 		r.sealCell(filepath.Dir(path))
 		require.NoError(r.t, log.Complete(cellOf(r.t, path).String(), filepath.Dir(path)))
 	}
+	end := record.Attempt{Event: record.EventEnd, Why: record.EndPlanned}
+	if sum, err := record.SumFile(filepath.Join(r.dir, record.FileManifest)); err == nil {
+		end.SHA256 = sum.SHA256
+	}
+	require.NoError(r.t, log.Append(end))
 	require.NoError(r.t, log.Close())
 }
 

@@ -45,7 +45,7 @@ type Attempt struct {
 	Attempt int       `json:"attempt"` // number of the execution, from 1
 	Event   string    `json:"event"`
 	Cell    string    `json:"cell,omitempty"`
-	SHA256  string    `json:"sha256,omitempty"`
+	SHA256  string    `json:"sha256,omitempty"`  // at the end that of manifest.json
 	Commit  string    `json:"commit,omitempty"`  // of the program, at the begin
 	Program *Program  `json:"program,omitempty"` // at the begin
 	Why     string    `json:"why,omitempty"`

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"sparkharness/harness/regular"
 )
 
 // PartialSuffix marks the folder of a cell that has not been completed: its lines are whole, but they are not all
@@ -162,6 +164,27 @@ func (r *Run) Last() (a Attempt, whole bool) {
 		return r.log.lines[n-1], !r.log.torn
 	}
 	return a, false
+}
+
+// Manifest makes sure that manifest.json is that of the last execution, where that has ended and an earlier version has
+// not left it out.
+func (r *Run) Manifest() error {
+	const most = 1 << 20 // bytes
+	last, whole := r.Last()
+	if !whole || last.Event != EventEnd || last.SHA256 == "" {
+		return nil
+	}
+	path := Path(r.Dir, FileManifest)
+	b, err := regular.Read(path, most)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return damaged(path, "it is gone")
+	case err != nil:
+		return damaged(path, "%v", err)
+	case sumBytes(b) != last.SHA256:
+		return damaged(path, "it is not what the run left")
+	}
+	return nil
 }
 
 // Sealed says whether the run's files can be compared with what was measured.

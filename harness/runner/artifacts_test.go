@@ -107,6 +107,10 @@ func TestLocksAreSwept(t *testing.T) {
 func TestBetweenStagesIsIncomplete(t *testing.T) {
 	broken := errors.New("broken")
 	ended := func(t *testing.T, r *Run) { require.NoError(t, r.Close()) }
+	concluded := func(t *testing.T, r *Run) {
+		r.Concluded()
+		require.NoError(t, r.Close())
+	}
 	killed := func(t *testing.T, r *Run) { require.NoError(t, r.art.close()) }
 	reported := func(text string) func(*testing.T, *Run) {
 		return func(t *testing.T, r *Run) {
@@ -120,18 +124,19 @@ func TestBetweenStagesIsIncomplete(t *testing.T) {
 		end    func(t *testing.T, r *Run)
 		suffix string
 	}{
-		{"ended", nil, ended, previousSuffix},
+		{"ended", nil, concluded, previousSuffix},
 		{"interrupted", func(stop *atomic.Bool) error { stop.Store(true); return nil }, ended, incompleteSuffix},
 		{"not planned on", func(*atomic.Bool) error { return broken }, ended, incompleteSuffix},
-		{"not concluded", nil, func(t *testing.T, r *Run) {
-			r.GiveUp()
-			require.NoError(t, r.Close())
-		}, incompleteSuffix},
+		{"not concluded", nil, ended, incompleteSuffix},
+		{"interrupted after its conclusion", nil, func(t *testing.T, r *Run) {
+			r.o.Stop.Store(true)
+			concluded(t, r)
+		}, previousSuffix},
 		{"killed", func(*atomic.Bool) error { return broken }, killed, incompleteSuffix},
 		{"killed after its report", nil, reported(`{"interrupted": false}`), previousSuffix},
 		{"killed after the report of a part", nil, reported(`{"interrupted": true}`), incompleteSuffix},
 		{"looked at again, and interrupted", nil, func(t *testing.T, r *Run) {
-			require.NoError(t, r.Close())
+			concluded(t, r)
 			log, err := record.OpenLog(r.Dir())
 			require.NoError(t, err)
 			require.NoError(t, log.Append(record.Attempt{Event: record.EventEnd, Why: record.EndInterrupted}))

@@ -31,17 +31,8 @@ type Answer struct {
 // Ask is asked after blocks. It reads the run's folder.
 type Ask func(dir string, a Asked) (Answer, error)
 
-// Walk measures the plan's cells, block by block, and those of stages that the answers add. After an error the run is
-// given up.
+// Walk measures the plan's cells, block by block, and those of stages that the answers add.
 func (r *Run) Walk(ask Ask) error {
-	err := r.walk(ask)
-	if err != nil {
-		r.GiveUp()
-	}
-	return err
-}
-
-func (r *Run) walk(ask Ask) error {
 	for from := 0; from < len(r.o.Plan.Cells); {
 		stage := r.o.Plan.Cells[from:]
 		r.progress = newProgress(r.o.Out, r.o.Plan.Hypothesis, len(r.missing(stage)))

@@ -26,8 +26,9 @@ func verifyCommand() *cobra.Command {
 		Use:   "verify DIR...",
 		Short: "make sure that runs are what was measured, and that their verdicts follow from them",
 		Long: `Looks over runs: the folder of one, or a results folder with all that it holds. Every file of a complete cell is compared
-with the sums that were taken when it was completed, plan and cells with the log of the run, and the report with what
-follows from the lines. The hypothesis is the one that the plan names. Nothing is written.
+with the sums that were taken when it was completed, plan, cells and manifest with the log of the run, and report, table,
+figures and usable concurrency with what follows from the lines. The hypothesis is the one that the plan names. Nothing is
+written.
 
 The rules live in the tests of package hypotheses: ` + testBinary + ` beside this program (make build), or else go test in the
 checkout around the working directory.
@@ -94,7 +95,7 @@ func runsBelow(dirs []string) ([]string, error) {
 }
 
 func isRun(dir string) bool {
-	for _, file := range []string{"plan.json", "attempts.jsonl"} {
+	for _, file := range []string{"plan.json", "attempts.jsonl", "cells", "report.json"} {
 		if _, err := os.Lstat(filepath.Join(dir, file)); err == nil {
 			return true
 		}

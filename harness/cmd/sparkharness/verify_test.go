@@ -46,11 +46,11 @@ func TestVerifyNeedsARun(t *testing.T) {
 
 func TestRunsBelow(t *testing.T) {
 	dir := t.TempDir()
-	for _, f := range []string{"b/plan.json", "a/attempts.jsonl", "c/report.json", ".hidden/plan.json", "file"} {
+	for _, f := range []string{"b/plan.json", "a/attempts.jsonl", "c/report.json", "d/cells/x", "e/table.txt", ".hidden/plan.json", "file"} {
 		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, f)), 0o755))
 		require.NoError(t, os.WriteFile(filepath.Join(dir, f), nil, 0o644))
 	}
 	runs, err := runsBelow([]string{dir, filepath.Join(dir, "b")})
 	require.NoError(t, err)
-	assert.Equal(t, []string{filepath.Join(dir, "a"), filepath.Join(dir, "b"), filepath.Join(dir, "b")}, runs)
+	assert.Equal(t, []string{filepath.Join(dir, "a"), filepath.Join(dir, "b"), filepath.Join(dir, "c"), filepath.Join(dir, "d"), filepath.Join(dir, "b")}, runs)
 }
