@@ -49,7 +49,7 @@ func Verify(t *testing.T, all []Hypothesis) {
 	}
 	b, err := json.MarshalIndent(list, "", "  ")
 	if err == nil {
-		err = disk.Replace(o.VerifyResults, append(b, '\n'))
+		err = disk.ReplaceOrWrite(o.VerifyResults, append(b, '\n'))
 	}
 	if err != nil {
 		t.Fatal(err)

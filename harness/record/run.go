@@ -56,11 +56,11 @@ func ReadRun(dir string) (*Run, error) {
 	if !r.log.carriedOut(sum) {
 		return nil, damaged(Path(dir, FilePlan), "it is not the plan that was carried out (by %s)", FileAttempts)
 	}
-	config, err := SumFile(Path(dir, FileConfig))
+	config, err := regular.Read(Path(dir, FileConfig), MaxConfig)
 	if err != nil {
 		return nil, damaged(Path(dir, FileConfig), "%v", err)
 	}
-	if config.SHA256 != plan.ConfigSHA256 {
+	if sumBytes(config) != plan.ConfigSHA256 {
 		return nil, damaged(Path(dir, FileConfig), "it is not the configuration that was measured with")
 	}
 	return r, nil

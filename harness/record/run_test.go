@@ -2,7 +2,9 @@ package record
 
 import (
 	"os"
+	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -59,4 +61,41 @@ func TestPlanIsTheLastOne(t *testing.T) {
 			assert.Equal(t, tc.passes, passes)
 		})
 	}
+}
+
+// A file that has become larger than it was is a fault, and is not read to its end: it may be of any size.
+func TestLargerFilesAreNotRead(t *testing.T) {
+	const tera = 1 << 40
+	dir := t.TempDir()
+	cell := NewCell("ctx", 1, "rep", 1)
+	pc := PlannedCell{Key: cell.String(), Cell: cell}
+	config := []byte("rig: sim\n")
+	require.NoError(t, os.WriteFile(Path(dir, FileConfig), config, 0o644))
+	folder := CellPath(dir, cell)
+	require.NoError(t, os.MkdirAll(folder, 0o755))
+	metrics := filepath.Join(folder, FileMetrics)
+	require.NoError(t, os.WriteFile(metrics, []byte("{}\n"), 0o644))
+	log, err := OpenLog(dir)
+	require.NoError(t, err)
+	p := &Plan{Schema: PlanSchema, RunID: "run", Digest: "d", Cells: []PlannedCell{pc}}
+	require.NoError(t, p.Save(dir, log))
+	require.NoError(t, (&CellInfo{RunID: "run", Digest: "d", Cell: pc.Key}).Seal(folder))
+	require.NoError(t, log.Complete(pc.Key, folder))
+	require.NoError(t, log.Close())
+	check := func() error {
+		run, err := ReadRun(dir)
+		if err == nil {
+			_, err = run.Cell(pc)
+		}
+		return err
+	}
+	require.NoError(t, check())
+
+	require.NoError(t, os.Truncate(metrics, tera))
+	began := time.Now()
+	require.ErrorContains(t, check(), metrics+": it is not what was measured: 1099511627776 bytes instead of 3")
+	require.NoError(t, os.Truncate(metrics, 3))
+	require.NoError(t, os.Truncate(Path(dir, FileConfig), tera))
+	require.ErrorContains(t, check(), FileConfig)
+	assert.Less(t, time.Since(began), time.Minute)
 }

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"syscall"
 
 	"sparkharness/harness/disk"
@@ -21,6 +22,7 @@ type artifacts struct {
 	lock *disk.Lock
 	log  *record.Log
 	out  io.Writer // what was found in a run that is continued
+	stop *atomic.Bool
 }
 
 // ErrNoRun says that there is no run to resume.
@@ -35,9 +37,10 @@ const (
 
 // newArtifacts makes the folder of a run. An earlier run of the same id is set aside, or, with resume, continued: then
 // its configuration and the program that measured must be the same, and cells that are not as they were measured are
-// set aside. Close it to let another process have the run.
-func newArtifacts(results string, p *record.Plan, resume bool, out io.Writer) (*artifacts, error) {
-	a := &artifacts{dir: filepath.Join(results, p.RunID), out: out}
+// set aside. Close it to let another process have the run. Once the run is to stop it is rig.ErrSkipped.
+func newArtifacts(o Options) (*artifacts, error) {
+	results, p := o.Dir, o.Plan
+	a := &artifacts{dir: filepath.Join(results, p.RunID), out: o.Out, stop: o.Stop}
 	if err := os.MkdirAll(results, 0o755); err != nil {
 		return nil, fmt.Errorf("results cannot be written: %w (choose another folder with -results)", err)
 	}
@@ -45,7 +48,7 @@ func newArtifacts(results string, p *record.Plan, resume bool, out io.Writer) (*
 	if err := a.take(filepath.Join(results, "."+p.RunID+".lock")); err != nil {
 		return nil, err
 	}
-	if err := a.prepare(p, resume); err != nil {
+	if err := a.prepare(p, o.Resume); err != nil {
 		return nil, errors.Join(err, a.close())
 	}
 	return a, nil

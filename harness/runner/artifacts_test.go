@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sparkharness/harness/record"
+	"sparkharness/harness/rig"
 )
 
 // names are what lies in a folder, hidden or not.
@@ -163,4 +164,26 @@ func TestBetweenStagesIsIncomplete(t *testing.T) {
 			assert.Equal(t, []string{o.Plan.RunID, o.Plan.RunID + tc.suffix}, names(t, o.Dir))
 		})
 	}
+}
+
+// stopper is an output that wishes for the end of the run once something is said.
+type stopper struct{ stop *atomic.Bool }
+
+func (s stopper) Write(p []byte) (int, error) {
+	s.stop.Store(true)
+	return len(p), nil
+}
+
+// To look over the cells of a run to resume takes a while: the end is heeded meanwhile.
+func TestResumeIsInterrupted(t *testing.T) {
+	r, _ := walkable(t)
+	require.NoError(t, r.Walk(func(string, Asked) (Answer, error) { return Answer{}, nil }))
+	require.NoError(t, r.Close())
+	o := r.o
+	o.Resume, o.Out = true, stopper{o.Stop}
+	_, err := Open(o)
+	require.ErrorIs(t, err, rig.ErrSkipped)
+	aside, err := filepath.Glob(filepath.Join(r.Dir(), record.DirCells, "*"+record.DamagedSuffix+"*"))
+	require.NoError(t, err)
+	assert.Len(t, aside, 1, "the first one, of which it was said")
 }

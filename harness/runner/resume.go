@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"sparkharness/harness/record"
+	"sparkharness/harness/rig"
 )
 
 // resume continues a run that is there. What was measured must have been measured with the same configuration and by
@@ -39,6 +40,9 @@ func (a *artifacts) resume(p *record.Plan) error {
 		return fmt.Errorf("-resume: %w", err)
 	}
 	for _, pc := range run.Plan.Cells {
+		if a.stop.Load() {
+			return rig.ErrSkipped // all of a run's files take a while
+		}
 		_, err := run.Cell(pc)
 		if err == nil {
 			continue

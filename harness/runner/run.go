@@ -52,7 +52,7 @@ func Open(o Options) (*Run, error) {
 	if o.Stop.Load() {
 		return nil, rig.ErrSkipped
 	}
-	if r.art, err = newArtifacts(o.Dir, o.Plan, o.Resume, o.Out); err != nil {
+	if r.art, err = newArtifacts(o); err != nil {
 		return nil, err
 	}
 	r.manifest = newManifest(o.Root, o.Plan, o.Exp, o.Resume, time.Now())
