@@ -79,7 +79,7 @@ func Main(m *testing.M, rules fs.FS, all ...Hypothesis) int {
 	done, signals := make(chan struct{}), notify()
 	var watchers sync.WaitGroup
 	watchers.Go(func() { session.watch(signals, done, func(s os.Signal) { say(s) }, os.Exit) })
-	watchers.Go(func() { watchStarter(done, unless("what started this has ended")) })
+	watchers.Go(func() { watchStarter(done, session.options.VerifyResults != "", unless("what started this has ended")) })
 	watchers.Go(func() {
 		select {
 		case <-session.quiet: // whatever the tests do now, it is not worth waiting for

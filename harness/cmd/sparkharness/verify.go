@@ -11,11 +11,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"text/tabwriter"
-
-	"sparkharness/harness/regular"
+	"time"
 
 	"github.com/spf13/cobra"
+
+	"sparkharness/harness/disk"
+	"sparkharness/harness/regular"
 )
 
 // testBinary is what make build leaves beside the command: the hypotheses' rules, compiled.
@@ -35,7 +38,11 @@ checkout around the working directory.
 
 Exit status: 0 all runs are as they were left, 3 some are not, 1 nothing could be looked over.`,
 		Args: cobra.MinimumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return verify(cmd.Context(), cmd.OutOrStdout(), args) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx, stop := untilAsked(cmd.Context())
+			defer stop()
+			return verify(ctx, cmd.OutOrStdout(), args)
+		},
 	}
 }
 
@@ -106,23 +113,33 @@ func isRun(dir string) bool {
 // maxVerified is the most bytes of what the test finds.
 const maxVerified = 256 << 20
 
+// endWait is how long the test may take to end when it is asked to.
+const endWait = 5 * time.Second
+
 // lookOver runs the test that looks over folders, and reads what it found.
 func lookOver(ctx context.Context, runs []string) (list []verified, err error) {
-	scratch, err := os.MkdirTemp("", "sparkharness-verify-")
+	disk.SweepScratch("")
+	scratch, err := disk.NewScratch("")
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
+	defer func() { err = errors.Join(err, scratch.Close()) }()
 	cmd, err := tester(ctx)
 	if err != nil {
 		return nil, err
 	}
-	found := filepath.Join(scratch, "verified.json")
+	found := filepath.Join(scratch.Dir(), "verified.json")
 	cmd.Args = append(cmd.Args, "-verify-results", found)
 	for _, run := range runs {
 		cmd.Args = append(cmd.Args, "-verify", run)
 	}
+	// It ends in order when asked, and leaves nothing behind either.
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = endWait
 	said, runErr := cmd.CombinedOutput()
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
 	b, err := regular.Read(found, maxVerified)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%s: %w: %s", filepath.Base(cmd.Path), errors.Join(runErr, errors.New("it left no result")), lastLine(said))
