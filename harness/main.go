@@ -63,7 +63,9 @@ func Main(m *testing.M, rules fs.FS, all ...Hypothesis) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 2
 	}
-	disk.SweepScratch(simrig.MemoryBacked())
+	for _, parent := range []string{simrig.MemoryBacked(), ""} {
+		disk.SweepScratch(parent)
+	}
 	say := func(why any) {
 		fmt.Fprintf(os.Stderr, "interrupted (%v): ending what is under way; what has been measured stays (again to quit at once)\n", why)
 	}

@@ -52,6 +52,9 @@ func Open(o Options) (*Run, error) {
 	if o.Stop.Load() {
 		return nil, rig.ErrSkipped
 	}
+	if err := o.Rig.Prepare(); err != nil {
+		return nil, err
+	}
 	if r.art, err = newArtifacts(o); err != nil {
 		return nil, err
 	}
