@@ -129,7 +129,7 @@ func (s *sessionState) close() int {
 		return exitOf(err) // a replay writes nothing
 	}
 	// One after another: the last one to write has read the reports of all.
-	lock, lerr := disk.TakeWithin(filepath.Join(s.options.results(), ".index.lock"), closeWait)
+	lock, lerr := disk.TakeWithin(filepath.Join(s.options.results(), ".index.lock"), closeWait, s.asked)
 	if lerr != nil {
 		return exitOf(errors.Join(err, fmt.Errorf("index and summary are not rebuilt: %w", lerr)))
 	}
