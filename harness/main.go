@@ -17,17 +17,21 @@ import (
 	"sparkharness/harness/record"
 	"sparkharness/harness/report"
 	"sparkharness/harness/rig/simrig"
+	"sparkharness/harness/runner"
 )
 
 // session is the test binary's one execution: its flags, the verdicts that have been reached, and
 // whether it has been asked to stop.
-var session = &sessionState{interrupt: newInterrupt(), options: &Options{Root: checkout()}, out: os.Stdout}
+var session = &sessionState{interrupt: newInterrupt(), options: &Options{Root: checkout()}, out: os.Stdout,
+	spanning: []func(string) ([]string, error){report.WriteSummary, report.WriteIndex}}
 
 type sessionState struct {
 	*interrupt
 	options *Options
 	out     io.Writer
 	program record.Program
+	// spanning write what spans all runs of a results folder, and return warnings.
+	spanning []func(results string) ([]string, error)
 
 	mu      sync.Mutex
 	lines   []report.Line
@@ -124,7 +128,7 @@ func (s *sessionState) close() int {
 	if len(s.lines) == 0 {
 		return 0
 	}
-	err := report.Closing(s.out, s.lines)
+	err := runner.Catch(func() error { return report.Closing(s.out, s.lines) })
 	if s.options.Replay != "" {
 		return exitOf(err) // a replay writes nothing
 	}
@@ -135,8 +139,12 @@ func (s *sessionState) close() int {
 	}
 	defer func() { _ = lock.Release() }() // a file too many does no harm
 	disk.SweepReplaced(s.options.results())
-	for _, write := range []func(string) ([]string, error){report.WriteSummary, report.WriteIndex} {
-		warnings, werr := write(s.options.results())
+	for _, write := range s.spanning {
+		var warnings []string
+		werr := runner.Catch(func() (err error) {
+			warnings, err = write(s.options.results())
+			return err
+		})
 		for _, w := range warnings {
 			fmt.Fprintln(s.out, "warning:", w)
 		}

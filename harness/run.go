@@ -194,11 +194,14 @@ func conclude(h Hypothesis, dir string, known *evidence.Evidence, quiet bool, ou
 	if err := verdict.SaveUWork(dir, j.found.UWork); err != nil || quiet {
 		return rep, err
 	}
-	if err := report.Write(dir, rep); err != nil {
-		return nil, err
-	}
-	if err := errors.Join(report.WriteTable(dir, rep), report.WriteFigures(dir, rep)); err != nil {
-		return nil, err
-	}
-	return rep, report.Table(out, rep)
+	// What draws may break, too, and what was measured stays.
+	return rep, runner.Catch(func() error {
+		if err := report.Write(dir, rep); err != nil {
+			return err
+		}
+		if err := errors.Join(report.WriteTable(dir, rep), report.WriteFigures(dir, rep)); err != nil {
+			return err
+		}
+		return report.Table(out, rep)
+	})
 }
