@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -95,6 +96,9 @@ func (v *Verified) lookOver(all []Hypothesis) error {
 	}
 	rep, found := verdict.Judge(all[i], ev)
 	v.Outcome, v.Measured, v.Notes = string(rep.Verdict.Outcome), len(ev.Cells), append(v.Notes, ev.Notes...)
+	if name := runName(v.Dir); name != p.RunID {
+		v.note("the folder of run %s is named %s: it is a copy, or was renamed", p.RunID, name)
+	}
 	v.fault(run.Manifest())
 	same, err := report.Same(v.Dir, rep)
 	gone := errors.Is(err, fs.ErrNotExist)
@@ -112,6 +116,14 @@ func (v *Verified) lookOver(all []Hypothesis) error {
 		return nil // they may render the same otherwise
 	}
 	return v.rendered(rep, found)
+}
+
+// runName is the id of the run that a folder is named after: those that were set aside have suffixes.
+func runName(dir string) string {
+	if abs, err := filepath.Abs(dir); err == nil {
+		dir = abs
+	}
+	return strings.TrimSuffix(strings.TrimSuffix(filepath.Base(dir), ".prev"), ".incomplete")
 }
 
 // ending holds what the log says of the end against the report, which stands or falls with it.

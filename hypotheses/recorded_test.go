@@ -30,8 +30,11 @@ type recording struct {
 // recorded copies the recorded run of a hypothesis.
 func recorded(t *testing.T, h harness.Hypothesis) *recording {
 	t.Helper()
-	r := &recording{t: t, h: h, dir: t.TempDir()}
-	require.NoError(t, os.CopyFS(r.dir, os.DirFS(filepath.Join(harness.Root(), "fixtures", "runs", strings.ToLower(h.ID)))))
+	original := filepath.Join(harness.Root(), "fixtures", "runs", strings.ToLower(h.ID))
+	plan, err := record.ReadPlan(original)
+	require.NoError(t, err)
+	r := &recording{t: t, h: h, dir: filepath.Join(t.TempDir(), plan.RunID)}
+	require.NoError(t, os.CopyFS(r.dir, os.DirFS(original)))
 	return r
 }
 

@@ -104,3 +104,17 @@ func TestFigureThatNothingDrew(t *testing.T) {
 	require.Len(t, got.Notes, 1)
 	assert.Contains(t, got.Notes[0], "more.svg")
 }
+
+// A run lies in the folder of its name, or in one that was set aside: another one is a copy, or was renamed.
+func TestFolderOfAnotherName(t *testing.T) {
+	t.Parallel()
+	for name, notes := range map[string]int{"%s": 0, "%s.prev": 0, "%s.incomplete.prev": 0, "copy": 1, "%s-copy": 1} {
+		f := newEnded(t)
+		name = strings.Replace(name, "%s", filepath.Base(f.dir), 1)
+		dir := filepath.Join(t.TempDir(), name)
+		require.NoError(t, os.Rename(f.dir, dir))
+		got := harness.VerifyFolder(all, dir)
+		assert.Empty(t, got.Faults)
+		assert.Equal(t, notes, strings.Count(strings.Join(got.Notes, "\n"), "it is a copy, or was renamed"), name)
+	}
+}

@@ -132,7 +132,7 @@ func (r *Run) Strays() (notes []string, faults error) {
 		}
 	}
 	entries, err := os.ReadDir(Path(r.Dir, DirCells))
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	var all []error

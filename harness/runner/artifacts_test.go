@@ -187,3 +187,18 @@ func TestResumeIsInterrupted(t *testing.T) {
 	require.NoError(t, err)
 	assert.Len(t, aside, 1, "the first one, of which it was said")
 }
+
+// What does not belong among the cells would end the run when it is judged: that is told before anything is measured.
+func TestResumeRefusesStrays(t *testing.T) {
+	o := short(t, "H2A")
+	r := opened(t, o)
+	require.NoError(t, r.Close())
+	stray := filepath.Join(r.Dir(), record.DirCells, ".DS_Store")
+	require.NoError(t, os.WriteFile(stray, nil, 0o644))
+	o.Resume = true
+	_, err := Open(o)
+	require.ErrorContains(t, err, stray)
+	require.ErrorContains(t, err, "remove it")
+	require.NoError(t, os.Remove(stray))
+	require.NoError(t, opened(t, o).Close())
+}

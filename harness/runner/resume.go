@@ -36,6 +36,9 @@ func (a *artifacts) resume(p *record.Plan) error {
 	case before.Judges != now.Judges:
 		fmt.Fprintf(a.out, "note: %s was begun by a program with other rules or statistics (%.12s, now %.12s); those of now judge all of it\n", a.dir, before.Judges, now.Judges)
 	}
+	if _, err := run.Strays(); err != nil {
+		return fmt.Errorf("-resume: %w: remove it", err)
+	}
 	if err := errors.Join(run.Recover(), a.openLog()); err != nil {
 		return fmt.Errorf("-resume: %w", err)
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sparkharness/harness/disk"
+	"sparkharness/harness/outgoing"
 	"sparkharness/harness/regular"
 )
 
@@ -203,18 +204,24 @@ func printVerified(out io.Writer, list []verified) (bad int) {
 			state = "NOT AS LEFT"
 			bad++
 		}
-		fmt.Fprintf(w, "%s\t%s\t%d of %d\t%s\t%s\n", orDash(v.RunID), orDash(v.Hypothesis), v.Measured, v.Planned, orDash(v.Outcome), state)
+		fmt.Fprintf(w, "%s\t%s\t%d of %d\t%s\t%s\n", orDash(shown(v.RunID)), orDash(shown(v.Hypothesis)), v.Measured, v.Planned, orDash(shown(v.Outcome)), state)
 	}
 	_ = w.Flush() // to a terminal or a buffer
 	for _, v := range list {
 		for _, f := range v.Faults {
-			fmt.Fprintf(out, "fault: %s\n", f)
+			fmt.Fprintf(out, "fault: %s\n", shown(f))
 		}
 		for _, n := range v.Notes {
-			fmt.Fprintf(out, "note: %s: %s\n", filepath.Base(v.Dir), n)
+			fmt.Fprintf(out, "note: %s: %s\n", shown(filepath.Base(v.Dir)), shown(n))
 		}
 	}
 	return bad
+}
+
+// shown is a text that came from a folder, fit for a terminal.
+func shown(text string) string {
+	const most = 4 << 10 // bytes: several paths
+	return outgoing.Clean(text, most)
 }
 
 func orDash(s string) string {
