@@ -289,7 +289,7 @@ func TestErrorRatesTornLine(t *testing.T) {
 func TestErrorRatesRepairKeepsBytes(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "h2a.default.jsonl")
-	const whole = "{\"hypothesis\":\"H2A\", \"world\":\"default\",\"seed\":1,\"note\":\"of a later version\"}\n"
+	const whole = "{\"hypothesis\":\"H2A\", \"world\":\"default\",\"seed\":1,\"outcome\":\"Supported\",\"note\":\"of a later version\"}\n"
 	require.NoError(t, os.WriteFile(path, []byte(whole+whole[:30]), 0o644))
 	before, err := os.Stat(path)
 	require.NoError(t, err)
@@ -306,11 +306,13 @@ func TestErrorRatesRepairKeepsBytes(t *testing.T) {
 // A line in the middle that cannot be read is not thrown away.
 func TestErrorRatesBrokenLine(t *testing.T) {
 	dir := t.TempDir()
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "h2a.default.jsonl"), []byte("{\"hypothesis\":\n{}\n"), 0o644))
 	r := &ratesRun{t: t, dir: dir, done: map[string]rateLine{}}
-	err := r.read("H2A", "default")
-	require.ErrorContains(t, err, "h2a.default.jsonl")
-	require.ErrorContains(t, err, "move the file away to start anew")
+	for _, line := range []string{"{\"hypothesis\":\n{}\n", "{\"hypothesis\":\"H2A\",\"outcome\":\"Bogus\"}\n"} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "h2a.default.jsonl"), []byte(line), 0o644))
+		err := r.read("H2A", "default")
+		require.ErrorContains(t, err, "h2a.default.jsonl")
+		require.ErrorContains(t, err, "move the file away to start anew")
+	}
 	require.NoError(t, r.read("H2A", "swap_to_nvme"), "nothing is there yet")
 }
 

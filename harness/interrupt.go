@@ -169,12 +169,13 @@ func (h heard) Write(p []byte) (int, error) {
 // lookForStarter is how often a process looks whether what started it is still there.
 const lookForStarter = 200 * time.Millisecond
 
-// watchStarter calls gone when the go command, or the test binary, that started this process has ended, until done.
-// SIGTERM and SIGHUP end go test at once, and it passes neither on.
-func watchStarter(done <-chan struct{}, gone func()) {
+// watchStarter calls gone when the go command, or the test binary, that started this process has ended, until done; with
+// whoever, when anybody has who did. SIGTERM and SIGHUP end go test at once, and it passes neither on.
+func watchStarter(done <-chan struct{}, whoever bool, gone func()) {
 	starter := os.Getppid()
 	name, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", starter))
-	if comm := strings.TrimSpace(string(name)); err != nil || comm != "go" && !strings.HasSuffix(comm, ".test") {
+	comm := strings.TrimSpace(string(name))
+	if goes := err == nil && (comm == "go" || strings.HasSuffix(comm, ".test")); !goes && !whoever {
 		return // a shell may leave: what it started in the background goes on
 	}
 	ticker := time.NewTicker(lookForStarter)

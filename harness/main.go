@@ -17,17 +17,21 @@ import (
 	"sparkharness/harness/record"
 	"sparkharness/harness/report"
 	"sparkharness/harness/rig/simrig"
+	"sparkharness/harness/runner"
 )
 
 // session is the test binary's one execution: its flags, the verdicts that have been reached, and
 // whether it has been asked to stop.
-var session = &sessionState{interrupt: newInterrupt(), options: &Options{Root: checkout()}, out: os.Stdout}
+var session = &sessionState{interrupt: newInterrupt(), options: &Options{Root: checkout()}, out: os.Stdout,
+	spanning: []func(string) ([]string, error){report.WriteSummary, report.WriteIndex}}
 
 type sessionState struct {
 	*interrupt
 	options *Options
 	out     io.Writer
 	program record.Program
+	// spanning write what spans all runs of a results folder, and return warnings.
+	spanning []func(results string) ([]string, error)
 
 	mu      sync.Mutex
 	lines   []report.Line
@@ -63,7 +67,9 @@ func Main(m *testing.M, rules fs.FS, all ...Hypothesis) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 2
 	}
-	disk.SweepScratch(simrig.MemoryBacked())
+	for _, parent := range []string{simrig.MemoryBacked(), ""} {
+		disk.SweepScratch(parent)
+	}
 	say := func(why any) {
 		fmt.Fprintf(os.Stderr, "interrupted (%v): ending what is under way; what has been measured stays (again to quit at once)\n", why)
 	}
@@ -79,7 +85,7 @@ func Main(m *testing.M, rules fs.FS, all ...Hypothesis) int {
 	done, signals := make(chan struct{}), notify()
 	var watchers sync.WaitGroup
 	watchers.Go(func() { session.watch(signals, done, func(s os.Signal) { say(s) }, os.Exit) })
-	watchers.Go(func() { watchStarter(done, unless("what started this has ended")) })
+	watchers.Go(func() { watchStarter(done, session.options.VerifyResults != "", unless("what started this has ended")) })
 	watchers.Go(func() {
 		select {
 		case <-session.quiet: // whatever the tests do now, it is not worth waiting for
@@ -122,19 +128,23 @@ func (s *sessionState) close() int {
 	if len(s.lines) == 0 {
 		return 0
 	}
-	err := report.Closing(s.out, s.lines)
+	err := runner.Catch(func() error { return report.Closing(s.out, s.lines) })
 	if s.options.Replay != "" {
 		return exitOf(err) // a replay writes nothing
 	}
 	// One after another: the last one to write has read the reports of all.
-	lock, lerr := disk.TakeWithin(filepath.Join(s.options.results(), ".index.lock"), closeWait)
+	lock, lerr := disk.TakeWithin(filepath.Join(s.options.results(), ".index.lock"), closeWait, s.asked)
 	if lerr != nil {
 		return exitOf(errors.Join(err, fmt.Errorf("index and summary are not rebuilt: %w", lerr)))
 	}
 	defer func() { _ = lock.Release() }() // a file too many does no harm
 	disk.SweepReplaced(s.options.results())
-	for _, write := range []func(string) ([]string, error){report.WriteSummary, report.WriteIndex} {
-		warnings, werr := write(s.options.results())
+	for _, write := range s.spanning {
+		var warnings []string
+		werr := runner.Catch(func() (err error) {
+			warnings, err = write(s.options.results())
+			return err
+		})
 		for _, w := range warnings {
 			fmt.Fprintln(s.out, "warning:", w)
 		}

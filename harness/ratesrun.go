@@ -138,6 +138,9 @@ func (r *ratesRun) read(h, world string) error {
 		if err := json.Unmarshal(text, &l); err != nil {
 			return fmt.Errorf("not a line of this file: %w", err)
 		}
+		if o, err := verdict.ParseOutcome(string(l.Outcome)); err != nil || o != l.Outcome {
+			return fmt.Errorf("not a line of this file: outcome %q", l.Outcome)
+		}
 		r.done[rateKey(l.Hypothesis, l.World, l.Seed)] = l
 		return nil
 	})

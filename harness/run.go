@@ -107,6 +107,7 @@ func execute(t *testing.T, h Hypothesis, o *Options) (*verdict.Judgement, string
 	if err != nil {
 		stopped(t, h, r, o, err)
 	}
+	r.Concluded()
 	fmt.Fprintf(out, "%s\n\n", r.Summary())
 	if r.Failed() {
 		t.Errorf("%s: ended after %d of %d cells because a cell failed (above); those are kept in %s: when what failed is mended, -resume goes on",
@@ -190,14 +191,17 @@ func conclude(h Hypothesis, dir string, known *evidence.Evidence, quiet bool, ou
 		return nil, err
 	}
 	rep := j.rep
-	if err := verdict.SaveUWork(record.Path(dir, "uwork.json"), j.found.UWork); err != nil || quiet {
+	if err := verdict.SaveUWork(dir, j.found.UWork); err != nil || quiet {
 		return rep, err
 	}
-	if err := report.Write(dir, rep); err != nil {
-		return nil, err
-	}
-	if err := errors.Join(report.WriteTable(dir, rep), report.WriteFigures(dir, rep)); err != nil {
-		return nil, err
-	}
-	return rep, report.Table(out, rep)
+	// What draws may break, too, and what was measured stays.
+	return rep, runner.Catch(func() error {
+		if err := report.Write(dir, rep); err != nil {
+			return err
+		}
+		if err := errors.Join(report.WriteTable(dir, rep), report.WriteFigures(dir, rep)); err != nil {
+			return err
+		}
+		return report.Table(out, rep)
+	})
 }

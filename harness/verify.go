@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,6 +15,7 @@ import (
 	"sparkharness/harness/evidence"
 	"sparkharness/harness/record"
 	"sparkharness/harness/report"
+	"sparkharness/harness/runner"
 	"sparkharness/harness/verdict"
 )
 
@@ -47,7 +51,7 @@ func Verify(t *testing.T, all []Hypothesis) {
 	}
 	b, err := json.MarshalIndent(list, "", "  ")
 	if err == nil {
-		err = disk.Replace(o.VerifyResults, append(b, '\n'))
+		err = disk.ReplaceOrWrite(o.VerifyResults, append(b, '\n'))
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -57,56 +61,137 @@ func Verify(t *testing.T, all []Hypothesis) {
 // VerifyFolder looks over one run's folder.
 func VerifyFolder(all []Hypothesis, dir string) Verified {
 	v := Verified{Dir: dir, Faults: []string{}, Notes: []string{}}
-	refuse := func(err error) Verified {
-		for line := range strings.SplitSeq(err.Error(), "\n") {
-			v.Faults = append(v.Faults, line)
-		}
-		return v
-	}
-	p, err := record.ReadPlan(dir)
-	if err != nil {
-		return refuse(err)
-	}
-	v.RunID, v.Hypothesis, v.Planned = p.RunID, p.Hypothesis, len(p.Cells)
-	var h Hypothesis
-	for _, known := range all {
-		if known.ID == p.Hypothesis {
-			h = known
-		}
-	}
-	if h.ID == "" {
-		return refuse(fmt.Errorf("%s: no rule here judges a run of %q", record.Path(dir, record.FilePlan), p.Hypothesis))
-	}
-	ev, err := evidence.Load(dir, nil)
-	if err != nil {
-		return refuse(err)
-	}
-	rep, _ := verdict.Judge(h, ev)
-	v.Outcome, v.Measured, v.Notes = string(rep.Verdict.Outcome), len(ev.Cells), append(v.Notes, ev.Notes...)
-	other := p.Program.Judges != session.program.Judges
-	switch same, err := report.Same(dir, rep); {
-	case errors.Is(err, fs.ErrNotExist):
-		v.Notes = append(v.Notes, "it has no "+report.FileName+": the run has not ended")
-	case err != nil:
-		return refuse(err)
-	case !same && other:
-		return v.otherRules(dir, rep)
-	case !same:
-		return refuse(fmt.Errorf("%s is not what follows from the lines", record.Path(dir, report.FileName)))
-	}
+	v.fault(runner.Catch(func() error { return v.lookOver(all) })) // one that breaks a rule hides no other
 	return v
 }
 
-// otherRules compares only what the reports conclude: the one in the folder was written by another program.
-func (v Verified) otherRules(dir string, now *verdict.Judgement) Verified {
-	then, err := report.Read(record.Path(dir, report.FileName))
-	switch {
-	case err != nil:
-		v.Faults = append(v.Faults, err.Error())
-	case then.Verdict.Outcome != now.Verdict.Outcome:
-		v.Faults = append(v.Faults, fmt.Sprintf("%s says %s; the rules of now, which are others, say %s", record.Path(dir, report.FileName), then.Verdict.Outcome, now.Verdict.Outcome))
-	default:
-		v.Notes = append(v.Notes, fmt.Sprintf("%s was written with other rules or statistics; those of now come to the same verdict", report.FileName))
+// fault takes what is wrong, an element for each line.
+func (v *Verified) fault(err error) {
+	if err != nil {
+		v.Faults = append(v.Faults, strings.Split(err.Error(), "\n")...)
 	}
-	return v
+}
+
+func (v *Verified) note(format string, args ...any) {
+	v.Notes = append(v.Notes, fmt.Sprintf(format, args...))
+}
+
+func (v *Verified) lookOver(all []Hypothesis) error {
+	p, err := record.ReadPlan(v.Dir)
+	if err != nil {
+		return err
+	}
+	v.RunID, v.Hypothesis, v.Planned = p.RunID, p.Hypothesis, len(p.Cells)
+	i := slices.IndexFunc(all, func(h Hypothesis) bool { return h.ID == p.Hypothesis })
+	if i < 0 {
+		return fmt.Errorf("%s: no rule here judges a run of %q", record.Path(v.Dir, record.FilePlan), p.Hypothesis)
+	}
+	ev, err := evidence.Load(v.Dir, nil)
+	if err != nil {
+		return err
+	}
+	run, err := record.ReadRun(v.Dir)
+	if err != nil {
+		return err
+	}
+	rep, found := verdict.Judge(all[i], ev)
+	v.Outcome, v.Measured, v.Notes = string(rep.Verdict.Outcome), len(ev.Cells), append(v.Notes, ev.Notes...)
+	if name := runName(v.Dir); name != p.RunID {
+		v.note("the folder of run %s is named %s: it is a copy, or was renamed", p.RunID, name)
+	}
+	v.fault(run.Manifest())
+	same, err := report.Same(v.Dir, rep)
+	gone := errors.Is(err, fs.ErrNotExist)
+	v.fault(v.ending(run, rep, gone))
+	switch {
+	case gone:
+		return nil
+	case err != nil:
+		return err
+	case p.Program.Judges != session.program.Judges && !same:
+		return v.otherRules(rep)
+	case !same:
+		return fmt.Errorf("%s is not what follows from the lines", record.Path(v.Dir, report.FileName))
+	case p.Program.Judges != session.program.Judges:
+		return nil // they may render the same otherwise
+	}
+	return v.rendered(rep, found)
+}
+
+// runName is the id of the run that a folder is named after: those that were set aside have suffixes.
+func runName(dir string) string {
+	if abs, err := filepath.Abs(dir); err == nil {
+		dir = abs
+	}
+	return strings.TrimSuffix(strings.TrimSuffix(filepath.Base(dir), ".prev"), ".incomplete")
+}
+
+// ending holds what the log says of the end against the report, which stands or falls with it.
+func (v *Verified) ending(run *record.Run, rep *verdict.Judgement, gone bool) error {
+	if !run.Sealed() {
+		if gone {
+			v.note("it has no %s", report.FileName)
+		}
+		return nil
+	}
+	log := record.Path(v.Dir, record.FileAttempts)
+	last, whole := run.Last()
+	odd := ""
+	switch {
+	case !whole:
+		odd = log + ": its last line is not whole"
+	case last.Event != record.EventEnd:
+		odd = log + " does not say how the last execution ended"
+	case gone && last.Concluded():
+		return fmt.Errorf("%s: it is gone; %s says that the run came to its end", record.Path(v.Dir, report.FileName), record.FileAttempts)
+	case !gone && !rep.Interrupted && !run.Ended():
+		odd = log + " says that no execution came to its end"
+	}
+	switch {
+	case gone:
+		v.note("it has no %s: the run has not ended", report.FileName)
+	case odd != "":
+		return fmt.Errorf("%s, and there is a %s (-resume brings a run that was killed to its end)", odd, report.FileName)
+	}
+	if odd != "" {
+		v.note("%s", odd)
+	}
+	return nil
+}
+
+// rendered compares what people read with what follows from the lines.
+func (v *Verified) rendered(rep *verdict.Judgement, found verdict.Conclusion) error {
+	files, err := report.Renderings(rep)
+	if err != nil {
+		return err
+	}
+	uwork, err := verdict.EncodeUWork(found.UWork)
+	if err != nil {
+		return err
+	}
+	path := record.Path(v.Dir, verdict.FileUWork)
+	if uwork != nil {
+		files = append(files, report.Rendering{Name: verdict.FileUWork, Data: uwork})
+	} else if _, err := os.Lstat(path); err == nil {
+		v.fault(fmt.Errorf("%s does not follow from the lines, in which no usable concurrency was found", path))
+	}
+	strays, err := report.Compare(v.Dir, files)
+	for _, path := range strays {
+		v.note("%s is no figure of this verdict; other rules may have drawn it", path)
+	}
+	return err
+}
+
+// otherRules compares only what the reports conclude: the one in the folder was written by another program.
+func (v *Verified) otherRules(now *verdict.Judgement) error {
+	path := record.Path(v.Dir, report.FileName)
+	then, err := report.Read(path)
+	if err != nil {
+		return err
+	}
+	if then.Verdict.Outcome != now.Verdict.Outcome {
+		return fmt.Errorf("%s says %s; the rules of now, which are others, say %s", path, then.Verdict.Outcome, now.Verdict.Outcome)
+	}
+	v.note("%s was written with other rules or statistics; those of now come to the same verdict", report.FileName)
+	return nil
 }

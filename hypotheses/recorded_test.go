@@ -30,8 +30,11 @@ type recording struct {
 // recorded copies the recorded run of a hypothesis.
 func recorded(t *testing.T, h harness.Hypothesis) *recording {
 	t.Helper()
-	r := &recording{t: t, h: h, dir: t.TempDir()}
-	require.NoError(t, os.CopyFS(r.dir, os.DirFS(filepath.Join(harness.Root(), "fixtures", "runs", strings.ToLower(h.ID)))))
+	original := filepath.Join(harness.Root(), "fixtures", "runs", strings.ToLower(h.ID))
+	plan, err := record.ReadPlan(original)
+	require.NoError(t, err)
+	r := &recording{t: t, h: h, dir: filepath.Join(t.TempDir(), plan.RunID)}
+	require.NoError(t, os.CopyFS(r.dir, os.DirFS(original)))
 	return r
 }
 
@@ -162,6 +165,11 @@ func (r *recording) seal() {
 		r.sealCell(filepath.Dir(path))
 		require.NoError(r.t, log.Complete(cellOf(r.t, path).String(), filepath.Dir(path)))
 	}
+	end := record.Attempt{Event: record.EventEnd, Why: record.EndPlanned}
+	if sum, err := record.SumFile(filepath.Join(r.dir, record.FileManifest)); err == nil {
+		end.SHA256 = sum.SHA256
+	}
+	require.NoError(r.t, log.Append(end))
 	require.NoError(r.t, log.Close())
 }
 

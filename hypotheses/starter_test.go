@@ -70,3 +70,22 @@ func TestStarterLeaves(t *testing.T) {
 		})
 	}
 }
+
+// What looks over runs for a command ends with that, whatever its name.
+func TestStarterOfVerifyLeaves(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	there, pidFile := filepath.Join(dir, "there"), filepath.Join(dir, "pid")
+	cmd := childCommand(t, "^TestOfAChild$", "-verify", dir, "-verify-results", filepath.Join(dir, "found"))
+	u := start(t, byShell(t, "sparkharness", `"$@" & echo $! >`+pidFile+`; wait`, cmd), faultMark+"=no run", faultThere+"="+there)
+	waitFor(t, there, false)
+	waitFor(t, pidFile, true)
+	b, err := os.ReadFile(pidFile)
+	require.NoError(t, err)
+	pid, err := strconv.Atoi(strings.TrimSpace(string(b)))
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGKILL) }) // it has ended if all went well
+	require.NoError(t, u.cmd.Process.Signal(syscall.SIGTERM))
+	require.Eventually(t, func() bool { return syscall.Kill(pid, 0) != nil }, patience, 10*time.Millisecond, "it goes on")
+	assert.Contains(t, u.end().err, "interrupted (what started this has ended)")
+}

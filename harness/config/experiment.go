@@ -54,9 +54,9 @@ func (e *Experiment) Threshold(name string) float64 { return e.Hypothesis.Thresh
 // Save writes config.yaml into a run's folder.
 func (e *Experiment) Save(dir string) error {
 	b, err := Encode(e)
-	if err == nil && len(b) > maxSaved {
+	if err == nil && len(b) > record.MaxConfig {
 		err = fmt.Errorf("the effective configuration has %d bytes, and one of more than %d cannot be read again: name fewer job files or adapters",
-			len(b), maxSaved)
+			len(b), record.MaxConfig)
 	}
 	if err != nil {
 		return err
@@ -64,14 +64,11 @@ func (e *Experiment) Save(dir string) error {
 	return disk.Replace(record.Path(dir, record.FileConfig), b)
 }
 
-// maxSaved is the most bytes of a config.yaml: as many as the files that it is made of can have, some dozens.
-const maxSaved = 16 << 20
-
 // ReadExperiment is the inverse of Save. Of the world it takes what this version knows; gates that an earlier version did
 // not save are those that it had.
 func ReadExperiment(dir string) (*Experiment, error) {
 	path := record.Path(dir, record.FileConfig)
-	b, err := regular.Read(path, maxSaved)
+	b, err := regular.Read(path, record.MaxConfig)
 	if err != nil {
 		return nil, err
 	}

@@ -52,7 +52,7 @@ func TestConfigurationsAreRegularFiles(t *testing.T) {
 			require.ErrorContains(t, load(t, os.DevNull), "is a device, "+regular.ErrNoFile.Error())
 			large := filepath.Join(t.TempDir(), "large.yaml")
 			require.NoError(t, os.WriteFile(large, nil, 0o644))
-			require.NoError(t, os.Truncate(large, maxSaved+1))
+			require.NoError(t, os.Truncate(large, record.MaxConfig+1))
 			require.ErrorContains(t, load(t, large), "is too large: 16 MiB, and such a file has at most ")
 		})
 	}
@@ -61,7 +61,7 @@ func TestConfigurationsAreRegularFiles(t *testing.T) {
 // What a run saves it can read again.
 func TestSavedConfigurationIsBounded(t *testing.T) {
 	e := swept()
-	e.Fio = map[string]string{"heavy": strings.Repeat("#", maxSaved)}
+	e.Fio = map[string]string{"heavy": strings.Repeat("#", record.MaxConfig)}
 	dir := t.TempDir()
 	require.ErrorContains(t, e.Save(dir), "bytes, and one of more than 16777216 cannot be read again: name fewer job files or adapters")
 	assert.NoFileExists(t, record.Path(dir, record.FileConfig))

@@ -69,13 +69,18 @@ func take(path string, flock func(*os.File) (bool, error)) (*Lock, error) {
 	}
 }
 
-// TakeWithin is Take that waits for who has the lock, at most that long.
-func TakeWithin(path string, limit time.Duration) (*Lock, error) {
-	for start := time.Now(); ; time.Sleep(passingWait) {
+// TakeWithin is Take that waits for who has the lock, at most that long and until stop is closed.
+func TakeWithin(path string, limit time.Duration, stop <-chan struct{}) (*Lock, error) {
+	for start := time.Now(); ; {
 		l, err := Take(path)
 		var held *HeldError
 		if !errors.As(err, &held) || held.Blind || time.Since(start) > limit {
 			return l, err
+		}
+		select {
+		case <-stop:
+			return nil, err
+		case <-time.After(passingWait):
 		}
 	}
 }

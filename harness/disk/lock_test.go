@@ -154,13 +154,31 @@ func TestTakeWithinWaits(t *testing.T) {
 	path := filepath.Join(t.TempDir(), ".lock")
 	first, err := Take(path)
 	require.NoError(t, err)
-	_, err = TakeWithin(path, time.Millisecond)
+	_, err = TakeWithin(path, time.Millisecond, nil)
 	var held *HeldError
 	require.ErrorAs(t, err, &held)
 	released := make(chan error, 1)
 	time.AfterFunc(50*time.Millisecond, func() { released <- first.Release() })
-	second, err := TakeWithin(path, time.Hour)
+	second, err := TakeWithin(path, time.Hour, nil)
 	require.NoError(t, err)
 	require.NoError(t, <-released)
+	require.NoError(t, second.Release())
+}
+
+// A wait ends when the end is wished for; what is free is taken even then.
+func TestTakeWithinStops(t *testing.T) {
+	path := filepath.Join(t.TempDir(), ".lock")
+	first, err := Take(path)
+	require.NoError(t, err)
+	stop := make(chan struct{})
+	time.AfterFunc(50*time.Millisecond, func() { close(stop) })
+	began := time.Now()
+	_, err = TakeWithin(path, 10*time.Second, stop)
+	var held *HeldError
+	require.ErrorAs(t, err, &held)
+	assert.Less(t, time.Since(began), 10*time.Second)
+	require.NoError(t, first.Release())
+	second, err := TakeWithin(path, time.Hour, stop)
+	require.NoError(t, err)
 	require.NoError(t, second.Release())
 }

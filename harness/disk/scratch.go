@@ -19,8 +19,21 @@ const (
 	ownerFile     = ".owner" // the lock in a scratch folder
 )
 
-// NewScratch makes a scratch folder in parent ("" is the system's for temporary files).
+// NewScratch makes a scratch folder in parent or, where that cannot be, or for "", in the system's folder for temporary
+// files.
 func NewScratch(parent string) (*Scratch, error) {
+	s, err := newScratch(parent)
+	if err != nil && parent != "" {
+		var serr error
+		if s, serr = newScratch(""); serr == nil {
+			return s, nil
+		}
+		err = errors.Join(err, serr)
+	}
+	return s, err
+}
+
+func newScratch(parent string) (*Scratch, error) {
 	for {
 		dir, err := os.MkdirTemp(parent, scratchPrefix)
 		if err != nil {

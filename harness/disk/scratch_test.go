@@ -49,3 +49,16 @@ func TestScratchOfAnotherHost(t *testing.T) {
 	SweepScratch(parent)
 	assert.DirExists(t, dir)
 }
+
+// Where the folder that is meant cannot be used, that of the system is.
+func TestScratchElsewhere(t *testing.T) {
+	system := t.TempDir()
+	t.Setenv("TMPDIR", system)
+	s, err := NewScratch(filepath.Join(t.TempDir(), "none"))
+	require.NoError(t, err)
+	assert.Equal(t, system, filepath.Dir(s.Dir()))
+	require.NoError(t, s.Close())
+	t.Setenv("TMPDIR", filepath.Join(system, "none"))
+	_, err = NewScratch(filepath.Join(system, "neither"))
+	require.ErrorContains(t, err, filepath.Join(system, "none"))
+}

@@ -11,14 +11,23 @@ import (
 // killed process has left out of every reader's glob.
 func tempPattern(base string) string { return "." + base + ".*.tmp" }
 
+// ReplaceOrWrite is Replace for a path that the user names, who may mean /dev/stdout: what is no file is written to.
+func ReplaceOrWrite(path string, data []byte) error {
+	if st, err := os.Stat(path); err == nil && !st.Mode().IsRegular() {
+		return os.WriteFile(path, data, 0o644)
+	}
+	return Replace(path, data)
+}
+
 // Replace puts data at path in one step: a reader, or who kills the process meanwhile, finds the old file or the whole
-// new one. The folder is made if it is missing. A link is followed, and what is no file, such as a pipe, is written to.
+// new one. The folder is made if it is missing. A link is followed. What is no file, such as a pipe, is refused: to write
+// there could take for ever.
 func Replace(path string, data []byte) (err error) {
 	if there, err := filepath.EvalSymlinks(path); err == nil {
 		path = there
 	}
 	if st, err := os.Stat(path); err == nil && !st.Mode().IsRegular() {
-		return os.WriteFile(path, data, 0o644)
+		return fmt.Errorf("%s is neither a file nor a link to one: remove it", path)
 	}
 	dir := filepath.Dir(path)
 	if err := os.MkdirAll(dir, 0o755); err != nil {

@@ -2,11 +2,13 @@ package disk
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"path/filepath"
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -46,7 +48,7 @@ func TestReplaceIsWhole(t *testing.T) {
 	assert.Len(t, left, 1)
 }
 
-// A link stays a link, and what is no file is not replaced by one.
+// A link stays a link.
 func TestReplaceFollows(t *testing.T) {
 	dir := t.TempDir()
 	file, link := filepath.Join(dir, "file"), filepath.Join(dir, "link")
@@ -59,16 +61,37 @@ func TestReplaceFollows(t *testing.T) {
 	b, err := os.ReadFile(file)
 	require.NoError(t, err)
 	assert.Equal(t, "new", string(b))
+}
 
-	pipe := filepath.Join(dir, "pipe")
+// What is no file is not replaced by one, and not waited for: nobody may ever read from a pipe. Where the user names
+// the place, it is written to.
+func TestReplaceRefusesWhatIsNoFile(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe")
 	require.NoError(t, syscall.Mkfifo(pipe, 0o600))
+	refused := make(chan error, 1)
+	go func() { refused <- Replace(pipe, []byte("new")) }()
+	select {
+	case err := <-refused:
+		require.ErrorContains(t, err, pipe+" is neither a file nor a link to one: remove it")
+	case <-time.After(10 * time.Second):
+		t.Fatal("it waits")
+	}
+
 	reader, err := os.OpenFile(pipe, os.O_RDWR, 0)
 	require.NoError(t, err)
-	require.NoError(t, Replace(pipe, []byte("new")))
-	st, err = os.Lstat(pipe)
+	require.NoError(t, ReplaceOrWrite(pipe, []byte("new")))
+	got := make([]byte, 3)
+	_, err = io.ReadFull(reader, got)
+	require.NoError(t, err)
+	assert.Equal(t, "new", string(got))
+	st, err := os.Lstat(pipe)
 	require.NoError(t, err)
 	assert.NotZero(t, st.Mode()&os.ModeNamedPipe)
 	require.NoError(t, reader.Close())
+
+	file := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, ReplaceOrWrite(file, []byte("new")))
+	assert.FileExists(t, file)
 }
 
 // What a killed process has left of a replacement goes, and nothing else.

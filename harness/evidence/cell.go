@@ -1,7 +1,9 @@
 package evidence
 
 import (
+	"fmt"
 	"path/filepath"
+	"runtime/debug"
 
 	"sparkharness/harness/config"
 	"sparkharness/harness/record"
@@ -49,6 +51,18 @@ func (c *Cell) RPS() float64 {
 		}
 	}
 	return float64(n) / c.Seconds()
+}
+
+// cellReader reads one cell's folder; nil if the cell is not complete.
+type cellReader func(*record.Run, record.PlannedCell, *config.Windows) (*Cell, error)
+
+func (read cellReader) caught(run *record.Run, pc record.PlannedCell, windows *config.Windows) (c *Cell, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			c, err = nil, fmt.Errorf("cell %s: panic: %v\n%s", pc.Key, v, debug.Stack())
+		}
+	}()
+	return read(run, pc, windows)
 }
 
 // loadCell reads one cell's folder; nil if the cell is not complete.

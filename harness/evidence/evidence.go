@@ -29,7 +29,10 @@ const Confidence = 0.95
 // Load reads a run's folder. Cells that were not completed are left out; those of known, which
 // were read before, are not read again. What is not as it was measured is an error that names each file
 // (record.DamageError).
-func Load(dir string, known *Evidence) (*Evidence, error) {
+func Load(dir string, known *Evidence) (*Evidence, error) { return load(dir, known, loadCell) }
+
+// load is Load by a way to read a cell. A panic of that is an error: on a goroutine of its own nobody else would catch it.
+func load(dir string, known *Evidence, read cellReader) (*Evidence, error) {
 	run, err := record.ReadRun(dir)
 	if err != nil {
 		return nil, err
@@ -52,7 +55,7 @@ func Load(dir string, known *Evidence) (*Evidence, error) {
 	for range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
 			for i := range next {
-				cells[i], errs[i] = loadCell(run, plan.Cells[i], exp.Hypothesis.Windows)
+				cells[i], errs[i] = read.caught(run, plan.Cells[i], exp.Hypothesis.Windows)
 			}
 		})
 	}

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -23,6 +24,19 @@ const (
 	EventEnd     = "end"
 )
 
+// Why an execution ended, in its last line. A plan that ended early says so itself.
+const (
+	EndPlanned     = "all that was planned"
+	EndInterrupted = "interrupted"
+	EndCellFailed  = "a cell failed"
+	EndGivenUp     = "it could not be brought to its end" // a rule broke, or nothing could be written
+)
+
+// Concluded says that the line is the end of an execution that had nothing left to do.
+func (a Attempt) Concluded() bool {
+	return a.Event == EventEnd && a.Why != EndInterrupted && a.Why != EndCellFailed && a.Why != EndGivenUp
+}
+
 // Attempt is one line of attempts.jsonl, the log of what was done to a run's folder. It is only ever appended to, and
 // each line holds the sum of the line before it, so that what was done cannot be taken back without a trace. Unlike
 // all else it holds times of the wall clock.
@@ -31,7 +45,7 @@ type Attempt struct {
 	Attempt int       `json:"attempt"` // number of the execution, from 1
 	Event   string    `json:"event"`
 	Cell    string    `json:"cell,omitempty"`
-	SHA256  string    `json:"sha256,omitempty"`
+	SHA256  string    `json:"sha256,omitempty"`  // at the end that of manifest.json
 	Commit  string    `json:"commit,omitempty"`  // of the program, at the begin
 	Program *Program  `json:"program,omitempty"` // at the begin
 	Why     string    `json:"why,omitempty"`
@@ -147,4 +161,23 @@ func parseAttempts(path string, b []byte) (*attempts, error) {
 		out.lines, out.last, out.torn = append(out.lines, a), sumBytes(line), false
 	}
 	return out, nil
+}
+
+// carriedOut says that the plan with this sum is the last one. The log knows of a plan before it is in its place: until
+// anything has been done by the new one, it may be one before.
+func (l *attempts) carriedOut(sum string) bool {
+	done := false
+	for _, a := range slices.Backward(l.lines) {
+		switch a.Event {
+		case EventPlan:
+			if a.SHA256 == sum || done {
+				return a.SHA256 == sum
+			}
+		case EventCell:
+			done = true
+		case EventEnd:
+			done = done || a.Concluded() // any other may be because the plan could not be written
+		}
+	}
+	return false
 }

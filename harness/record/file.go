@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"path/filepath"
 
 	"sparkharness/harness/regular"
@@ -20,17 +21,28 @@ type FileSum struct {
 }
 
 // SumFile reads a regular file once.
-func SumFile(path string) (sum FileSum, err error) {
+func SumFile(path string) (FileSum, error) { return sumUpTo(path, math.MaxInt64-1) }
+
+// sumUpTo is SumFile of a file that should not have more bytes. Of one that does, only the size is told: it may be of any.
+func sumUpTo(path string, most int64) (sum FileSum, err error) {
 	f, err := regular.Open(path)
 	if err != nil {
 		return sum, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
+	info, err := f.Stat()
+	if err != nil {
+		return sum, err
+	}
+	sum.Name, sum.Bytes = filepath.Base(path), info.Size()
+	if sum.Bytes > most {
+		return sum, nil
+	}
 	h, lines := sha256.New(), lineCount(0)
-	if sum.Bytes, err = io.Copy(io.MultiWriter(h, &lines), f); err != nil {
+	if sum.Bytes, err = io.Copy(io.MultiWriter(h, &lines), io.LimitReader(f, most+1)); err != nil {
 		return sum, fmt.Errorf("read %s: %w", path, err)
 	}
-	sum.Name, sum.Lines, sum.SHA256 = filepath.Base(path), int(lines), hex.EncodeToString(h.Sum(nil))
+	sum.Lines, sum.SHA256 = int(lines), hex.EncodeToString(h.Sum(nil))
 	return sum, nil
 }
 

@@ -11,6 +11,9 @@ const (
 	DirCells     = "cells"
 )
 
+// MaxConfig is the most bytes of a config.yaml: as many as the files that it is made of can have, some dozens.
+const MaxConfig = 16 << 20
+
 // Files of a cell's folder.
 const (
 	FileMetrics = "metrics.jsonl" // a line a request

@@ -6,7 +6,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+
+	"sparkharness/harness/regular"
 )
 
 // PartialSuffix marks the folder of a cell that has not been completed: its lines are whole, but they are not all
@@ -42,25 +45,22 @@ func ReadRun(dir string) (*Run, error) {
 		}
 		return r, nil
 	}
-	planned := false
 	for _, a := range r.log.lines {
 		switch a.Event {
-		case EventPlan:
-			planned = planned || a.SHA256 == sum
 		case EventCell:
 			r.sums[a.Cell] = a.SHA256
 		case EventDamaged:
 			delete(r.sums, a.Cell)
 		}
 	}
-	if !planned {
-		return nil, damaged(Path(dir, FilePlan), "it is not the plan that was carried out (%s does not know it)", FileAttempts)
+	if !r.log.carriedOut(sum) {
+		return nil, damaged(Path(dir, FilePlan), "it is not the plan that was carried out (by %s)", FileAttempts)
 	}
-	config, err := SumFile(Path(dir, FileConfig))
+	config, err := regular.Read(Path(dir, FileConfig), MaxConfig)
 	if err != nil {
 		return nil, damaged(Path(dir, FileConfig), "%v", err)
 	}
-	if config.SHA256 != plan.ConfigSHA256 {
+	if sumBytes(config) != plan.ConfigSHA256 {
 		return nil, damaged(Path(dir, FileConfig), "it is not the configuration that was measured with")
 	}
 	return r, nil
@@ -132,7 +132,7 @@ func (r *Run) Strays() (notes []string, faults error) {
 		}
 	}
 	entries, err := os.ReadDir(Path(r.Dir, DirCells))
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	var all []error
@@ -153,6 +153,38 @@ func (r *Run) Strays() (notes []string, faults error) {
 		}
 	}
 	return notes, errors.Join(all...)
+}
+
+// Ended says that an execution of the run has come to its end: neither interrupted, nor killed, nor after a failure.
+func (r *Run) Ended() bool { return slices.ContainsFunc(r.log.lines, Attempt.Concluded) }
+
+// Last is the last line of the log; false if there is none, or if something stands behind it that is no line.
+func (r *Run) Last() (a Attempt, whole bool) {
+	if n := len(r.log.lines); n > 0 {
+		return r.log.lines[n-1], !r.log.torn
+	}
+	return a, false
+}
+
+// Manifest makes sure that manifest.json is that of the last execution, where that has ended and an earlier version has
+// not left it out.
+func (r *Run) Manifest() error {
+	const most = 1 << 20 // bytes
+	last, whole := r.Last()
+	if !whole || last.Event != EventEnd || last.SHA256 == "" {
+		return nil
+	}
+	path := Path(r.Dir, FileManifest)
+	b, err := regular.Read(path, most)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return damaged(path, "it is gone")
+	case err != nil:
+		return damaged(path, "%v", err)
+	case sumBytes(b) != last.SHA256:
+		return damaged(path, "it is not what the run left")
+	}
+	return nil
 }
 
 // Sealed says whether the run's files can be compared with what was measured.

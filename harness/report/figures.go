@@ -3,37 +3,41 @@ package report
 import (
 	"bytes"
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strconv"
 	"strings"
 
-	"sparkharness/harness/disk"
 	"sparkharness/harness/verdict"
 )
+
+// figuresDir is the folder of the figures in that of a run.
+const figuresDir = "figures"
 
 // WriteFigures puts figures/<name>.csv and figures/<name>.svg below dir for each figure of r. Names are
 // reduced to letters, digits, '.', '_' and '-', so that no file leaves the folder.
 func WriteFigures(dir string, r *verdict.Judgement) error {
+	files, err := figureFiles(r)
+	return errors.Join(write(dir, files), err)
+}
+
+// figureFiles are the files of each figure of r; after an error, of those before it.
+func figureFiles(r *verdict.Judgement) (files []Rendering, err error) {
 	names := figureNames(r.Figures)
 	for i, f := range r.Figures {
 		data, err := figureCSV(f)
 		if err != nil {
-			return fmt.Errorf("figure %q: %w", f.Name, err)
+			return files, fmt.Errorf("figure %q: %w", f.Name, err)
 		}
 		svg, err := drawFigure(f, rigLine(r)+": "+origin(r))
 		if err != nil {
-			return fmt.Errorf("figure %q: %w", f.Name, err)
+			return files, fmt.Errorf("figure %q: %w", f.Name, err)
 		}
-		base := filepath.Join(dir, "figures", names[i])
-		if err := disk.Replace(base+".csv", data); err != nil {
-			return err
-		}
-		if err := disk.Replace(base+".svg", svg.file()); err != nil {
-			return err
-		}
+		base := filepath.Join(figuresDir, names[i])
+		files = append(files, Rendering{base + ".csv", data}, Rendering{base + ".svg", svg.file()})
 	}
-	return nil
+	return files, nil
 }
 
 // figureNames are the figures' file names without extension, distinct and safe.

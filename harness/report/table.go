@@ -4,13 +4,11 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"path/filepath"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 
-	"sparkharness/harness/disk"
 	"sparkharness/harness/evidence"
 	"sparkharness/harness/gate"
 	"sparkharness/harness/verdict"
@@ -44,11 +42,17 @@ func Table(w io.Writer, r *verdict.Judgement) error {
 
 // WriteTable puts what Table prints into dir/table.txt.
 func WriteTable(dir string, r *verdict.Judgement) error {
-	var buf bytes.Buffer
-	if err := Table(&buf, r); err != nil {
+	file, err := tableFile(r)
+	if err != nil {
 		return err
 	}
-	return disk.Replace(filepath.Join(dir, "table.txt"), buf.Bytes())
+	return write(dir, []Rendering{file})
+}
+
+func tableFile(r *verdict.Judgement) (Rendering, error) {
+	var buf bytes.Buffer
+	err := Table(&buf, r)
+	return Rendering{"table.txt", buf.Bytes()}, err
 }
 
 func tableHead(b *strings.Builder, r *verdict.Judgement) {

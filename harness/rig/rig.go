@@ -18,6 +18,9 @@ type Rig interface {
 	// Check refuses, before anything runs, a plan that the rig cannot carry out. The error says what is lacking and
 	// what to do, in one line.
 	Check(*config.Experiment, *record.Plan) error
+	// Prepare takes what the cells need of this computer. It comes before the run's folder is made and an earlier run is
+	// set aside: what cannot be had is told here.
+	Prepare() error
 	// Open returns the machine with a stack on it. How long its servers live is the rig's own affair: Machine.Begin
 	// brings them into the state in which a cell starts.
 	Open(context.Context, *config.Stack) (Machine, error)

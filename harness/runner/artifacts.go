@@ -1,16 +1,19 @@
 package runner
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"syscall"
 
 	"sparkharness/harness/disk"
 	"sparkharness/harness/record"
+	"sparkharness/harness/regular"
 )
 
 // artifacts is a run's folder below the results folder.
@@ -19,6 +22,7 @@ type artifacts struct {
 	lock *disk.Lock
 	log  *record.Log
 	out  io.Writer // what was found in a run that is continued
+	stop *atomic.Bool
 }
 
 // ErrNoRun says that there is no run to resume.
@@ -33,9 +37,10 @@ const (
 
 // newArtifacts makes the folder of a run. An earlier run of the same id is set aside, or, with resume, continued: then
 // its configuration and the program that measured must be the same, and cells that are not as they were measured are
-// set aside. Close it to let another process have the run.
-func newArtifacts(results string, p *record.Plan, resume bool, out io.Writer) (*artifacts, error) {
-	a := &artifacts{dir: filepath.Join(results, p.RunID), out: out}
+// set aside. Close it to let another process have the run. Once the run is to stop it is rig.ErrSkipped.
+func newArtifacts(o Options) (*artifacts, error) {
+	results, p := o.Dir, o.Plan
+	a := &artifacts{dir: filepath.Join(results, p.RunID), out: o.Out, stop: o.Stop}
 	if err := os.MkdirAll(results, 0o755); err != nil {
 		return nil, fmt.Errorf("results cannot be written: %w (choose another folder with -results)", err)
 	}
@@ -43,7 +48,7 @@ func newArtifacts(results string, p *record.Plan, resume bool, out io.Writer) (*
 	if err := a.take(filepath.Join(results, "."+p.RunID+".lock")); err != nil {
 		return nil, err
 	}
-	if err := a.prepare(p, resume); err != nil {
+	if err := a.prepare(p, o.Resume); err != nil {
 		return nil, errors.Join(err, a.close())
 	}
 	return a, nil
@@ -170,7 +175,8 @@ func (a *artifacts) going() string {
 	return filepath.Join(filepath.Dir(a.dir), "."+filepath.Base(a.dir)+".removed")
 }
 
-// complete reports whether the run has every cell of its plan.
+// complete reports whether the run has come to its end with every cell of its plan. The cells alone do not tell: between
+// two stages there are all that are planned yet.
 func (a *artifacts) complete() bool {
 	run, err := record.ReadRun(a.dir)
 	if err != nil {
@@ -181,7 +187,22 @@ func (a *artifacts) complete() bool {
 			return false
 		}
 	}
-	return true
+	return run.Ended() || a.reported()
+}
+
+// What is written last, but for the end of the log, and the most bytes of it that are read.
+const (
+	fileReport = "report.json"
+	maxReport  = 256 << 20
+)
+
+// reported says that the report of a whole run is there: it was killed after its conclusion, before its log said so.
+func (a *artifacts) reported() bool {
+	var of struct {
+		Interrupted *bool `json:"interrupted"`
+	}
+	b, err := regular.Read(a.path(fileReport), maxReport)
+	return err == nil && json.Unmarshal(b, &of) == nil && of.Interrupted != nil && !*of.Interrupted
 }
 
 func (a *artifacts) path(parts ...string) string {

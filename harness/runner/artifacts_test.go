@@ -1,14 +1,17 @@
 package runner
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"sparkharness/harness/record"
+	"sparkharness/harness/rig"
 )
 
 // names are what lies in a folder, hidden or not.
@@ -98,4 +101,104 @@ func TestLocksAreSwept(t *testing.T) {
 	assert.Equal(t, []string{"." + o.Plan.RunID + ".lock", o.Plan.RunID}, names(t, o.Dir))
 	require.NoError(t, r.Close())
 	assert.Equal(t, []string{o.Plan.RunID}, names(t, o.Dir))
+}
+
+// A run between its two stages has every cell of its plan and is not complete, unless it ended there: it must not push
+// a complete one out.
+func TestBetweenStagesIsIncomplete(t *testing.T) {
+	broken := errors.New("broken")
+	ended := func(t *testing.T, r *Run) { require.NoError(t, r.Close()) }
+	concluded := func(t *testing.T, r *Run) {
+		r.Concluded()
+		require.NoError(t, r.Close())
+	}
+	killed := func(t *testing.T, r *Run) { require.NoError(t, r.art.close()) }
+	reported := func(text string) func(*testing.T, *Run) {
+		return func(t *testing.T, r *Run) {
+			require.NoError(t, os.WriteFile(filepath.Join(r.Dir(), fileReport), []byte(text), 0o644))
+			require.NoError(t, r.art.close())
+		}
+	}
+	for _, tc := range []struct {
+		name   string
+		ask    func(stop *atomic.Bool) error // between the stages
+		end    func(t *testing.T, r *Run)
+		suffix string
+	}{
+		{"ended", nil, concluded, previousSuffix},
+		{"interrupted", func(stop *atomic.Bool) error { stop.Store(true); return nil }, ended, incompleteSuffix},
+		{"not planned on", func(*atomic.Bool) error { return broken }, ended, incompleteSuffix},
+		{"not concluded", nil, ended, incompleteSuffix},
+		{"interrupted after its conclusion", nil, func(t *testing.T, r *Run) {
+			r.o.Stop.Store(true)
+			concluded(t, r)
+		}, previousSuffix},
+		{"killed", func(*atomic.Bool) error { return broken }, killed, incompleteSuffix},
+		{"killed after its report", nil, reported(`{"interrupted": false}`), previousSuffix},
+		{"killed after the report of a part", nil, reported(`{"interrupted": true}`), incompleteSuffix},
+		{"looked at again, and interrupted", nil, func(t *testing.T, r *Run) {
+			concluded(t, r)
+			log, err := record.OpenLog(r.Dir())
+			require.NoError(t, err)
+			require.NoError(t, log.Append(record.Attempt{Event: record.EventEnd, Why: record.EndInterrupted}))
+			require.NoError(t, log.Close())
+		}, previousSuffix},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r, _ := walkable(t)
+			stop := r.o.Stop
+			err := r.Walk(func(_ string, a Asked) (Answer, error) {
+				if tc.ask == nil || !a.Last {
+					return Answer{}, nil
+				}
+				return Answer{}, tc.ask(stop)
+			})
+			if err != nil {
+				require.ErrorIs(t, err, broken)
+			}
+			tc.end(t, r)
+			stop.Store(false)
+			o := r.o
+			o.Resume = false
+			require.NoError(t, opened(t, o).Close())
+			assert.Equal(t, []string{o.Plan.RunID, o.Plan.RunID + tc.suffix}, names(t, o.Dir))
+		})
+	}
+}
+
+// stopper is an output that wishes for the end of the run once something is said.
+type stopper struct{ stop *atomic.Bool }
+
+func (s stopper) Write(p []byte) (int, error) {
+	s.stop.Store(true)
+	return len(p), nil
+}
+
+// To look over the cells of a run to resume takes a while: the end is heeded meanwhile.
+func TestResumeIsInterrupted(t *testing.T) {
+	r, _ := walkable(t)
+	require.NoError(t, r.Walk(func(string, Asked) (Answer, error) { return Answer{}, nil }))
+	require.NoError(t, r.Close())
+	o := r.o
+	o.Resume, o.Out = true, stopper{o.Stop}
+	_, err := Open(o)
+	require.ErrorIs(t, err, rig.ErrSkipped)
+	aside, err := filepath.Glob(filepath.Join(r.Dir(), record.DirCells, "*"+record.DamagedSuffix+"*"))
+	require.NoError(t, err)
+	assert.Len(t, aside, 1, "the first one, of which it was said")
+}
+
+// What does not belong among the cells would end the run when it is judged: that is told before anything is measured.
+func TestResumeRefusesStrays(t *testing.T) {
+	o := short(t, "H2A")
+	r := opened(t, o)
+	require.NoError(t, r.Close())
+	stray := filepath.Join(r.Dir(), record.DirCells, ".DS_Store")
+	require.NoError(t, os.WriteFile(stray, nil, 0o644))
+	o.Resume = true
+	_, err := Open(o)
+	require.ErrorContains(t, err, stray)
+	require.ErrorContains(t, err, "remove it")
+	require.NoError(t, os.Remove(stray))
+	require.NoError(t, opened(t, o).Close())
 }

@@ -24,6 +24,7 @@ type tended struct {
 	undo   func(kind string) error       // of each treatment
 	reads  func()                        // before what the machine runs with is read back
 	sample func(*record.SysSample) error // one source more
+	render func() error                  // before each sample, instead of what brings the machine's files up to date
 	undone []string                      // kinds of treatments, in order
 	closed int                           // machines
 }
@@ -77,6 +78,9 @@ func (m *tendedMachine) Sources() rig.Sources {
 	s := m.Machine.Sources()
 	if m.rig.sample != nil {
 		s.Sys = append(s.Sys, sampled(m.rig.sample))
+	}
+	if m.rig.render != nil {
+		s.Refresh = func(context.Context) error { return m.rig.render() }
 	}
 	return s
 }
@@ -167,6 +171,42 @@ func TestPanicLeavesEverythingInOrder(t *testing.T) {
 		})
 	}
 }
+
+// A cell whose samples cannot be brought up to date has failed: that is the rig's fault, of which a gate knows nothing.
+func TestFailedRefreshFailsTheCell(t *testing.T) {
+	full := errors.New("no space left on device")
+	n := 0
+	r := tended{render: func() error {
+		if n++; n > 30 {
+			return full
+		}
+		return nil
+	}}
+	dir, err := brokenCell(t, short(t, "H1"), &r)
+	require.ErrorIs(t, err, full)
+	assert.Equal(t, 31, n, "and ends there")
+	assert.Equal(t, 1, r.closed)
+	assert.NoFileExists(t, filepath.Join(dir, record.FileCell), "it is not complete")
+}
+
+// A rig that cannot be prepared is told before an earlier run is set aside.
+func TestRigIsPreparedFirst(t *testing.T) {
+	o := short(t, "H2A")
+	require.NoError(t, opened(t, o).Close())
+	before := names(t, o.Dir)
+	full := errors.New("no space left on device")
+	o.Rig = unprepared{o.Rig, full}
+	_, err := Open(o)
+	require.ErrorIs(t, err, full)
+	assert.Equal(t, before, names(t, o.Dir))
+}
+
+type unprepared struct {
+	rig.Rig
+	err error
+}
+
+func (u unprepared) Prepare() error { return u.err }
 
 // An interrupt undoes what the cell has done to the machine, wherever in the cell it comes.
 func TestInterruptUndoes(t *testing.T) {

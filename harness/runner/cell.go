@@ -105,7 +105,7 @@ func (c *cellRun) run(ctx context.Context) error {
 	defer abandon(nil)
 	watched := func(watch func() error) error {
 		err := Catch(watch)
-		if _, broke := errors.AsType[*PanicError](err); broke {
+		if err != nil {
 			abandon(err)
 		}
 		return err

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"sparkharness/harness/record"
+	"sparkharness/harness/rig"
 )
 
 // resume continues a run that is there. What was measured must have been measured with the same configuration and by
@@ -35,10 +36,16 @@ func (a *artifacts) resume(p *record.Plan) error {
 	case before.Judges != now.Judges:
 		fmt.Fprintf(a.out, "note: %s was begun by a program with other rules or statistics (%.12s, now %.12s); those of now judge all of it\n", a.dir, before.Judges, now.Judges)
 	}
+	if _, err := run.Strays(); err != nil {
+		return fmt.Errorf("-resume: %w: remove it", err)
+	}
 	if err := errors.Join(run.Recover(), a.openLog()); err != nil {
 		return fmt.Errorf("-resume: %w", err)
 	}
 	for _, pc := range run.Plan.Cells {
+		if a.stop.Load() {
+			return rig.ErrSkipped // all of a run's files take a while
+		}
 		_, err := run.Cell(pc)
 		if err == nil {
 			continue

@@ -35,9 +35,10 @@ type Run struct {
 	manifest Manifest
 	progress *progress
 
-	mu       sync.Mutex
-	cellTime time.Duration
-	failed   atomic.Bool
+	mu        sync.Mutex
+	cellTime  time.Duration
+	failed    atomic.Bool
+	concluded atomic.Bool
 }
 
 // Open prepares the run's folder, and sets an earlier run aside. Close the run when done. Once the run is to stop it is
@@ -51,7 +52,10 @@ func Open(o Options) (*Run, error) {
 	if o.Stop.Load() {
 		return nil, rig.ErrSkipped
 	}
-	if r.art, err = newArtifacts(o.Dir, o.Plan, o.Resume, o.Out); err != nil {
+	if err := o.Rig.Prepare(); err != nil {
+		return nil, err
+	}
+	if r.art, err = newArtifacts(o); err != nil {
 		return nil, err
 	}
 	r.manifest = newManifest(o.Root, o.Plan, o.Exp, o.Resume, time.Now())
@@ -118,25 +122,39 @@ func (r *Run) Kept() (kept, of int) {
 // Failed says that a cell failed: the others were not measured.
 func (r *Run) Failed() bool { return r.failed.Load() }
 
-// Close frees the run's folder and saves how long it took.
+// Concluded says that the run's report is written: it has come to its end.
+func (r *Run) Concluded() { r.concluded.Store(true) }
+
+// Close frees the run's folder, saves how long it took, and how it ended: interrupted and given up where nobody said that
+// it is concluded.
 func (r *Run) Close() error {
 	r.manifest.Ended = time.Now().UTC()
 	r.manifest.WallSeconds = r.manifest.Ended.Sub(r.manifest.Started).Seconds()
 	r.manifest.CellSeconds = r.cellTime.Seconds()
-	return errors.Join(r.manifest.save(r.art.dir), r.art.log.Append(record.Attempt{Event: record.EventEnd, Why: r.why()}), r.art.close())
+	end := record.Attempt{Event: record.EventEnd, Why: r.why()}
+	err := r.manifest.save(r.art.dir)
+	if err == nil {
+		var sum record.FileSum
+		if sum, err = record.SumFile(record.Path(r.art.dir, record.FileManifest)); err == nil {
+			end.SHA256 = sum.SHA256
+		}
+	}
+	return errors.Join(err, r.art.log.Append(end), r.art.close())
 }
 
 // why says how the run has ended.
 func (r *Run) why() string {
 	switch {
 	case r.failed.Load():
-		return "a cell failed"
-	case r.o.Stop.Load():
-		return "interrupted"
+		return record.EndCellFailed
+	case !r.concluded.Load() && r.o.Stop.Load():
+		return record.EndInterrupted
+	case !r.concluded.Load():
+		return record.EndGivenUp
 	case r.o.Plan.Ended != "":
 		return r.o.Plan.Ended
 	}
-	return "all that was planned"
+	return record.EndPlanned
 }
 
 // Summary says in a line what the run took.

@@ -54,6 +54,12 @@ func configured(t *testing.T, id, configs string) Options {
 	return Options{Exp: e, Plan: plan, Rig: sim, Root: root, Dir: t.TempDir(), Out: io.Discard, Stop: new(atomic.Bool)}
 }
 
+// with are the options for another plan.
+func with(o Options, p *record.Plan, resume bool) Options {
+	o.Plan, o.Resume = p, resume
+	return o
+}
+
 // opened is a run of the options; it does not close itself.
 func opened(t *testing.T, o Options) *Run {
 	t.Helper()
@@ -143,7 +149,7 @@ func TestInterrupt(t *testing.T) {
 	assert.False(t, r.art.has(second))
 
 	// Nobody else may write the folder meanwhile.
-	_, err = newArtifacts(o.Dir, o.Plan, false, io.Discard)
+	_, err = newArtifacts(with(o, o.Plan, false))
 	require.ErrorContains(t, err, "another process is running")
 	require.ErrorContains(t, err, fmt.Sprintf("held by process %d on host ", os.Getpid()))
 	require.NoError(t, r.Close())
@@ -158,17 +164,18 @@ func TestInterrupt(t *testing.T) {
 
 	// Another configuration is refused; without -resume the earlier run is set aside, not mixed in, and an
 	// incomplete run never pushes out a complete one.
-	_, err = newArtifacts(o.Dir, &record.Plan{RunID: o.Plan.RunID, Digest: "another digest"}, true, io.Discard)
+	_, err = newArtifacts(with(o, &record.Plan{RunID: o.Plan.RunID, Digest: "another digest"}, true))
 	require.ErrorContains(t, err, "another configuration")
 	require.NoError(t, os.MkdirAll(again.art.dir+previousSuffix, 0o755))
-	fresh, err := newArtifacts(o.Dir, o.Plan, false, io.Discard)
+	fresh, err := newArtifacts(with(o, o.Plan, false))
 	require.NoError(t, err)
 	assert.False(t, fresh.has(first))
 	assert.DirExists(t, fresh.dir+previousSuffix)
 	assert.DirExists(t, fresh.dir+incompleteSuffix)
 	require.NoError(t, fresh.close())
 
-	_, err = newArtifacts(t.TempDir(), o.Plan, true, io.Discard)
+	o.Dir = t.TempDir()
+	_, err = newArtifacts(with(o, o.Plan, true))
 	require.ErrorContains(t, err, "run without -resume")
 }
 

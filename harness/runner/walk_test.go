@@ -41,6 +41,14 @@ func (r *idle) Run(cells []record.PlannedCell, w rig.Work) {
 // walked is a run of three blocks of two cells on an idle rig.
 func walked(t *testing.T) (*Run, *idle) {
 	t.Helper()
+	r, fake := walkable(t)
+	t.Cleanup(func() { assert.NoError(t, r.Close()) })
+	return r, fake
+}
+
+// walkable is walked, to be closed by who asks for it.
+func walkable(t *testing.T) (*Run, *idle) {
+	t.Helper()
 	o := short(t, "H2A")
 	fake := &idle{Rig: o.Rig}
 	o.Rig = fake
@@ -52,7 +60,6 @@ func walked(t *testing.T) (*Run, *idle) {
 		}
 	}
 	r := opened(t, o)
-	t.Cleanup(func() { assert.NoError(t, r.Close()) })
 	fake.art = func() *artifacts { return r.art }
 	return r, fake
 }

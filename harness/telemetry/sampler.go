@@ -25,8 +25,9 @@ type Sampler struct {
 	// Start is the zero of the cell's clock, with its monotonic reading (time.Now, not a parsed time).
 	Start time.Time
 
-	// Refresh (optional) comes before the sources of each slot, which have nothing if it fails: a simulated machine
-	// brings its files up to date. It is no source.
+	// Refresh (optional) comes before the sources of each slot: a simulated machine brings its files up to date. It is no
+	// source: if it fails, that is the rig's fault, and ends the sampling. If it only comes too late for the slot, the
+	// sources have nothing.
 	Refresh func(context.Context) error
 	// Sys are sampled in this order, KV (optional) after them, one at a time. The context of a tick ends
 	// a tenth of the cadence before the next slot, so put sources that can hang last.
@@ -47,7 +48,7 @@ type Sampler struct {
 }
 
 // Run samples until ctx ends, which is no error; a tick that is under way then is dropped. It returns
-// an error at once for an incomplete Sampler and when OnSys or OnKV returns one, but never for a
+// an error at once for an incomplete Sampler and when Refresh, OnSys or OnKV returns one, but never for a
 // failing source.
 func (s *Sampler) Run(ctx context.Context) (record.Coverage, error) {
 	cov := s.coverage()
@@ -78,6 +79,9 @@ func (s *Sampler) Run(ctx context.Context) (record.Coverage, error) {
 			cancel()
 			if ctx.Err() != nil {
 				return cov, nil
+			}
+			if t.broken != nil {
+				return cov, fmt.Errorf("bring the machine's files up to date: %w", t.broken)
 			}
 			if !prev.IsZero() {
 				count(&cov, t.errs)
@@ -150,6 +154,8 @@ type tick struct {
 	sys  record.SysSample
 	kv   record.KVSample
 	errs []error
+	// broken is the error of a Refresh that has failed in time.
+	broken error
 }
 
 func (s *Sampler) tick(ctx context.Context, phase string, now, prev time.Time) *tick {
@@ -163,7 +169,10 @@ func (s *Sampler) tick(ctx context.Context, phase string, now, prev time.Time) *
 	}
 	var stale error
 	if s.Refresh != nil {
-		stale = s.Refresh(ctx)
+		if stale = s.Refresh(ctx); stale != nil && ctx.Err() == nil {
+			t.broken = stale
+			return t
+		}
 	}
 	for _, src := range s.Sys {
 		err := stale

@@ -3,6 +3,7 @@ package verdict
 import (
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 
 	"sparkharness/harness/disk"
 )
@@ -15,14 +16,26 @@ type UWork struct {
 	Users         int    `json:"users"`
 }
 
-// SaveUWork writes what a run found; nothing if it found none.
-func SaveUWork(path string, found []UWork) error {
+// FileUWork is where a run's usable concurrencies stand.
+const FileUWork = "uwork.json"
+
+// SaveUWork writes what a run found into its folder; nothing if it found none.
+func SaveUWork(dir string, found []UWork) error {
+	b, err := EncodeUWork(found)
+	if err != nil || b == nil {
+		return err
+	}
+	return disk.Replace(filepath.Join(dir, FileUWork), b)
+}
+
+// EncodeUWork is the text of uwork.json; nil if a run found none, and has no such file.
+func EncodeUWork(found []UWork) ([]byte, error) {
 	if len(found) == 0 {
-		return nil
+		return nil, nil
 	}
 	b, err := json.MarshalIndent(found, "", "  ")
 	if err != nil {
-		return fmt.Errorf("encode uwork.json: %w", err)
+		return nil, fmt.Errorf("encode %s: %w", FileUWork, err)
 	}
-	return disk.Replace(path, append(b, '\n'))
+	return append(b, '\n'), nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -156,4 +157,44 @@ func TestComputingIsAskedToEnd(t *testing.T) {
 	left, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	assert.Empty(t, left)
+}
+
+// A look at runs that a signal ends takes what looks with it, and leaves nothing; what one that was killed has left is
+// swept by the next.
+func TestVerifyIsAskedToEnd(t *testing.T) {
+	bin, tmp, run := t.TempDir(), t.TempDir(), t.TempDir()
+	there, ended := filepath.Join(bin, "there"), filepath.Join(bin, "ended")
+	// It stands for go test, which looks.
+	script := "#!/bin/sh\ntrap 'echo >" + ended + "; exit 1' TERM\necho >" + there + "\nwhile :; do sleep 0.05; done\n"
+	require.NoError(t, os.WriteFile(filepath.Join(bin, "go"), []byte(script), 0o755))
+	require.NoError(t, os.Mkdir(filepath.Join(run, "cells"), 0o755))
+	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
+	t.Setenv("TMPDIR", tmp)
+	wait := func(path string) {
+		require.Eventually(t, func() bool { _, err := os.Stat(path); return err == nil }, patience, 10*time.Millisecond, path)
+	}
+	left := func() int {
+		entries, err := os.ReadDir(tmp)
+		require.NoError(t, err)
+		return len(entries)
+	}
+	cmd, printed := command(t, "verify", run)
+	wait(there)
+	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
+	out := printed()
+	assert.Equal(t, 128+int(syscall.SIGTERM), cmd.ProcessState.ExitCode(), out)
+	assert.Contains(t, out, "interrupted (terminated)")
+	wait(ended)
+	assert.Zero(t, left())
+
+	require.NoError(t, errors.Join(os.Remove(there), os.Remove(ended)))
+	cmd, printed = command(t, "verify", run)
+	wait(there)
+	require.NoError(t, cmd.Process.Kill())
+	require.NoError(t, os.WriteFile(filepath.Join(bin, "go"), []byte("#!/bin/sh\nexit 1\n"), 0o755))
+	printed()
+	assert.Equal(t, 1, left())
+	_, printed = command(t, "verify", run)
+	assert.Contains(t, printed(), "it left no result")
+	assert.Zero(t, left())
 }

@@ -151,6 +151,13 @@ func (r *replay) run(ctx context.Context) error {
 	if most := r.mostFailed; most != nil && !(*most >= 0 && *most <= 1) {
 		return fmt.Errorf("--max-failed %v: a share from 0 to 1 is needed, such as 0.01", *most)
 	}
+	// Before a file of lines is there, which the next replay would not write over.
+	if r.dialect != load.DialectDynamo && r.dialect != load.DialectTRTLLM {
+		return fmt.Errorf("--dialect: dialect %q is not trtllm or dynamo", r.dialect)
+	}
+	if r.api != load.APICompletions && r.api != load.APIChat {
+		return fmt.Errorf("--api: api %q is not completions or chat", r.api)
+	}
 	st, err := describe(r.path, r.choice)
 	if err != nil {
 		return err

@@ -217,17 +217,20 @@ func TestTraceReplayRefuses(t *testing.T) {
 		"a share":     {path, []string{"--max-failed", "1.5"}, "--max-failed 1.5: a share from 0 to 1"},
 		"no share":    {path, []string{"--max-failed", "NaN"}, "--max-failed NaN: a share from 0 to 1"},
 		"a dialect":   {path, []string{"--dialect", "vllm"}, `dialect "vllm" is not trtllm or dynamo`},
+		"an API":      {path, []string{"--api", "batch"}, `api "batch" is not completions or chat`},
 		"all warm-up": {traceFile(t, strings.SplitAfter(halfMinute, "\n")[0]), []string{"--warmup", "100ms"}, "shorten the warm-up"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			asked = nil
-			args := append([]string{"replay", tc.file, "--url", server.URL, "--dialect", "trtllm", "--out", t.TempDir()}, tc.args...)
+			out := t.TempDir()
+			args := append([]string{"replay", tc.file, "--url", server.URL, "--dialect", "trtllm", "--out", out}, tc.args...)
 			_, err := runTrace(t, args...)
 			require.ErrorContains(t, err, tc.want)
 			assert.NotContains(t, err.Error(), "pw")
 			assert.Equal(t, exitFailure, exitStatus(err))
 			if name != "all warm-up" {
 				assert.NotContains(t, strings.Join(asked, "\n"), "completions", "nothing is sent")
+				assert.NoFileExists(t, filepath.Join(out, metricsFile), "the corrected command would be refused")
 			}
 		})
 	}

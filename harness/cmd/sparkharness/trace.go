@@ -197,7 +197,7 @@ bytes; without flags it is the trace that the repository holds.`,
 			if err := trace.Generate(&b, o); err != nil {
 				return err
 			}
-			if err := disk.Replace(file, b.Bytes()); err != nil {
+			if err := disk.ReplaceOrWrite(file, b.Bytes()); err != nil {
 				return err
 			}
 			fmt.Fprintln(cmd.OutOrStdout(), "wrote", file)

@@ -11,11 +11,15 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"text/tabwriter"
-
-	"sparkharness/harness/regular"
+	"time"
 
 	"github.com/spf13/cobra"
+
+	"sparkharness/harness/disk"
+	"sparkharness/harness/outgoing"
+	"sparkharness/harness/regular"
 )
 
 // testBinary is what make build leaves beside the command: the hypotheses' rules, compiled.
@@ -26,15 +30,20 @@ func verifyCommand() *cobra.Command {
 		Use:   "verify DIR...",
 		Short: "make sure that runs are what was measured, and that their verdicts follow from them",
 		Long: `Looks over runs: the folder of one, or a results folder with all that it holds. Every file of a complete cell is compared
-with the sums that were taken when it was completed, plan and cells with the log of the run, and the report with what
-follows from the lines. The hypothesis is the one that the plan names. Nothing is written.
+with the sums that were taken when it was completed, plan, cells and manifest with the log of the run, and report, table,
+figures and usable concurrency with what follows from the lines. The hypothesis is the one that the plan names. Nothing is
+written.
 
 The rules live in the tests of package hypotheses: ` + testBinary + ` beside this program (make build), or else go test in the
 checkout around the working directory.
 
 Exit status: 0 all runs are as they were left, 3 some are not, 1 nothing could be looked over.`,
 		Args: cobra.MinimumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return verify(cmd.Context(), cmd.OutOrStdout(), args) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx, stop := untilAsked(cmd.Context())
+			defer stop()
+			return verify(ctx, cmd.OutOrStdout(), args)
+		},
 	}
 }
 
@@ -94,7 +103,7 @@ func runsBelow(dirs []string) ([]string, error) {
 }
 
 func isRun(dir string) bool {
-	for _, file := range []string{"plan.json", "attempts.jsonl"} {
+	for _, file := range []string{"plan.json", "attempts.jsonl", "cells", "report.json"} {
 		if _, err := os.Lstat(filepath.Join(dir, file)); err == nil {
 			return true
 		}
@@ -105,23 +114,33 @@ func isRun(dir string) bool {
 // maxVerified is the most bytes of what the test finds.
 const maxVerified = 256 << 20
 
+// endWait is how long the test may take to end when it is asked to.
+const endWait = 5 * time.Second
+
 // lookOver runs the test that looks over folders, and reads what it found.
 func lookOver(ctx context.Context, runs []string) (list []verified, err error) {
-	scratch, err := os.MkdirTemp("", "sparkharness-verify-")
+	disk.SweepScratch("")
+	scratch, err := disk.NewScratch("")
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
+	defer func() { err = errors.Join(err, scratch.Close()) }()
 	cmd, err := tester(ctx)
 	if err != nil {
 		return nil, err
 	}
-	found := filepath.Join(scratch, "verified.json")
+	found := filepath.Join(scratch.Dir(), "verified.json")
 	cmd.Args = append(cmd.Args, "-verify-results", found)
 	for _, run := range runs {
 		cmd.Args = append(cmd.Args, "-verify", run)
 	}
+	// It ends in order when asked, and leaves nothing behind either.
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = endWait
 	said, runErr := cmd.CombinedOutput()
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
 	b, err := regular.Read(found, maxVerified)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%s: %w: %s", filepath.Base(cmd.Path), errors.Join(runErr, errors.New("it left no result")), lastLine(said))
@@ -185,18 +204,24 @@ func printVerified(out io.Writer, list []verified) (bad int) {
 			state = "NOT AS LEFT"
 			bad++
 		}
-		fmt.Fprintf(w, "%s\t%s\t%d of %d\t%s\t%s\n", orDash(v.RunID), orDash(v.Hypothesis), v.Measured, v.Planned, orDash(v.Outcome), state)
+		fmt.Fprintf(w, "%s\t%s\t%d of %d\t%s\t%s\n", orDash(shown(v.RunID)), orDash(shown(v.Hypothesis)), v.Measured, v.Planned, orDash(shown(v.Outcome)), state)
 	}
 	_ = w.Flush() // to a terminal or a buffer
 	for _, v := range list {
 		for _, f := range v.Faults {
-			fmt.Fprintf(out, "fault: %s\n", f)
+			fmt.Fprintf(out, "fault: %s\n", shown(f))
 		}
 		for _, n := range v.Notes {
-			fmt.Fprintf(out, "note: %s: %s\n", filepath.Base(v.Dir), n)
+			fmt.Fprintf(out, "note: %s: %s\n", shown(filepath.Base(v.Dir)), shown(n))
 		}
 	}
 	return bad
+}
+
+// shown is a text that came from a folder, fit for a terminal.
+func shown(text string) string {
+	const most = 4 << 10 // bytes: several paths
+	return outgoing.Clean(text, most)
 }
 
 func orDash(s string) string {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -46,11 +47,20 @@ func TestVerifyNeedsARun(t *testing.T) {
 
 func TestRunsBelow(t *testing.T) {
 	dir := t.TempDir()
-	for _, f := range []string{"b/plan.json", "a/attempts.jsonl", "c/report.json", ".hidden/plan.json", "file"} {
+	for _, f := range []string{"b/plan.json", "a/attempts.jsonl", "c/report.json", "d/cells/x", "e/table.txt", ".hidden/plan.json", "file"} {
 		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, f)), 0o755))
 		require.NoError(t, os.WriteFile(filepath.Join(dir, f), nil, 0o644))
 	}
 	runs, err := runsBelow([]string{dir, filepath.Join(dir, "b")})
 	require.NoError(t, err)
-	assert.Equal(t, []string{filepath.Join(dir, "a"), filepath.Join(dir, "b"), filepath.Join(dir, "b")}, runs)
+	assert.Equal(t, []string{filepath.Join(dir, "a"), filepath.Join(dir, "b"), filepath.Join(dir, "c"), filepath.Join(dir, "d"), filepath.Join(dir, "b")}, runs)
+}
+
+// What folders hold is shown fit for a terminal.
+func TestVerifiedIsClean(t *testing.T) {
+	const red = "\x1b[31m"
+	var out bytes.Buffer
+	assert.Equal(t, 1, printVerified(&out, []verified{{Dir: "/r/" + red, RunID: red, Hypothesis: red, Outcome: red, Faults: []string{red}, Notes: []string{red}}}))
+	assert.NotContains(t, out.String(), "\x1b")
+	assert.Equal(t, 6, strings.Count(out.String(), `\x1b[31m`))
 }

@@ -138,7 +138,7 @@ func (s *Machine) Sources() rig.Sources {
 	t := rig.Sources{Scrapes: map[string]func() []byte{}, TickOffset: tickOffset,
 		Refresh: func(ctx context.Context) error { return s.machine.Render(ctx, s.files) }}
 	// The files must hold something before the sources look at what there is.
-	_ = t.Refresh(context.Background()) // a machine that cannot render shows it in every sample
+	_ = t.Refresh(context.Background()) // a machine that cannot render fails with its first sample
 	proc, err := telemetry.NewProc(s.files.Proc)
 	t.Sys = append(t.Sys, orFail("proc", proc, err))
 	block, err := telemetry.NewBlock(s.files.Proc, s.files.Sys, s.opts.Stack.Telemetry.Device)

@@ -26,7 +26,7 @@ type Rig struct {
 	t        *testing.T
 	exp      *config.Experiment
 	tokenize func() (*prompt.Tokenizer, error) // its vocabulary takes a while to read
-	scratch  *disk.Scratch                     // where simulated hosts render their files, nil before the first cell
+	scratch  *disk.Scratch                     // where simulated hosts render their files, nil before Prepare
 	facts    record.Facts
 	without  string // kind of treatment that is left out: a test of what notices that
 }
@@ -104,6 +104,15 @@ func (r *Rig) Check(e *config.Experiment, p *record.Plan) error {
 	return nil
 }
 
+// Prepare makes the folder in which simulated hosts rewrite their files, five times a simulated second: on a memory file
+// system if there is one, to keep that off the disk.
+func (r *Rig) Prepare() (err error) {
+	if r.scratch == nil {
+		r.scratch, err = disk.NewScratch(MemoryBacked())
+	}
+	return err
+}
+
 // Open prepares a machine, which starts with its cell.
 func (r *Rig) Open(_ context.Context, st *config.Stack) (rig.Machine, error) {
 	if r.scratch == nil {
@@ -133,13 +142,12 @@ func (r *Rig) Run(cells []record.PlannedCell, w rig.Work) {
 	if len(cells) == 0 {
 		return
 	}
-	// Simulated hosts rewrite their files five times a simulated second: keep that off the disk.
-	var err error
-	if r.scratch == nil {
-		if r.scratch, err = disk.NewScratch(MemoryBacked()); err != nil {
-			r.t.Error(err)
-			return
+	if err := r.Prepare(); err != nil {
+		r.t.Error(err)
+		for _, pc := range cells {
+			_ = w.Done(pc, 0, err) // it is shown above
 		}
+		return
 	}
 	r.t.Run("cells", func(t *testing.T) {
 		for _, pc := range cells {

@@ -146,8 +146,7 @@ func TestFailedKVSource(t *testing.T) {
 	})
 }
 
-// A machine whose files cannot be written still has all its sources, each with its error: nothing brings them up to
-// date.
+// Files of a machine that cannot be written are the rig's fault and not the machine's: nothing is measured by them.
 func TestFailedRender(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, err := OpenMachine(options(t, "B"))
@@ -155,21 +154,14 @@ func TestFailedRender(t *testing.T) {
 		defer func() { assert.Error(t, s.Close(), "the files are closed twice") }()
 		require.NoError(t, s.files.Close())
 		tel := s.Sources()
-		require.NotNil(t, tel.KV)
 		assert.ErrorContains(t, tel.Refresh(t.Context()), "render")
 		sampler := &telemetry.Sampler{Cadence: 200 * time.Millisecond, Offset: tel.TickOffset, Start: time.Now(), Refresh: tel.Refresh,
 			Sys: tel.Sys, KV: tel.KV, Phase: func() string { return record.PhaseMeasure },
 			OnSys: func(*record.SysSample) error { return nil }, OnKV: func(*record.KVSample) error { return nil }}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		cov, err := sampler.Run(ctx)
-		require.NoError(t, err)
-		assert.Positive(t, cov.Slots)
-		require.Len(t, cov.Sources, len(tel.Sys)+1)
-		for _, src := range cov.Sources {
-			assert.Zero(t, src.Samples, src.Name)
-			assert.Contains(t, src.LastError, "render", src.Name)
-		}
+		_, err = sampler.Run(ctx)
+		require.ErrorContains(t, err, "render")
 	})
 }
 
