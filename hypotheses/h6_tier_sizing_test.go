@@ -49,10 +49,11 @@ func decideH6(ev *evidence.Evidence) verdict.Conclusion {
 	arms := tierArms(ev)
 	moves, effect := kneeMoves(ev, arms)
 	return verdict.Conclusion{
-		Checks:  []verdict.Check{moves, monotone(arms), policiesDiffer(ev, arms)},
-		Effect:  effect,
-		Figures: []verdict.Figure{h6Figure(ev, arms)},
-		Sizing:  sizing(ev, arms),
+		Checks:   []verdict.Check{moves, monotone(arms), policiesDiffer(ev, arms)},
+		Effect:   effect,
+		Findings: inThePool(ev, arms),
+		Figures:  []verdict.Figure{h6Figure(ev, arms)},
+		Sizing:   sizing(ev, arms),
 	}
 }
 
@@ -229,6 +230,27 @@ func overflows(g *evidence.Group) bool {
 	c := g.Cells[0]
 	s := c.Info.Settings
 	return float64(c.Users)*float64(c.ContextTokens)*s.KVBlockBytes/s.WantBlockTokens > float64(c.Tier1Bytes)
+}
+
+// inThePool says what the bytes of the largest host tier would keep if they were the device pool's. Tier 0 is no factor of
+// this hypothesis, but on unified memory both are the same memory, and whoever sizes one should know.
+func inThePool(ev *evidence.Evidence, arms []*tierArm) []verdict.Finding {
+	st := ev.Exp.Stacks["B"]
+	if len(arms) == 0 || st == nil {
+		return nil
+	}
+	const gib = 1 << 30
+	pool, tier := float64(st.KVPool()), 0.0
+	for _, a := range arms {
+		tier = max(tier, float64(a.capacity))
+	}
+	kept, why := max(pool, tier), "the host tier holds copies of what the pool holds, too"
+	if st.Dynamo != nil && st.Dynamo.ExclusiveTiers {
+		kept, why = pool+tier, "no block is in both"
+	}
+	return []verdict.Finding{{Name: "the same bytes in the device pool", Estimate: stats.Alone((pool + tier) / kept),
+		Detail: fmt.Sprintf("times as much different KV, by arithmetic: a pool of %.3g GiB above a host tier of %.3g GiB keeps %.3g GiB (%s); "+
+			"on unified memory a pool of %.3g GiB takes the same, and its hits are not copied", pool/gib, tier/gib, kept/gib, why, (pool+tier)/gib)}}
 }
 
 // cellsOf counts the cells of groups.

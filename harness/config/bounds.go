@@ -86,6 +86,11 @@ var bounds = map[string]bound{
 	"dynamo.prefetch_depth":        users,
 	"dynamo.offload_min_frequency": {1_000_000, "no block is seen more often"},
 
+	"dynamo.offload.blocks_per_chunk": {1 << 16, "a file of more blocks is longer than any prompt"},
+	"dynamo.offload.read_threads":     {1024, "no server has more threads for one drive"},
+	"dynamo.offload.write_threads":    {1024, "no server has more threads for one drive"},
+	"dynamo.offload.buffer_slots":     {1024, "a pinned buffer holds a few blocks"},
+
 	"dynamo.tiers.tier0.capacity_bytes": hostMemory,
 	"dynamo.tiers.tier1.capacity_bytes": hostMemory,
 	"dynamo.tiers.tier2.capacity_bytes": {Size(1 << 50), "no machine has more than 1024 TiB of NVMe"},
@@ -96,6 +101,22 @@ var bounds = map[string]bound{
 
 	"mechanisms.scrape_stall":        {Duration(time.Minute), "no scrape lasts longer"},
 	"mechanisms.paged_weights_bytes": hostMemory,
+
+	"shape.layers":             {10_000, "no model has more"},
+	"shape.kv_heads":           {10_000, "no model has more"},
+	"shape.head_dim":           {1 << 16, "no head is wider"},
+	"shape.latent_dim":         {1 << 16, "no latent is wider"},
+	"shape.window.layers":      {10_000, "no model has more"},
+	"shape.window.tokens":      {context.most, context.why},
+	"shape.hidden":             {1 << 20, "no model is wider"},
+	"shape.intermediate":       {1 << 24, "no MLP is wider"},
+	"shape.context_tokens":     {16 << 20, "no model of today takes more than sixteen million tokens"},
+	"shape.kv_bytes_per_token": {Size(1 << 30), "no token leaves a gigabyte"},
+
+	"parameters.total_billion":  {1e5, "no model has 100 trillion parameters"},
+	"parameters.active_billion": {1e5, "no model has 100 trillion parameters"},
+
+	"pauses.sigma": sigma,
 
 	"tiers.tier0_bytes": hostMemory,
 	"tiers.tier1_bytes": hostMemory,

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"maps"
+	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -19,6 +20,10 @@ var boundedElsewhere = []string{
 	"run.cadence", "sweep.cadence[]", "telemetry.cadence", "windows.length", "sweep.gap_cv", "sweep.ramp.over",
 	"sweep.reuse[]", "load.chat.turn_spread", "load.adapters.hot_set", "load.adapters.hot_share",
 	"gates.min_coverage", "gates.max_send_lag_share", "gates.prompt_tolerance", "gates.max_error_rate", "gates.max_cov",
+	"errors.decode_one_stream.median", "errors.decode_one_stream.largest", "errors.decode_one_stream.rows",
+	"errors.decode_streams.median", "errors.decode_streams.largest", "errors.decode_streams.rows",
+	"errors.prefill.median", "errors.prefill.largest", "errors.prefill.rows",
+	"page_read_jitter", "rates.*.prefill_ref_tokens",
 	"gates.steady_alpha", "gates.steady_max_drift", "gates.reproduced_within", "gates.cadence_tolerance", "gates.min_fio_presence", "gates.max_foreign_reads",
 }
 
@@ -29,7 +34,17 @@ func leaves(t reflect.Type, path string, visit func(path string, t reflect.Type)
 		leaves(t.Elem(), path, visit)
 	case reflect.Slice:
 		leaves(t.Elem(), path+"[]", visit)
+	case reflect.Map:
+		if t.Elem().Kind() == reflect.Struct {
+			leaves(t.Elem(), path+".*", visit)
+		}
 	case reflect.Struct:
+		if f, ok := reflect.New(t).Elem().Interface().(grounds); ok { // bounded by what it counts
+			if !slices.ContainsFunc(figureBounds, func(b bound) bool { return reflect.TypeOf(b.most) == reflect.TypeOf(f.amount()) }) {
+				visit(path+".value", reflect.TypeOf(f.amount()))
+			}
+			return
+		}
 		for i, f := range fieldsOf(t) {
 			leaves(t.Field(i).Type, join(path, f.name), visit)
 		}
@@ -47,7 +62,7 @@ func leaves(t reflect.Type, path string, visit func(path string, t reflect.Type)
 // Every number of a configuration has an upper end, in the table or in a check of its own.
 func TestEveryNumberIsBounded(t *testing.T) {
 	left := maps.Clone(bounds)
-	for _, kind := range []any{Hypothesis{}, Stack{}, World{}, Profile{}} {
+	for _, kind := range []any{Hypothesis{}, Stack{}, World{}, Profile{}, Model{}, Engine{}, Drive{}, Machine{}} {
 		leaves(reflect.TypeOf(kind), "", func(path string, typ reflect.Type) {
 			b, ok := bounds[path]
 			if !ok {
@@ -86,6 +101,7 @@ func next(most any) any {
 // A value at the bound is taken, and the next one is refused in a line that says why.
 func TestBounds(t *testing.T) {
 	base := files{"hypothesis.yaml": hypothesis, "stack.yaml": stackB, "world.yaml": "world: w\nnote: n\n",
+		"model.yaml": fileText(t, "models/GPTOSS120B.yaml"), "drive.yaml": fileText(t, "drives/sata.yaml"),
 		"profile.yaml": "profile: p\nnote: n\ntier0_bytes: 1GiB\ntier1_bytes: 1GiB\n"}
 	faults := func(path, value string) string {
 		text := value
@@ -102,6 +118,8 @@ func TestBounds(t *testing.T) {
 			func() error { return overlaid(base, "stack.yaml", text, (*Stack).check) },
 			func() error { return overlaid(base, "world.yaml", text, (*World).check) },
 			func() error { return overlaid(base, "profile.yaml", text, (*Profile).check) },
+			func() error { return overlaid(base, "model.yaml", text, (*Model).check) },
+			func() error { return overlaid(base, "drive.yaml", text, (*Drive).check) },
 		} {
 			if err := parse(); err != nil && !strings.Contains(err.Error(), "unknown field") {
 				errs = append(errs, err.Error())
@@ -166,4 +184,12 @@ func TestWithin(t *testing.T) {
 	require.NoError(t, Within("run.duration", 168*time.Hour))
 	require.ErrorContains(t, Within("run.duration", 168*time.Hour+1), "is at most 168h0m0s, not 168h0m0.000000001s: ")
 	assert.Panics(t, func() { _ = Within("run.seed", 1) }, "no bound is no reason to let anything pass")
+}
+
+// fileText is a committed file of configuration.
+func fileText(t *testing.T, file string) string {
+	t.Helper()
+	b, err := os.ReadFile("../../configs/" + file)
+	require.NoError(t, err)
+	return string(b)
 }

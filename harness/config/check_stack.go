@@ -15,6 +15,9 @@ import (
 func (s *Stack) check(r *reader) {
 	r.oneOf("stack", s.Stack, "A", "B")
 	r.plain("model", s.Model)
+	if s.Engine != "" {
+		r.plain("engine", s.Engine)
+	}
 	s.Endpoint.check(r)
 	r.oneOf("runtime.kv_dtype", s.Runtime.KVDtype, "fp16", "fp8")
 	if r.ok("stack") {
@@ -31,14 +34,19 @@ func (s *Stack) check(r *reader) {
 
 // checkParts asks for what one of the stacks has and the other has not.
 func (s *Stack) checkParts(r *reader) {
-	parts := []struct {
+	type part struct {
 		path, of string
 		given    bool
 		why      string
-	}{
+	}
+	parts := []part{
 		{"runtime.kv_pool_bytes", "A", s.Runtime.KVPoolBytes != 0, "the pool of Stack B is dynamo.tiers.tier0"},
 		{"dynamo", "B", s.Dynamo != nil, "Stack A has no KV block manager"},
-		{"endpoint.kvbm_metrics", "B", s.Endpoint.KVBMMetrics != "", "Stack A has no KV block manager"},
+	}
+	if s.Stack == "A" || s.KVBM() {
+		parts = append(parts, part{"endpoint.kvbm_metrics", "B", s.Endpoint.KVBMMetrics != "", "Stack A has no KV block manager"})
+	} else if s.Endpoint.KVBMMetrics != "" {
+		r.refuse("endpoint.kvbm_metrics", "does not belong to the manager %s, which counts on the worker's page (engine_metrics)", s.Dynamo.Offload.Manager)
 	}
 	for _, p := range parts {
 		switch {
@@ -77,9 +85,15 @@ func (d *Dynamo) check(r *reader, tokensPerBlock int) {
 			r.refuse("dynamo.prefetch_depth", "must be 0, because prefetch_enable is false")
 		}
 	}
+	d.checkOffload(r)
 	for i, tier := range []Tier{d.Tiers.Tier0, d.Tiers.Tier1, d.Tiers.Tier2} {
 		path := fmt.Sprintf("dynamo.tiers.tier%d", i)
-		r.oneOf(path+".eviction_policy", tier.EvictionPolicy, Policies...)
+		if i == 1 && d.withoutHost(r) {
+			continue
+		}
+		if !d.ownPolicy(r, i, tier) {
+			r.oneOf(path+".eviction_policy", tier.EvictionPolicy, Policies...)
+		}
 		switch {
 		case i < 2 && tier.Path != "":
 			r.refuse(path+".path", "only tier2 is in a folder")

@@ -2,6 +2,12 @@ package config
 
 func (w *World) check(r *reader) {
 	r.plain("world", w.World)
+	if w.Machine != "" {
+		r.plain("machine", w.Machine)
+	}
+	if w.Drive != "" {
+		r.plain("drive", w.Drive)
+	}
 	if p := w.Load.Popularity; p != nil {
 		p.check(r, "load.popularity")
 	}

@@ -1,4 +1,5 @@
-// Package config reads the YAML files under configs/: stacks, hypotheses and their gates, profiles and worlds.
+// Package config reads the YAML files under configs/: stacks, hypotheses and their gates, profiles and worlds, and the
+// models, engines, drives and machines that a simulated machine is made of.
 //
 // Reading is strict, because a field that is silently ignored is a treatment that never happened: an
 // unknown field, a size or duration without its unit, a missing value or a zero where zero would decide

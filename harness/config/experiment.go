@@ -19,6 +19,7 @@ type Experiment struct {
 	Hypothesis *Hypothesis       `yaml:"hypothesis"`
 	Stacks     map[string]*Stack `yaml:"stacks"`
 	World      *World            `yaml:"world"`              // of a simulated machine; null elsewhere
+	Twin       *Twin             `yaml:"twin,omitempty"`     // of a simulated machine: what it is made of
 	Adapters   []string          `yaml:"adapters,omitempty"` // names of the adapter list
 	Fio        map[string]string `yaml:"fio,omitempty"`      // text of the job files by profile
 }

@@ -5,7 +5,8 @@ package config
 type Stack struct {
 	Stack     string    `yaml:"stack"` // A (trtllm-serve) or B (Dynamo with KVBM)
 	Name      string    `yaml:"name"`
-	Model     string    `yaml:"model"` // a model of package sim's table, such as L70B
+	Model     string    `yaml:"model"`            // a file of models/, such as L70B
+	Engine    string    `yaml:"engine,omitempty"` // a file of engines/; needed by a simulated machine
 	Endpoint  Endpoint  `yaml:"endpoint"`
 	Runtime   Runtime   `yaml:"runtime"`
 	Dynamo    *Dynamo   `yaml:"dynamo,omitempty"` // required for B, forbidden for A
@@ -18,7 +19,7 @@ type Endpoint struct {
 	URL           string `yaml:"url"`
 	API           string `yaml:"api"`                    // completions or chat
 	EngineMetrics string `yaml:"engine_metrics"`         // Prometheus page with trtllm_* gauges
-	KVBMMetrics   string `yaml:"kvbm_metrics,omitempty"` // Prometheus page with kvbm_* counters; required for B, forbidden for A
+	KVBMMetrics   string `yaml:"kvbm_metrics,omitempty"` // Prometheus page with kvbm_* counters; required for B with KVBM, forbidden without
 	APIKeyEnv     string `yaml:"api_key_env,omitempty"`  // name of the environment variable that holds the key; optional
 }
 
@@ -43,19 +44,21 @@ type Dynamo struct {
 	OffloadMinFrequency int    `yaml:"offload_min_frequency"`     // sightings before a block is written to tier 2; KVBM's default is 2
 	Tiers               Tiers  `yaml:"tiers"`
 	Loader              Loader `yaml:"loader"`
+
+	Offload *Offload `yaml:"offload,omitempty" json:",omitempty"` // what moves KV below the device; absent: KVBM
 }
 
 // Tiers are the KV tiers: 0 device, 1 host memory, 2 NVMe.
 type Tiers struct {
 	Tier0 Tier `yaml:"tier0"`
-	Tier1 Tier `yaml:"tier1"`
+	Tier1 Tier `yaml:"tier1,omitempty"` // required, but for the manager disk, which has none
 	Tier2 Tier `yaml:"tier2"`
 }
 
 // Tier is one tier's size and policy.
 type Tier struct {
 	CapacityBytes  Size   `yaml:"capacity_bytes"`
-	EvictionPolicy string `yaml:"eviction_policy"` // LRU or FIFO
+	EvictionPolicy string `yaml:"eviction_policy"` // one of Policies; none for tier 2 of the manager fs
 	Path           string `yaml:"path,omitempty"`  // absolute path of the folder on the NVMe; required for tier 2, forbidden elsewhere
 }
 

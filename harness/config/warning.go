@@ -12,6 +12,9 @@ func (s *Stack) Warnings() Warnings {
 		return nil
 	}
 	var out Warnings
+	if !s.KVBM() {
+		return nil
+	}
 	tiers := []Tier{s.Dynamo.Tiers.Tier0, s.Dynamo.Tiers.Tier1, s.Dynamo.Tiers.Tier2}
 	for i := 1; i < len(tiers); i++ {
 		if above, below := tiers[i-1].CapacityBytes, tiers[i].CapacityBytes; above > below {

@@ -6,7 +6,9 @@ import "gopkg.in/yaml.v3"
 // to published measurements; every other one is the default with something removed or added.
 type World struct {
 	World      string     `yaml:"world"`
-	Note       string     `yaml:"note"` // what differs from the default, in one sentence
+	Note       string     `yaml:"note"`              // what differs from the default, in one sentence
+	Machine    string     `yaml:"machine,omitempty"` // a file of machines/; absent: dgx-spark
+	Drive      string     `yaml:"drive,omitempty"`   // a file of drives/ in place of the machine's own
 	Mechanisms Mechanisms `yaml:"mechanisms,omitempty"`
 	Load       WorldLoad  `yaml:"load,omitempty"`  // users and other programs of this world that are not those of the hypothesis
 	Tiers      WorldTiers `yaml:"tiers,omitempty"` // memory that this world's machine gives the stack instead of what its file says
@@ -45,6 +47,10 @@ type Mechanisms struct {
 	ScrapeStall     Duration `yaml:"scrape_stall,omitempty"`       // each metrics page of a server holds the engine for that long
 
 	PagedWeightsBytes Size `yaml:"paged_weights_bytes,omitempty"` // each iteration reads so much of the weights from the NVMe
+
+	TierNeverFires bool `yaml:"tier_never_fires,omitempty" json:",omitempty"` // the NVMe tier takes writes, and no lookup finds anything there
+	PhantomHits    bool `yaml:"phantom_hits,omitempty" json:",omitempty"`     // loads from the NVMe tier are counted, and nothing is read from the drive
+	WrongKV        bool `yaml:"wrong_kv,omitempty" json:",omitempty"`         // loads from the NVMe tier leave another prompt's KV
 }
 
 // WorldLoad overrides what the users do, and what other programs do.

@@ -129,6 +129,11 @@ func Load(h Demand, o Choices) (*config.Experiment, error) {
 		}
 		e.Stacks[name] = st
 	}
+	if e.World != nil {
+		if e.Twin, err = config.LoadTwin(folder, e.World, e.Stacks); err != nil {
+			return nil, err
+		}
+	}
 	if h.Validate != nil {
 		if err := h.Validate(e); err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)

@@ -32,6 +32,13 @@ func TestMain(m *testing.M) {
 	}
 }
 
+// paced is a machine that has nothing to wait for.
+var paced = sim.Params{
+	NVMe: sim.NVMeParams{ControllerCmdsPerSec: 1e6, Planes: 8, PageBytes: 16 << 10, PageReadNS: 1, PageProgramNS: 1, LinkBytesPerSec: 1e9,
+		FlashWriteBytesPerSec: 1e9, WriteCacheBytes: 8 << 20, MaxCommandBytes: 512 << 10, JiffyNS: 4e6, BackgroundBytes: 4 << 10},
+	Host: sim.HostParams{CPUs: 20, MemTotalBytes: 128 << 30, DRAMBytesPerSec: 273e9, HostCopyBytesPerSec: 1e9, BufferedReadBytesPerSec: 1e9, ReadaheadBytes: 128 << 10},
+}
+
 // serveStamped serves a simulated machine with stamped frames and a step of 50 ms, whatever the batch, on
 // a free port of the loopback in real time. It writes its address, one line, and ends when in does.
 func serveStamped(in io.Reader, out io.Writer) error {
@@ -39,12 +46,12 @@ func serveStamped(in io.Reader, out io.Writer) error {
 		Dialect: sim.DialectTRTLLM, KVElemBytes: 2, BlockTokens: 32,
 		Model: sim.Model{
 			Name: "paced", Served: "paced", Layers: 1, KVHeads: 1, HeadDim: 64,
-			DecodeBaseNS: float64(50 * time.Millisecond), PrefillTokensPerSec: 1e9,
+			DecodeBaseNS: float64(50 * time.Millisecond), KVReadBytesPerSec: 1e11, PrefillTokensPerSec: 1e9,
 		},
 		MaxBatchSize: 2048, MaxNumTokens: 1 << 20, Device: sim.TierSpec{CapacityBytes: 1 << 30, Policy: "LRU"},
 		Tokenize:   func(s string) []uint32 { return make([]uint32, len(strings.Fields(s))) },
 		StampSends: true,
-	}, sim.DefaultParams(), 1)
+	}, paced, 1)
 	if err != nil {
 		return err
 	}

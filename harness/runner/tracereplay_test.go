@@ -28,16 +28,18 @@ const chatSmall = root + "/inputs/traces/chat_small.jsonl"
 // token, so that one takes 15.4 GiB of the device.
 func roomy(t *testing.T) simrig.Options {
 	t.Helper()
-	stack, err := config.LoadStack(root + "/configs/stackB_llama70b_dynamo_tiered.yaml")
+	folder, err := config.OpenFolder(root + "/configs")
 	require.NoError(t, err)
-	world, err := config.LoadWorld(root + "/configs/worlds/default.yaml")
+	o, err := simrig.Configured(folder, "stackB_llama70b_dynamo_tiered.yaml", "default", "L8B", "")
 	require.NoError(t, err)
+	stack := o.Stack
 	stack.Dynamo.Tiers.Tier0.CapacityBytes = 20 << 30
 	stack.Dynamo.Tiers.Tier1.CapacityBytes = 40 << 30
 	stack.Dynamo.Tiers.Tier2.CapacityBytes = 512 << 30
 	tokenizer, err := prompt.NewTokenizer()
 	require.NoError(t, err)
-	return simrig.Options{Stack: stack, World: world, Model: "L8B", Seed: 1, Dir: t.TempDir(), Tokenize: tokenizer.IDs}
+	o.Seed, o.Dir, o.Tokenize = 1, t.TempDir(), tokenizer.IDs
+	return o
 }
 
 // replayTrace sends a trace to the machine in virtual time and returns how much of that it took.
@@ -57,7 +59,7 @@ func replayTrace(t *testing.T, o simrig.Options, path string, choice trace.Optio
 		model, err := load.ServedModel(t.Context(), ep.HTTP, ep.BaseURL)
 		require.NoError(t, err)
 		_, err = load.Run(t.Context(), load.Spec{
-			RunID: "replay", Stack: "B", Model: o.Model, Workload: "trace", Nonce: load.NonceNone,
+			RunID: "replay", Stack: "B", Model: o.Stack.Model, Workload: "trace", Nonce: load.NonceNone,
 			Loop: load.Replay{Items: func() (load.Item, error) {
 				r, err := requests.Next()
 				item := load.Item{At: time.Microsecond + r.At, InputTokens: r.Input, OutputTokens: r.Output, BlockTokens: trace.BlockTokens}

@@ -17,7 +17,7 @@ func (g *generation) collect(ctx context.Context) (text string, refused EventKin
 		case e.Kind == EventQueued:
 			i--
 		case e.Kind == EventToken:
-			b.WriteString(word(i))
+			b.WriteString(g.word(i))
 		default:
 			g.done = e
 			return b.String(), e.Kind, nil

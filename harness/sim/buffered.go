@@ -20,7 +20,7 @@ func (e *engine) bufferTier() {
 	}
 	e.mover.pages = e.host
 	e.host.cache.forgetBlocks()
-	e.kv.disk.demote = func(hash uint64) { e.host.cache.forget(pageKey{block: hash}) }
+	e.kv.disk.demote = func(b *block) { e.host.cache.forget(pageKey{block: b.hash}) }
 }
 
 // lookUp divides the blocks of a load that begins: those in the page cache, and those missing. The former
@@ -60,5 +60,5 @@ func (m *mover) copyCached(l int, now int64) {
 	lane := &m.lanes[l]
 	lane.copying = true
 	ns := float64(int64(lane.queue[0].cached)*m.spec.BlockBytes()) / m.host.BufferedReadBytesPerSec * 1e9
-	m.copy(job{kind: jobCachedCopy, cpuNS: ns}, ns, nvmeRoundUp(float64(now)))
+	m.copies.add(job{kind: jobCachedCopy}, ns, 0, nvmeRoundUp(float64(now)))
 }

@@ -162,8 +162,3 @@ func (c *completion) tokens(tokenize func(string) []uint32) []uint32 {
 	}
 	return tokenize(all.String())
 }
-
-// words are what the simulated model says, one a token.
-var words = [...]string{" storage", " decides", " the", " tail", " only", " when", " a", " fetch", " is", " on", " its", " path", " and", " queue", " depth", " says"}
-
-func word(i int) string { return words[i%len(words)] }

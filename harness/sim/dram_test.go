@@ -95,17 +95,29 @@ func TestDRAMOfTwoDrives(t *testing.T) {
 		assert.InEpsilon(t, 128<<10/288.5e-6, <-during-system, 0.01, "the loader")
 	})
 	p := sim.DefaultParams()
-	p.Host.DRAMBytesPerSec = 20e9
+	p.Host.DRAMBytesPerSec = 230e9
 	m, err := sim.Start(specA(t, "L8B"), p, 1)
-	require.NoError(t, err, "one link of 14.95 GB/s")
+	require.NoError(t, err, "one link of 14.95 GB/s beside copies that move 214.2 GB/s")
 	m.Close()
 	p.Mechanisms.KVOnSecondDrive = true
 	_, err = sim.Start(specA(t, "L8B"), p, 1)
-	require.ErrorContains(t, err, "faster than the links of its drives (2.99e+10 B/s)")
+	require.ErrorContains(t, err, "faster than the links of its drives (2.99e+10 B/s) and the copies in it (2.142e+11 B/s) together")
+}
+
+// A model that would read faster than the memory is refused.
+func TestNothingBeatsTheDRAM(t *testing.T) {
+	spec := specA(t, "L8B")
+	spec.Model.DecodeBaseNS = 29e6
+	_, err := sim.Start(spec, sim.DefaultParams(), 1)
+	require.ErrorContains(t, err, "model L8B reads 8.03e+09 B of weights in a step of 29 ms, 2.77e+11 B/s: the memory has 2.73e+11 B/s")
+	spec = specA(t, "L8B")
+	spec.Model.KVReadBytesPerSec = 274e9
+	_, err = sim.Start(spec, sim.DefaultParams(), 1)
+	require.ErrorContains(t, err, "KV is read at 2.74e+11 B/s: the memory has 2.73e+11 B/s")
 }
 
 // Each report says that the shared DRAM is arithmetic.
-func TestDRAMIsUncalibrated(t *testing.T) {
-	assert.Contains(t, sim.DefaultParams().Uncalibrated(specA(t, "L8B")),
-		"NVMe DMA's share of the DRAM bandwidth (arithmetic: reading weights and KV takes peak/(peak - DMA) times as long)")
+func TestDRAMIsAssumed(t *testing.T) {
+	assert.Contains(t, sim.DefaultParams().Assumed(specA(t, "L8B")),
+		"NVMe DMA's and host copies' share of the DRAM bandwidth (arithmetic: reading weights and KV takes peak/(peak - what they move) times as long)")
 }

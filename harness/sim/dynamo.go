@@ -101,11 +101,11 @@ func (s *dynamo) stream(w http.ResponseWriter, r *http.Request, g *generation, c
 		f.buf = append(f.buf, head...)
 		switch {
 		case chat && i == 0: // role and content share the first delta
-			f.buf = append(append(append(f.buf, `"delta":{"role":"assistant","content":"`...), word(i)...), `"}`...)
+			f.buf = append(append(append(f.buf, `"delta":{"role":"assistant","content":"`...), g.word(i)...), `"}`...)
 		case chat:
-			f.buf = append(append(append(f.buf, `"delta":{"content":"`...), word(i)...), `"}`...)
+			f.buf = append(append(append(f.buf, `"delta":{"content":"`...), g.word(i)...), `"}`...)
 		default:
-			f.buf = append(append(append(f.buf, `"text":"`...), word(i)...), '"')
+			f.buf = append(append(append(f.buf, `"text":"`...), g.word(i)...), '"')
 		}
 		if i == g.req.MaxTokens-1 {
 			f.buf = append(f.buf, `,"finish_reason":"length","logprobs":null}]`...)

@@ -39,6 +39,7 @@ type engine struct {
 
 	stepEndNS   int64 // end of the iteration under way, -1 when idle
 	heldUntilNS int64 // by metrics pages (ScrapeStall)
+	step        step  // that iteration
 	paged       pagedStep
 	chunks      []planned
 	decoding    []*sequence
@@ -75,6 +76,7 @@ type EngineStats struct {
 	KV               KVCounters
 	Fetch            FetchStats
 	LoRA             LoRAStats
+	Offload          OffloadStats
 	HostHitRate      float64 // over the last 1000 requests
 	DiskHitRate      float64
 }
@@ -101,8 +103,9 @@ func newEngine(spec Spec, p Params, h *host, storage Storage) (*engine, error) {
 	}
 	e.mover = newMover(spec, p, storage)
 	e.bufferTier()
+	kv.faults = p.Mechanisms.tierFaults()
 	e.lora = newLoRASlots(spec, p.Mechanisms.LoRAPreloaded)
-	h.adapterBytes = e.lora.deviceBytes()
+	h.adapterBytes = spec.AdapterBytes(p.Mechanisms)
 	e.stats.KVMaxBlocks = kv.device.capacity
 	return e, nil
 }
@@ -145,6 +148,7 @@ func (e *engine) run(ctx context.Context) {
 		}
 		e.take(first, instant)
 		e.schedule(instant)
+		e.restep(instant)
 	}
 }
 
@@ -291,6 +295,7 @@ func (e *engine) refreshStats() {
 	e.stats.Context = len(e.prefill) + e.loading
 	e.stats.KVUsedBlocks = e.kv.usedBlocks()
 	e.stats.KV = e.kv.snapshot()
+	e.stats.Offload = e.kv.offloadStats()
 	e.stats.LoRA = e.lora.snapshot()
 	e.stats.HostHitRate, e.stats.DiskHitRate = e.kv.recent.rates()
 }

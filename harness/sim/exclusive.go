@@ -20,9 +20,12 @@ package sim
 // exclude makes the tiers exclusive.
 func (k *kvManager) exclude() {
 	k.exclusive = true
-	k.device.demote = k.toHost
+	k.device.demote = func(b *block) { k.toHost(b.hash, b.content) }
 	if k.disk != nil {
-		k.host.demote = func(hash uint64) { k.demoted = append(k.demoted, hash) }
+		k.host.demote = func(b *block) {
+			k.demoted = append(k.demoted, b.hash)
+			k.keepContent(b.hash, b.content)
+		}
 	}
 }
 

@@ -239,8 +239,8 @@ func (m *Machine) stopForeign() error {
 	return nil
 }
 
-// UncalibratedForeign lists what of a foreign load rests on arithmetic or assumption.
-func (p Params) UncalibratedForeign() []string {
+// AssumedForeign lists what of a foreign load rests on arithmetic or assumption.
+func (p Params) AssumedForeign() []string {
 	return []string{
 		"NVMe with reads and writes mixed (queue model, no published row)",
 		fmt.Sprintf("fio's CPU time (assumed %.3g us an I/O; it feeds counters, not latency)", float64(p.Host.ForeignNSPerIO)/1000),

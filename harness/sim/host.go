@@ -31,6 +31,16 @@ func newHost(p HostParams, spec Spec) *host {
 // step notes that the GPU works from now for ns.
 func (h *host) step(now, ns int64) { h.steps = append(h.steps, span{now, now + ns}) }
 
+// restep notes that the iteration that was to end at before ends at another time.
+func (h *host) restep(before, end int64) {
+	for i := len(h.steps) - 1; i >= 0; i-- {
+		if h.steps[i].to == before {
+			h.steps[i].to = end
+			return
+		}
+	}
+}
+
 // account brings the counters to now. someNS and blockedNS are the device's cumulative stall times: with
 // at least one blocked task, and summed over blocked tasks. softwareNS is the CPU time that the loader
 // has taken so far.

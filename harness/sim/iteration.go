@@ -15,40 +15,77 @@ func (e *engine) startStep(now int64) {
 		budget = 1 << 40
 	}
 	e.chunks, e.decoding = e.chunks[:0], append(e.decoding[:0], e.running...)
-	var work []chunk
+	var work batch
 	for _, s := range e.prefill {
-		if budget <= 0 {
+		n := s.promptTokens - s.computed
+		if budget <= 0 || e.spec.WholePrompts && len(work.prompt) > 0 && n > budget {
 			break
 		}
-		n := min(budget, s.promptTokens-s.computed)
+		if !e.spec.WholePrompts {
+			n = min(budget, n)
+		}
 		budget -= n
 		if s.scheduledNS < 0 {
 			s.scheduledNS = now
+			work.requests++
 		}
-		work = append(work, chunk{start: s.computed, tokens: n})
+		work.prompt = append(work.prompt, chunk{start: s.computed, tokens: n})
 		e.chunks = append(e.chunks, planned{seq: s, tokens: n})
 	}
-	if len(work) == 0 && len(e.decoding) == 0 {
+	if len(work.prompt) == 0 && len(e.decoding) == 0 {
 		return
 	}
-	var context int64
+	work.decoding = len(e.decoding)
 	for _, s := range e.decoding {
-		context += int64(s.context())
+		work.tokens += int64(s.context())
+		work.windowed += int64(min(s.context(), e.spec.Model.WindowTokens))
 	}
-	ns := e.spec.Model.DecodeBaseNS
+	e.step = step{weights: e.spec.Model.DecodeBaseNS}
 	if !e.mech.UnlimitedCompute {
-		slowdown := e.host.p.memorySlowdown(e.storage.Counters(now).BytesPerSec)
-		ns = e.spec.Model.stepNS(work, len(e.decoding), context, e.spec.KVBytesPerToken(), slowdown)
+		full, windowed := e.spec.kvByLayers()
+		e.step = e.spec.Model.stepOf(work, full, windowed)
 	}
-	step := max(1, int64(ns/1000+0.5)) * 1000 // on the microsecond grid
 	held := e.heldNS(now)
 	if e.mech.PagedWeightsBytes > 0 {
-		e.pageWeights(now, held, step)
+		e.pageWeights(now, held)
 		return
 	}
-	e.stepEndNS = now + held + step
-	e.stats.LastIterNS = held + step
-	e.host.step(now+held, step)
+	e.beginStep(now, now, held)
+}
+
+// beginStep lets the GPU work on the iteration, which was planned before, when it is held no longer.
+func (e *engine) beginStep(now, planned, held int64) {
+	from := now + held
+	e.step.begin(from, e.memorySlowdown(now))
+	e.stepEndNS = e.step.endNS()
+	e.stats.LastIterNS = e.stepEndNS - planned
+	e.host.step(from, e.stepEndNS-from)
+}
+
+// memorySlowdown is what the GPU feels of all that devices and copies move now. A world of unlimited compute has no
+// memory that could be slow.
+func (e *engine) memorySlowdown(now int64) float64 {
+	if e.mech.UnlimitedCompute {
+		return 1
+	}
+	return e.host.p.memorySlowdown(e.storage.Counters(now).BytesPerSec + e.mover.copies.traffic())
+}
+
+// restep moves the end of the iteration under way when what shares the memory with it has changed.
+func (e *engine) restep(now int64) {
+	if e.stepEndNS < 0 || e.stepEndNS == weightsComing || now < e.step.beginNS {
+		return
+	}
+	slowdown := e.memorySlowdown(now)
+	if slowdown == e.step.slowdown {
+		return
+	}
+	e.step.until(now)
+	e.step.slowdown = slowdown
+	end := max(e.step.endNS(), nvmeRoundUp(float64(now)))
+	e.stats.LastIterNS += end - e.stepEndNS
+	e.host.restep(e.stepEndNS, end)
+	e.stepEndNS = end
 }
 
 // finishStep emits the tokens of the iteration that ended at now.
@@ -58,6 +95,7 @@ func (e *engine) finishStep(now int64) {
 	e.stepEndNS = -1
 	for _, p := range e.chunks {
 		p.seq.computed += p.tokens
+		e.offloadChunks(p.seq, now)
 		if p.seq.computed < p.seq.promptTokens {
 			continue
 		}

@@ -25,6 +25,15 @@ type kvManager struct {
 	recent      hitWindow
 	swapped     slots // of swapped sequences (KVSwapToNVMe)
 	swapKeys    uint64
+
+	staging  bool    // loads from the NVMe stop in the host tier (manager kvbm_v2)
+	direct   bool    // device and NVMe, with no host tier between (manager disk)
+	buffer   int     // blocks in the pinned buffer of the manager disk
+	fs       *fsTier // instead of host and disk; nil with all managers but fs
+	offload  OffloadStats
+	faults   tierFaults
+	lastLoad []uint64          // blocks of the latest load (WrongKV)
+	contents map[uint64]uint64 // of blocks on the way to tier 2 that hold other KV than they ought to
 }
 
 // KVCounters are counted since the server's start, in blocks unless the name says otherwise.
@@ -35,8 +44,10 @@ type KVCounters struct {
 	MatchedTokens  int64 // found below the device
 	OffloadD2H     int64 // device to host
 	OffloadH2D     int64 // host to disk
+	OffloadD2D     int64 // device to disk (manager disk)
 	OnboardH2D     int64 // host to device
 	OnboardD2D     int64 // disk to device
+	OnboardD2H     int64 // disk to host, to go on from there (managers kvbm_v2 and fs)
 	HostHitBlocks  int64
 	DiskHitBlocks  int64
 	SwapOutBlocks  int64
@@ -54,11 +65,18 @@ func newKVManager(spec Spec) (*kvManager, error) {
 		reuse:       spec.BlockReuse,
 		writing:     map[uint64]bool{},
 		arriving:    map[uint64]arrival{},
+		contents:    map[uint64]uint64{},
 	}
 	var err error
 	if k.device, err = newTier(spec.Device, k.blockBytes); err != nil {
 		return nil, err
 	}
+	if spec.Offload.Manager == OffloadFS {
+		k.fs, err = newFSTier(spec, k)
+		return k, err
+	}
+	k.staging, k.direct = spec.Offload.Manager == OffloadKVBMv2, spec.Offload.Manager == OffloadDisk
+	k.buffer = spec.Offload.withDefaults().BufferSlots
 	if spec.Host.CapacityBytes > 0 {
 		if k.host, err = newTier(spec.Host, k.blockBytes); err != nil {
 			return nil, err
@@ -97,7 +115,7 @@ func (k *kvManager) find(s *sequence) match {
 	if k.host != nil {
 		m.host = k.host.run(hashes[m.device:])
 	}
-	if k.disk != nil {
+	if k.disk != nil && !k.faults.neverFires {
 		m.disk = k.disk.run(hashes[m.device+m.host:])
 	}
 	return m
@@ -127,6 +145,9 @@ func (k *kvManager) admit(s *sequence, overcommit bool) bool {
 	for _, h := range s.hashes[:m.device] {
 		k.device.retain(h)
 	}
+	if m.disk > 0 && !k.makesRoom(s, m) {
+		m.disk = 0
+	}
 	s.shared = append(s.shared[:0], s.hashes[:m.device]...)
 	s.anonymous = need - m.device
 	k.anonymous += s.anonymous
@@ -138,6 +159,7 @@ func (k *kvManager) admit(s *sequence, overcommit bool) bool {
 	if k.reuse {
 		k.counters.LookupBlocks += int64(len(s.hashes))
 		k.recent.add(m, len(s.hashes))
+		k.matchedContent(s, m)
 		k.counters.DeviceHits += int64(m.device)
 		k.counters.DeviceMisses += int64(len(s.hashes) - m.device)
 		k.counters.HostHitBlocks += int64(m.host)
@@ -157,6 +179,7 @@ func (k *kvManager) admit(s *sequence, overcommit bool) bool {
 			k.useDisk(h, s)
 		}
 	}
+	k.lookedUp(s)
 	if over := len(k.device.blocks) + k.anonymous - k.device.capacity; over > 0 {
 		over = min(over, len(k.device.blocks)-k.device.used)
 		k.device.evict(over)
@@ -168,20 +191,28 @@ func (k *kvManager) admit(s *sequence, overcommit bool) bool {
 // computed is called when the whole prompt of s is on the device: its full blocks can be shared from
 // now on and go down the tiers. It returns the blocks that have to be written to the NVMe.
 func (k *kvManager) computed(s *sequence, now int64) []StoredBlock {
+	k.prompted(s)
 	if !k.reuse {
 		return nil
 	}
-	for _, h := range s.hashes[len(s.shared):] {
+	for i, h := range s.hashes {
+		if i < s.match.device {
+			continue // held since its admission
+		}
 		if k.device.has(h) {
 			continue // another sequence computed the same block meanwhile; ours stays a private copy
 		}
 		k.device.insertHeld(h)
+		k.device.put(h, s.contentAt(i, s.match.blocks()))
 		if k.exclusive {
 			k.promoted(h)
 		}
 		s.shared = append(s.shared, h)
 		s.anonymous--
 		k.anonymous--
+	}
+	if k.direct {
+		return k.storeDirect(s)
 	}
 	if k.host == nil {
 		return nil
@@ -199,7 +230,7 @@ func (k *kvManager) computed(s *sequence, now int64) []StoredBlock {
 		}
 		switch {
 		case !k.host.has(h):
-			k.toHost(h)
+			k.toHost(h, k.device.contentOf(h))
 		case i >= s.match.device && i < s.match.blocks():
 			k.host.refresh(h) // admit has counted the use
 		default:
@@ -216,8 +247,9 @@ func (k *kvManager) computed(s *sequence, now int64) []StoredBlock {
 }
 
 // toHost copies a block from the device into the host tier.
-func (k *kvManager) toHost(hash uint64) {
+func (k *kvManager) toHost(hash, content uint64) {
 	if k.host.insert(hash) {
+		k.host.put(hash, content)
 		k.counters.OffloadD2H++
 		k.copied(k.device, k.host, 1)
 	}
@@ -226,20 +258,32 @@ func (k *kvManager) toHost(hash uint64) {
 // write notes that a block is going to be written to tier 2, and where.
 func (k *kvManager) write(hash uint64) StoredBlock {
 	k.writing[hash] = true
+	k.keepContent(hash, k.above(hash))
 	return StoredBlock{Key: hash, Slot: k.disk.slots.take()}
 }
 
 // written puts blocks into tier 2 whose write has completed.
 func (k *kvManager) written(blocks []StoredBlock) {
+	if k.direct {
+		k.offload.PendingStores--
+	}
 	for _, b := range blocks {
+		content := k.contents[b.Key]
 		delete(k.writing, b.Key)
-		k.counters.OffloadH2D++
-		k.copied(k.host, k.disk, 1)
+		delete(k.contents, b.Key)
+		if k.direct {
+			k.counters.OffloadD2D++
+			k.copied(k.device, k.disk, 1)
+		} else {
+			k.counters.OffloadH2D++
+			k.copied(k.host, k.disk, 1)
+		}
 		if k.exclusive && (k.device.has(b.Key) || k.host.has(b.Key)) {
 			k.disk.slots.release(b.Slot) // computed again meanwhile
 			continue
 		}
 		k.disk.store(b)
+		k.disk.put(b.Key, content)
 	}
 }
 
@@ -253,6 +297,7 @@ func (k *kvManager) fromDisk(blocks []StoredBlock) {
 	k.counters.OnboardD2D += int64(len(blocks))
 	k.copied(k.disk, k.device, len(blocks))
 	k.disk.slots.releaseAll(blocks)
+	k.unpin(blocks)
 }
 
 // finish returns the sequence's device blocks: shared ones stay cached, the rest is free. Released from

@@ -26,6 +26,7 @@ func (e *engine) startLoading(s *sequence, now int64) {
 		e.awaitFetch(s, now)
 		s.awaits.waiters = append(s.awaits.waiters, s)
 	}
+	e.startPromotion(s, now)
 	if e.lora.hold(s) {
 		s.pending++
 		e.loadAdapter(now)
@@ -41,6 +42,9 @@ func (e *engine) startLoading(s *sequence, now int64) {
 func (e *engine) moved(j job, now int64) {
 	switch j.kind {
 	case jobHostCopy, jobDiskLoad:
+		if j.kind == jobDiskLoad && e.goesOn(j, now) {
+			return
+		}
 		if j.kind == jobHostCopy {
 			e.kv.fromHost(j.blocks)
 		} else {
@@ -53,6 +57,14 @@ func (e *engine) moved(j job, now int64) {
 		e.prefetched(j.prefetch, now)
 	case jobDiskWrite:
 		e.kv.written(j.stored)
+	case jobCopyOn:
+		e.wentOn(j)
+	case jobPromote:
+		e.promoted(j, now)
+	case jobCascade:
+		e.kv.fs.cascaded(j.cascade, j.blocks, now)
+	case jobChainCopy:
+		e.chainCopied(j, now)
 	case jobSwapOut:
 		e.kv.counters.SwapOutBlocks += int64(j.blocks)
 		j.seq.pending--

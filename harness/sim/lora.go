@@ -99,15 +99,6 @@ func (l *loraSlots) restart() {
 	l.starting = len(l.queue) > 0
 }
 
-// deviceBytes is what the slots hold of the memory: all are allocated at start, for the largest adapter.
-func (l *loraSlots) deviceBytes() int64 {
-	var largest int64
-	for _, a := range l.adapters {
-		largest = max(largest, a.Bytes)
-	}
-	return largest * int64(l.capacity)
-}
-
 // add gives an adapter a slot and queues its load.
 func (l *loraSlots) add(a Adapter) *loraSlot {
 	slot := &loraSlot{adapter: a}
@@ -219,8 +210,7 @@ func (e *engine) loadAdapter(now int64) {
 // copyAdapter takes an adapter to the device after a copy out of the page cache that takes cpuNS of a CPU.
 // A copy ends on the grid, also when the load did not start on it (after a restart).
 func (e *engine) copyAdapter(slot *loraSlot, cpuNS float64, now int64) {
-	ns := cpuNS + float64(slot.adapter.Bytes)/e.host.p.HostCopyBytesPerSec*1e9
-	e.mover.copy(job{kind: jobAdapterCopy, slot: slot, cpuNS: cpuNS}, ns, nvmeRoundUp(float64(now)))
+	e.mover.copies.add(job{kind: jobAdapterCopy, slot: slot}, cpuNS, slot.adapter.Bytes, nvmeRoundUp(float64(now)))
 }
 
 // adapterMoved handles a finished step of a load.
@@ -257,13 +247,7 @@ func (e *engine) restartLoRA(now int64) {
 
 // dropAdapter ends the load that is under way, if any. The CPU time that it took stays counted.
 func (m *mover) dropAdapter(now int64) {
-	m.copies = slices.DeleteFunc(m.copies, func(j job) bool {
-		if j.kind != jobAdapterCopy {
-			return false
-		}
-		m.copyNS += j.cpuSoFar(now)
-		return true
-	})
+	m.copies.drop(now, func(j job) bool { return j.kind == jobAdapterCopy })
 	m.drop(laneAdapter, now)
 }
 

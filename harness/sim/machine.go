@@ -27,10 +27,7 @@ type Machine struct {
 // Start powers the machine on: its clock starts now, on the grid of the caller's clock. Close stops it.
 // The seed decides the machine's background I/O.
 func Start(spec Spec, p Params, seed uint64) (*Machine, error) {
-	if err := p.NVMe.Validate(); err != nil {
-		return nil, err
-	}
-	if err := p.checkDRAM(); err != nil {
+	if err := Check(spec, p); err != nil {
 		return nil, err
 	}
 	d := newDrives(p, seed)
@@ -50,6 +47,12 @@ func StartOn(spec Spec, p Params, storage Storage) (*Machine, error) {
 func power(spec Spec, p Params, storage Storage, drive *NVMeDevice) (*Machine, error) {
 	began := time.Now()
 	if err := spec.check(); err != nil {
+		return nil, err
+	}
+	if spec.Tokenize == nil {
+		return nil, errors.New("the simulated machine needs a tokenizer")
+	}
+	if err := spec.CheckOffload(p.Mechanisms); err != nil {
 		return nil, err
 	}
 	spec = spec.built(p.Mechanisms)
@@ -92,12 +95,16 @@ func (m *Machine) Err() error {
 }
 
 // Handlers are the HTTP servers of the machine by what they serve: "frontend" for both stacks, and
-// "worker" and "kvbm" for Dynamo.
+// "worker" and, where it is KVBM that moves KV, "kvbm" for Dynamo.
 func (m *Machine) Handlers() map[string]http.Handler {
 	if m.spec.Dialect == DialectTRTLLM {
 		return map[string]http.Handler{"frontend": newTRTLLM(m)}
 	}
-	return map[string]http.Handler{"frontend": newDynamo(m), "worker": m.workerHandler(), "kvbm": m.kvbmHandler()}
+	handlers := map[string]http.Handler{"frontend": newDynamo(m), "worker": m.workerHandler()}
+	if m.spec.Offload.KVBM() {
+		handlers["kvbm"] = m.kvbmHandler()
+	}
+	return handlers
 }
 
 // Stats returns the engine's gauges and counters.
@@ -130,7 +137,7 @@ func (m *Machine) account() int64 {
 	c := m.engine.storage.Counters(m.engine.now())
 	now := c.AtNS
 	some, blocked := m.stalls.until(now, m.engine.stalled(now, c.Stalls))
-	m.host.account(now, some, blocked, c.SoftwareNS+m.engine.mover.copyNSAt(now)+m.foreign.softwareAt(m.disk, now))
+	m.host.account(now, some, blocked, c.SoftwareNS+m.engine.mover.copies.cpuAt(now)+m.foreign.softwareAt(m.disk, now))
 	return now
 }
 
@@ -169,7 +176,11 @@ func (m *Machine) submit(ctx context.Context, r Submission) (*sequence, error) {
 
 // maxSequenceTokens is the longest prompt plus output that fits the KV pool and the context window.
 func (s Spec) maxSequenceTokens() int {
-	pool := int(s.Device.CapacityBytes/s.BlockBytes()) * s.BlockTokens
+	blocks := int(s.Device.CapacityBytes / s.BlockBytes())
+	if s.Slots {
+		blocks /= s.MaxBatchSize
+	}
+	pool := blocks * s.BlockTokens
 	if s.MaxContextTokens > 0 {
 		return min(pool, s.MaxContextTokens)
 	}
@@ -179,6 +190,17 @@ func (s Spec) maxSequenceTokens() int {
 // abandon tells the engine that nobody reads the events of s any more.
 func (m *Machine) abandon(s *sequence) {
 	_ = m.send(context.Background(), message{cancel: s})
+}
+
+// Check refuses what could not run, or would beat the memory, before anything starts.
+func Check(spec Spec, p Params) error {
+	if err := p.NVMe.Validate(); err != nil {
+		return err
+	}
+	if err := spec.check(); err != nil {
+		return err
+	}
+	return p.checkDRAM(spec.Model)
 }
 
 // check refuses what would silently mean something else.
@@ -192,10 +214,11 @@ func (s Spec) check() error {
 	need(s.Dialect == DialectTRTLLM || s.Dialect == DialectDynamo, "a known dialect")
 	need(s.Model.Layers > 0, "a model")
 	need(s.KVElemBytes > 0, "the KV element size")
+	need(s.Model.KVReadBytesPerSec > 0, "the rate at which KV is read")
+	need(!s.Slots || !s.BlockReuse, "BlockReuse off with Slots: reuse of what a slot held before is not simulated")
 	need(s.BlockTokens > 0, "tokens per block")
 	need(s.MaxBatchSize > 0, "a batch size")
 	need(s.MaxNumTokens > s.MaxBatchSize, "a token budget above the batch size")
-	need(s.Tokenize != nil, "a tokenizer")
 	if s.Model.Layers > 0 && s.BlockTokens > 0 && s.KVElemBytes > 0 {
 		need(s.Device.CapacityBytes >= s.BlockBytes(), "a KV pool of at least one block")
 		need(s.Disk.CapacityBytes == 0 || s.Disk.CapacityBytes >= s.BlockBytes(), "an NVMe tier of at least one block")
@@ -204,10 +227,11 @@ func (s Spec) check() error {
 	need(s.PrefetchDepth <= 0 || s.Disk.CapacityBytes > 0, "an NVMe tier, or PrefetchDepth 0")
 	need(!s.ExclusiveTiers || s.Host.CapacityBytes > 0, "a host tier, or ExclusiveTiers off")
 	if s.Disk.CapacityBytes > 0 {
-		need(s.Host.CapacityBytes > 0, "a host tier above the NVMe tier")
+		need(s.Host.CapacityBytes > 0 || s.Offload.Manager == OffloadDisk, "a host tier above the NVMe tier")
 		need(s.Loader.QueueDepth > 0 && s.Loader.IOBytes > 0, "the loader's queue depth and I/O size")
 		need(s.OffloadMinFreq > 0, "the offload filter's minimum frequency")
 	}
+	bad = append(bad, s.Offload.missing(s)...)
 	bad = append(bad, s.LoRA.missing()...)
 	if len(bad) > 0 {
 		return fmt.Errorf("the simulated machine needs %s", strings.Join(bad, ", "))

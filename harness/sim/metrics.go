@@ -26,13 +26,19 @@ func (m *Machine) engineMetrics(p *page, st EngineStats) {
 	}
 }
 
-// workerHandler is the Dynamo worker's system server: the engine's families pass through.
+// workerHandler is the Dynamo worker's system server: the engine's families pass through, those of its own KV offloading
+// among them.
 func (m *Machine) workerHandler() http.Handler {
-	return metricsPage(m, func(p *page, st EngineStats) { m.engineMetrics(p, st) })
+	return metricsPage(m, func(p *page, st EngineStats) {
+		m.engineMetrics(p, st)
+		if !m.spec.Offload.KVBM() {
+			m.offloadMetrics(p, st)
+		}
+	})
 }
 
 // kvbmHandler is KVBM's own metrics server. Nothing counts bytes, misses, evictions or prefetches; the
-// histograms are those of newer builds.
+// histograms are those of newer builds. v2 keeps the names and adds the staging of loads (lib/kvbm-observability).
 func (m *Machine) kvbmHandler() http.Handler {
 	return metricsPage(m, func(p *page, st EngineStats) {
 		counter := func(name, help string, v int64) { p.value("kvbm_", name, "counter", help, "", float64(v)) }
@@ -41,9 +47,16 @@ func (m *Machine) kvbmHandler() http.Handler {
 		counter("offload_blocks_h2d", "The number of offload blocks from host to disk", st.KV.OffloadH2D)
 		counter("offload_blocks_d2d", "The number of offload blocks from device to disk", 0)
 		counter("onboard_blocks_h2d", "The number of onboard blocks from host to device", st.KV.OnboardH2D)
+		v2 := m.spec.Offload.Manager == OffloadKVBMv2
+		if v2 {
+			counter("onboard_blocks_d2h", "The number of onboard blocks from disk to host (G3→G2 staging step)", st.KV.OnboardD2H)
+		}
 		counter("onboard_blocks_d2d", "The number of onboard blocks from disk to device", st.KV.OnboardD2D)
 		p.value("kvbm_", "host_cache_hit_rate", "gauge", "Host cache hit rate (0.0-1.0) from the sliding window", "", st.HostHitRate)
 		p.value("kvbm_", "disk_cache_hit_rate", "gauge", "Disk cache hit rate (0.0-1.0) from the sliding window", "", st.DiskHitRate)
+		if v2 {
+			return // its histogram of transfers has labels whose values are not published
+		}
 		p.histogram("kvbm_", "queue_d2d_onboard_seconds", "Time that onboarding from disk waited", "", st.Fetch.Queue)
 		p.histogram("kvbm_", "transfer_d2d_onboard_seconds", "Time that onboarding from disk took", `worker_id="0"`, st.Fetch.Transfer)
 	})

@@ -1,14 +1,16 @@
 package sim
 
-import "fmt"
-
-// Model is a language model as this machine runs it. The rates are single-Spark figures.
+// Model is a language model as an engine runs it on this machine.
 type Model struct {
 	Name    string // key in configs, such as L70B
 	Served  string // id that the servers report
 	Layers  int
 	KVHeads int
 	HeadDim int
+	// LatentDim is how many values a token and layer stand for K and V, in place of the heads; 0: the heads do.
+	LatentDim int
+	// WindowLayers of the layers see the latest WindowTokens only.
+	WindowLayers, WindowTokens int
 
 	Hidden       int // width of the residual stream
 	Intermediate int // width of the MLP
@@ -18,76 +20,33 @@ type Model struct {
 	DecodeBaseNS float64
 	// DecodePerSeqNS is added for each further sequence of a step.
 	DecodePerSeqNS float64
-	// PrefillTokensPerSec is the published prompt rate for prompts of PrefillRefTokens.
+	// ExpertsTwoNS x (B/2)^ExpertsExponent takes the place of DecodeBaseNS in steps of B >= 2 sequences, which between
+	// them choose more of the experts; 0: no experts.
+	ExpertsTwoNS, ExpertsExponent float64
+	// KVReadBytesPerSec is the rate at which decode reads KV.
+	KVReadBytesPerSec float64
+	// RequestNS is the engine's own time for a request, in the iteration that first works on it.
+	RequestNS float64
+	// PrefillTokensPerSec is the prompt rate for prompts of PrefillRefTokens.
 	PrefillTokensPerSec float64
 	PrefillRefTokens    float64
 	// DepthNS is the extra time of one prompt token for each token before it (attention).
 	DepthNS float64
-	// WeightsBytes are resident while the server runs.
-	WeightsBytes int64
-	// Uncalibrated names the figures above that rest on arithmetic instead of a measurement.
-	Uncalibrated []string
+	// WeightsBytes are resident while the server runs; StepBytes of them are read by a step of one sequence.
+	WeightsBytes, StepBytes int64
 }
 
-// Models are the models that the simulated machine knows.
-//
-// The step time has the form t = t0 + b(B-1) + k*sum(ctx)/216e9, a least-squares fit (mean error 2.6 %,
-// at most 5.5 %) of 18 rows of llama.cpp's benches/dgx-spark/dgx-spark.md for a dense 7B at batch 1-32
-// and context 512-8192.
-var models = []Model{
-	{
-		Name: "L8B", Served: "nvidia/Llama-3.1-8B-Instruct-FP8",
-		Layers: 32, KVHeads: 8, HeadDim: 128, Hidden: 4096, Intermediate: 14336,
-		// 20.5 tok/s single stream, SGLang, FP8 (lmsys.org/blog/2025-10-13-nvidia-dgx-spark).
-		DecodeBaseNS: 1e9 / 20.5,
-		// 0.503 ms in the fit above.
-		DecodePerSeqNS: 0.503e6,
-		// 7,991 tok/s, same source.
-		PrefillTokensPerSec: 7991, PrefillRefTokens: 2048,
-		// 4 x layers x hidden / (2 x parameters) of a token's linear work per token of depth, at the
-		// prefill rate: 4*32*4096 / (2*8.03e9) / 7991 s.
-		DepthNS:      4.1,
-		WeightsBytes: 9_000_000_000,
-		Uncalibrated: []string{
-			"attention depth cost (arithmetic)",
-			"TensorRT-LLM at batch above 1 (the batch slope is llama.cpp's for a dense 7B)",
-		},
-	},
-	{
-		Name: "L70B", Served: "nvidia/Llama-3.3-70B-Instruct-NVFP4",
-		Layers: 80, KVHeads: 8, HeadDim: 128, Hidden: 8192, Intermediate: 28672,
-		// 4.0-4.2 tok/s single stream, vLLM, NVFP4 (NVIDIA/dgx-spark-playbooks issue 79, PR 91).
-		DecodeBaseNS: 1e9 / 4.1,
-		// The 7B slope times the ratio of parameters, 70.6/8.03.
-		DecodePerSeqNS: 4.4e6,
-		// 8B NVFP4 10,257 tok/s (NVIDIA) times 70B/8B FP8 803/7,991 (LMSYS): 1,030 +- 15 %.
-		PrefillTokensPerSec: 1030, PrefillRefTokens: 2048,
-		// 4*80*8192 / (2*70.6e9) / 1030 s.
-		DepthNS:      18,
-		WeightsBytes: 42_000_000_000,
-		Uncalibrated: []string{
-			"70B NVFP4 prefill rate (ratio of published rates, +- 15 %)",
-			"70B NVFP4 at batch above 1 (scaled from a dense 7B)",
-			"attention depth cost (arithmetic)",
-		},
-	},
-}
+// KVBytesPerToken is layers x kv_heads x head_dim x 2 (K and V) x bytes of an element, all layers; or layers x latent_dim
+// x bytes of an element.
+func (m Model) KVBytesPerToken(elemBytes int) int64 { return int64(m.Layers) * m.kvOfLayer(elemBytes) }
 
-// ModelByName returns the model's figures.
-func ModelByName(name string) (Model, error) {
-	var known []string
-	for _, m := range models {
-		if m.Name == name {
-			return m, nil
-		}
-		known = append(known, m.Name)
+// kvOfLayer is the KV of a token in one layer, bytes.
+func (m Model) kvOfLayer(elemBytes int) int64 {
+	values := int64(m.KVHeads) * int64(m.HeadDim) * 2
+	if m.LatentDim > 0 {
+		values = int64(m.LatentDim)
 	}
-	return Model{}, fmt.Errorf("model %q is not known to the simulated machine (known: %v)", name, known)
-}
-
-// KVBytesPerToken is layers x kv_heads x head_dim x 2 (K and V) x bytes of an element, all layers.
-func (m Model) KVBytesPerToken(elemBytes int) int64 {
-	return int64(m.Layers) * int64(m.KVHeads) * int64(m.HeadDim) * 2 * int64(elemBytes)
+	return values * int64(elemBytes)
 }
 
 // LoRABytes is an adapter of a rank on all linear layers: for each module A (rank x in) and B (out x rank),
@@ -97,10 +56,6 @@ func (m Model) LoRABytes(rank int) int64 {
 	h, k, i := int64(m.Hidden), int64(m.KVHeads)*int64(m.HeadDim), int64(m.Intermediate)
 	return int64(rank) * (2*(h+h) + 2*(h+k) + 3*(h+i)) * int64(m.Layers) * 2
 }
-
-// kvReadBytesPerSec is the rate at which decode reads KV: the slope of the fit above, 0.2658 ms per
-// 1,000 tokens of 57,344 B.
-const kvReadBytesPerSec = 216e9
 
 // prefillNS is the time that the linear and attention work of n prompt tokens takes when start tokens
 // stand before them.

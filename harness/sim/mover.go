@@ -15,9 +15,9 @@ type mover struct {
 	ended   *completions
 	lanes   [laneCount]lane
 	lastID  int64   // of an I/O
-	copies  []job   // host copies under way, by completion time
-	copyNS  float64 // CPU time of the host copies that have ended
+	copies  copies  // inside the memory
 	atNS    int64   // of the latest advance
+	pools   [2]pool // threads of the manager fs, of reads and of writes
 	pages   *host   // whose page cache the KV tier is read and written through (BufferedKVTier); nil: around it
 
 	taken    []endedIO // reused by advance, as is finished
@@ -52,6 +52,10 @@ const (
 	jobAdapterCopy
 	jobWeights
 	jobCachedCopy // out of the page cache, the last part of a load
+	jobCopyOn     // out of the host tier or a pinned buffer, the last part of a load (staging.go)
+	jobPromote    // chunks from files into the CPU tier (fsload.go)
+	jobCascade    // chunks from the CPU tier into files
+	jobChainCopy  // chunks from the CPU tier onto the device
 )
 
 // job is one transfer of a request's blocks or of an adapter.
@@ -63,20 +67,24 @@ type job struct {
 	prefetch  *prefetch
 	slot      *loraSlot // of an adapter
 	startedNS int64
-	endNS     int64   // host copies
-	cpuNS     float64 // CPU time of a host copy
+	endNS     int64   // of a copy, or of its first part
+	cpuLeft   float64 // of a copy's first part, ns
+	bytesLeft float64 // of its second part
+	moving    bool    // it is in its second part
 	bytes     int64   // of weights
 	cached    int     // blocks that the page cache held when the load began
 	missing   []StoredBlock
 	drops     int // of the page cache before the load began
+	promotion *promotion
+	cascade   *cascade
 }
 
 // String says what the transfer is, for errors.
 func (j *job) String() string {
 	switch j.kind {
-	case jobDiskLoad, jobPrefetch:
+	case jobDiskLoad, jobPrefetch, jobPromote:
 		return fmt.Sprintf("load of %d blocks of tier 2", j.blocks-j.cached)
-	case jobDiskWrite:
+	case jobDiskWrite, jobCascade:
 		return fmt.Sprintf("write of %d blocks to tier 2", j.blocks)
 	case jobSwapOut:
 		return fmt.Sprintf("swap-out of %d blocks", j.blocks)
@@ -91,30 +99,37 @@ func (j *job) String() string {
 }
 
 func newMover(spec Spec, p Params, storage Storage) *mover {
-	return &mover{spec: spec, host: p.Host, mech: p.Mechanisms, storage: storage, ended: newCompletions()}
+	m := &mover{spec: spec, host: p.Host, mech: p.Mechanisms, storage: storage, ended: newCompletions(),
+		copies: copies{bytesPerSec: p.Host.HostCopyBytesPerSec, cpuPerSec: p.Host.BufferedReadBytesPerSec}}
+	o := spec.Offload.withDefaults()
+	m.pools[poolRead].threads, m.pools[poolWrite].threads = o.ReadThreads, o.WriteThreads
+	return m
 }
 
 func (m *mover) copyFromHost(s *sequence, blocks int, now int64) {
-	ns := float64(int64(blocks)*m.spec.BlockBytes()) / m.host.HostCopyBytesPerSec * 1e9
-	m.copy(job{kind: jobHostCopy, seq: s, blocks: blocks}, ns, now)
+	m.copyBlocks(job{kind: jobHostCopy, seq: s, blocks: blocks}, now)
 }
 
-// copy starts a host copy that takes ns, in whole microseconds.
-func (m *mover) copy(j job, ns float64, now int64) {
-	j.startedNS, j.endNS = now, now+max(1, int64(ns/1000+0.5))*1000
-	i := len(m.copies)
-	for i > 0 && m.copies[i-1].endNS > j.endNS {
-		i--
-	}
-	m.copies = append(m.copies[:i], append([]job{j}, m.copies[i:]...)...)
+// copyBlocks is a job that moves its blocks inside the host.
+func (m *mover) copyBlocks(j job, now int64) {
+	m.copies.add(j, 0, int64(j.blocks)*m.spec.BlockBytes(), now)
 }
 
 func (m *mover) loadFromDisk(s *sequence, now int64) {
-	m.enqueue(laneRead, job{kind: jobDiskLoad, seq: s, blocks: len(s.fetch), stored: s.fetch}, now)
+	m.read(job{kind: jobDiskLoad, seq: s, blocks: len(s.fetch), stored: s.fetch}, now)
 }
 
 func (m *mover) prefetch(p *prefetch, now int64) {
-	m.enqueue(laneRead, job{kind: jobPrefetch, blocks: len(p.blocks), stored: p.blocks, prefetch: p}, now)
+	m.read(job{kind: jobPrefetch, blocks: len(p.blocks), stored: p.blocks, prefetch: p}, now)
+}
+
+// read is a load from the NVMe tier by the one loader, or, with PhantomHits, what passes for it.
+func (m *mover) read(j job, now int64) {
+	if m.mech.PhantomHits {
+		m.copyBlocks(j, now)
+		return
+	}
+	m.enqueue(laneRead, j, now)
 }
 
 func (m *mover) writeToDisk(blocks []StoredBlock, now int64) {
@@ -207,11 +222,7 @@ func (m *mover) sleeps(kind jobKind) bool {
 
 // next is the time of the next completion as far as it is known, or Never.
 func (m *mover) next() int64 {
-	at := m.storage.Advance(m.atNS)
-	if len(m.copies) > 0 {
-		at = min(at, m.copies[0].endNS)
-	}
-	return at
+	return min(m.storage.Advance(m.atNS), m.copies.next())
 }
 
 // advance returns the transfers that completed by now, in order, and starts the next of their lanes. They are
@@ -219,10 +230,7 @@ func (m *mover) next() int64 {
 func (m *mover) advance(now int64) ([]job, error) {
 	m.atNS = now
 	m.finished = m.finished[:0]
-	for len(m.copies) > 0 && m.copies[0].endNS <= now {
-		j := m.copies[0]
-		m.copies = m.copies[1:]
-		m.copyNS += j.cpuNS
+	for _, j := range m.copies.take(now) {
 		if j.kind == jobCachedCopy {
 			j = m.finish(laneRead, now)
 		}
@@ -233,7 +241,10 @@ func (m *mover) advance(now int64) ([]job, error) {
 	for _, ended := range m.taken {
 		l := slices.IndexFunc(m.lanes[:], func(l lane) bool { return l.id == ended.id })
 		if l < 0 {
-			continue // dropped
+			if err := m.threadEnded(ended, now); err != nil {
+				return nil, err
+			}
+			continue
 		}
 		m.lanes[l].id = 0
 		j := &m.lanes[l].queue[0]
@@ -269,8 +280,9 @@ func (m *mover) stop(now int64) {
 	for l := range m.lanes {
 		m.drop(l, now)
 	}
-	m.copyNS = m.copyNSAt(now)
-	m.copies, m.pages = nil, nil
+	m.dropThreads(now)
+	m.copies.drop(now, func(job) bool { return true })
+	m.pages = nil
 }
 
 // drop empties a lane.
@@ -279,18 +291,4 @@ func (m *mover) drop(l int, now int64) {
 		m.storage.Cancel(now, m.lanes[l].id)
 	}
 	m.lanes[l] = lane{}
-}
-
-// copyNSAt is the CPU time that host copies have taken until now, in ns.
-func (m *mover) copyNSAt(now int64) float64 {
-	total := m.copyNS
-	for _, j := range m.copies {
-		total += j.cpuSoFar(now)
-	}
-	return total
-}
-
-// cpuSoFar is the CPU time of a host copy until now.
-func (j job) cpuSoFar(now int64) float64 {
-	return j.cpuNS * max(0, min(1, float64(now-j.startedNS)/float64(j.endNS-j.startedNS)))
 }

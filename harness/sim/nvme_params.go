@@ -59,27 +59,6 @@ type NVMeParams struct {
 	PausesPerSec, PauseMS, PauseSigma float64
 }
 
-// DefaultNVMeParams returns the drive of a DGX Spark with a quiet operating system and no pauses.
-func DefaultNVMeParams() NVMeParams {
-	return NVMeParams{
-		ControllerCmdsPerSec:   2.0e6,
-		Planes:                 128,
-		PageBytes:              16 << 10,
-		PageReadNS:             28_000,
-		PageReadJitter:         0.05,
-		PageProgramNS:          60_000,
-		LinkBytesPerSec:        14.95e9,
-		FlashWriteBytesPerSec:  12.1e9,
-		WriteCacheBytes:        8 << 20,
-		FixedNS:                30_000,
-		MaxCommandBytes:        512 << 10,
-		JiffyNS:                4_000_000,
-		BackgroundReadsPerSec:  2,
-		BackgroundWritesPerSec: 10,
-		BackgroundBytes:        16 << 10,
-	}
-}
-
 // Validate reports every value that the model cannot run with.
 func (p NVMeParams) Validate() error {
 	var errs []error

@@ -37,6 +37,14 @@ type Mechanisms struct {
 	// PagedWeightsBytes of the weights do not fit memory: each iteration reads them from the NVMe before it
 	// computes.
 	PagedWeightsBytes int64
+
+	// TierNeverFires: the NVMe tier takes writes, and no lookup finds anything there (tierfaults.go).
+	TierNeverFires bool `json:",omitempty"`
+	// PhantomHits: a load from the NVMe tier is counted as one, and nothing is read from the drive: it takes what a
+	// copy inside the host takes.
+	PhantomHits bool `json:",omitempty"`
+	// WrongKV: a load from the NVMe tier leaves other KV in memory than was asked for (tierfaults.go).
+	WrongKV bool `json:",omitempty"`
 }
 
 // HostParams describe the CPU side.
@@ -50,9 +58,10 @@ type HostParams struct {
 	// DRAMBytesPerSec is the peak of the one LPDDR5x that CPU, GPU and devices share: 273 GB/s (vendor's
 	// specification of the DGX Spark).
 	DRAMBytesPerSec float64
-	// HostCopyBytesPerSec is a copy inside the one DRAM pool: reads and writes share 228 GB/s of
-	// measured triad bandwidth.
+	// HostCopyBytesPerSec is what all copies inside the one DRAM pool move together; each byte is read and written.
 	HostCopyBytesPerSec float64
+	// ReserveBytes must stay free beside all that is allocated.
+	ReserveBytes int64
 	// BufferedReadBytesPerSec is a read() of a file in the page cache: 7.1 GB/s, measured on a Spark
 	// (github.com/baldwinSPC/glimmer-burnin). It is one CPU's copy.
 	BufferedReadBytesPerSec float64
@@ -77,28 +86,6 @@ type HostParams struct {
 	GPUIdleClockMHz, GPUMaxMHz float64
 }
 
-// DefaultParams is the calibrated machine.
-func DefaultParams() Params {
-	return Params{
-		NVMe: DefaultNVMeParams(),
-		Host: HostParams{
-			CPUs:                20,
-			MemTotalBytes:       127_600_524 * 1024,
-			OSBytes:             6 << 30,
-			PageCacheBytes:      4 << 30,
-			DRAMBytesPerSec:     273e9,
-			HostCopyBytesPerSec: 100e9,
-			EngineCores:         1.3,
-			IdleCores:           0.2,
-			SystemShare:         0.2,
-			GPUIdleW:            4, GPUBusyW: 80.1,
-			GPUIdleClockMHz: 208, GPUMaxMHz: 2450,
-			BufferedReadBytesPerSec: 7.1e9, ReadaheadBytes: 128 << 10, ReadaheadNS: 50_700,
-			ForeignNSPerIO: 2_000,
-		},
-	}
-}
-
 // Spec is the software on the machine: one serving stack with one model.
 type Spec struct {
 	Dialect          string // DialectTRTLLM or DialectDynamo
@@ -109,13 +96,21 @@ type Spec struct {
 	MaxNumTokens     int
 	MaxContextTokens int // longest prompt plus output that the server accepts
 	MaxQueued        int // beyond it requests are refused; 0: no bound
-	BlockReuse       bool
-	Device           TierSpec
-	Host             TierSpec // Dynamo only
-	Disk             TierSpec // Dynamo only
-	OffloadMinFreq   int
-	Loader           LoaderSpec
-	LoRA             LoRASpec
+	// Slots says that each of MaxBatchSize slots has an equal part of the KV pool, in place of blocks of one pool for all.
+	Slots bool
+	// WholePrompts says that a prompt is never cut into chunks: an iteration takes it whole, beside others only if the
+	// token budget allows.
+	WholePrompts bool
+	// WindowAware says that the cache keeps no KV of layers with a sliding window beyond it. What a sequence's windows
+	// take is left out: it is the same whatever its length.
+	WindowAware    bool
+	BlockReuse     bool
+	Device         TierSpec
+	Host           TierSpec // Dynamo only
+	Disk           TierSpec // Dynamo only
+	OffloadMinFreq int
+	Loader         LoaderSpec
+	LoRA           LoRASpec
 	// ExclusiveTiers keeps a block in one tier: evicted blocks move down, used ones up. Without it lower
 	// tiers are inclusive and written through, as KVBM's are.
 	ExclusiveTiers bool
@@ -123,6 +118,8 @@ type Spec struct {
 	// loaded into the host tier ahead of admission; 0: none. TensorRT-LLM's V2 KV cache manager has it as
 	// disk_prefetch_num_reqs.
 	PrefetchDepth int
+	// Offload says what moves KV below the device; the zero value is KVBM.
+	Offload OffloadSpec
 	// Tokenize turns a prompt into token ids.
 	Tokenize func(string) []uint32
 	// StampSends puts a comment line with the wall clock (": sent <unix ns>") before each frame of a
@@ -151,21 +148,35 @@ type LoaderSpec struct {
 	SwapIOBytes     int64 // bytes of each
 }
 
-// KVBytesPerToken is the KV of one token, all layers.
-func (s Spec) KVBytesPerToken() int64 { return s.Model.KVBytesPerToken(s.KVElemBytes) }
+// KVBytesPerToken is the KV of one token that the cache keeps: of all layers, or of those without a sliding window.
+func (s Spec) KVBytesPerToken() int64 {
+	full, windowed := s.kvByLayers()
+	if s.WindowAware {
+		return full
+	}
+	return full + windowed
+}
+
+// kvByLayers is the KV of a token in the layers that see all of the context and in those with a sliding window, bytes.
+func (s Spec) kvByLayers() (full, windowed int64) {
+	all := s.Model.KVBytesPerToken(s.KVElemBytes)
+	windowed = int64(s.Model.WindowLayers) * s.Model.kvOfLayer(s.KVElemBytes)
+	return all - windowed, windowed
+}
 
 // BlockBytes is one KV block, all layers.
 func (s Spec) BlockBytes() int64 { return s.KVBytesPerToken() * int64(s.BlockTokens) }
 
-// Uncalibrated lists the parts of the machine that rest on arithmetic or assumption for this spec.
-func (p Params) Uncalibrated(s Spec) []string {
-	out := append([]string{}, s.Model.Uncalibrated...)
-	out = append(out, "host CPU, memory and background I/O figures (assumed; they feed counters, not latency)",
-		"NVMe DMA's share of the DRAM bandwidth (arithmetic: reading weights and KV takes peak/(peak - DMA) times as long)")
+// Assumed lists the mechanisms that rest on arithmetic or assumption for this spec. What figures rest on is known where
+// they come from.
+func (p Params) Assumed(s Spec) []string {
+	out := []string{
+		"NVMe DMA's and host copies' share of the DRAM bandwidth (arithmetic: reading weights and KV takes peak/(peak - what they move) times as long)"}
 	if s.Disk.CapacityBytes > 0 {
 		out = append(out, "KVBM on a GB10: no figure published; the loader is that of another KV offload on GB10",
 			"NVMe with reads and writes mixed (queue model, no published row)")
 	}
+	out = append(out, s.Offload.uncalibrated()...)
 	if s.PrefetchDepth > 0 {
 		out = append(out, "prefetch from the NVMe (no figure published; it loads as a request's own fetch does)")
 	}
@@ -173,5 +184,21 @@ func (p Params) Uncalibrated(s Spec) []string {
 		out = append(out, "adapter compute (a LoRA request costs as much as one without)",
 			"adapter load path (buffered file read; no TensorRT-LLM figure for GB10)")
 	}
+	if s.Model.WindowLayers > 0 && s.WindowAware {
+		out = append(out, "KV of sliding windows (a fixed amount a sequence, left out of the pool)")
+	}
 	return out
+}
+
+// AdapterBytes is what the device slots of adapters hold: all are allocated at start, for the largest adapter. A server that
+// preloads has as many as adapters.
+func (s Spec) AdapterBytes(m Mechanisms) int64 {
+	if m.LoRAPreloaded {
+		s.LoRA.Slots = len(s.LoRA.Adapters)
+	}
+	var largest int64
+	for _, a := range s.LoRA.Adapters {
+		largest = max(largest, a.Bytes)
+	}
+	return largest * int64(s.LoRA.Slots)
 }

@@ -11,6 +11,7 @@ type block struct {
 	refs       int    // sequences that use it; a used block is never evicted
 	prefetched bool   // and not used since
 	slot       int32  // in the NVMe tier's area of the storage
+	content    uint64 // 0: the KV that the hash names; else other KV (content.go)
 	prev, next *block // neighbours in a blockList
 	arrival    uint64 // FIFO
 	place      int    // FIFO: index in the heap

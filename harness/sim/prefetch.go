@@ -78,6 +78,7 @@ func (k *kvManager) prefetched(p *prefetch) {
 			continue
 		}
 		k.host.blocks[h].prefetched = !used
+		k.host.put(h, k.fetchedContent(h, k.disk.contentOf(h)))
 		if k.exclusive {
 			k.disk.drop(h)
 		}
@@ -103,6 +104,9 @@ func (k *kvManager) useDisk(hash uint64, s *sequence) {
 	a := k.arriving[hash]
 	if a.by == nil {
 		s.fetch = append(s.fetch, k.disk.load(hash))
+		if k.direct {
+			k.disk.pin(hash)
+		}
 		return
 	}
 	if !a.used {

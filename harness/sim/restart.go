@@ -8,10 +8,11 @@ import (
 // Restart ends the server process and starts it again, which takes no time of the machine. It refuses
 // while a request is in flight.
 //
-// All KV tiers are empty afterwards, the NVMe tier too: its file does not survive the process. Counters,
-// histograms, the hit window and the records of finished requests begin anew; transfers to and from the
-// NVMe are dropped, LoRA slots emptied, and what they have moved stays in the drive's counters. The operating system goes
-// on: its clock and its CPU, memory, pressure and disk counters know nothing of it.
+// All KV tiers are empty afterwards, the NVMe tier too: its file does not survive the process. Only the manager fs
+// finds the files again that were whole. Counters, histograms, the hit window and the records of finished requests
+// begin anew; transfers to and from the NVMe are dropped, LoRA slots emptied, and what they have moved stays in the
+// drive's counters. The operating system goes on: its clock and its CPU, memory, pressure and disk counters know
+// nothing of it.
 func (m *Machine) Restart(ctx context.Context) error {
 	var refused error
 	if err := m.query(ctx, func() { refused = m.restart() }); err != nil {
@@ -33,8 +34,10 @@ func (m *Machine) restart() error {
 	now := m.account()
 	e.restartLoRA(now)
 	e.mover.stop(now)
+	kv.keepFiles(e.kv)
 	e.kv = kv
 	e.bufferTier()
+	kv.faults = e.mech.tierFaults()
 	e.stats = EngineStats{KVMaxBlocks: kv.device.capacity}
 	e.perf = nil
 	e.heldUntilNS = 0

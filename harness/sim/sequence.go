@@ -23,6 +23,11 @@ type sequence struct {
 	late       int       // matched blocks that a prefetch was bringing at admission
 	awaits     *prefetch // the last of these to end
 
+	chain     *chunkChain // chunks below the device that it loads (manager fs)
+	offloaded int         // chunks of its prompt that have been offered to the tiers below (manager fs)
+	contents  []uint64    // of its blocks, if any holds other KV than its key names (content.go)
+	wrong     uint64      // digest of these; 0: none
+
 	computed int // prompt tokens whose KV is on the device
 	emitted  int
 	pending  int // transfers that must finish before the prompt can be worked on

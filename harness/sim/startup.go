@@ -21,6 +21,9 @@ func startupLog(k *kvManager, dialect string) string {
 	if dialect == DialectTRTLLM {
 		return "trtllm: " + k.device.describe("device", k.blockBytes) + "\n"
 	}
+	if k.fs != nil || k.direct {
+		return k.vllmStartupLog()
+	}
 	var b strings.Builder
 	fmt.Fprintln(&b, "kvbm:", k.device.describe("device", k.blockBytes))
 	if k.host != nil {
@@ -45,5 +48,6 @@ func (s Spec) built(m Mechanisms) Spec {
 	if m.IgnoreTierSettings && s.Host.CapacityBytes > 0 {
 		s.Host = unaskedHost
 	}
+	s.Loader.IOBytes = s.Offload.ioBytes(s)
 	return s
 }

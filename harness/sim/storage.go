@@ -4,8 +4,8 @@ package sim
 // a real SSD. The engine submits, is told of completions, and cannot tell which of them it has.
 //
 // All methods are called by one goroutine, the engine's, and must not block it; Cancel may, for as long as the
-// device's own I/Os take. At most four I/Os are under way: a load, a write, an adapter, weights. Times are ns since
-// the machine's start, and may lie a little before those of an earlier call; a storage with a clock of its own
+// device's own I/Os take. At most four I/Os are under way: a load, a write, an adapter, weights; with the manager fs as
+// many loads and writes as it has threads. Times are ns since the machine's start, and may lie a little before those of an earlier call; a storage with a clock of its own
 // can ignore them. Whoever opens a storage closes it, after the machine.
 type Storage interface {
 	// Submit begins an I/O. Its end is told by io.Complete, once, from any goroutine, Submit itself included.

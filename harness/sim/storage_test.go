@@ -24,7 +24,7 @@ func smallSpec() sim.Spec {
 	s := sim.Spec{
 		Dialect: sim.DialectDynamo, KVElemBytes: 2, BlockTokens: 32, MaxBatchSize: 8, MaxNumTokens: 2048, BlockReuse: true,
 		Model: sim.Model{Name: "small", Served: "test/small", Layers: 1, KVHeads: 1, HeadDim: 64, WeightsBytes: 1 << 20,
-			DecodeBaseNS: 200_000, DecodePerSeqNS: 1000, PrefillTokensPerSec: 1e6, PrefillRefTokens: 2048},
+			DecodeBaseNS: 200_000, KVReadBytesPerSec: 1e11, DecodePerSeqNS: 1000, PrefillTokensPerSec: 1e6, PrefillRefTokens: 2048},
 		OffloadMinFreq: 1, Tokenize: oneTokenAWord,
 		Loader: sim.LoaderSpec{QueueDepth: 2, IOBytes: 4 << 10},
 	}

@@ -15,6 +15,7 @@ type generation struct {
 	created string // Unix seconds
 	req     *completion
 	prompt  int
+	digest  uint64 // of the prompt and its adapter
 	seq     *sequence
 	done    Event
 	ended   bool   // its last event has come
@@ -45,7 +46,7 @@ func (m *Machine) begin(r *http.Request, c *completion, fallbackID string) (*gen
 		}
 	}
 	client, machine := context.AfterFunc(r.Context(), gone), context.AfterFunc(m.ctx, gone)
-	g := &generation{m: m, id: id, created: strconv.FormatInt(time.Now().Unix(), 10), req: c, prompt: len(tokens), seq: seq}
+	g := &generation{m: m, id: id, created: strconv.FormatInt(time.Now().Unix(), 10), req: c, prompt: len(tokens), digest: promptDigest(c.adapter, tokens), seq: seq}
 	g.release = func() {
 		client()
 		machine()

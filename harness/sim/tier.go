@@ -6,9 +6,10 @@ type tier struct {
 	order    policy
 	blocks   map[uint64]*block
 	used     int // blocks with refs > 0
+	reserved int // room that is kept for blocks on their way
 	stats    TierStats
 	// demote takes what is evicted, in exclusive tiers; nil: it is gone.
-	demote func(hash uint64)
+	demote func(*block)
 	slots  *slots // of the NVMe tier; nil for the others
 }
 
@@ -68,7 +69,7 @@ func (t *tier) store(b StoredBlock) {
 
 // add is insert for a block that is not here; nil without room.
 func (t *tier) add(hash uint64) *block {
-	if len(t.blocks) >= t.capacity && !t.evict(1) {
+	if len(t.blocks)+t.reserved >= t.capacity && !t.evict(1) {
 		return nil
 	}
 	b := &block{hash: hash}
@@ -92,11 +93,11 @@ func (t *tier) evict(n int) bool {
 		return false
 	}
 	for range n {
-		h := t.order.victim().hash
-		t.drop(h)
+		b := t.order.victim()
+		t.drop(b.hash)
 		t.stats.Evictions++
 		if t.demote != nil {
-			t.demote(h)
+			t.demote(b)
 		}
 	}
 	return true

@@ -41,6 +41,9 @@ func (k *kvManager) snapshot() KVCounters {
 	if k.disk != nil {
 		c.Disk = k.disk.snapshot()
 	}
+	if k.fs != nil {
+		c.Host, c.Disk = k.fs.snapshot()
+	}
 	return c
 }
 

@@ -124,9 +124,9 @@ func (s *trtllm) stream(w http.ResponseWriter, r *http.Request, g *generation, c
 		}
 		f.buf = append(f.buf, head...)
 		if chat {
-			f.buf = append(append(append(f.buf, `"delta":{"content":"`...), word(i)...), `"}`...)
+			f.buf = append(append(append(f.buf, `"delta":{"content":"`...), g.word(i)...), `"}`...)
 		} else {
-			f.buf = append(append(append(f.buf, `"text":"`...), word(i)...), '"')
+			f.buf = append(append(append(f.buf, `"text":"`...), g.word(i)...), '"')
 		}
 		if i == g.req.MaxTokens-1 {
 			f.buf = append(f.buf, `,"finish_reason":"length"`...)

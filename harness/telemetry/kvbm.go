@@ -20,6 +20,7 @@ const (
 	deviceToDisk
 	hostToDevice
 	diskToDevice
+	diskToHost
 	kvCounters
 )
 
@@ -34,6 +35,7 @@ var kvMoves = [...]struct {
 	{"offload", "d2d", deviceToDisk},
 	{"onboard", "h2d", hostToDevice},
 	{"onboard", "d2d", diskToDevice},
+	{"onboard", "d2h", diskToHost}, // v2 only
 }
 
 // kvNames are the counters' names without _total, which some versions append.
@@ -53,11 +55,14 @@ var kvNames = func() (names [kvCounters]string) {
 //
 //   - Evictions are derived if the host tier's capacity is known (HostBlocks). They hold for a
 //     write-through tier: blocks enter it by an offload from the device only and leave it by eviction
-//     only, so of those that ever entered the ones above the capacity have been evicted.
+//     only, so of those that ever entered the ones above the capacity have been evicted. Not with v2.
 //   - Misses stay nil: matched tokens and onboarded blocks count what was found, and nothing counts what
 //     was looked for.
 //   - Prefetches stay nil: the onboard counters do not tell a block that was fetched ahead from one that
 //     a request waits for.
+//
+// v2 stages loads from disk in the host tier and counts that as onboard d2h. What leaves tier 2 is then d2d and d2h together,
+// and what goes on to the device is part of tier 1's onboard h2d.
 //
 // Newer builds have histograms kvbm_transfer_*_seconds and kvbm_queue_*_seconds; those of disk to
 // device (d2d onboard) give the fetch latency of tier 2. One observation is one onboard operation of
@@ -223,14 +228,8 @@ func since(cur, prev *histogram) (histogram, error) {
 
 // fill writes the page's figures into s, nil where the page had no such metric.
 func (k *KVBM) fill(s *record.KVSample, p *kvbmPage, fetch record.KVTier) {
-	count := func(c kvCounter) *float64 {
-		if !p.seen[c] {
-			return nil
-		}
-		return new(p.counters[c])
-	}
 	// The sum is unknown if one of its counters is missing.
-	bytesOf := func(cs ...kvCounter) *float64 {
+	count := func(cs ...kvCounter) *float64 {
 		sum := 0.0
 		for _, c := range cs {
 			if !p.seen[c] {
@@ -238,7 +237,17 @@ func (k *KVBM) fill(s *record.KVSample, p *kvbmPage, fetch record.KVTier) {
 			}
 			sum += p.counters[c]
 		}
-		return new(sum * k.blockBytes)
+		return &sum
+	}
+	loads, staged := []kvCounter{diskToDevice}, []kvCounter{deviceToHost}
+	if p.seen[diskToHost] {
+		loads, staged = append(loads, diskToHost), append(staged, diskToHost)
+	}
+	bytesOf := func(cs ...kvCounter) *float64 {
+		if blocks := count(cs...); blocks != nil {
+			return new(*blocks * k.blockBytes)
+		}
+		return nil
 	}
 	derived := func(name string, v *float64) *float64 {
 		if v != nil {
@@ -250,18 +259,20 @@ func (k *KVBM) fill(s *record.KVSample, p *kvbmPage, fetch record.KVTier) {
 	s.MatchedTokens = count(matchedTokens)
 	s.Tier1 = record.KVTier{
 		Hits:     count(hostToDevice),
-		BytesIn:  derived("tier1.bytes_in", bytesOf(deviceToHost)),
+		BytesIn:  derived("tier1.bytes_in", bytesOf(staged...)),
 		BytesOut: derived("tier1.bytes_out", bytesOf(hostToDevice)),
 	}
 	s.Tier2 = record.KVTier{
-		Hits:       count(diskToDevice),
+		Hits:       count(loads...),
 		BytesIn:    derived("tier2.bytes_in", bytesOf(hostToDisk, deviceToDisk)),
-		BytesOut:   derived("tier2.bytes_out", bytesOf(diskToDevice)),
+		BytesOut:   derived("tier2.bytes_out", bytesOf(loads...)),
 		FetchP50ms: derived("tier2.fetch_p50_ms", fetch.FetchP50ms),
 		FetchP95ms: derived("tier2.fetch_p95_ms", fetch.FetchP95ms),
 		FetchP99ms: derived("tier2.fetch_p99_ms", fetch.FetchP99ms),
 	}
-	s.Evictions = derived("evictions", k.evictions(count(deviceToHost)))
+	if !p.seen[diskToHost] {
+		s.Evictions = derived("evictions", k.evictions(count(deviceToHost)))
+	}
 	if p.transfer.seen {
 		s.Tier2.FetchCount = new(p.transfer.count)
 		s.Tier2.FetchTransferMS = new(round4(1e3 * p.transfer.sum))

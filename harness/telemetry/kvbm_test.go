@@ -56,6 +56,18 @@ func TestKVBMMapping(t *testing.T) {
 	}
 }
 
+// With KVBM v2 loads from disk are staged in the host tier: they leave tier 2 under either name, and come into tier 1.
+func TestKVBMStaging(t *testing.T) {
+	page := string(fixture(t, "kvbm_mainline.prom")) + "kvbm_onboard_blocks_d2h 40\n"
+	k, err := NewKVBM(pages(page), "http://kvbm:6880/metrics", blockBytes, HostBlocks(new(100.)))
+	require.NoError(t, err)
+	var s record.KVSample
+	require.NoError(t, k.SampleKV(t.Context(), &s))
+	assert.Equal(t, record.KVTier{Hits: new(70.), BytesIn: new(940. * blockBytes), BytesOut: new(70. * blockBytes)}, s.Tier1)
+	assert.Equal(t, record.KVTier{Hits: new(98.), BytesIn: new(15. * blockBytes), BytesOut: new(98. * blockBytes)}, s.Tier2)
+	assert.Nil(t, s.Evictions, "blocks come into the host tier by more than one way")
+}
+
 func TestKVBMMissingMetrics(t *testing.T) {
 	tests := map[string]struct {
 		page string

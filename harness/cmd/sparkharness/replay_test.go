@@ -33,11 +33,14 @@ const chatSmall = "../../../inputs/traces/chat_small.jsonl"
 // sets what is particular. It returns what was printed, the progress and the raw lines.
 func replayed(t *testing.T, ctx context.Context, change func(*replay)) (out, log string, lines []record.Request, err error) {
 	t.Helper()
-	stack, err := config.LoadStack("../../../configs/stackB_llama70b_dynamo_tiered.yaml")
+	folder, err := config.OpenFolder("../../../configs")
+	require.NoError(t, err)
+	o, err := simrig.Configured(folder, stackB, "default", "L8B", "")
 	require.NoError(t, err)
 	tokenizer, err := prompt.NewTokenizer()
 	require.NoError(t, err)
-	machine, err := simrig.OpenMachine(simrig.Options{Stack: stack, Model: "L8B", Seed: 1, Dir: t.TempDir(), Tokenize: tokenizer.IDs})
+	o.Seed, o.Dir, o.Tokenize = 1, t.TempDir(), tokenizer.IDs
+	machine, err := simrig.OpenMachine(o)
 	require.NoError(t, err)
 	defer func() { assert.NoError(t, machine.Close()) }()
 	ep := machine.Endpoint()
@@ -93,8 +96,8 @@ reusable       68608 (70.7 %) by the trace
 cached         68608 (70.7 %) by the server
 
 latency, ms  n   p50     p95      p99
-TTFT         40  106.8   197.2    347.5
-E2E          40  9137.1  35320.7  39242.5
+TTFT         40  106.2   197.2    347.4
+E2E          40  9136.9  35320.5  39241.5
 `
 
 // Requests due in the warm-up leave lines and are in no other row.

@@ -12,7 +12,7 @@ import (
 )
 
 func serveCommand() *cobra.Command {
-	var configs, world, model, bind string
+	var configs, world, model, engine, bind string
 	var seed uint64
 	var stacks []string
 	var stamp bool
@@ -39,10 +39,6 @@ requests; an answer that it does not read for half a minute is cut.
 			if err != nil {
 				return err
 			}
-			w, err := config.LoadWorld(folder.Path("worlds/" + world + ".yaml"))
-			if err != nil {
-				return err
-			}
 			tok, err := prompt.NewTokenizer()
 			if err != nil {
 				return err
@@ -51,12 +47,11 @@ requests; an answer that it does not read for half a minute is cut.
 			defer stop()
 			s := &servers{out: cmd.OutOrStdout(), bind: bind, limits: defaultLimits}
 			for _, file := range stacks {
-				st, err := config.LoadStack(folder.Path(file))
+				o, err := simrig.Configured(folder, file, world, model, engine)
 				if err != nil {
 					return errors.Join(err, s.close())
 				}
-				w.Reduce(st)
-				o := simrig.Options{Stack: st, World: w, Model: model, Seed: seed, Tokenize: tok.IDs, StampSends: stamp}
+				o.Seed, o.Tokenize, o.StampSends = seed, tok.IDs, stamp
 				if err := s.add(o); err != nil {
 					return errors.Join(err, s.close())
 				}
@@ -71,7 +66,8 @@ requests; an answer that it does not read for half a minute is cut.
 	f.StringVar(&configs, "configs", "configs", "folder of the configuration files")
 	f.StringSliceVar(&stacks, "stack", []string{"stackA_llama70b_baseline.yaml", "stackB_llama70b_dynamo_tiered.yaml"}, "stack `files` to serve, below the configs folder")
 	f.StringVar(&world, "world", "default", "simulated machine, a file of configs/worlds")
-	f.StringVar(&model, "model", "", "model instead of the stack file's: L8B or L70B")
+	f.StringVar(&model, "model", "", "model instead of the stack file's: a file of configs/models, such as L8B")
+	f.StringVar(&engine, "engine", "", "engine instead of the stack file's: a file of configs/engines, such as vllm")
 	f.StringVar(&bind, "bind", "127.0.0.1", "address to bind to")
 	f.Uint64Var(&seed, "seed", 1, "seed of the machine's background I/O")
 	f.BoolVar(&stamp, "stamp", false, "put a comment line with the send time before each frame (\": sent <unix ns>\")")

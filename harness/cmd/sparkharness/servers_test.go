@@ -51,7 +51,14 @@ func serving(t *testing.T, file string, l limits) (s *servers, addr string) {
 
 func options(t *testing.T, st *config.Stack) simrig.Options {
 	t.Helper()
-	return simrig.Options{Stack: st, Model: "L8B", Seed: 1, Tokenize: func(s string) []uint32 { return make([]uint32, len(s)/4+1) }}
+	folder, err := config.OpenFolder("../../../configs")
+	require.NoError(t, err)
+	file := map[string]string{"A": stackA, "B": stackB}[st.Stack]
+	o, err := simrig.Configured(folder, file, "default", "L8B", "")
+	require.NoError(t, err)
+	st.Model = o.Stack.Model
+	o.Stack, o.Seed, o.Tokenize = st, 1, func(s string) []uint32 { return make([]uint32, len(s)/4+1) }
+	return o
 }
 
 // dial opens a connection and sends the text on it.

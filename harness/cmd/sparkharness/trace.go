@@ -10,7 +10,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sparkharness/harness/config"
 	"sparkharness/harness/disk"
+	"sparkharness/harness/rig/simrig"
 	"sparkharness/harness/sim"
 	"sparkharness/harness/trace"
 )
@@ -52,7 +54,7 @@ func describe(path string, o trace.Options) (trace.Stats, error) {
 
 func traceStatsCommand() *cobra.Command {
 	var o trace.Options
-	var model, dtype string
+	var configs, model, engine, dtype string
 	cmd := &cobra.Command{
 		Use:   "stats FILE",
 		Short: "Check a trace and say what it asks of a server",
@@ -68,7 +70,7 @@ Sessions are requests that share a block that is not common, such as that of a s
 			var kv *kvModel
 			if model != "" {
 				var err error
-				if kv, err = newKVModel(model, dtype); err != nil {
+				if kv, err = newKVModel(configs, model, engine, dtype); err != nil {
 					return err
 				}
 			}
@@ -81,7 +83,9 @@ Sessions are requests that share a block that is not common, such as that of a s
 	}
 	choiceFlags(cmd, &o)
 	f := cmd.Flags()
-	f.StringVar(&model, "model", "", "model whose KV and prefill to compare with: L8B or L70B")
+	f.StringVar(&model, "model", "", "model whose KV and prefill to compare with: a file of configs/models, such as L70B")
+	f.StringVar(&engine, "engine", "tensorrt-llm", "engine that runs it: a file of configs/engines")
+	f.StringVar(&configs, "configs", "configs", "folder of the configuration files")
 	f.StringVar(&dtype, "kv-dtype", "fp16", "element of the KV cache: fp16 or fp8")
 	return cmd
 }
@@ -93,8 +97,16 @@ type kvModel struct {
 	dtype         string
 }
 
-func newKVModel(name, dtype string) (*kvModel, error) {
-	m, err := sim.ModelByName(name)
+func newKVModel(configs, name, engine, dtype string) (*kvModel, error) {
+	folder, err := config.OpenFolder(configs)
+	if err != nil {
+		return nil, err
+	}
+	m, e, err := config.LoadModel(folder, name, engine)
+	if err != nil {
+		return nil, err
+	}
+	run, err := simrig.Model(m, e)
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +114,7 @@ func newKVModel(name, dtype string) (*kvModel, error) {
 	if !ok {
 		return nil, fmt.Errorf("KV element %q: use fp16 or fp8", dtype)
 	}
-	return &kvModel{m, m.KVBytesPerToken(elem), dtype}, nil
+	return &kvModel{run, run.KVBytesPerToken(elem), dtype}, nil
 }
 
 // gib is the size of so many blocks of KV.
@@ -158,7 +170,7 @@ func printOffer(w io.Writer, st trace.Stats, o trace.Options, kv kvModel) {
 	offered := *st.RatePerS * st.Input.Mean
 	factor := offered / kv.PrefillTokensPerSec
 	fmt.Fprintf(w, "\nprompt tokens\t%.0f /s\n", offered)
-	fmt.Fprintf(w, "prefill of %s\t%.0f tokens/s, published for prompts of %.0f tokens; longer ones are slower\n", kv.Name, kv.PrefillTokensPerSec, kv.PrefillRefTokens)
+	fmt.Fprintf(w, "prefill of %s\t%.0f tokens/s for prompts of %.0f tokens; longer ones are slower\n", kv.Name, kv.PrefillTokensPerSec, kv.PrefillRefTokens)
 	fmt.Fprintf(w, "\nthis offers %.3g x what one machine can prefill without a prefix cache, %.3g x with one that holds all", factor, factor*(1-st.ReusableShare))
 	if factor > 1 {
 		// Rounded up, so that the advice is enough.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -19,6 +20,9 @@ func runTrace(t *testing.T, args ...string) (string, error) {
 	cmd.SetOut(&out)
 	cmd.SetErr(&out)
 	cmd.SilenceUsage, cmd.SilenceErrors = true, true
+	if slices.Contains(args, "--model") {
+		args = append(args, "--configs", "../../../configs")
+	}
 	cmd.SetArgs(args)
 	err := cmd.Execute()
 	return out.String(), err
@@ -98,7 +102,7 @@ func TestTraceStatsHoldsTheOfferAgainstPrefill(t *testing.T) {
 	}{
 		"less than a machine": {[]string{"--model", "L70B"}, []string{
 			"prompt tokens    68 /s\n",
-			"prefill of L70B  1030 tokens/s, published for prompts of 2048 tokens; longer ones are slower\n",
+			"prefill of L70B  1030 tokens/s for prompts of 2048 tokens; longer ones are slower\n",
 			"this offers 0.0658 x what one machine can prefill without a prefix cache, 0.0326 x with one that holds all\n",
 		}, "scale time"},
 		"more": {[]string{"--model", "L70B", "--time-scale", "0.01"}, []string{

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -17,19 +18,23 @@ func TestVerifyCommand(t *testing.T) {
 		t.Skip("compiles the hypotheses: left out with -short")
 	}
 	runs := t.TempDir()
-	for _, h := range []string{"h2a", "h7"} {
-		require.NoError(t, os.CopyFS(filepath.Join(runs, h), os.DirFS(filepath.Join("..", "..", "..", "fixtures", "runs", h))))
-	}
+	run := exec.Command("go", "test", "-count=1", "-run", "^TestH(2A|7)$", "./hypotheses", "-configs", "../fixtures/configs", "-results", runs, "-expect", "Inconclusive")
+	run.Dir = filepath.Join("..", "..", "..")
+	printed, err := run.CombinedOutput()
+	require.NoError(t, err, string(printed))
 	var out bytes.Buffer
 	require.NoError(t, verify(t.Context(), &out, []string{runs}))
 	assert.Regexp(t, `(?m)^h2a-\S+ +H2A +4 of 4 +\S+ +as measured$`, out.String())
 	assert.Regexp(t, `(?m)^h7-\S+ +H7 +4 of 4 +\S+ +as measured$`, out.String())
 	assert.NotContains(t, out.String(), "fault:")
 
-	plan := filepath.Join(runs, "h7", "plan.json")
+	folders, err := filepath.Glob(filepath.Join(runs, "h7-*"))
+	require.NoError(t, err)
+	require.Len(t, folders, 1)
+	plan := filepath.Join(folders[0], "plan.json")
 	require.NoError(t, os.WriteFile(plan, []byte("{}"), 0o644))
 	out.Reset()
-	err := verify(t.Context(), &out, []string{runs})
+	err = verify(t.Context(), &out, []string{runs})
 	require.ErrorContains(t, err, "1 of 2 runs are not as they were left")
 	assert.Equal(t, exitNotWell, exitStatus(err))
 	assert.Contains(t, out.String(), "NOT AS LEFT")

@@ -185,9 +185,13 @@ func (o Options) Uncalibrated() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := params.Uncalibrated(spec)
+	out, err := o.assumed()
+	if err != nil {
+		return nil, err
+	}
+	out = append(out, params.Assumed(spec)...)
 	if o.Fio {
-		out = append(out, params.UncalibratedForeign()...)
+		out = append(out, params.AssumedForeign()...)
 	}
 	slices.Sort(out)
 	return slices.Compact(out), nil

@@ -31,21 +31,25 @@ type Rig struct {
 	without  string // kind of treatment that is left out: a test of what notices that
 }
 
-// mdts is the largest request of the simulated drive, bytes: MDTS of nvme id-ctrl.
-const mdts = 512 << 10
-
 // New prepares the rig for an experiment. Its sub-tests are t's.
 func New(t *testing.T, e *config.Experiment) (rig.Rig, error) { return newRig(t, e) }
 
 func newRig(t *testing.T, e *config.Experiment) (*Rig, error) {
 	r := &Rig{t: t, exp: e}
 	r.tokenize = sync.OnceValues(prompt.NewTokenizer)
-	split := float64(mdts)
+	if e.Twin == nil {
+		return nil, errors.New("the configuration says of no machine what it is made of: the simulated rig needs a world")
+	}
+	split := float64(e.Twin.Drive.MaxCommand.Value)
 	r.facts = record.Facts{Rig: e.Rig, Clock: record.ClockVirtual, Origin: "simulated, not measured on hardware", Simulated: true, MaxRequestBytes: &split,
 		Capabilities: []string{rig.Fio, rig.DropCaches, rig.Restart, rig.KVTelemetry, rig.SetTier1, rig.SetPolicy, rig.LoRA, rig.TellsWaits, rig.StartupLog},
 		Uncalibrated: []string{}}
 	var physics []any
 	for _, name := range e.StackNames() {
+		if st := e.Stacks[name]; st.Dynamo != nil && !st.KVBM() {
+			// Its counters are on the worker's page, which no source reads yet: better no figure than zeros.
+			r.facts.Capabilities = slices.DeleteFunc(r.facts.Capabilities, func(c string) bool { return c == rig.KVTelemetry || c == rig.StartupLog })
+		}
 		o := r.options(e.Stacks[name])
 		p, err := o.Physics()
 		if err != nil {
@@ -67,7 +71,7 @@ func newRig(t *testing.T, e *config.Experiment) (*Rig, error) {
 
 // options are the simulated machine with the given stack.
 func (r *Rig) options(st *config.Stack) Options {
-	o := Options{Stack: st, World: r.exp.World, Model: r.exp.Hypothesis.Model, Adapters: r.exp.Adapters,
+	o := Options{Stack: st, World: r.exp.World, Twin: r.exp.Twin, Adapters: r.exp.Adapters,
 		Fio: len(r.exp.Hypothesis.Sweep.Fio) > 0}
 	if a := r.exp.Hypothesis.Load.Adapters; a != nil {
 		o.AdapterRank = a.Rank

@@ -47,9 +47,9 @@ func TestFacts(t *testing.T) {
 	assert.Regexp(t, "^[0-9a-f]{64}$", f.Machine)
 	assert.Equal(t, f, facts(short(t, "default")))
 	assert.NotEqual(t, f.Machine, facts(short(t, "lora_preloaded")).Machine)
-	smaller := short(t, "default")
-	smaller.Hypothesis.Model = "L8B"
-	assert.NotEqual(t, f.Machine, facts(smaller).Machine)
+	slower := short(t, "default")
+	slower.Twin.Drive.Link.Value /= 2
+	assert.NotEqual(t, f.Machine, facts(slower).Machine)
 }
 
 // A cell whose machine cannot be is refused before anything runs, and a machine has its time inside Run only.

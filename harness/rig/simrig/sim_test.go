@@ -27,12 +27,13 @@ var stackFiles = map[string]string{"A": "stackA_llama70b_baseline.yaml", "B": "s
 // options are those of a stack as committed, in the default world.
 func options(t testing.TB, stack string) Options {
 	t.Helper()
-	st, err := config.LoadStack(configs + stackFiles[stack])
+	folder, err := config.OpenFolder(configs)
 	require.NoError(t, err)
-	world, err := config.LoadWorld(configs + "worlds/default.yaml")
+	o, err := Configured(folder, stackFiles[stack], "default", "", "")
 	require.NoError(t, err)
-	return Options{Stack: st, World: world, Seed: 1, Dir: t.TempDir(),
-		Tokenize: func(s string) []uint32 { return make([]uint32, len(strings.Fields(s))) }}
+	o.Seed, o.Dir = 1, t.TempDir()
+	o.Tokenize = func(s string) []uint32 { return make([]uint32, len(strings.Fields(s))) }
+	return o
 }
 
 // open starts a machine that the test closes.
@@ -207,9 +208,9 @@ func TestOpenSimRefuses(t *testing.T) {
 		"no worker address": {func(o *Options) { o.Stack.Endpoint.EngineMetrics = "" }, "no address for the worker server"},
 		"no KVBM address":   {func(o *Options) { o.Stack.Endpoint.KVBMMetrics = "" }, "no address for the kvbm server"},
 		"no adapter slots":  {func(o *Options) { o.Adapters = []string{"a"} }, "runtime.max_loras must say"},
-		"unknown model":     {func(o *Options) { o.Model = "L9B" }, "known: [L8B L70B]"},
+		"unknown model":     {func(o *Options) { o.Stack.Model = "L9B" }, `model "L9B" or engine "tensorrt-llm" was not loaded`},
 		"too much memory": {func(o *Options) { o.Stack.Dynamo.Tiers.Tier1.CapacityBytes = 80 << 30 },
-			"6.0 GiB for the operating system + 39.1 GiB of weights + 8.0 GiB of KV pool + 80.0 GiB of host tier = 133.1 GiB"},
+			"6.0 GiB for the operating system + 39.1 GiB of weights + 8.0 GiB of KV pool + 80.0 GiB of host tier + 0.0 GiB of the loader's buffers + 8.0 GiB in reserve = 141.1 GiB"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -228,7 +229,7 @@ func TestCloseAfterAFailedBegin(t *testing.T) {
 	for name, change := range map[string]func(o *Options){
 		"address taken":     func(o *Options) { o.Stack.Endpoint.KVBMMetrics = o.Stack.Endpoint.EngineMetrics },
 		"no worker address": func(o *Options) { o.Stack.Endpoint.EngineMetrics = "" },
-		"unknown model":     func(o *Options) { o.Model = "L9B" },
+		"unknown model":     func(o *Options) { o.Stack.Model = "L9B" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

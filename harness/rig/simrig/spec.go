@@ -3,6 +3,7 @@ package simrig
 import (
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
 
 	"sparkharness/harness/config"
@@ -14,7 +15,7 @@ import (
 type Options struct {
 	Stack    *config.Stack
 	World    *config.World
-	Model    string // overrides the stack's own model if not empty
+	Twin     *config.Twin
 	Seed     uint64
 	Tokenize func(string) []uint32
 	// Dir is where the machine's proc/ and sys/ trees are laid out.
@@ -28,9 +29,6 @@ type Options struct {
 	Fio bool
 }
 
-// maxContextTokens is Llama 3.x's context window.
-const maxContextTokens = 131072
-
 // Sequences are swapped in large pieces with several in flight, as an engine's own swapper does.
 const (
 	swapDepth   = 8
@@ -40,11 +38,11 @@ const (
 // Spec maps a stack file and a world onto the simulated machine.
 func Spec(o Options) (sim.Spec, sim.Params, error) {
 	st := o.Stack
-	name := st.Model
-	if o.Model != "" {
-		name = o.Model
+	m, e, err := o.parts()
+	if err != nil {
+		return sim.Spec{}, sim.Params{}, err
 	}
-	model, err := sim.ModelByName(name)
+	model, err := Model(m, e)
 	if err != nil {
 		return sim.Spec{}, sim.Params{}, err
 	}
@@ -55,10 +53,13 @@ func Spec(o Options) (sim.Spec, sim.Params, error) {
 		BlockTokens:      st.Runtime.TokensPerBlock,
 		MaxBatchSize:     st.Runtime.MaxBatchSize,
 		MaxNumTokens:     st.Runtime.MaxNumTokens,
-		MaxContextTokens: maxContextTokens,
+		MaxContextTokens: m.Shape.ContextTokens,
 		BlockReuse:       st.Runtime.EnableBlockReuse != nil && *st.Runtime.EnableBlockReuse,
 		Device:           sim.TierSpec{CapacityBytes: int64(st.KVPool()), Policy: "LRU"},
 		Loader:           sim.LoaderSpec{SwapDepth: swapDepth, SwapIOBytes: swapIOBytes},
+		Slots:            e.Ways.Scheduler == config.SchedulerSlots,
+		WholePrompts:     !*e.Ways.ChunkedPrefill,
+		WindowAware:      *e.Ways.WindowAware,
 		Tokenize:         o.Tokenize,
 		StampSends:       o.StampSends,
 	}
@@ -77,6 +78,10 @@ func Spec(o Options) (sim.Spec, sim.Params, error) {
 		spec.Loader.QueueDepth = d.Loader.QueueDepth
 		spec.Loader.IOBytes = int64(d.Loader.IOBytes)
 		spec.Loader.SoftwareNSPerIO = int64(d.Loader.SoftwareTimePerIO)
+		if o := d.Offload; o != nil {
+			spec.Offload = sim.OffloadSpec{Manager: o.Manager, BlocksPerChunk: o.BlocksPerChunk,
+				ReadThreads: o.ReadThreads, WriteThreads: o.WriteThreads, BufferSlots: o.BufferSlots}
+		}
 	}
 	if len(o.Adapters) > 0 {
 		if st.Runtime.MaxLoRAs < 1 {
@@ -87,10 +92,7 @@ func Spec(o Options) (sim.Spec, sim.Params, error) {
 			spec.LoRA.Adapters = append(spec.LoRA.Adapters, sim.Adapter{Name: name, Bytes: model.LoRABytes(o.AdapterRank)})
 		}
 	}
-	params := sim.DefaultParams()
-	if err := fits(spec, params.Host); err != nil {
-		return spec, params, err
-	}
+	params := sim.Params{NVMe: nvme(o.Twin.Drive, o.Twin.Machine), Host: host(o.Twin.Machine)}
 	if w := o.World; w != nil {
 		params.Mechanisms = sim.Mechanisms{
 			UnlimitedSlots:   w.Mechanisms.UnlimitedSlots,
@@ -105,20 +107,46 @@ func Spec(o Options) (sim.Spec, sim.Params, error) {
 			BufferedKVTier:     w.Mechanisms.BufferedKVTier,
 			ScrapeStall:        time.Duration(w.Mechanisms.ScrapeStall),
 			PagedWeightsBytes:  int64(w.Mechanisms.PagedWeightsBytes),
+
+			TierNeverFires: w.Mechanisms.TierNeverFires,
+			PhantomHits:    w.Mechanisms.PhantomHits,
+			WrongKV:        w.Mechanisms.WrongKV,
 		}
 	}
-	return spec, params, nil
+	if err := spec.CheckOffload(params.Mechanisms); err != nil {
+		return spec, params, fmt.Errorf("stack %s: %w", st.Stack, err)
+	}
+	if err := fits(spec, params); err != nil {
+		return spec, params, err
+	}
+	return spec, params, sim.Check(spec, params)
 }
 
-// fits refuses a stack that the machine's one memory cannot hold.
-func fits(s sim.Spec, h sim.HostParams) error {
-	need := h.OSBytes + s.Model.WeightsBytes + s.Device.CapacityBytes + s.Host.CapacityBytes
+// fits refuses a stack that the machine's one memory cannot hold. On unified memory every byte counts once, whoever has it.
+func fits(s sim.Spec, p sim.Params) error {
+	h := p.Host
+	staging := int64(s.Loader.QueueDepth) * s.Loader.IOBytes
+	parts := []struct {
+		bytes int64
+		what  string
+	}{
+		{h.OSBytes, "for the operating system"}, {s.Model.WeightsBytes - p.Mechanisms.PagedWeightsBytes, "of weights"}, {s.Device.CapacityBytes, "of KV pool"},
+		{s.Host.CapacityBytes, "of host tier"}, {staging, "of the loader's buffers"}, {s.AdapterBytes(p.Mechanisms), "of adapter slots"},
+		{h.ReserveBytes, "in reserve"},
+	}
+	var need int64
+	var sum []string
+	for _, p := range parts {
+		need += p.bytes
+		if p.bytes > 0 {
+			sum = append(sum, fmt.Sprintf("%.1f GiB %s", float64(p.bytes)/(1<<30), p.what))
+		}
+	}
 	if need <= h.MemTotalBytes {
 		return nil
 	}
-	gib := func(b int64) float64 { return float64(b) / (1 << 30) }
-	return fmt.Errorf("the stack does not fit the machine's memory of %.1f GiB: %.1f GiB for the operating system + %.1f GiB of weights + %.1f GiB of KV pool + %.1f GiB of host tier = %.1f GiB; make a tier smaller",
-		gib(h.MemTotalBytes), gib(h.OSBytes), gib(s.Model.WeightsBytes), gib(s.Device.CapacityBytes), gib(s.Host.CapacityBytes), gib(need))
+	return fmt.Errorf("the stack does not fit the machine's memory of %.1f GiB: %s = %.1f GiB; make a tier smaller",
+		float64(h.MemTotalBytes)/(1<<30), strings.Join(sum, " + "), float64(need)/(1<<30))
 }
 
 // Dialect is the request dialect of a stack.

@@ -1,0 +1,71 @@
+package config
+
+// Drive is a file of drives/: a block device as the queue model of the simulated machine has it: a controller, planes that
+// each serve one page operation at a time, a link, and what a command takes in no queue.
+type Drive struct {
+	Drive     string `yaml:"drive"` // name of the file
+	Note      string `yaml:"note"`
+	Interface string `yaml:"interface"` // one of Interfaces
+
+	ControllerIOPS Figure[float64]  `yaml:"controller_iops"` // commands a second that the controller takes
+	Planes         Figure[int]      `yaml:"planes"`          // operations that it works on at a time, its depth
+	PageBytes      Figure[Size]     `yaml:"page_bytes"`      // of an operation
+	PageRead       Figure[Duration] `yaml:"page_read"`       // of an operation
+	PageReadJitter float64          `yaml:"page_read_jitter,omitempty"`
+	PageProgram    Figure[Duration] `yaml:"page_program"` // for which programming a page keeps reads off its plane
+	Link           Figure[Rate]     `yaml:"link"`         // both directions together
+	FlashWrite     Figure[Rate]     `yaml:"flash_write"`  // drain of the write cache
+	WriteCache     Figure[Size]     `yaml:"write_cache"`  // memory that takes writes before they are programmed
+	Fixed          Figure[Duration] `yaml:"fixed"`        // of a command, in no queue
+	MaxCommand     Figure[Size]     `yaml:"max_command"`  // larger I/Os are split
+	Pauses         *Pauses          `yaml:"pauses,omitempty"`
+}
+
+// Pauses stop the whole drive now and then: cache folding, garbage collection, heat.
+type Pauses struct {
+	PerS   Figure[float64]  `yaml:"per_s"`  // Poisson rate, counted from the end of the one before
+	Median Figure[Duration] `yaml:"median"` // of their lognormal length
+	Sigma  float64          `yaml:"sigma,omitempty"`
+}
+
+// Interfaces are what a drive is connected by, with the most bytes a second that cross it, 0 where it is no bus.
+// PCIe: lanes x rate x coding (PCI Express base specification 3.0 to 5.0: 128b/130b); SATA 3.x: 6 Gb/s, 8b/10b.
+var Interfaces = []struct {
+	Name string
+	Most Rate
+}{
+	{"PCIe-5.0-x4", 32e9 * 4 / 8 * 128 / 130}, {"PCIe-4.0-x4", 16e9 * 4 / 8 * 128 / 130}, {"PCIe-3.0-x4", 8e9 * 4 / 8 * 128 / 130},
+	{"SATA-6Gb", 6e9 * 8 / 10 / 8}, {"network", 0}, {"virtual", 0},
+}
+
+func (d *Drive) check(r *reader) {
+	r.plain("drive", d.Drive)
+	var names []string
+	var most Rate
+	for _, i := range Interfaces {
+		names = append(names, i.Name)
+		if i.Name == d.Interface {
+			most = i.Most
+		}
+	}
+	r.oneOf("interface", d.Interface, names...)
+	r.figures(d)
+	switch {
+	case !r.ok("interface", "link.value", "flash_write.value"):
+	case most > 0 && d.Link.Value > most:
+		r.refuse("link.value", "is %v, more than crosses %s (%v)", d.Link.Value, d.Interface, Rate(int64(most)))
+	case d.FlashWrite.Value > d.Link.Value:
+		r.refuse("flash_write.value", "is %v, more than the link's %v: nothing is written faster than it comes", d.FlashWrite.Value, d.Link.Value)
+	}
+	if r.ok("page_bytes.value", "max_command.value", "write_cache.value") {
+		if d.MaxCommand.Value < d.PageBytes.Value {
+			r.refuse("max_command.value", "is %v, less than a page (%v)", d.MaxCommand.Value, d.PageBytes.Value)
+		}
+		if d.WriteCache.Value < 2*d.MaxCommand.Value {
+			r.refuse("write_cache.value", "is %v, less than two commands (%v)", d.WriteCache.Value, 2*d.MaxCommand.Value)
+		}
+	}
+	if d.PageReadJitter >= 1 {
+		r.refuse("page_read_jitter", "must be a share below 1, not %g", d.PageReadJitter)
+	}
+}
