@@ -20,6 +20,19 @@ const keptBody = 1 << 20
 // bodies are buffers for request bodies: what is decoded from one shares no memory with it.
 var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
+// fewLarge are the requests that decode or tokenize more than keptBody at a time: that takes several times the memory of
+// the body, which many clients together could make more than there is.
+var fewLarge = make(chan struct{}, 1)
+
+// among waits until work on n bytes may begin, and returns what ends it.
+func among(n int) (end func()) {
+	if n <= keptBody {
+		return func() {}
+	}
+	fewLarge <- struct{}{}
+	return func() { <-fewLarge }
+}
+
 // withBody reads the body of a request and hands it to do, which may not keep it. What keeps it from being read is
 // refused as the server that reads it does; do is not called then.
 func withBody(w http.ResponseWriter, r *http.Request, as reading, do func(body []byte) *refusal) *refusal {
@@ -48,6 +61,7 @@ func withBody(w http.ResponseWriter, r *http.Request, as reading, do func(body [
 	case err != nil:
 		return as.unread(http.StatusBadRequest, "the body ended early: "+err.Error())
 	}
+	defer among(body.Len())()
 	return do(body.Bytes())
 }
 

@@ -147,6 +147,11 @@ func (c *completion) settle(tokens *int64) {
 // tokens returns the prompt as token ids. A chat is flattened; the template's own tokens are not
 // modelled.
 func (c *completion) tokens(tokenize func(string) []uint32) []uint32 {
+	long := len(c.Prompt.text)
+	for _, m := range c.Messages {
+		long += len(m.Content)
+	}
+	defer among(long)()
 	if len(c.Prompt.ids) > 0 {
 		return c.Prompt.ids
 	}

@@ -33,6 +33,7 @@ func (m *Machine) begin(r *http.Request, c *completion, fallbackID string) (*gen
 	if m.spec.BlockReuse {
 		sub.Hashes = underAdapter(c.adapter, BlockHashes(tokens, m.spec.BlockTokens))
 	}
+	c.Prompt, c.Messages = promptField{}, nil // nobody reads it again, and it may be long
 	seq, err := m.submit(r.Context(), sub)
 	if err != nil {
 		return nil, err
