@@ -75,7 +75,7 @@ func TestClosingIsInterrupted(t *testing.T) {
 	s := closing(t)
 	lock, err := disk.Take(filepath.Join(s.options.results(), ".index.lock"))
 	require.NoError(t, err)
-	time.AfterFunc(50*time.Millisecond, func() { s.ask() })
+	time.AfterFunc(50*time.Millisecond, func() { s.ask(func() {}) })
 	began := time.Now()
 	assert.Equal(t, 1, s.finish())
 	assert.Less(t, time.Since(began), closeWait)

@@ -244,7 +244,7 @@ func TestErrorRatesMissing(t *testing.T) {
 
 	// Once the run is to stop, no verdict is taken, and nothing more is begun.
 	stopping := &ratesRun{t: t, dir: t.TempDir(), done: map[string]rateLine{}, execute: func(*testing.T, Hypothesis, *Options) (*verdict.Judgement, string) {
-		session.ask()
+		session.ask(func() {})
 		return &verdict.Judgement{Verdict: verdict.Verdict{Outcome: verdict.Refuted}}, ""
 	}}
 	rates, _, err := stopping.rates([]Hypothesis{smallH2A}, []uint64{1})

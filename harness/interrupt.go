@@ -34,13 +34,14 @@ func newInterrupt() *interrupt {
 // errInterrupted says that something has not been done because the execution is to end.
 var errInterrupted = errors.New("interrupted")
 
-// ask wishes for the end; false if that has been wished before.
-func (i *interrupt) ask() bool {
+// ask wishes for the end; false if that has been wished before. say tells who wishes, before anybody tells what is kept.
+func (i *interrupt) ask(say func()) bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if i.stop.Swap(true) {
 		return false
 	}
+	say()
 	close(i.asked)
 	if i.under == 0 {
 		close(i.quiet)
@@ -119,9 +120,8 @@ func (i *interrupt) watch(signals <-chan os.Signal, done <-chan struct{}, say fu
 		select {
 		case s := <-signals:
 			switch {
-			case i.ask():
+			case i.ask(func() { say(s) }):
 				first = time.Now()
-				say(s)
 			case time.Since(first) > oneWish:
 				exit(statusOf(s))
 				return

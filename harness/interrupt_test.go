@@ -81,8 +81,8 @@ func TestQuietWhenAllHasEnded(t *testing.T) {
 	require.True(t, i.begin())
 	i.end()
 	require.True(t, i.begin())
-	require.True(t, i.ask())
-	require.False(t, i.ask(), "only once")
+	require.True(t, i.ask(func() {}))
+	require.False(t, i.ask(func() {}), "only once")
 	assert.False(t, i.begin())
 	i.end()
 	assert.False(t, quiet(i))
@@ -90,7 +90,7 @@ func TestQuietWhenAllHasEnded(t *testing.T) {
 	assert.True(t, quiet(i))
 
 	i = newInterrupt()
-	i.ask()
+	i.ask(func() {})
 	assert.True(t, quiet(i), "nothing was begun")
 }
 
@@ -98,7 +98,7 @@ func TestQuietWhenAllHasEnded(t *testing.T) {
 func TestInterruptedHasNotPassed(t *testing.T) {
 	s := &sessionState{interrupt: newInterrupt(), options: testOptions(t), out: io.Discard}
 	assert.Zero(t, s.finish())
-	s.ask()
+	s.ask(func() {})
 	assert.Equal(t, 1, s.finish())
 }
 
@@ -116,7 +116,7 @@ func TestAwait(t *testing.T) {
 	defer close(never)
 	go func() {
 		<-computing
-		i.ask()
+		i.ask(func() {})
 	}()
 	_, err = await(i, func() (int, error) {
 		close(computing)

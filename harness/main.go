@@ -75,9 +75,7 @@ func Main(m *testing.M, rules fs.FS, all ...Hypothesis) int {
 	}
 	unless := func(why string) func() {
 		return func() {
-			if session.ask() {
-				say(why)
-			}
+			session.ask(func() { say(why) })
 		}
 	}
 	session.out = heard{os.Stdout, unless("nobody reads the output any more")}

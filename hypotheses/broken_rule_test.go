@@ -9,6 +9,7 @@ import (
 // A rule that breaks fails its own test and no other one, says which hypothesis, where, and how to go on; what was
 // measured is there, and judged when the rule is mended.
 func TestBrokenRuleCostsNoCells(t *testing.T) {
+	leftOutWithShort(t)
 	t.Parallel()
 	configs := shortConfigs(t, "h2a.yaml", fewSamples)
 	for _, tc := range []struct {

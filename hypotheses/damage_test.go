@@ -3,11 +3,14 @@ package hypotheses
 import (
 	"bytes"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
+	"testing/fstest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -30,13 +33,35 @@ type ended struct {
 	a, b string // folders of a cell without and of one with a KV manager
 }
 
+// endedOnce is that copy, built once and copied by each test: to judge and draw it takes longer than most damages do.
+var endedOnce struct {
+	sync.Once
+	name  string // of the folder
+	files fstest.MapFS
+}
+
 func newEnded(t *testing.T) *ended {
-	r := recorded(t, h2b).json(record.FilePlan, func(p object) { p["program"] = harness.Program() })
-	require.NoError(t, os.WriteFile(filepath.Join(r.dir, record.FileManifest), []byte("{}\n"), 0o644))
-	r.seal()
-	rep, err := harness.Replay(h2b, r.dir)
-	require.NoError(t, err)
-	require.NoError(t, errors.Join(report.WriteTable(r.dir, rep), report.WriteFigures(r.dir, rep)))
+	endedOnce.Do(func() {
+		r := recorded(t, h2b).json(record.FilePlan, func(p object) { p["program"] = harness.Program() })
+		require.NoError(t, os.WriteFile(filepath.Join(r.dir, record.FileManifest), []byte("{}\n"), 0o644))
+		r.seal()
+		rep, err := harness.Replay(h2b, r.dir)
+		require.NoError(t, err)
+		require.NoError(t, errors.Join(report.WriteTable(r.dir, rep), report.WriteFigures(r.dir, rep)))
+		files := fstest.MapFS{}
+		require.NoError(t, fs.WalkDir(os.DirFS(r.dir), ".", func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			data, err := os.ReadFile(filepath.Join(r.dir, path))
+			files[path] = &fstest.MapFile{Data: data, Mode: 0o644}
+			return err
+		}))
+		endedOnce.name, endedOnce.files = filepath.Base(r.dir), files
+	})
+	require.NotEmpty(t, endedOnce.files)
+	r := &recording{t: t, h: h2b, dir: filepath.Join(t.TempDir(), endedOnce.name)}
+	require.NoError(t, os.CopyFS(r.dir, endedOnce.files))
 	return &ended{recording: r, a: record.CellPath(r.dir, record.NewCell("stack", "A", "ctx", 1024, "conc", 32, "rep", 1)),
 		b: record.CellPath(r.dir, record.NewCell("stack", "B", "ctx", 4096, "conc", 32, "rep", 2))}
 }

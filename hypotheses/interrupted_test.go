@@ -22,6 +22,14 @@ const endlessCells = fewSamples + "run: {duration: 160h, max_duration: 160h}\n"
 // patience bounds waits for a child on a machine that is busy with others.
 const patience = 3 * time.Minute
 
+// leftOutWithShort skips tests of how processes end: each waits for some, and none guards what a run concludes.
+func leftOutWithShort(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("it waits for processes: left out with -short")
+	}
+}
+
 // under is a child that is under way.
 type under struct {
 	t           *testing.T
@@ -115,6 +123,7 @@ func (u *under) leavesNothing(results string) {
 
 // A signal ends a run in order wherever it is.
 func TestSignalsAreHonoured(t *testing.T) {
+	leftOutWithShort(t)
 	t.Parallel()
 	short, endless := shortConfigs(t, "h2a.yaml", fewSamples), shortConfigs(t, "h2a.yaml", endlessCells)
 	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
@@ -176,6 +185,7 @@ func onlyRun(t *testing.T, results string) string {
 
 // What an execution had not come to is left as it was: an earlier complete run of it is not set aside for an empty one.
 func TestInterruptLeavesTheOthers(t *testing.T) {
+	leftOutWithShort(t)
 	t.Parallel()
 	configs, results := shortConfigs(t, "h2a.yaml", fewSamples), t.TempDir()
 	require.Zero(t, runChild(t, "^TestH2A$", "-configs", configs, "-results", results).status)
@@ -191,6 +201,7 @@ func TestInterruptLeavesTheOthers(t *testing.T) {
 
 // Resumed, an execution of several hypotheses goes on with those that it had not come to.
 func TestResumeBeginsTheOthers(t *testing.T) {
+	leftOutWithShort(t)
 	t.Parallel()
 	configs, results := shortConfigs(t, "h2a.yaml", fewSamples), t.TempDir()
 	runChild(t, "^TestH1$", "-configs", configs, "-results", results)
@@ -201,6 +212,7 @@ func TestResumeBeginsTheOthers(t *testing.T) {
 
 // Error rates end where they are, keep what is counted, and leave the table of earlier executions.
 func TestErrorRatesAreInterrupted(t *testing.T) {
+	leftOutWithShort(t)
 	t.Parallel()
 	configs := shortConfigs(t, "h2a.yaml", fewSamples)
 	for _, tc := range []struct{ name, seeds, file, says string }{
@@ -228,6 +240,7 @@ func TestErrorRatesAreInterrupted(t *testing.T) {
 
 // Two executions do not write the same run, nor the same error rates: the second one is refused, and told who is there.
 func TestTheSecondIsRefused(t *testing.T) {
+	leftOutWithShort(t)
 	t.Parallel()
 	endless, results := shortConfigs(t, "h2a.yaml", endlessCells), t.TempDir()
 	first := start(t, childCommand(t, "^TestH2A$", "-configs", endless, "-results", results))
@@ -252,6 +265,7 @@ func TestTheSecondIsRefused(t *testing.T) {
 
 // A reader that leaves, as that of a pipe does, ends a run in order.
 func TestReaderLeavesARun(t *testing.T) {
+	leftOutWithShort(t)
 	t.Parallel()
 	results := t.TempDir()
 	read, write, err := os.Pipe()

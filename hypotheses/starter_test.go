@@ -28,6 +28,7 @@ func byShell(t *testing.T, name, script string, cmd *exec.Cmd) *exec.Cmd {
 
 // A hangup that was ignored from the beginning stays ignored: that is what nohup is for.
 func TestHangupIsIgnoredUnderNohup(t *testing.T) {
+	leftOutWithShort(t)
 	t.Parallel()
 	results, there := t.TempDir(), filepath.Join(t.TempDir(), "there")
 	cmd := childCommand(t, "^TestOfAChild$", "-configs", shortConfigs(t, "h2a.yaml", fewSamples), "-results", results)
@@ -40,6 +41,7 @@ func TestHangupIsIgnoredUnderNohup(t *testing.T) {
 // What go test, or another test binary, has started ends in order when that has gone: SIGTERM and SIGHUP end go test at
 // once, and it passes neither on. What a shell has started goes on.
 func TestStarterLeaves(t *testing.T) {
+	leftOutWithShort(t)
 	t.Parallel()
 	for _, tc := range []struct {
 		starter string
@@ -73,6 +75,7 @@ func TestStarterLeaves(t *testing.T) {
 
 // What looks over runs for a command ends with that, whatever its name.
 func TestStarterOfVerifyLeaves(t *testing.T) {
+	leftOutWithShort(t)
 	t.Parallel()
 	dir := t.TempDir()
 	there, pidFile := filepath.Join(dir, "there"), filepath.Join(dir, "pid")

@@ -108,7 +108,11 @@ func lunch(t *testing.T, rng *rand.Rand) {
 	var sum, most sim.Movement
 	busiest, copiedBefore := 0.0, -1.0
 	const millisecond = int(time.Millisecond / grain)
-	for i := 0; i < 3000*millisecond && !t.Failed(); i++ {
+	milliseconds := 3000
+	if testing.Short() {
+		milliseconds = 600
+	}
+	for i := 0; i < milliseconds*millisecond && !t.Failed(); i++ {
 		rate, copied, err := m.Moving(context.Background())
 		require.NoError(t, err)
 		sum.DMA, sum.Copies, sum.GPU = sum.DMA+rate.DMA, sum.Copies+rate.Copies, sum.GPU+rate.GPU

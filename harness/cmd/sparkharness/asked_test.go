@@ -164,8 +164,8 @@ func TestComputingIsAskedToEnd(t *testing.T) {
 func TestVerifyIsAskedToEnd(t *testing.T) {
 	bin, tmp, run := t.TempDir(), t.TempDir(), t.TempDir()
 	there, ended := filepath.Join(bin, "there"), filepath.Join(bin, "ended")
-	// It stands for go test, which looks.
-	script := "#!/bin/sh\ntrap 'echo >" + ended + "; exit 1' TERM\necho >" + there + "\nwhile :; do sleep 0.05; done\n"
+	// It stands for go test, which looks; killed alone, verify leaves it, and it ends with this test.
+	script := "#!/bin/sh\ntrap 'echo >" + ended + "; exit 1' TERM\necho >" + there + "\nwhile [ -d " + bin + " ]; do sleep 0.05; done\n"
 	require.NoError(t, os.WriteFile(filepath.Join(bin, "go"), []byte(script), 0o755))
 	require.NoError(t, os.Mkdir(filepath.Join(run, "cells"), 0o755))
 	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
