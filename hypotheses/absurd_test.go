@@ -12,6 +12,9 @@ import (
 
 // The largest latency and counter that are read at all leave a run with its report, its table and its figures.
 func TestLargestNumbersAreReported(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it draws every figure: left out with -short")
+	}
 	t.Parallel()
 	for _, h := range all {
 		t.Run(h.ID, func(t *testing.T) {

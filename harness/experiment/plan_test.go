@@ -112,6 +112,9 @@ func TestPlanFactors(t *testing.T) {
 
 // A sweep that nobody could measure is refused before it is laid out, in either stage.
 func TestPlanIsBounded(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it plans a hundred thousand cells: left out with -short")
+	}
 	e, _ := testPlan(t, smallH2A, choices()) // two contexts, one concurrency, two repetitions
 	e.Hypothesis.Run.Reps = record.MaxCells / 2
 	_, err := experiment.New(e, facts, "run", "digest")

@@ -158,6 +158,9 @@ func one(t *testing.T, f func([]Rep) (Dist, error), reps []Rep) Dist {
 // blocks shorter than it lose it. For a first-order autoregression the long-run variance exceeds the
 // naive one by (1+phi)/(1-phi).
 func TestBlocksKeepCorrelation(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a simulation of some thousand resamplings: left out with -short")
+	}
 	const phi, n = 0.9, 6000
 	rng := rand.New(rand.NewPCG(2, 2))
 	rep, x := make(Rep, n), 0.0
