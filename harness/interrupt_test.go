@@ -139,3 +139,19 @@ func TestReaderLeaves(t *testing.T) {
 	}
 	assert.Equal(t, 1, left)
 }
+
+// Who wishes for the end is said before anybody can know of the wish, and so before anybody tells what is kept.
+func TestTheWishIsSaidFirst(t *testing.T) {
+	i, said := newInterrupt(), false
+	require.True(t, i.ask(func() {
+		said = true
+		select {
+		case <-i.asked:
+			t.Error("others know of it already")
+		default:
+		}
+	}))
+	assert.True(t, said)
+	<-i.asked
+	require.False(t, i.ask(func() { t.Error("it is said once") }))
+}
