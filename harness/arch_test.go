@@ -45,6 +45,8 @@ var rules = []rule{
 	{"harness/experiment", []string{"harness/config", "harness/fio", "harness/prompt", "harness/record", "harness/regular"}, nil,
 		"what will be done is laid out without a rig and without a simulator"},
 	{"harness/load", []string{"harness/outgoing", "harness/record"}, nil, "load cannot tell a simulated endpoint from a real one"},
+	{"harness/price", []string{"harness/config", "harness/fio", "harness/load", "harness/record"}, nil,
+		"what a plan will cost is arithmetic on what is configured: it asks neither rig nor simulator"},
 	{"harness/telemetry", []string{"harness/outgoing", "harness/record"}, []string{"github.com/prometheus/procfs"}, "telemetry cannot tell a rendered /proc from the real one"},
 	{"harness/memnet", nil, nil, "a network knows nobody"},
 	{"harness/sim", nil, nil, "a simulator that imports the harness could know what is measured"},
@@ -52,7 +54,7 @@ var rules = []rule{
 		"what all rigs share knows none of them; of load it has the probe of the served model, and it drives none"},
 	{"harness/rig/simrig", []string{"harness/config", "harness/disk", "harness/fio", "harness/memnet", "harness/outgoing", "harness/prompt", "harness/record", "harness/rig", "harness/sim", "harness/telemetry"}, nil,
 		"the one place in a run that knows the simulator; it drives no load"},
-	{"harness/runner", []string{"harness/config", "harness/disk", "harness/experiment", "harness/load", "harness/outgoing", "harness/prompt", "harness/record", "harness/regular", "harness/rig", "harness/telemetry"}, nil,
+	{"harness/runner", []string{"harness/config", "harness/disk", "harness/experiment", "harness/load", "harness/outgoing", "harness/price", "harness/prompt", "harness/record", "harness/regular", "harness/rig", "harness/telemetry"}, nil,
 		"the runner knows a rig by its interface and concludes nothing"},
 
 	// Right of record.
@@ -64,7 +66,7 @@ var rules = []rule{
 		"a report renders a judgement and reads no run"},
 
 	// The door, and the commands beside it.
-	{"harness", []string{"harness/config", "harness/disk", "harness/evidence", "harness/experiment", "harness/gate", "harness/record", "harness/regular", "harness/report", "harness/rig", "harness/rig/simrig", "harness/runner", "harness/verdict"}, nil,
+	{"harness", []string{"harness/config", "harness/disk", "harness/evidence", "harness/experiment", "harness/gate", "harness/price", "harness/record", "harness/regular", "harness/report", "harness/rig", "harness/rig/simrig", "harness/runner", "harness/verdict"}, nil,
 		"the door joins both sides; load, telemetry and simulator are behind runner and rig"},
 	{"harness/cmd/sparkharness", []string{"harness/config", "harness/disk", "harness/load", "harness/outgoing", "harness/prompt", "harness/record", "harness/regular", "harness/rig/simrig", "harness/sim", "harness/stats", "harness/trace"}, []string{"github.com/spf13/cobra"},
 		"commands serve, write and drive a trace; they decide nothing"},
@@ -79,7 +81,7 @@ var mayImportTesting = []string{"harness", "harness/rig/simrig"}
 // A run's folder is judged alike, whichever rig measured it: whoever concludes must not be able to ask what measured,
 // not by a detour either. So no import leads from the right of record to the left of it, nor the other way.
 var (
-	leftOfRecord  = []string{"harness/experiment", "harness/fio", "harness/load", "harness/memnet", "harness/outgoing", "harness/prompt", "harness/rig", "harness/runner", "harness/sim", "harness/telemetry", "harness/trace"} // and all rigs
+	leftOfRecord  = []string{"harness/experiment", "harness/fio", "harness/load", "harness/memnet", "harness/outgoing", "harness/price", "harness/prompt", "harness/rig", "harness/runner", "harness/sim", "harness/telemetry", "harness/trace"} // and all rigs
 	rightOfRecord = []string{"harness/evidence", "harness/gate", "harness/report", "harness/verdict"}
 )
 

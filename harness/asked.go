@@ -35,6 +35,23 @@ func checkRun(known []string) error {
 	return askedFor(run, known, listed, value("testlogfile") != "")
 }
 
+// dueOf are the hypotheses whose own tests -run and -skip choose.
+func dueOf(all []Hypothesis) (due []Hypothesis) {
+	chosen := func(name, id string, otherwise bool) bool {
+		f := flag.Lookup("test." + name)
+		if f == nil || f.Value.String() == "" {
+			return otherwise
+		}
+		return slices.ContainsFunc(alternatives(f.Value.String()), func(parts []string) bool { return matches(parts[0], "Test"+id) })
+	}
+	for _, h := range all {
+		if chosen("run", h.ID, true) && !chosen("skip", h.ID, false) {
+			due = append(due, h)
+		}
+	}
+	return due
+}
+
 // askedFor is checkRun for a pattern; names lists the tests that a top-level pattern matches, and elsewhere says that
 // another package may have the test.
 func askedFor(run string, known []string, names func(string) ([]string, error), elsewhere bool) error {

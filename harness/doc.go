@@ -8,7 +8,7 @@
 //	   /    \
 //	load    telemetry       drive requests, watch the machine, on one monotonic clock
 //	   \    /
-//	  runner                walks the plan: cells, treatments and their undoing, progress, resume
+//	  runner                walks the plan: cells, treatments and their undoing, progress, resume; price says what it will cost
 //	      |
 //	  record                the waist: all that is planned and measured, on disk
 //	      |

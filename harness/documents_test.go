@@ -59,3 +59,15 @@ func TestFrontDoorIsShort(t *testing.T) {
 	require.NoError(t, err)
 	assert.LessOrEqual(t, len(b), 12_000)
 }
+
+// Each world is told of where worlds are listed.
+func TestEveryWorldIsListed(t *testing.T) {
+	b, err := os.ReadFile("sim/README.md")
+	require.NoError(t, err)
+	worlds, err := filepath.Glob("../configs/worlds/*.yaml")
+	require.NoError(t, err)
+	require.NotEmpty(t, worlds)
+	for _, file := range worlds {
+		assert.True(t, strings.Contains(string(b), "`"+strings.TrimSuffix(filepath.Base(file), ".yaml")+"`"), "%s: sim/README.md does not tell of it", file)
+	}
+}

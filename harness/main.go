@@ -9,11 +9,13 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"testing"
 	"time"
 
 	"sparkharness/harness/disk"
+	"sparkharness/harness/experiment"
 	"sparkharness/harness/record"
 	"sparkharness/harness/report"
 	"sparkharness/harness/rig/simrig"
@@ -33,9 +35,43 @@ type sessionState struct {
 	// spanning write what spans all runs of a results folder, and return warnings.
 	spanning []func(results string) ([]string, error)
 
+	due    []Hypothesis // that this execution runs
+	warned sync.Once    // of what it would wear
+
 	mu      sync.Mutex
 	lines   []report.Line
-	resumed bool // an earlier run has been taken up
+	resumed bool                  // an earlier run has been taken up
+	runs    map[string][]string   // folders of runs that came to their end, by results folder
+	known   map[string]bool       // digests of the cells of planned
+	planned []experiment.Expected // with -plan-only
+}
+
+// concluded notes a run of this execution that came to its end; earlierIn are those in a results folder, in their order.
+func (s *sessionState) concluded(results, dir string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.runs == nil {
+		s.runs = map[string][]string{}
+	}
+	s.runs[results] = append(s.runs[results], dir)
+}
+
+func (s *sessionState) earlierIn(results string) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.runs[results])
+}
+
+// expect notes what a plan that is only shown costs.
+func (s *sessionState) expect(p planned, h Hypothesis) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.known == nil {
+		s.known = map[string]bool{}
+	}
+	if x, ok := experiment.Expect(p.plan, p.exp, h.Refine != nil, s.known); ok {
+		s.planned = append(s.planned, x)
+	}
 }
 
 func (s *sessionState) add(l report.Line) {
@@ -62,6 +98,7 @@ func Main(m *testing.M, rules fs.FS, all ...Hypothesis) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
+	session.due = dueOf(all)
 	var err error
 	if session.program, err = identify(sources, rules, session.options.Root); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -123,6 +160,9 @@ const closeWait = 30 * time.Second
 
 // close prints the closing table and rebuilds what spans all runs.
 func (s *sessionState) close() int {
+	if len(s.planned) > 1 {
+		experiment.PrintExpected(s.out, s.planned)
+	}
 	if len(s.lines) == 0 {
 		return 0
 	}

@@ -1,9 +1,11 @@
 package harness
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -36,6 +38,8 @@ type Options struct {
 	Only     string  // hypotheses of error rates, by id
 	// VerifyResults is the file for what was found in the folders of Verify.
 	VerifyResults string
+	// WearBudget is what an execution may write to the drive, 1e12 bytes; 0: a share of what the drive is rated for.
+	WearBudget float64
 	// Quiet prints and renders nothing of a run: only its verdict is wanted.
 	Quiet bool
 	// Root is the folder that holds configs/ and inputs/.
@@ -52,8 +56,10 @@ func (o *Options) Register(fs *flag.FlagSet) {
 	fs.IntVar(&o.Reps, "reps", 0, "repetitions, instead of the configuration's")
 	fs.DurationVar(&o.Duration, "duration", 0, "least length of the measure phase, instead of the configuration's")
 	fs.StringVar(&o.Results, "results", "", "`folder` for results (default results/ in the repository)")
-	fs.StringVar(&o.Expect, "expect", "Supported", "outcome that makes the test pass: one for all, or H0=Refuted,H2A=Invalid")
-	fs.BoolVar(&o.PlanOnly, "plan-only", false, "print the ordered cells and the estimated time, run nothing")
+	fs.StringVar(&o.Expect, "expect", "", "outcome that makes the test pass: one for all, or H0=Refuted,H2A=Invalid (default what the "+
+		"configuration expects, else Supported)")
+	fs.BoolVar(&o.PlanOnly, "plan-only", false, "print the ordered cells and what they will cost, run nothing")
+	fs.Float64Var(&o.WearBudget, "wear-budget", 0, "`terabytes` that all hypotheses together may write to the drive (default 1 % of what configs/drives says that it is rated for, 8 where it says nothing)")
 	fs.BoolVar(&o.Resume, "resume", false, "keep the complete cells of an earlier run with the same configuration")
 	fs.StringVar(&o.Replay, "replay", "", "`folder` of a run: derive and print its verdict from what it holds, measure and write nothing")
 	fs.Var(&o.Verify, "verify", "`folder` of a run that TestVerify looks over; may be given several times")
@@ -79,6 +85,8 @@ func (o *Options) check(fs *flag.FlagSet, known []string) error {
 		switch {
 		case f.Name == "seed" && o.Seed == 0, f.Name == "reps" && o.Reps < 1, f.Name == "duration" && o.Duration < time.Second:
 			refuse("-%s %s: give at least 1%s", f.Name, f.Value, map[string]string{"duration": "s"}[f.Name])
+		case f.Name == "wear-budget" && !(o.WearBudget > 0 && o.WearBudget <= math.MaxFloat32):
+			refuse("-wear-budget %s: give terabytes above 0, such as 24", f.Value)
 		case f.Value.String() == "" && slices.Contains(named, f.Name):
 			refuse("-%s is empty: give a value, or leave the flag out", f.Name)
 		}
@@ -128,10 +136,10 @@ var useless = []struct {
 	beside []string
 	why    string
 }{
-	{"replay", []string{"rig", "configs", "config", "world", "seed", "reps", "duration", "plan-only", "resume", "update", "seeds", "only"},
+	{"replay", []string{"rig", "configs", "config", "world", "seed", "reps", "duration", "wear-budget", "plan-only", "resume", "update", "seeds", "only"},
 		"a run is judged as it was measured"},
 	{"plan-only", []string{"resume", "expect", "update", "seeds"}, "nothing is run"},
-	{"verify", []string{"rig", "configs", "config", "world", "seed", "reps", "duration", "plan-only", "resume", "update", "seeds", "only", "replay", "expect"},
+	{"verify", []string{"rig", "configs", "config", "world", "seed", "reps", "duration", "wear-budget", "plan-only", "resume", "update", "seeds", "only", "replay", "expect"},
 		"runs are looked over as they lie there"},
 	{"seeds", []string{"world", "seed", "resume", "expect"}, "each hypothesis runs in its own worlds, under each seed"},
 }
@@ -191,8 +199,9 @@ func unknownIDs(list string, known []string) (out []string) {
 	return out
 }
 
-// Expected is the outcome that makes the hypothesis's test pass.
-func (o *Options) Expected(id string) (verdict.Outcome, error) {
+// Expected is the outcome that makes the hypothesis's test pass: what -expect says of it, else of all, else its configuration
+// (configured, "" if that says nothing), else Supported.
+func (o *Options) Expected(id, configured string) (verdict.Outcome, error) {
 	var common, own string
 	for part := range strings.SplitSeq(o.Expect, ",") {
 		name, outcome, named := strings.Cut(strings.TrimSpace(part), "=")
@@ -203,16 +212,11 @@ func (o *Options) Expected(id string) (verdict.Outcome, error) {
 			own = outcome
 		}
 	}
-	for _, s := range []string{own, common, string(verdict.Supported)} {
-		if s != "" {
-			out, err := verdict.ParseOutcome(s)
-			if err != nil {
-				return "", fmt.Errorf("-expect: %w", err)
-			}
-			return out, nil
-		}
+	out, err := verdict.ParseOutcome(cmp.Or(own, common, configured, string(verdict.Supported)))
+	if err != nil {
+		return "", fmt.Errorf("-expect: %w", err)
 	}
-	return verdict.Supported, nil
+	return out, nil
 }
 
 // choices are what the options say of the experiment.

@@ -10,22 +10,39 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"sparkharness/harness/config"
+	"sparkharness/harness/verdict"
 )
 
 func TestExpected(t *testing.T) {
-	for _, tc := range []struct{ expect, id, want string }{
-		{"", "H0", "Supported"},
-		{"Refuted", "H0", "Refuted"},
-		{"H0=refuted,H2A=Invalid", "H2A", "Invalid"},
-		{"H0=refuted", "H2A", "Supported"},
-		{"Inconclusive,H0=Refuted", "H2A", "Inconclusive"},
+	for _, tc := range []struct{ expect, id, configured, want string }{
+		{"", "H0", "", "Supported"},
+		{"Refuted", "H0", "", "Refuted"},
+		{"H0=refuted,H2A=Invalid", "H2A", "", "Invalid"},
+		{"H0=refuted", "H2A", "", "Supported"},
+		{"Inconclusive,H0=Refuted", "H2A", "", "Inconclusive"},
+		{"", "H0", "Refuted", "Refuted"},
+		{"H2A=Invalid", "H0", "Refuted", "Refuted"},
+		{"Supported", "H0", "Refuted", "Supported"},
+		{"Invalid,H0=Supported", "H0", "Refuted", "Supported"},
 	} {
-		got, err := (&Options{Expect: tc.expect}).Expected(tc.id)
+		got, err := (&Options{Expect: tc.expect}).Expected(tc.id, tc.configured)
 		require.NoError(t, err)
 		assert.EqualValues(t, tc.want, got, tc)
 	}
-	_, err := (&Options{Expect: "H0=Maybe"}).Expected("H0")
+	_, err := (&Options{Expect: "H0=Maybe"}).Expected("H0", "")
 	require.ErrorContains(t, err, "-expect")
+}
+
+// A configuration can expect just the outcomes that there are, by their names.
+func TestConfiguredOutcomes(t *testing.T) {
+	for _, name := range config.Outcomes {
+		o, err := verdict.ParseOutcome(name)
+		require.NoError(t, err)
+		assert.EqualValues(t, name, o)
+	}
+	assert.Len(t, config.Outcomes, 4)
 }
 
 // A flag that was given means something or is refused.
@@ -57,6 +74,10 @@ func TestFlagsAreChecked(t *testing.T) {
 		{[]string{"-replay", "x", "-plan-only"}, "-plan-only beside -replay"},
 		{[]string{"-plan-only", "-resume"}, "-resume beside -plan-only would not be looked at, because nothing is run"},
 		{[]string{"-plan-only", "-expect", "Refuted"}, "-expect beside -plan-only"},
+		{[]string{"-wear-budget", "0"}, "-wear-budget 0: give terabytes above 0, such as 24"},
+		{[]string{"-wear-budget", "NaN"}, "-wear-budget NaN: give terabytes"},
+		{[]string{"-wear-budget", "+Inf"}, "-wear-budget +Inf: give terabytes"},
+		{[]string{"-replay", "x", "-wear-budget", "24"}, "-wear-budget beside -replay"},
 		{[]string{"-seeds", "1-2", "-seed", "3"}, "-seed beside -seeds would not be looked at, because each hypothesis runs in its own worlds, under each seed"},
 		{[]string{"-seeds", "1-2", "-world", "default"}, "-world beside -seeds"},
 		{[]string{"-plan-only", "foo", "-seed", "7"}, `"foo" is no flag, and flags behind it are not read: a switch takes its value with = (-resume=false), and a value with spaces needs quotes`},

@@ -44,6 +44,8 @@ type rateJob struct {
 	world  string
 	seed   uint64
 	digest string
+	// expected is the outcome that is due in the default world.
+	expected verdict.Outcome
 }
 
 // ratesRun is one execution of RunErrorRates.
@@ -124,7 +126,8 @@ func (r *ratesRun) newJob(h Hypothesis, world string, seed uint64) (rateJob, err
 		return rateJob{}, err
 	}
 	p.close()
-	return rateJob{h: h, world: world, seed: seed, digest: p.plan.Digest}, nil
+	expected, err := new(Options).Expected(h.ID, p.exp.Hypothesis.Expected)
+	return rateJob{h: h, world: world, seed: seed, digest: p.plan.Digest, expected: expected}, err
 }
 
 func (r *ratesRun) path(h, world string) string {

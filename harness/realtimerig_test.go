@@ -49,7 +49,8 @@ func newSerialRig(e *config.Experiment) (*serialRig, error) {
 
 func (r *serialRig) Facts() record.Facts {
 	return record.Facts{Rig: r.exp.Rig, Clock: record.ClockReal, Origin: "a server of a test", Simulated: true, Machine: "test",
-		Capabilities: []string{rig.Restart, rig.DropCaches, rig.SetTier1, rig.SetPolicy, rig.LoRA}, Uncalibrated: []string{"everything"}}
+		Capabilities: []string{rig.Restart, rig.DropCaches, rig.SetTier1, rig.SetPolicy, rig.LoRA, rig.ProvesCounters}, Uncalibrated: []string{"everything"},
+		Lacks: []string{record.LacksThrottling, record.LacksSwap}}
 }
 
 func (r *serialRig) Check(e *config.Experiment, _ *record.Plan) error { return rig.Lacks(r.Facts(), e) }
@@ -105,6 +106,11 @@ func (m *serialMachine) Apply(_ context.Context, t rig.Treatment) (rig.Applied, 
 	before := float64(m.rig.server.served.Swap(0))
 	return rig.Applied{Seen: &record.Treated{Treatment: t.Kind, Reading: "requests", Before: &before, After: new(float64)},
 		Undo: func(context.Context) error { m.rig.undone++; return nil }}, nil
+}
+
+// ProveCounters is of a drive that has no counters but those of quietDrive.
+func (m *serialMachine) ProveCounters(context.Context) (record.CountersProof, error) {
+	return record.CountersProof{AskedReadBytes: 4096, AskedWriteBytes: 4096, ReadBytes: new(4096.0), WriteBytes: new(4096.0)}, nil
 }
 
 func (m *serialMachine) Close() error { return nil }
@@ -204,7 +210,7 @@ run:
   cadence: 50ms
   baseline: 500ms
   warmup: {min: 100ms, max: 10s, passes: 2}
-gates: {min_coverage: 0.5, max_send_lag: 30s, steady_alpha: 0.0001, steady_max_drift: 1}
+gates: {min_coverage: 0.5, max_send_lag: 30s, steady_alpha: 0.0001, steady_max_drift: 1, steady_tail_alpha: 0.0001, steady_max_tail_drift: 2}
 thresholds: {least_ms: 1.9}
 `), 0o644))
 	var last *serialRig

@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"sparkharness/harness/config"
 	"sparkharness/harness/evidence"
 	"sparkharness/harness/experiment"
+	"sparkharness/harness/price"
 	"sparkharness/harness/record"
 	"sparkharness/harness/report"
 	"sparkharness/harness/rig"
@@ -25,17 +27,16 @@ func Run(t *testing.T, h Hypothesis) {
 		t.Skip("a whole run: left out with -short")
 	}
 	o := session.options
-	want, err := o.Expected(h.ID)
-	if err != nil {
-		t.Fatal(err)
-	}
 	defer begun(t)()
 	rep, path := execute(t, h, o)
 	if rep == nil {
 		return
 	}
-	line := report.Line{Report: rep, Path: path, Expected: want}
-	session.add(line)
+	want, err := o.Expected(h.ID, rep.Expected)
+	if err != nil {
+		t.Fatal(err)
+	}
+	session.add(report.Line{Report: rep, Path: path, Expected: want})
 	if got := rep.Verdict.Outcome; got != want {
 		t.Errorf("%s: verdict %s, expected %s: %s", h.ID, got, want, firstReason(rep))
 	}
@@ -63,12 +64,16 @@ func execute(t *testing.T, h Hypothesis, o *Options) (*verdict.Judgement, string
 		refused(t, h, err)
 	}
 	defer p.close()
-	run := runner.Options{Exp: p.exp, Plan: p.plan, Rig: p.rig, Root: o.Root, Dir: o.results(), Resume: o.Resume, Stop: &session.stop}
+	if err := wears(h, p, o); err != nil {
+		t.Fatal(err)
+	}
+	run := runner.Options{Exp: p.exp, Plan: p.plan, Rig: p.rig, Parts: p.parts, Root: o.Root, Dir: o.results(), Resume: o.Resume, Stop: &session.stop}
 	if o.PlanOnly {
 		if err := runner.Dry(run); err != nil {
 			t.Fatal(err)
 		}
 		experiment.Print(session.out, p.plan, p.exp, h.Claim, h.Refine != nil)
+		session.expect(p, h)
 		return nil, ""
 	}
 	out := session.out
@@ -81,6 +86,9 @@ func execute(t *testing.T, h Hypothesis, o *Options) (*verdict.Judgement, string
 		}
 	}
 	run.Out = out
+	if !o.Quiet {
+		run.Earlier = session.earlierIn(o.results())
+	}
 	r, err := open(h, run, o)
 	switch {
 	case errors.Is(err, rig.ErrSkipped):
@@ -93,7 +101,7 @@ func execute(t *testing.T, h Hypothesis, o *Options) (*verdict.Judgement, string
 			fmt.Fprintln(session.out, "warning:", err)
 		}
 	}()
-	looks := &looks{h: h}
+	looks := &looks{h: h, run: p.exp.Hypothesis.Run, refines: h.Stages(p.exp)}
 	ask := func(dir string, a runner.Asked) (runner.Answer, error) {
 		return await(session.interrupt, func() (runner.Answer, error) { return looks.ask(dir, a) })
 	}
@@ -108,6 +116,9 @@ func execute(t *testing.T, h Hypothesis, o *Options) (*verdict.Judgement, string
 		stopped(t, h, r, o, err)
 	}
 	r.Concluded()
+	if !rep.Interrupted && !r.Failed() && (p.plan.Ended == "" || decidedAtLook(p.plan)) {
+		session.concluded(o.results(), r.Dir())
+	}
 	fmt.Fprintf(out, "%s\n\n", r.Summary())
 	if r.Failed() {
 		t.Errorf("%s: ended after %d of %d cells because a cell failed (above); those are kept in %s: when what failed is mended, -resume goes on",
@@ -135,9 +146,12 @@ func open(h Hypothesis, ro runner.Options, o *Options) (*runner.Run, error) {
 
 // planned is an experiment with its rig and its plan, before anything runs.
 type planned struct {
-	exp  *config.Experiment
-	rig  rig.Rig
-	plan *record.Plan
+	exp   *config.Experiment
+	rig   rig.Rig
+	plan  *record.Plan
+	parts *config.Twin // what the prices take the machine for; nil without prices
+
+	unpriced error // why there are none
 }
 
 func (p planned) close() {
@@ -158,13 +172,89 @@ func plan(t *testing.T, h Hypothesis, o *Options) (p planned, err error) {
 	if err == nil {
 		if p.plan, err = experiment.New(p.exp, p.rig.Facts(), experiment.RunID(p.exp, digest), digest); err == nil {
 			p.plan.Program = session.program
-			err = runner.Check(p.exp, p.plan, p.rig)
+			err = errors.Join(experiment.IdentifyCells(p.plan, p.exp, o.Root), runner.Check(p.exp, p.plan, p.rig))
 		}
+	}
+	if err == nil {
+		err = p.price(o)
 	}
 	if err != nil {
 		return p, errors.Join(err, p.rig.Close())
 	}
 	return p, nil
+}
+
+// price says of the cells what they will cost: on the simulated machine as it is made, elsewhere on what the configurations
+// say of the machine that the hypotheses are about. Where they do not say enough of a real machine, it stays unknown.
+func (p *planned) price(o *Options) error {
+	if p.exp.Twin != nil {
+		p.parts = p.exp.Twin
+		return runner.Price(p.exp, p.plan, p.parts)
+	}
+	folder, err := config.OpenFolder(o.configs())
+	if err != nil {
+		return err
+	}
+	if p.parts, p.unpriced = config.LoadTwin(folder, &config.World{World: "of the price"}, p.exp.Stacks); p.unpriced == nil {
+		p.unpriced = runner.Price(p.exp, p.plan, p.parts)
+	}
+	if p.unpriced != nil {
+		p.parts = nil
+	}
+	return nil
+}
+
+// wears refuses a run that would, together with all that this execution is to run, write more to the drive than its budget.
+// Where time is virtual nothing wears, so that a warning is all.
+func wears(h Hypothesis, p planned, o *Options) error {
+	virtual := p.plan.Facts.Clock == record.ClockVirtual
+	if p.unpriced != nil {
+		fmt.Fprintf(session.out, "warning: %s: what it will cost, and write to the drive, is not known: %v\n", h.ID, p.unpriced)
+		return nil
+	}
+	if virtual && o != session.options {
+		return nil // a control, or one of many runs
+	}
+	due := session.due
+	if !slices.ContainsFunc(due, func(d Hypothesis) bool { return d.ID == h.ID }) {
+		due = []Hypothesis{h}
+	}
+	beyond := func() string { return price.NewBudget(o.WearBudget*1e12, p.parts.Drive).Beyond(worn(due, o)) }
+	if virtual {
+		session.warned.Do(func() {
+			if text := beyond(); text != "" {
+				fmt.Fprintf(session.out, "warning: a rig that has a drive would refuse this execution: %s\n", text)
+			}
+		})
+		return nil
+	}
+	if text := beyond(); text != "" {
+		return fmt.Errorf("%s: nothing was run: %s", h.ID, text)
+	}
+	return nil
+}
+
+// worn is what several hypotheses write, cells that are the same once. One that cannot be planned writes nothing: its own
+// test says why.
+func worn(all []Hypothesis, o *Options) (out []price.Wear) {
+	known := map[string]bool{}
+	for _, h := range all {
+		exp, err := experiment.Load(demand(h), o.choices())
+		if err != nil {
+			continue
+		}
+		p := planned{exp: exp}
+		if p.plan, err = experiment.New(exp, record.Facts{}, "", ""); err != nil {
+			continue
+		}
+		if err := errors.Join(experiment.IdentifyCells(p.plan, exp, o.Root), p.price(o)); err != nil {
+			continue
+		}
+		if x, ok := experiment.Expect(p.plan, exp, h.Refine != nil, known); ok {
+			out = append(out, price.Wear{Hypothesis: h.ID, Cost: x.All()})
+		}
+	}
+	return out
 }
 
 // judged is what a run's folder comes to.

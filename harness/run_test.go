@@ -29,11 +29,11 @@ func small(id string, requires ...string) Hypothesis {
 
 var (
 	smallH0  = small("H0", "rule_ratio", "rule_consecutive", "queue_wait_share", "growth_ratio")
-	smallH2A = small("H2A", "idle_margin_share", "idle_margin_rps", "r2_min")
+	smallH2A = small("H2A", "idle_margin_share", "idle_margin_mbs", "idle_burst_mb", "r2_min")
 	smallH1  = small("H1", "first_touch_ratio", "equivalence_margin", "cold_read_share", "warm_read_share")
-	smallH5  = small("H5", "trend_alpha", "p99_ratio", "reads_margin_rps", "working_set_tolerance", "rate_tolerance")
+	smallH5  = small("H5", "p99_ratio", "reads_margin_rps", "working_set_tolerance", "rate_tolerance")
 	smallH6  = small("H6", "fetch_share", "tier2_hit_share", "policy_margin")
-	smallH2B = small("H2B", "fetch_share", "tier2_hit_share", "rise_alpha", "idle_margin_share", "idle_margin_rps")
+	smallH2B = small("H2B", "fetch_share", "tier2_hit_share", "idle_margin_share", "idle_margin_mbs", "idle_burst_mb")
 )
 
 func testOptions(t *testing.T) *Options {
@@ -81,8 +81,8 @@ func TestPlanRefuses(t *testing.T) {
 		want string
 	}{
 		{"reuse that cannot be", smallH5, "sweep: {reuse: [0.99]}", "reuse 0.99 is not from"},
-		{"nonce that an open loop cannot have", smallH0, "load: {nonce: per_user}", "rate=4/rep=1: load spec: nonce per_user in an open loop reuses nothing"},
-		{"tier that does not fit", smallH6, "sweep: {tier1: [8GiB, 160GiB]}", "make a tier smaller"},
+		{"nonce that an open loop cannot have", smallH0, "load: {nonce: per_user}", "rate=4/rep=0: load spec: nonce per_user in an open loop reuses nothing"},
+		{"tier that does not fit", smallH6, "sweep: {tier1: [4GiB, 160GiB]}", "make a tier smaller"},
 		{"threshold that nobody reads", smallH2A, "thresholds: {r3_min: 1}", "thresholds.r3_min: H2A decides nothing by it"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

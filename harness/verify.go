@@ -13,6 +13,7 @@ import (
 
 	"sparkharness/harness/disk"
 	"sparkharness/harness/evidence"
+	"sparkharness/harness/gate"
 	"sparkharness/harness/record"
 	"sparkharness/harness/report"
 	"sparkharness/harness/runner"
@@ -94,6 +95,7 @@ func (v *Verified) lookOver(all []Hypothesis) error {
 	if err != nil {
 		return err
 	}
+	v.fault(rightlyAside(v.Dir, ev))
 	rep, found := verdict.Judge(all[i], ev)
 	v.Outcome, v.Measured, v.Notes = string(rep.Verdict.Outcome), len(ev.Cells), append(v.Notes, ev.Notes...)
 	if name := runName(v.Dir); name != p.RunID {
@@ -116,6 +118,30 @@ func (v *Verified) lookOver(all []Hypothesis) error {
 		return nil // they may render the same otherwise
 	}
 	return v.rendered(rep, found)
+}
+
+// rightlyAside makes sure, by their lines, that cells that were measured again had a fault that shows without a look at the
+// outcome. Any that did not was put aside for something else. When it was, less was known of the machine's own idle than
+// now, so that half of that is taken for it here.
+func rightlyAside(dir string, ev *evidence.Evidence) error {
+	if len(ev.Quarantined) == 0 {
+		return nil
+	}
+	cells, err := evidence.LoadQuarantined(dir)
+	if err != nil {
+		return err
+	}
+	idle := ev.IdleIOs()
+	if idle != nil {
+		idle = new(*idle / 2)
+	}
+	var faults []error
+	for i, c := range cells {
+		if _, faulty := gate.Blind(c, ev.Exp.Hypothesis.Gates, idle); !faulty {
+			faults = append(faults, fmt.Errorf("%s: no gate that is blind to the outcome is a reason to have measured it again", ev.Quarantined[i].Path(dir)))
+		}
+	}
+	return errors.Join(faults...)
 }
 
 // runName is the id of the run that a folder is named after: those that were set aside have suffixes.

@@ -106,6 +106,9 @@ func layOver(t *testing.T, dir, file, text string) {
 // Few requests are enough here: p99 itself is not what is looked at.
 const fewSamples = "gates: {min_samples: 10}\n"
 
+// holding is what a short run of H8A needs to be Supported, too.
+const holding = fewSamples + "thresholds: {p99_growth: 1.01}\n"
+
 // A run whose verdict is not the expected one fails, by its exit status too, and says the verdict.
 func TestVerdictDecidesTheExitStatus(t *testing.T) {
 	t.Parallel()
@@ -131,15 +134,15 @@ func TestVerdictDecidesTheExitStatus(t *testing.T) {
 // A claim that holds passes, and fails where something else was expected.
 func TestSupportedMustBeExpected(t *testing.T) {
 	t.Parallel()
-	configs, results := shortConfigs(t, "h2a.yaml", fewSamples), t.TempDir()
-	c := runChild(t, "^TestH2A$", "-configs", configs, "-results", results)
+	configs, results := shortConfigs(t, "h8a.yaml", holding), t.TempDir()
+	c := runChild(t, "^TestH8A$", "-configs", configs, "-results", results)
 	assert.Equal(t, 0, c.status, c.stdout)
 	assert.Equal(t, []string{"1 run: 1 Supported"}, c.last(1))
 	assert.FileExists(t, filepath.Join(results, "index.html"))
 
-	c = runChild(t, "^TestH2A$", "-configs", configs, "-results", results, "-expect", "Refuted")
+	c = runChild(t, "^TestH8A$", "-configs", configs, "-results", results, "-expect", "Refuted")
 	assert.Equal(t, 1, c.status, c.stdout)
-	assert.Contains(t, c.stdout, "H2A: verdict Supported, expected Refuted")
+	assert.Contains(t, c.stdout, "H8A: verdict Supported, expected Refuted")
 }
 
 // A control passes if the check, or the gate, that its configuration names is what stopped the claim.
@@ -155,11 +158,12 @@ func TestControlsMustFailByTheNamedCheck(t *testing.T) {
 			"H1 in world lora_preloaded is Refuted; expected Refuted by later_p99_equivalent"},
 		{"a gate instead of a check", "H1", "{lora_preloaded: gate.treatment}", fewSamples, 1,
 			"H1 in world lora_preloaded is Refuted; expected Invalid by gate.treatment"},
-		{"the claim holds there", "H2A", "{swap_to_nvme: reads_as_idle}", fewSamples, 1,
-			"H2A in world swap_to_nvme is Supported; expected Refuted by reads_as_idle"},
+		{"the claim holds there", "H8A", "{weights_paged: null, unlimited_server: null, quiet_neighbours: iowait_flat}", holding, 1,
+			"H8A in world quiet_neighbours is Supported; expected Refuted by iowait_flat"},
 		{"the check, of a run too short to say so", "H1", "{lora_preloaded: first_touch}", "", 1,
 			"H1 in world lora_preloaded is Inconclusive; expected Refuted by first_touch"},
 		{"the gate", "H4B", "{second_drive: null, ample_ram: gate.tier_2_engaged}", fewSamples, 0, "1 run: 1 Invalid"},
+		{"a gate that cannot tell", "H1", "{lora_preloaded: gate.samples}", "", 0, "1 run: 1 Inconclusive"},
 		{"another gate", "H4B", "{second_drive: null, ample_ram: gate.treatment}", fewSamples, 1,
 			"H4B in world ample_ram is Invalid; expected Invalid by gate.treatment"},
 	} {
@@ -221,7 +225,7 @@ func TestRefusalsAreOneLine(t *testing.T) {
 // report is that of a whole run.
 func TestResumeKeepsWhatIsThere(t *testing.T) {
 	t.Parallel()
-	flags := []string{"-configs", shortConfigs(t, "h2a.yaml", fewSamples), "-results", t.TempDir()}
+	flags := []string{"-configs", shortConfigs(t, "h2a.yaml", fewSamples), "-results", t.TempDir(), "-expect", "Inconclusive"}
 	require.Zero(t, runChild(t, "^TestH2A$", flags...).status)
 	runs, err := filepath.Glob(filepath.Join(flags[3], "h2a-*"))
 	require.NoError(t, err)
@@ -265,7 +269,7 @@ func TestResumeKeepsWhatIsThere(t *testing.T) {
 // Cells of two programs are not mixed; other rules may go on with what a run has measured.
 func TestResumeOfAnotherProgram(t *testing.T) {
 	t.Parallel()
-	flags := []string{"-configs", shortConfigs(t, "h2a.yaml", fewSamples), "-results", t.TempDir()}
+	flags := []string{"-configs", shortConfigs(t, "h2a.yaml", fewSamples), "-results", t.TempDir(), "-expect", "Inconclusive"}
 	require.Zero(t, runChild(t, "^TestH2A$", flags...).status)
 	runs, err := filepath.Glob(filepath.Join(flags[3], "h2a-*"))
 	require.NoError(t, err)
@@ -290,11 +294,11 @@ func TestResumeOfAnotherProgram(t *testing.T) {
 func TestUntreatedRunEndsEarly(t *testing.T) {
 	t.Parallel()
 	results := t.TempDir()
-	configs := shortConfigs(t, "h6.yaml", "sweep: {ctx: [1024]}\nrun: {duration: 10s, min_requests: 1}\n")
+	configs := shortConfigs(t, "h6.yaml", "sweep: {ctx: [1024], policies_at: {ctx: 1024}}\nrun: {duration: 10s, min_requests: 1}\n")
 	c := runChild(t, "^TestH6$", "-configs", configs, "-results", results, "-world", "ignored_tiers", "-expect", "Invalid", "-reps", "3")
 	assert.Zero(t, c.status, c.stdout)
 	assert.Equal(t, []string{"1 run: 1 Invalid"}, c.last(1))
-	assert.Contains(t, c.stdout, "after the first block, 4 of 12 cells:")
+	assert.Contains(t, c.stdout, "after 4 of 12 cells: after the first block:")
 	assert.NotContains(t, c.stdout, "interrupted")
 	cells, err := filepath.Glob(filepath.Join(results, "h6-*", "cells", "*"))
 	require.NoError(t, err)
@@ -302,4 +306,25 @@ func TestUntreatedRunEndsEarly(t *testing.T) {
 	for _, cell := range cells {
 		assert.Contains(t, cell, "rep=1")
 	}
+}
+
+// What a configuration expects passes, is printed as expected, and gives way to -expect; what is no outcome is refused.
+func TestConfigurationExpects(t *testing.T) {
+	t.Parallel()
+	preloaded := func(expected string, flags ...string) child {
+		configs := shortConfigs(t, "h1.yaml", "expected: "+expected+"\n"+fewSamples)
+		return runChild(t, "^TestH1$", append([]string{"-configs", configs, "-results", t.TempDir(), "-world", "lora_preloaded"}, flags...)...)
+	}
+	c := preloaded("Refuted")
+	assert.Equal(t, 0, c.status, c.stdout)
+	assert.Regexp(t, `(?m)^H1 +A +Refuted +Refuted `, c.stdout)
+	assert.Equal(t, []string{"1 run: 1 Refuted"}, c.last(1))
+
+	c = preloaded("Refuted", "-expect", "Supported")
+	assert.Equal(t, 1, c.status, c.stdout)
+	assert.Contains(t, c.stdout, "H1: verdict Refuted, expected Supported")
+
+	c = preloaded("refuted")
+	assert.Equal(t, 1, c.status)
+	assert.Contains(t, c.complaint(t), `expected: must be one of Supported, Refuted, Inconclusive, Invalid, not "refuted"`)
 }

@@ -258,7 +258,7 @@ func TestDamageIsNoticed(t *testing.T) {
 	clean := harness.VerifyFolder(all, newEnded(t).dir)
 	require.Empty(t, clean.Faults)
 	assert.Empty(t, clean.Notes)
-	assert.Equal(t, []any{"H2B", "Inconclusive", 8, 8}, []any{clean.Hypothesis, clean.Outcome, clean.Measured, clean.Planned})
+	assert.Equal(t, []any{"H2B", "Inconclusive", 12, 12}, []any{clean.Hypothesis, clean.Outcome, clean.Measured, clean.Planned})
 	for _, d := range damages() {
 		t.Run(d.name, func(t *testing.T) {
 			f := newEnded(t)

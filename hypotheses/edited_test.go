@@ -107,7 +107,7 @@ func copyOf(t *testing.T, h harness.Hypothesis, edit func(r *recording)) *record
 		load["measure_end"] = min(load["measure_end"].(float64), load["measure_start"].(float64)+60)
 	})
 	drop(r, "metrics.jsonl", "", "itl_p50_ms", "itl_max_ms", "itl_mean_ms", "headers_ms", "server_wait_ms", "turn", "asked_tokens")
-	drop(r, "sysmon.jsonl", "nvme", "mem", "gpu", "engine", "rps", "rMBs", "wps", "wMBs", "r_await_ms", "w_await_ms", "aqu_sz", "util_pct")
+	drop(r, "sysmon.jsonl", "nvme", "engine", "rps", "rMBs", "wps", "wMBs", "r_await_ms", "w_await_ms", "aqu_sz", "util_pct")
 	if h.ID != h8a.ID {
 		drop(r, "dynkv.jsonl", "tier2", "tier0", "derived", "evictions", "prefetches", "matched_tokens", "fetch_p50_ms", "fetch_p95_ms",
 			"fetch_p99_ms", "misses")

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -36,6 +37,25 @@ func (r *recording) extra(like, name string) *recording {
 		}
 		v["cells"] = append(cells, c)
 	})
+}
+
+// blocks adds blocks to a recording of two, up to so many: copies of its first and second in turn.
+func (r *recording) blocks(n int) *recording {
+	r.t.Helper()
+	folders, err := filepath.Glob(filepath.Join(r.dir, "cells", "*rep=[12]"))
+	require.NoError(r.t, err)
+	require.NotEmpty(r.t, folders)
+	for _, folder := range folders {
+		like := strings.ReplaceAll(filepath.Base(folder), ",", "/")
+		without, rep, ok := strings.Cut(like, "rep=")
+		require.True(r.t, ok, like)
+		first, err := strconv.Atoi(rep)
+		require.NoError(r.t, err)
+		for k := first + 2; k <= n; k += 2 {
+			r.extra(like, without+"rep="+strconv.Itoa(k))
+		}
+	}
+	return r.config(func(h object) { h["run"].(object)["reps"] = n })
 }
 
 // brief keeps of the samples those of the baseline and of the first half minute of the measure phase: where a test

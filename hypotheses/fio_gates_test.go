@@ -19,26 +19,13 @@ func fioReached(ev *evidence.Evidence) gate.Gate {
 	return gate.FioReached(ev, ev.Threshold("r_await_ratio"))
 }
 
-// passingFio is a recording of two blocks in which a read takes 0.05 ms without fio and three times that with it.
+// passingFio is a recording of two blocks in which a read of the probe takes 50 us without fio and three times that with it.
 func passingFio(t *testing.T) *recording {
 	r := recorded(t, gatesDecide(h4a, fioReached)).gates("min_samples", 10).gates("max_cov", 10)
 	for _, cell := range planned(r) {
-		rAwait(0.05, 0.15)(r, cell)
+		probe(50, 150)(r, cell)
 	}
 	return r
-}
-
-// rAwait gives the drive of a cell a mean read latency, ms: one without fio, another beside it.
-func rAwait(none, heavy float64) func(r *recording, cell string) {
-	return func(r *recording, cell string) {
-		ms := none
-		if strings.Contains(cell, "fio=heavy") {
-			ms = heavy
-		}
-		cellSamples(r, cell, record.PhaseMeasure, func(_ int, s object) {
-			s["nvme"].(object)["reads"], s["nvme"].(object)["read_ms"] = 100, 100*ms
-		})
-	}
 }
 
 // Where fio was to run its process was there and moved bytes, and the drive was slower by it in every block.
@@ -57,13 +44,13 @@ func TestFioMustReachTheDrive(t *testing.T) {
 	}
 	for _, rep := range []string{"1", "2"} {
 		none, heavy := "fio=none/ctx=1024/conc=8/rep="+rep, "fio=heavy/ctx=1024/conc=8/rep="+rep
-		slower := func(ms float64) func(*recording) {
-			return func(r *recording) { rAwait(0, ms)(r, heavy) }
+		slower := func(us float64) func(*recording) {
+			return func(r *recording) { probe(50, us)(r, heavy) }
 		}
-		reads := func(cell string, ios, ms float64) func(*recording) {
+		reads := func(cell, phase string, n int, us any) func(*recording) {
 			return func(r *recording) {
-				cellSamples(r, cell, record.PhaseMeasure, func(_ int, s object) {
-					s["nvme"].(object)["reads"], s["nvme"].(object)["read_ms"] = ios, ms
+				cellSamples(r, cell, phase, func(_ int, s object) {
+					s["probe"] = object{"n": n, "mean_us": us, "p50_us": us, "p99_us": us}
 				})
 			}
 		}
@@ -86,10 +73,18 @@ func TestFioMustReachTheDrive(t *testing.T) {
 			}
 		}
 		for _, f := range []gateFault{
-			{"drive not slower", "fio", "drive_not_degraded", verdict.Invalid, "(need 2.0; least in block " + rep, slower(0.1), slower(0.0999)},
-			{"no read beside fio", "fio", "r_await_unknown", verdict.Invalid, "block " + rep, reads(heavy, 1, 1), reads(heavy, 0, 0)},
-			{"no read without", "fio", "r_await_unknown", verdict.Invalid, "block " + rep, reads(none, 1, 0.01), reads(none, 0, 0)},
-			{"reads that take no time", "fio", "r_await_unknown", verdict.Invalid, "block " + rep, nil, reads(none, 100, 0)},
+			{"drive not slower", "fio", "drive_not_degraded", verdict.Invalid, "(need 2.0; least in block " + rep, slower(100), slower(99.9)},
+			{"no read of the probe beside fio", "fio", "probe_unknown", verdict.Invalid, "block " + rep,
+				reads(heavy, record.PhaseMeasure, 1, 150.0), reads(heavy, record.PhaseMeasure, 0, nil)},
+			{"no read of the probe without", "fio", "probe_unknown", verdict.Invalid, "block " + rep,
+				reads(none, record.PhaseMeasure, 1, 50.0), reads(none, record.PhaseMeasure, 0, nil)},
+			{"reads that take no time", "fio", "probe_unknown", verdict.Invalid, "block " + rep, nil, reads(none, record.PhaseMeasure, 20, 0)},
+			{"no read before the load", "fio", "probe_unknown", verdict.Invalid, none + ": no read of the probe ended before",
+				nil, reads(none, record.PhaseBaseline, 0, nil)},
+			{"no probe", "fio", "no_probe", verdict.Invalid, none + ": no probe",
+				nil, func(r *recording) { cellInfo(r, none, func(info object) { delete(info, "probe") }) }},
+			{"carried over", "fio", "not_washed_out", verdict.Invalid, heavy, reads(heavy, record.PhaseBaseline, 20, 59.9),
+				reads(heavy, record.PhaseBaseline, 20, 60.1)},
 			// 3 of 59 samples are 5.1 % of the phase.
 			{"fio ended", "fio", "fio_gone", verdict.Invalid, heavy + ": fio's process was there for 56 of 59 s", gone(2), gone(3)},
 			{"fio idle", "fio", "fio_idle", verdict.Invalid, heavy, moved(0, 1), moved(0, 0)},
@@ -158,7 +153,9 @@ func TestForeignReads(t *testing.T) {
 	}
 	most := 0.0
 	// The second block's fio moves 2 GB a second and the first one's half of that; the cells without read nothing.
-	base := recorded(t, gatesDecide(h4b, gate.FioRan)).gates("min_samples", 10).gates("steady_alpha", 0)
+	h := gatesDecide(h4b, gate.FioRan)
+	h.Tier2 = gate.Tier2Free // the cells without fio read nothing of it here
+	base := recorded(t, h).gates("min_samples", 10).gates("steady_alpha", 0)
 	for cell, bytes := range map[string]float64{"fio=heavy/ctx=4096/conc=16/rep=1": 1e9, "fio=heavy/ctx=4096/conc=16/rep=2": 2e9} {
 		n := 0
 		cellSamples(base, cell, record.PhaseMeasure, func(_ int, s object) {

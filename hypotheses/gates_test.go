@@ -62,13 +62,18 @@ func TestWorstCellDecides(t *testing.T) {
 		}
 		busy := func(more int) func(*recording) {
 			return func(r *recording) {
-				cellSamples(r, cell, record.PhaseBaseline, func(i int, s object) {
-					nvme := s["nvme"].(object)
-					nvme["reads"], nvme["writes"] = 20, 30
-					if i == 0 {
-						nvme["writes"] = 30 + more
-					}
-				})
+				for _, other := range planned(r) { // three times the machine's own idle is allowed
+					cellSamples(r, other, record.PhaseBaseline, func(i int, s object) {
+						nvme := s["nvme"].(object)
+						nvme["reads"], nvme["writes"] = 4, 6
+						if other == cell {
+							nvme["reads"], nvme["writes"] = 12, 18
+						}
+						if other == cell && i == 0 {
+							nvme["writes"] = 18 + more
+						}
+					})
+				}
 			}
 		}
 		for _, f := range []gateFault{

@@ -1,7 +1,9 @@
 package hypotheses
 
 import (
+	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -21,7 +23,9 @@ import (
 // of TTFT leaves the median behind.
 //
 // Falsifier: no step from which p99 > 2 x p50 TTFT holds for two consecutive steps while requests wait
-// for admission; throughput that goes on growing past it; or a place that moves between repetitions.
+// for admission; throughput that goes on growing past it; or a place that moves between blocks.
+//
+// One block of a coarse sweep finds where to look; others then measure around it, finely, and decide.
 //
 // The 2 x rule alone has two blind spots, which is why a firing counts only with the server's own word
 // that requests waited, and why two other knees stand beside it. With few users TTFT is a mix of "idle"
@@ -37,6 +41,7 @@ var h0 = harness.Hypothesis{
 	Requires:  []string{"rule_ratio", "rule_consecutive", "queue_wait_share", "growth_ratio"},
 	OneLevel:  []string{"ctx"},
 	Overloads: func(c record.Cell) bool { return c.Level("rate") != "" },
+	Validate:  validH0,
 	Refine:    refineH0,
 	Decide:    decideH0,
 }
@@ -133,35 +138,55 @@ func queueKnee(ev *evidence.Evidence, ls []sweepLevel) (knee int, blind []int, o
 	return 0, blind, false
 }
 
-// refineH0 adds levels on both sides of the first step of the coarse sweep at which the rule's ratio is
-// exceeded with requests waiting for admission. A single step is enough to look closer: past saturation
-// the ratio falls again, so that on a coarse grid two consecutive steps may not show it.
+// refineH0 names what the deciding blocks measure: around the first step of the screening block at which the rule's ratio is
+// exceeded with requests waiting for admission, that step, its neighbours and fine levels between them; the two ends of the
+// sweep, which tell growth and the unloaded latency; and the open loop. A single step is enough to look closer: past saturation
+// the ratio falls again, so that on a coarse grid two consecutive steps may not show it. Where no step shows it, the last steps
+// have to show that there is none.
 func refineH0(ev *evidence.Evidence) []record.Cell {
 	var out []record.Cell
-	steps := ev.Exp.Hypothesis.Sweep.FineStep
 	for _, stack := range ev.Exp.StackNames() {
 		ls := levels(ev, stack, false, 0)
-		at := -1
+		if len(ls) == 0 {
+			continue
+		}
+		at := len(ls) - 1
 		for i, l := range ls {
 			if l.p99 > ev.Threshold("rule_ratio")*l.p50 && l.share > ev.Threshold("queue_wait_share") {
 				at = i
 				break
 			}
 		}
-		if at < 0 {
-			continue
-		}
+		users := map[int]bool{int(ls[0].x): true, int(ls[len(ls)-1].x): true, int(ls[at].x): true}
 		for _, side := range [][2]int{{at - 1, at}, {at, at + 1}} {
 			if side[0] < 0 || side[1] >= len(ls) {
 				continue
 			}
-			for _, users := range between(int(ls[side[0]].x), int(ls[side[1]].x), steps) {
-				c := ls[at].group.Cell.Without("conc", "rep")
-				out = append(out, append(c, record.NewCell("conc", users)...))
+			lo, hi := int(ls[side[0]].x), int(ls[side[1]].x)
+			users[lo], users[hi] = true, true
+			for _, n := range between(lo, hi, ev.Exp.Hypothesis.Sweep.FineStep) {
+				users[n] = true
+			}
+		}
+		for _, n := range slices.Sorted(maps.Keys(users)) {
+			c := ls[at].group.Cell.Without("conc", "rep")
+			out = append(out, append(c, record.NewCell("conc", n)...))
+		}
+		for _, g := range ev.Groups() {
+			if g.Stack() == stack && g.Open() {
+				out = append(out, g.Cell)
 			}
 		}
 	}
 	return out
+}
+
+// validH0 asks for a block that screens.
+func validH0(ev *evidence.Evidence) error {
+	if !ev.Exp.Hypothesis.Run.Screening {
+		return errors.New("run.screening: must be true: the knee is looked for in one block and confirmed on others")
+	}
+	return nil
 }
 
 // between returns up to n whole numbers evenly spaced strictly between lo and hi.
@@ -197,23 +222,21 @@ func decideH0Stack(ev *evidence.Evidence, stack string, c *verdict.Conclusion) {
 	open := openKnee(ev, stack)
 	c.Findings = append(c.Findings, ruleFinding(stack, ls, knee, ok), saturation, open)
 	c.Figures = append(c.Figures, h0Figure(ev, stack, ls, c.Findings[len(c.Findings)-3:]))
-	if !ok || knee == 0 {
-		why := "the rule fires nowhere with requests waiting for admission"
-		if ok {
-			why = "the rule fires at the lowest concurrency, so no usable level lies below"
-		}
-		c.Checks = append(c.Checks, verdict.Check{Name: stack + ".queue_knee", State: verdict.Contradicted, Detail: fmt.Sprintf("stack %s: %s", stack, why)})
+	switch {
+	case !ok:
+		c.Checks = append(c.Checks, noQueue(ev, stack, ls))
+		return
+	case knee == 0:
+		c.Checks = append(c.Checks, fromTheFirst(ev, stack, ls[0]))
 		return
 	}
-	c.Checks = append(c.Checks, kneeIsQueue(stack, ls, knee), growthStops(ev, stack, ls, knee), agrees(ev, stack, ls, knee))
+	c.Checks = append(c.Checks, kneeIsQueue(ev, stack, ls, knee), growthStops(ev, stack, ls, knee), uworkKnown(ev, stack, ls, knee))
 	c.Checks = append(c.Checks, disagreement(stack, ls[knee-1].x, saturation, open)...)
 	c.UWork = append(c.UWork, verdict.UWork{Stack: stack, Model: ev.Exp.Hypothesis.Model,
 		ContextTokens: ls[knee].group.Cells[0].ContextTokens, Users: int(ls[knee-1].x)})
 	if c.Effect == nil {
-		if d, err := ev.Bootstrap().PercentileRatio(ls[knee].group.TTFT(), 0.99, 0.5); err == nil {
-			lo, hi := d.Interval(0.95)
-			c.Effect = &verdict.Effect{Name: fmt.Sprintf("p99/p50 TTFT at the knee (stack %s, %.0f users)", stack, ls[knee].x),
-				Estimate: stats.Between(d.Value, lo, hi), Unit: "", Confidence: 0.95, N: ls[knee].n, Of: "requests"}
+		if tail, err := ev.Blocks(stats.Log, ls[knee].tail); err == nil {
+			c.Effect = effectOf(fmt.Sprintf("p99/p50 TTFT at the knee (stack %s, %.0f users)", stack, ls[knee].x), "", tail, ls[knee].n, "requests")
 		}
 	}
 }
@@ -228,72 +251,170 @@ func ruleFinding(stack string, ls []sweepLevel, knee int, ok bool) verdict.Findi
 	return f
 }
 
-// kneeIsQueue holds if in every repetition more requests wait for admission at the knee than one step
-// below it.
-func kneeIsQueue(stack string, ls []sweepLevel, knee int) verdict.Check {
+// kneeIsQueue tests the knee that was found: p99 over p50 is above the rule's ratio there or one step later, a larger share of the
+// requests than the threshold waits for admission, and a larger one than one step below.
+func kneeIsQueue(ev *evidence.Evidence, stack string, ls []sweepLevel, knee int) verdict.Check {
 	at, below := ls[knee], ls[knee-1]
-	c := verdict.Check{Name: stack + ".queue_knee", Unit: "", N: at.n, Of: "requests", Estimate: stats.Between(at.share, at.lo, at.hi)}
-	c.Detail = fmt.Sprintf("stack %s: at %.0f users p99/p50 TTFT is %.1f and %.1f %% (repetitions %.1f to %.1f) of requests waited for admission; one step below, at %.0f users, %.1f and %.1f %% (%.1f to %.1f) (n %d and %d)",
-		stack, at.x, at.p99/at.p50, at.share*100, at.lo*100, at.hi*100, below.x, below.p99/below.p50, below.share*100, below.lo*100, below.hi*100, at.n, below.n)
-	more := 0
-	for i := range min(len(at.shares), len(below.shares)) {
-		if at.shares[i] > below.shares[i] {
-			more++
+	name, a := stack+".queue_knee", verdict.AlphaOf(ev)
+	share, err := ev.Blocks(stats.Log, at.waiting)
+	if err != nil {
+		return verdict.Open(name, fmt.Sprintf("stack %s: %v", stack, err))
+	}
+	more, err := ev.Blocks(stats.Log, func(rep int) (float64, error) {
+		x, err := at.waiting(rep)
+		if err != nil {
+			return 0, err
 		}
+		y, err := below.waiting(rep)
+		return x / y, err
+	})
+	if err != nil {
+		return verdict.Open(name, fmt.Sprintf("stack %s: %v", stack, err))
 	}
-	switch more {
-	case len(at.shares):
-		c.State = verdict.Holds
-	case 0:
-		c.State = verdict.Contradicted
-	default:
-		c.State = verdict.Undecided
+	c := verdict.Check{N: at.n, Of: "requests", Detail: fmt.Sprintf("stack %s: at %.0f users p99/p50 TTFT is %.1f and %.1f %% (blocks %.1f to %.1f) of requests waited for admission; one step below, at %.0f users, %.1f and %.1f %% (%.1f to %.1f) (n %d and %d)",
+		stack, at.x, at.p99/at.p50, at.share*100, at.lo*100, at.hi*100, below.x, below.p99/below.p50, below.share*100, below.lo*100, below.hi*100, at.n, below.n)}
+	var tails []verdict.Check
+	for _, l := range ls[knee:min(len(ls), knee+2)] {
+		tail, err := ev.Blocks(stats.Log, l.tail)
+		if err != nil {
+			return verdict.Open(name, fmt.Sprintf("stack %s: %v", stack, err))
+		}
+		tails = append(tails, a.Above(c, tail, ev.Threshold("rule_ratio")))
 	}
-	return c
+	return a.All(name, []verdict.Check{a.Any(name, tails, ""), a.Above(c, share, ev.Threshold("queue_wait_share")), a.Above(c, more, 1)}, "")
+}
+
+// noQueue is the check of a knee where none was found: it is contradicted if every level from which the rule could fire misses the
+// share of requests that wait, or at one of its consecutive steps the ratio, by an interval.
+func noQueue(ev *evidence.Evidence, stack string, ls []sweepLevel) verdict.Check {
+	name, a := stack+".queue_knee", verdict.AlphaOf(ev)
+	c := verdict.Check{Name: name, Of: "requests", Detail: fmt.Sprintf("stack %s: the rule fires nowhere with requests waiting for admission", stack)}
+	var shares, tails []verdict.Check
+	for _, l := range ls {
+		share, err := ev.Blocks(stats.Log, l.waiting)
+		if err != nil {
+			return verdict.Open(name, fmt.Sprintf("stack %s: %v", stack, err))
+		}
+		tail, err := ev.Blocks(stats.Log, l.tail)
+		if err != nil {
+			return verdict.Open(name, fmt.Sprintf("stack %s: %v", stack, err))
+		}
+		c.N += l.n
+		shares = append(shares, a.Below(verdict.Check{}, share, ev.Threshold("queue_wait_share")))
+		tails = append(tails, a.Below(verdict.Check{}, tail, ev.Threshold("rule_ratio")))
+	}
+	steps := int(ev.Threshold("rule_consecutive"))
+	var missed []verdict.Check
+	for i := 0; i+steps <= len(ls); i++ {
+		missed = append(missed, a.Any("", append([]verdict.Check{shares[i]}, tails[i:i+steps]...), ""))
+	}
+	none := a.All(name, missed, "the sweep has no consecutive steps")
+	if none.P == nil {
+		return none
+	}
+	c.Bounds = []float64{}
+	return a.Tested(c, 1, *none.P)
+}
+
+// fromTheFirst is the check of a knee at the lowest level of the sweep, below which nothing is usable: it is contradicted if that
+// is confirmed.
+func fromTheFirst(ev *evidence.Evidence, stack string, l sweepLevel) verdict.Check {
+	name, a := stack+".queue_knee", verdict.AlphaOf(ev)
+	share, err := ev.Blocks(stats.Log, l.waiting)
+	if err != nil {
+		return verdict.Open(name, fmt.Sprintf("stack %s: %v", stack, err))
+	}
+	c := verdict.Check{Name: name, N: l.n, Of: "requests", Bounds: []float64{},
+		Detail: fmt.Sprintf("stack %s: the rule fires at the lowest concurrency, so no usable level lies below", stack)}
+	return a.Tested(c, 1, *a.Above(c, share, ev.Threshold("queue_wait_share")).P)
+}
+
+// waiting is the share of a block's requests that waited for admission. Half a request is added to them, because nobody who waits
+// has no logarithm.
+func (l sweepLevel) waiting(rep int) (float64, error) {
+	c, err := l.group.In(rep)
+	if err != nil {
+		return 0, err
+	}
+	points, _ := c.Waits()
+	if len(points) == 0 {
+		return 0, fmt.Errorf("%s: nobody tells who waited for admission", c.Key)
+	}
+	waited := 0.5
+	for _, p := range points {
+		waited += p.V
+	}
+	return waited / float64(len(points)+1), nil
+}
+
+// tail is p99 over p50 of a block's TTFT.
+func (l sweepLevel) tail(rep int) (float64, error) {
+	p99, err := percentileIn(l.group, rep, 0.99, (*evidence.Cell).TTFT)
+	if err != nil {
+		return 0, err
+	}
+	p50, err := percentileIn(l.group, rep, 0.5, (*evidence.Cell).TTFT)
+	return p99 / p50, err
 }
 
 // growthStops holds if completed requests per second grow less than growth_ratio times as fast as
 // concurrency from the knee to the end of the sweep.
 func growthStops(ev *evidence.Evidence, stack string, ls []sweepLevel, knee int) verdict.Check {
 	at, last := ls[knee], ls[len(ls)-1]
-	c := verdict.Check{Name: stack + ".growth_stops", Unit: ""}
-	if at.rps == 0 || last.x == at.x {
-		c.State, c.Detail = verdict.Undecided, fmt.Sprintf("stack %s: nothing was completed at the knee, or no level lies beyond it", stack)
-		return c
+	name, a, need := stack+".growth_stops", verdict.AlphaOf(ev), ev.Threshold("growth_ratio")
+	if last.x == at.x {
+		return verdict.Open(name, fmt.Sprintf("stack %s: no level lies beyond the knee", stack))
 	}
-	growth := (last.rps/at.rps - 1) / (last.x/at.x - 1)
-	need := ev.Threshold("growth_ratio")
-	c.State, c.Value = verdict.Decide(growth < need), &growth
-	c.Detail = fmt.Sprintf("stack %s: from %.0f to %.0f users completed requests grow from %.2f to %.2f per s, %.2f times as fast as concurrency (need below %.2f)",
-		stack, at.x, last.x, at.rps, last.rps, growth, need)
+	growth, err := ev.Blocks(stats.Linear, func(rep int) (float64, error) {
+		x, err := at.group.In(rep)
+		if err != nil {
+			return 0, err
+		}
+		y, err := last.group.In(rep)
+		if err != nil {
+			return 0, err
+		}
+		if x.RPS() == 0 {
+			return 0, fmt.Errorf("nothing was completed in %s", x.Key)
+		}
+		return (y.RPS()/x.RPS() - 1) / (last.x/at.x - 1), nil
+	})
+	if err != nil {
+		return verdict.Open(name, fmt.Sprintf("stack %s: %v", stack, err))
+	}
+	c := a.Below(verdict.Check{Name: name, N: at.n + last.n, Of: "requests"}, growth, need)
+	lo, hi := ends(c)
+	c.Detail = fmt.Sprintf("stack %s: from %.0f to %.0f users completed requests grow from %.2f to %.2f per s, %.2f [%.2f, %.2f] times as fast as concurrency (%s interval over %d blocks, need below %.2f)",
+		stack, at.x, last.x, at.rps, last.rps, *c.Value, lo, hi, percent(a), growth.N(), need)
 	return c
 }
 
-// agrees holds if each repetition alone puts U_work within one fine step of the others: the distance
-// between the knee of all repetitions together and the level below it.
-func agrees(ev *evidence.Evidence, stack string, pooled []sweepLevel, knee int) verdict.Check {
-	c := verdict.Check{Name: stack + ".repetitions_agree", Unit: "users"}
-	step := pooled[knee].x - pooled[knee-1].x
-	low, high := math.Inf(1), math.Inf(-1)
+// uworkKnown tests that U_work is known within one fine step: the interval of its mean over blocks, each with a knee of its own, lies
+// within that step of the one of all blocks together. The step is the distance between the knee and the level below it.
+func uworkKnown(ev *evidence.Evidence, stack string, pooled []sweepLevel, knee int) verdict.Check {
+	name, a := stack+".repetitions_agree", verdict.AlphaOf(ev)
+	below := pooled[knee-1].x
+	step := pooled[knee].x - below
 	var users []string
-	for rep := 1; rep <= ev.Exp.Hypothesis.Run.Reps; rep++ {
+	b, err := ev.Blocks(stats.Linear, func(rep int) (float64, error) {
 		ls := levels(ev, stack, false, rep)
 		if len(ls) != len(pooled) {
-			c.State, c.Detail = verdict.Undecided, fmt.Sprintf("stack %s: repetition %d lacks a level", stack, rep)
-			return c
+			return 0, errors.New("a level is missing")
 		}
 		k, _, ok := queueKnee(ev, ls)
 		if !ok || k == 0 {
-			// A third of the data: it may be there and not show.
-			c.State, c.Detail = verdict.Undecided, fmt.Sprintf("stack %s: repetition %d alone shows no queue knee; measure longer (-duration)", stack, rep)
-			return c
+			return 0, errors.New("alone it shows no queue knee")
 		}
-		low, high = min(low, ls[k-1].x), max(high, ls[k-1].x)
 		users = append(users, fmt.Sprintf("%.0f", ls[k-1].x))
+		return ls[k-1].x, nil
+	})
+	if err != nil {
+		return verdict.Open(name, fmt.Sprintf("stack %s: %v", stack, err))
 	}
-	apart := high - low
-	c.State, c.N, c.Of, c.Value = verdict.Decide(apart <= step), len(users), "repetitions", &apart
-	c.Detail = fmt.Sprintf("stack %s: U_work by repetition is %s users, %.0f apart (at most one fine step, %.0f)", stack, strings.Join(users, ", "), apart, step)
+	c := a.Inside(verdict.Check{Name: name, Unit: "users", N: b.N(), Of: "blocks"}, b, below-step, below+step)
+	lo, hi := ends(c)
+	c.Detail = fmt.Sprintf("stack %s: U_work by block is %s users, mean %.0f [%.0f, %.0f] (%s interval; must lie within a fine step, %.0f, of %.0f)",
+		stack, strings.Join(users, ", "), *c.Value, lo, hi, percent(a), step, below)
 	return c
 }
 

@@ -1,6 +1,7 @@
 package hypotheses
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -60,52 +61,47 @@ func phase(ev *evidence.Evidence, name string) *evidence.Group {
 	return nil
 }
 
-// firstTouch compares the TTFT of first touches between the arms: in every repetition the geometric mean
-// over adapters of cold / warm, adapter by adapter, because both arms ask for the same ones at the same
-// places of the load; then Student's interval over repetitions, on the log scale.
+// firstTouch compares the TTFT of first touches between the arms: in every block the geometric mean over adapters of
+// cold / warm, adapter by adapter, because both arms ask for the same ones at the same places of the load.
 func firstTouch(ev *evidence.Evidence, cold, warm *evidence.Group) (verdict.Check, *verdict.Effect) {
-	need := ev.Threshold("first_touch_ratio")
-	c := verdict.Check{Name: "first_touch", Unit: ""}
-	var logs []float64
-	n := 0
-	for _, a := range cold.Cells {
-		i := slices.IndexFunc(warm.Cells, func(b *evidence.Cell) bool { return b.Rep == a.Rep })
-		if i < 0 {
-			continue
-		}
-		warmFirst := firstByAdapter(warm.Cells[i])
-		sum, pairs := 0.0, 0
-		for _, adapter := range ev.Exp.Adapters {
-			x, y := firstByAdapter(a)[adapter], warmFirst[adapter]
-			if x > 0 && y > 0 {
-				sum += math.Log(x / y)
-				pairs++
-			}
-		}
-		if pairs > 0 {
-			logs = append(logs, sum/float64(pairs))
-			n += pairs
-		}
-	}
-	mean, lo, hi, err := stats.MeanT(logs, 0.95)
+	need, a := ev.Threshold("first_touch_ratio"), verdict.AlphaOf(ev)
+	c := verdict.Check{Name: "first_touch", Of: "pairs"}
+	b, err := ev.Blocks(stats.Log, func(rep int) (float64, error) {
+		mean, pairs, err := firstTouchRatio(ev, cold, warm, rep)
+		c.N += pairs
+		return mean, err
+	})
 	if err != nil {
-		c.State, c.Detail = verdict.Undecided, fmt.Sprintf("the ratio of first touches has no interval: %v", err)
-		return c, nil
+		return verdict.Open(c.Name, fmt.Sprintf("the ratio of first touches has no interval: %v", err)), nil
 	}
-	ratio, lo, hi := math.Exp(mean), math.Exp(lo), math.Exp(hi)
-	switch {
-	case ratio > need && lo > 1:
-		c.State = verdict.Holds
-	case hi <= need:
-		c.State = verdict.Contradicted
-	default:
-		c.State = verdict.Undecided
+	c = a.Above(c, b, need)
+	lo, hi := ends(c)
+	c.Detail = fmt.Sprintf("the first request for an adapter takes %.2f [%.2f, %.2f] times as long cold as warm (%s interval, need above %.2f), n %d pairs in %d blocks",
+		*c.Value, lo, hi, percent(a), need, c.N, b.N())
+	return c, effectOf("first-touch TTFT, cold / warm", "", b, c.N, c.Of)
+}
+
+// firstTouchRatio is the geometric mean over the adapters that both arms of a block asked for, and how many those are.
+func firstTouchRatio(ev *evidence.Evidence, cold, warm *evidence.Group, rep int) (ratio float64, pairs int, err error) {
+	x, err := cold.In(rep)
+	if err != nil {
+		return 0, 0, err
 	}
-	c.Estimate, c.N, c.Of, c.Bounds = stats.Between(ratio, lo, hi), n, "pairs", []float64{need}
-	c.Scale = verdict.Ratio
-	c.Detail = fmt.Sprintf("the first request for an adapter takes %.2f [%.2f, %.2f] times as long cold as warm (need above %.2f with the interval above 1), n %d pairs in %d repetitions",
-		ratio, lo, hi, need, n, len(logs))
-	return c, &verdict.Effect{Name: "first-touch TTFT, cold / warm", Estimate: stats.Between(ratio, lo, hi), Unit: "", Confidence: 0.95, N: n, Of: c.Of}
+	y, err := warm.In(rep)
+	if err != nil {
+		return 0, 0, err
+	}
+	coldFirst, warmFirst, sum := firstByAdapter(x), firstByAdapter(y), 0.0
+	for _, adapter := range ev.Exp.Adapters {
+		if x, y := coldFirst[adapter], warmFirst[adapter]; x > 0 && y > 0 {
+			sum += math.Log(x / y)
+			pairs++
+		}
+	}
+	if pairs == 0 {
+		return 0, 0, errors.New("no adapter was first asked for in both arms")
+	}
+	return math.Exp(sum / float64(pairs)), pairs, nil
 }
 
 // firstByAdapter is the TTFT of each adapter's first touch, ms.
@@ -121,24 +117,19 @@ func firstByAdapter(c *evidence.Cell) map[string]float64 {
 
 // laterEquivalent tests that the p99 of all other requests is the same in both arms.
 func laterEquivalent(ev *evidence.Evidence, cold, warm *evidence.Group) verdict.Check {
-	const alpha = 0.05
-	margin := ev.Threshold("equivalence_margin")
-	c := verdict.Check{Name: "later_p99_equivalent", Unit: ""}
-	d, err := ev.Bootstrap().Ratio(cold.LaterTouches(), warm.LaterTouches(), 0.99, true)
+	margin, a := ev.Threshold("equivalence_margin"), verdict.AlphaOf(ev)
+	c := verdict.Check{Name: "later_p99_equivalent", Of: "requests"}
+	b, err := percentileRatio(ev, cold, warm, 0.99, (*evidence.Cell).LaterTouches)
 	if err != nil {
-		c.State, c.Detail = verdict.Undecided, fmt.Sprintf("the ratio of p99 has no interval: %v", err)
-		return c
+		return verdict.Open(c.Name, fmt.Sprintf("the ratio of p99 has no interval: %v", err))
 	}
-	eq := stats.EquivalentRatio(d, margin, alpha)
-	c.State = verdict.Equivalent(eq.Lo, eq.Hi, 1/(1+margin), 1+margin)
-	c.Of = "requests"
 	for _, rep := range cold.LaterTouches() {
 		c.N += len(rep)
 	}
-	v, lo, hi := d.Value, eq.Lo, eq.Hi
-	c.Estimate, c.Bounds = stats.Between(v, lo, hi), []float64{1 / (1 + margin), 1 + margin}
-	c.Scale = verdict.Ratio
-	c.Detail = fmt.Sprintf("p99 TTFT of all later requests, cold / warm, is %.3f [%.3f, %.3f] (90 %% interval, as two one-sided tests need; margin %.0f %%)", v, lo, hi, margin*100)
+	c = a.Inside(c, b, 1/(1+margin), 1+margin)
+	lo, hi := ends(c)
+	c.Detail = fmt.Sprintf("p99 TTFT of all later requests, cold / warm, is %.3f [%.3f, %.3f] (%s interval over %d blocks, as two one-sided tests need; margin %.0f %%)",
+		*c.Value, lo, hi, percent(a), b.N(), margin*100)
 	return c
 }
 

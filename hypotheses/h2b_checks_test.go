@@ -2,6 +2,9 @@ package hypotheses
 
 import (
 	"cmp"
+	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -10,7 +13,6 @@ import (
 
 	"sparkharness/harness/evidence"
 	"sparkharness/harness/record"
-	"sparkharness/harness/stats"
 	"sparkharness/harness/verdict"
 )
 
@@ -38,7 +40,7 @@ func (x tier2) change(f func(*tier2)) tier2 {
 // Stack A reads as it does when idle.
 func tiers(t *testing.T, levels ...tier2) *recording {
 	t.Helper()
-	r := recorded(t, h2b).brief().gates("min_samples", 80)
+	r := recorded(t, h2b).unscreened().brief().gates("min_samples", 80)
 	at := map[int]tier2{1024: levels[0], 4096: levels[len(levels)-1]}
 	if len(levels) == 3 {
 		at[2048] = levels[1]
@@ -73,39 +75,49 @@ func tiers(t *testing.T, levels ...tier2) *recording {
 	})
 	return r.reading(func(cell record.Cell) *drive {
 		if cell.Level("stack") == "A" {
-			d := same(2, 0)
-			return &d
+			return new(same(2, 0))
 		}
 		return &drive{2, at[cell.Int("ctx")].reads}
 	})
 }
 
+// unscreened takes the block away that found where to look: what is left decides.
+func (r *recording) unscreened() *recording {
+	r.t.Helper()
+	r.json("plan.json", func(p object) {
+		p["cells"] = slices.DeleteFunc(p["cells"].([]any), func(c any) bool {
+			cell := c.(object)
+			if cell["rep"].(float64) > 0 {
+				cell["stage"] = 1
+				return false
+			}
+			require.NoError(r.t, os.RemoveAll(filepath.Join(r.dir, "cells", parseCell(r.t, cell["cell"].(string)).Folder())))
+			return true
+		})
+	})
+	return r
+}
+
 // onto gives the evidence of a run of tiers other levels of stack B, the lowest first.
 func onto(ev *evidence.Evidence, levels ...tier2) (b []*evidence.Group) {
-	for _, g := range ev.Groups() {
-		if g.Stack() != "B" {
-			continue
-		}
-		x := levels[len(b)]
-		b = append(b, g)
+	_, b = byStackAB(ev)
+	for i, g := range b {
+		x := levels[i]
 		for _, c := range g.Cells {
 			hits := x.hits * float64(len(c.Requests)*c.ContextTokens/32)
 			c.KV.Tier2Hits = &hits
-			for _, all := range []struct {
-				rep stats.Rep
-				v   float64
-			}{{c.KV.Fetches, 1000 * x.fetch[c.Rep-1]}, {c.KV.Tier2Reads, 1e6 * x.mb[c.Rep-1]}, {c.Sys.Measure.Reads, x.reads[c.Rep-1]}} {
-				for i := range all.rep {
-					all.rep[i].V = all.v
-				}
+			c.KV.Tier2BytesOut = new(1e6 * x.mb[c.Rep-1] * c.Seconds())
+			c.Sys.Measure.ReadIOs = x.reads[c.Rep-1] * c.Sys.Measure.NVMeSeconds
+			for k := range c.KV.Fetches {
+				c.KV.Fetches[k].V = 1000 * x.fetch[c.Rep-1]
 			}
 		}
 	}
 	return b
 }
 
-// A storage knee needs both conditions at one level. A level whose estimate falls short is none; at the first one
-// that is, the interval has to clear the threshold too.
+// A storage knee needs both conditions at the level that screening found, each by its interval. The level below has to miss one
+// of them, by its interval, too. With two blocks that differ by d the interval reaches 6.4 d to both sides.
 func TestStorageKnee(t *testing.T) {
 	t.Parallel()
 	fetch := func(first, second float64) tier2 {
@@ -116,39 +128,101 @@ func TestStorageKnee(t *testing.T) {
 	for _, tc := range []struct {
 		name           string
 		first, last    tier2
-		share, hits    float64       // thresholds, 0.5 and 0.2 unless set
-		knee, notFirst verdict.State // notFirst "" where there is no knee
+		share, hits    float64 // thresholds, 0.5 and 0.2 unless set
+		knee, notFirst verdict.State
 	}{
 		{"both conditions", underKnee, atKnee, 0, 0, verdict.Holds, verdict.Holds},
 		{"fetches just long enough", underKnee, fetch(0.51, 0.51), 0, 0, verdict.Holds, verdict.Holds},
-		{"fetches just too short", underKnee, fetch(0.49, 0.49), 0, 0, verdict.Contradicted, ""},
+		{"fetches just too short", underKnee, fetch(0.49, 0.49), 0, 0, verdict.Contradicted, verdict.Holds},
 		{"hits just enough", underKnee, hits(0.21), 0, 0, verdict.Holds, verdict.Holds},
-		{"hits just too few", underKnee, hits(0.19), 0, 0, verdict.Contradicted, ""},
+		{"hits just too few", underKnee, hits(0.19), 0, 0, verdict.Contradicted, verdict.Holds},
 		{"the share of fetches is the configuration's", underKnee, fetch(0.49, 0.49), 0.48, 0, verdict.Holds, verdict.Holds},
-		{"a higher share of fetches", underKnee, fetch(0.51, 0.51), 0.52, 0, verdict.Contradicted, ""},
+		{"a higher share of fetches", underKnee, fetch(0.51, 0.51), 0.52, 0, verdict.Contradicted, verdict.Holds},
 		{"the share of hits is the configuration's", underKnee, hits(0.19), 0, 0.18, verdict.Holds, verdict.Holds},
-		{"a higher share of hits", underKnee, hits(0.21), 0, 0.22, verdict.Contradicted, ""},
+		{"a higher share of hits", underKnee, hits(0.21), 0, 0.22, verdict.Contradicted, verdict.Holds},
 		{"estimate above, interval across", underKnee, fetch(0.6, 0.8), 0, 0, verdict.Undecided, verdict.Holds},
 		{"estimate above, 95 % interval across, 90 % interval above", underKnee, fetch(0.725, 0.8), 0, 0, verdict.Undecided, verdict.Holds},
-		{"95 % interval above, 99 % interval across", underKnee, fetch(0.76, 0.8), 0, 0, verdict.Holds, verdict.Holds},
-		{"a knee from the first level on", atKnee, atKnee, 0, 0, verdict.Holds, verdict.Contradicted},
-		{"a knee at the first level alone", atKnee, underKnee, 0, 0, verdict.Holds, verdict.Contradicted},
-		{"one condition at each level", hits(0.1), fetch(0.4, 0.4), 0, 0, verdict.Contradicted, ""},
+		{"95 % interval above, 99 % interval across", underKnee, fetch(0.78, 0.8), 0, 0, verdict.Holds, verdict.Holds},
+		{"the level below meets both", atKnee, atKnee, 0, 0, verdict.Holds, verdict.Contradicted},
+		{"the level below misses hits by its estimate alone", hits(0.2), atKnee, 0, 0, verdict.Holds, verdict.Undecided},
+		{"the level below misses fetches alone", fetch(0.49, 0.49), atKnee, 0, 0, verdict.Holds, verdict.Holds},
+		{"the level below misses hits alone", hits(0.19), atKnee, 0, 0, verdict.Holds, verdict.Holds},
+		{"one condition at each level", hits(0.1), fetch(0.4, 0.4), 0, 0, verdict.Contradicted, verdict.Holds},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			ev.Exp.Hypothesis.Thresholds["fetch_share"] = cmp.Or(tc.share, 0.5)
 			ev.Exp.Hypothesis.Thresholds["tier2_hit_share"] = cmp.Or(tc.hits, 0.2)
-			_, checks, _ := storageKnee(ev, onto(ev, tc.first, tc.last))
-			assert.Equal(t, tc.knee, checks[0].State, checks[0].Detail)
-			assert.Equal(t, "storage_knee", checks[0].Name)
-			if tc.notFirst == "" {
-				assert.Len(t, checks, 1)
-				return
-			}
-			assert.Equal(t, tc.notFirst, checks[1].State, checks[1].Detail)
-			assert.Equal(t, "not_at_first_level", checks[1].Name)
+			b := onto(ev, tc.first, tc.last)
+			knee, effect := storageKnee(ev, b[1])
+			assert.Equal(t, tc.knee, knee.State, knee.Detail)
+			assert.Equal(t, "storage_knee", knee.Name)
+			require.NotNil(t, effect)
+			first := notAtFirst(ev, b, knee)
+			assert.Equal(t, tc.notFirst, first.State, first.Detail)
+			assert.Equal(t, "not_at_first_level", first.Name)
 		})
 	}
+}
+
+// Where the first level of the sweep is all that screening left, it has to miss the definition.
+func TestStorageKneeAtTheFirstLevel(t *testing.T) {
+	t.Parallel()
+	ev := tiers(t, underKnee, atKnee).evidence()
+	for _, tc := range []struct {
+		only           tier2
+		knee, notFirst verdict.State
+	}{
+		{atKnee, verdict.Holds, verdict.Contradicted},
+		{underKnee, verdict.Contradicted, verdict.Holds},
+		{atKnee.change(func(x *tier2) { x.fetch = [2]float64{0.4, 0.8} }), verdict.Undecided, verdict.Undecided},
+	} {
+		b := onto(ev, underKnee, tc.only)[1:]
+		knee, _ := storageKnee(ev, b[0])
+		first := notAtFirst(ev, b, knee)
+		assert.Equal(t, []verdict.State{tc.knee, tc.notFirst}, []verdict.State{knee.State, first.State}, first.Detail)
+	}
+}
+
+// From the block that screens the first level that meets the definition is confirmed, and the one below it, on both stacks.
+func TestRefineAroundTheStorageKnee(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		levels []tier2
+		want   []int // contexts
+	}{
+		"at the last":      {[]tier2{underKnee, underKnee, atKnee}, []int{2048, 4096}},
+		"in the middle":    {[]tier2{underKnee, atKnee, atKnee}, []int{1024, 2048}},
+		"at the first":     {[]tier2{atKnee, atKnee, atKnee}, []int{1024}},
+		"nowhere":          {[]tier2{underKnee, underKnee, underKnee}, []int{2048, 4096}},
+		"fetches, no hits": {[]tier2{underKnee, atKnee.change(func(x *tier2) { x.hits = 0.19 }), atKnee}, []int{2048, 4096}},
+		"hits, no fetches": {[]tier2{underKnee, atKnee.change(func(x *tier2) { x.fetch = both(0.49) }), atKnee}, []int{2048, 4096}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ev := tiers(t, underKnee, underKnee, atKnee).evidence()
+			onto(ev, tc.levels...)
+			var screened []*evidence.Cell
+			for _, c := range ev.Cells {
+				if c.Rep == 1 {
+					screened = append(screened, c)
+				}
+			}
+			ev.Cells = screened
+			var want, got []string
+			for _, stack := range []string{"A", "B"} {
+				for _, ctx := range tc.want {
+					want = append(want, fmt.Sprintf("stack=%s/ctx=%d/conc=32", stack, ctx))
+				}
+			}
+			for _, c := range refineH2B(ev) {
+				got = append(got, c.String())
+			}
+			assert.Equal(t, want, got)
+		})
+	}
+	ev := configured(h2b)
+	require.NoError(t, validH2B(ev))
+	ev.Exp.Hypothesis.Run.Screening = false
+	require.ErrorContains(t, validH2B(ev), "run.screening: must be true")
 }
 
 // It is the p95 of TTFT: not the median, and not p99.
@@ -167,12 +241,12 @@ func TestStorageKneeIsOfP95(t *testing.T) {
 		}
 	}
 	slow(40)
-	_, checks, _ := storageKnee(ev, b)
-	require.NotNil(t, checks[0].Value, checks[0].Detail)
-	assert.InDelta(t, 0.7, *checks[0].Value, 1e-9, checks[0].Detail)
+	fetch07, _, err := kneeScores(ev, b[1], 1)
+	require.NoError(t, err)
+	assert.InDelta(t, 0.7, fetch07, 1e-9)
 	slow(10)
-	_, checks, _ = storageKnee(ev, b)
-	assert.Equal(t, verdict.Contradicted, checks[0].State, checks[0].Detail)
+	c, _ := storageKnee(ev, b[1])
+	assert.Equal(t, verdict.Contradicted, c.State, c.Detail)
 }
 
 // A server that tells no fetch latency, or no hits, leaves it open.
@@ -189,55 +263,37 @@ func TestStorageKneeNeedsFetches(t *testing.T) {
 	}
 }
 
-// From the level below to the knee both counts have to rise, each by an interval at half of rise_alpha. With two
-// repetitions that differ by d, that of a mean reaches 12.7 d to both sides at 97.5 %, and 6.4 d at 95 %.
+// From the level below to the knee both counts have to rise, each by its interval.
 func TestRisesAtKnee(t *testing.T) {
 	t.Parallel()
 	knee := func(mb, reads [2]float64) tier2 {
 		return atKnee.change(func(x *tier2) { x.mb, x.reads = mb, reads })
 	}
-	busyBelow := underKnee.change(func(x *tier2) { x.reads = [2]float64{3001, 3001} })
-	two, three := tiers(t, underKnee, atKnee).evidence(), tiers(t, underKnee, underKnee, atKnee).evidence()
+	ev := tiers(t, underKnee, atKnee).evidence()
 	for _, tc := range []struct {
-		name   string
-		levels []tier2
-		alpha  float64 // 0.05 unless set
-		want   verdict.State
+		name string
+		last tier2
+		want verdict.State
 	}{
-		{"both", []tier2{underKnee, atKnee}, 0, verdict.Holds},
-		{"both, just so", []tier2{underKnee, knee([2]float64{11, 11}, [2]float64{101, 101})}, 0, verdict.Holds},
-		{"bytes alone", []tier2{underKnee, knee([2]float64{400, 400}, [2]float64{100, 100})}, 0, verdict.Contradicted},
-		{"reads alone", []tier2{underKnee, knee([2]float64{10, 10}, [2]float64{3000, 3000})}, 0, verdict.Contradicted},
-		{"neither", []tier2{underKnee, knee([2]float64{9, 9}, [2]float64{99, 99})}, 0, verdict.Contradicted},
-		{"bytes, and reads in one repetition", []tier2{underKnee, knee([2]float64{400, 400}, [2]float64{3000, 99})}, 0, verdict.Undecided},
-		{"reads, and bytes in one repetition", []tier2{underKnee, knee([2]float64{400, 9}, [2]float64{3000, 3000})}, 0, verdict.Undecided},
-		{"reads in one repetition, and no bytes", []tier2{underKnee, knee([2]float64{9, 9}, [2]float64{3000, 99})}, 0, verdict.Contradicted},
-		{"reads by 100, repetitions 4 apart", []tier2{underKnee, knee([2]float64{400, 400}, [2]float64{198, 202})}, 0, verdict.Holds},
-		{"reads by 100, repetitions 12 apart", []tier2{underKnee, knee([2]float64{400, 400}, [2]float64{194, 206})}, 0, verdict.Undecided},
-		{"bytes by 100, repetitions 4 apart", []tier2{underKnee, knee([2]float64{108, 112}, [2]float64{3000, 3000})}, 0, verdict.Holds},
-		{"bytes by 100, repetitions 12 apart", []tier2{underKnee, knee([2]float64{104, 116}, [2]float64{3000, 3000})}, 0, verdict.Undecided},
-		{"12 apart is enough at a larger alpha", []tier2{underKnee, knee([2]float64{104, 116}, [2]float64{194, 206})}, 0.2, verdict.Holds},
-		{"4 apart is not at a smaller one", []tier2{underKnee, knee([2]float64{400, 400}, [2]float64{198, 202})}, 0.005, verdict.Undecided},
-		{"the level below, not the lowest", []tier2{underKnee, busyBelow, atKnee}, 0, verdict.Contradicted},
-		{"the knee, not the last level", []tier2{underKnee, atKnee, underKnee}, 0, verdict.Holds},
-		{"no level below", []tier2{atKnee, atKnee}, 0, verdict.Undecided},
+		{"both", atKnee, verdict.Holds},
+		{"both, just so", knee(both(11), both(101)), verdict.Holds},
+		{"bytes alone", knee(both(400), both(99)), verdict.Contradicted},
+		{"reads alone", knee(both(9), both(3000)), verdict.Contradicted},
+		{"neither", knee(both(9), both(99)), verdict.Contradicted},
+		{"bytes, and reads in one repetition", knee(both(400), [2]float64{3000, 99}), verdict.Undecided},
+		{"reads, and bytes in one repetition", knee([2]float64{400, 9}, both(3000)), verdict.Undecided},
+		{"reads in one repetition, and fewer bytes", knee(both(9), [2]float64{3000, 99}), verdict.Contradicted},
+		{"reads by 100, repetitions 12 apart", knee(both(400), [2]float64{194, 206}), verdict.Holds},
+		{"reads by 100, repetitions 40 apart", knee(both(400), [2]float64{180, 220}), verdict.Undecided},
+		{"bytes by 100, repetitions 12 apart", knee([2]float64{104, 116}, both(3000)), verdict.Holds},
+		{"bytes by 100, repetitions 40 apart", knee([2]float64{90, 130}, both(3000)), verdict.Undecided},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			ev := two
-			if len(tc.levels) == 3 {
-				ev = three
-			}
-			ev.Exp.Hypothesis.Thresholds["rise_alpha"] = cmp.Or(tc.alpha, 0.05)
-			b := onto(ev, tc.levels...)
-			knee, _, _ := storageKnee(ev, b)
-			require.NotNil(t, knee)
-			c := risesAtKnee(ev, b, knee)
+			b := onto(ev, underKnee, tc.last)
+			c := risesAtKnee(ev, b[0], b[1])
 			assert.Equal(t, tc.want, c.State, c.Detail)
 		})
 	}
-	onto(three, underKnee, atKnee, underKnee)
-	c := decidingOf(decideH2B(three).Checks)["rises_at_knee"]
-	assert.Equal(t, verdict.Holds, c.State, c.Detail)
 }
 
 // A KV manager that does not count what it reads leaves it open.
@@ -255,33 +311,24 @@ func TestRisesAtKneeNeedsCounts(t *testing.T) {
 // Stack A is judged as H2A is, by all of its own cells; that stack B reads at the knee is no matter.
 func TestStackAHasNone(t *testing.T) {
 	t.Parallel()
-	ev := tiers(t, underKnee, atKnee).evidence()
 	for _, tc := range []struct {
-		name         string
-		first, last  drive   // ctx 1024 and 4096 on A
-		share, floor float64 // 0.1 and 5 unless set
-		want         verdict.State
+		name        string
+		first, last drive // ctx 1024 and 4096 on A
+		want        verdict.State
 	}{
-		{"just inside", same(2, 0), same(2, 4.9), 0, 0, verdict.Holds},
-		{"just outside", same(2, 0), same(2, 5.1), 0, 0, verdict.Contradicted},
-		{"just outside at the first level", same(2, 5.1), same(2, 0), 0, 0, verdict.Contradicted},
-		{"a higher floor", same(2, 0), same(2, 5.1), 0, 5.5, verdict.Holds},
-		{"a share of the baseline", same(2, 0), same(200, 19), 0, 0, verdict.Holds},
-		{"a lower share", same(2, 0), same(200, 19), 0.09, 0, verdict.Contradicted},
-		{"inside, repetitions differ", same(2, 0), drive{2, [2]float64{2, 5}}, 0, 0, verdict.Undecided},
+		{"just inside", same(2, 0), same(2, 0.9), verdict.Holds},
+		{"just outside", same(2, 0), same(2, 1.1), verdict.Contradicted},
+		{"just outside at the lower level", same(2, 1.1), same(2, 0), verdict.Contradicted},
+		{"inside, repetitions differ", same(2, 0), drive{2, [2]float64{2, 2.9}}, verdict.Undecided},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			ev.Exp.Hypothesis.Thresholds["idle_margin_share"] = cmp.Or(tc.share, 0.1)
-			ev.Exp.Hypothesis.Thresholds["idle_margin_rps"] = cmp.Or(tc.floor, 5)
-			for _, c := range ev.Cells {
-				if c.Stack == "A" {
-					map[int]drive{1024: tc.first, 4096: tc.last}[c.ContextTokens].onto(c)
+			c := tiers(t, underKnee, atKnee).reading(func(cell record.Cell) *drive {
+				if cell.Level("stack") != "A" {
+					return nil
 				}
-			}
-			checks := decideH2B(ev).Checks
-			i := slices.IndexFunc(checks, func(c verdict.Check) bool { return c.Name == "stack_a_has_none" })
-			require.GreaterOrEqual(t, i, 0)
-			assert.Equal(t, tc.want, checks[i].State, checks[i].Detail)
+				return new(map[int]drive{1024: tc.first, 4096: tc.last}[cell.Int("ctx")])
+			}).check("stack_a_has_none")
+			assert.Equal(t, tc.want, c.State, c.Detail)
 		})
 	}
 }

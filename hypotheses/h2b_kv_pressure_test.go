@@ -8,6 +8,8 @@ import (
 
 	"sparkharness/harness"
 	"sparkharness/harness/evidence"
+	"sparkharness/harness/gate"
+	"sparkharness/harness/record"
 	"sparkharness/harness/stats"
 	"sparkharness/harness/verdict"
 )
@@ -22,22 +24,58 @@ import (
 // the prefix lookups; or a knee that is there from the first level, or on Stack A too.
 //
 // The storage knee is the first level where tier-2 fetch p95 >= 50 % of TTFT p95 and tier-2 hits >= 20 %
-// of the whole prompt blocks looked up.
+// of the whole prompt blocks looked up. One block of the whole sweep finds it; other blocks then confirm, at that level and at
+// the one below, on both stacks, because what was looked for among many levels is not confirmed by the data that it was found in.
 var h2b = harness.Hypothesis{
 	ID:        "H2B",
 	Claim:     "With growing context the RAM tiers overflow into NVMe and a storage knee appears",
 	Mechanism: "the working set is users x context; beyond the host tier, prefixes come from NVMe and the fetch dominates TTFT",
 	Falsifier: "no level where tier-2 fetches are half of TTFT p95 at a fifth of the lookups, a knee at the first level, or reads on Stack A",
 	Config:    "h2b.yaml",
-	Requires:  []string{"fetch_share", "tier2_hit_share", "rise_alpha", "idle_margin_share", "idle_margin_rps"},
+	Tier2:     gate.Tier2OnDevice,
+	Requires:  append([]string{"fetch_share", "tier2_hit_share"}, trafficThresholds...),
 	OneLevel:  []string{"conc"},
+	Validate:  validH2B,
+	Refine:    refineH2B,
 	Decide:    decideH2B,
 }
 
 func TestH2B(t *testing.T) { harness.Run(t, h2b) }
 
-func decideH2B(ev *evidence.Evidence) verdict.Conclusion {
-	var a, b []*evidence.Group
+// validH2B asks for a block that screens: the knee is looked for in it, and confirmed on others.
+func validH2B(ev *evidence.Evidence) error {
+	if !ev.Exp.Hypothesis.Run.Screening {
+		return errors.New("run.screening: must be true: the knee is looked for in one block and confirmed on others")
+	}
+	return nil
+}
+
+// refineH2B names what the deciding blocks measure, from the block that screened: the first level of B that meets the
+// definition by its estimates, and the one below it, on both stacks. Without one it is the last level that has to show that
+// there is none, and where the first level meets it, that one.
+func refineH2B(ev *evidence.Evidence) []record.Cell {
+	_, b := byStackAB(ev)
+	if len(b) == 0 {
+		return nil
+	}
+	at := len(b) - 1
+	for i, g := range b {
+		if fetch, hits, err := kneeScores(ev, g, g.Cells[0].Rep); err == nil && fetch >= ev.Threshold("fetch_share") && hits >= ev.Threshold("tier2_hit_share") {
+			at = i
+			break
+		}
+	}
+	var out []record.Cell
+	for _, g := range ev.Groups() {
+		if ctx := g.Cells[0].ContextTokens; ctx == b[at].Cells[0].ContextTokens || at > 0 && ctx == b[at-1].Cells[0].ContextTokens {
+			out = append(out, g.Cell)
+		}
+	}
+	return out
+}
+
+// byStackAB are the groups of each stack, by context.
+func byStackAB(ev *evidence.Evidence) (a, b []*evidence.Group) {
 	for _, g := range ev.Groups() {
 		if g.Stack() == "A" {
 			a = append(a, g)
@@ -45,104 +83,165 @@ func decideH2B(ev *evidence.Evidence) verdict.Conclusion {
 			b = append(b, g)
 		}
 	}
-	knee, checks, effect := storageKnee(ev, b)
-	if knee != nil {
-		checks = append(checks, risesAtKnee(ev, b, knee))
-	}
-	control := idleReads(ev, a, ev.Threshold("idle_margin_share"), ev.Threshold("idle_margin_rps"))
-	control.Name, control.Detail = "stack_a_has_none", "Stack A at the same levels: "+control.Detail
-	checks = append(checks, control)
-	checks = append(checks, queueBound(ev, append(slices.Clone(a), b...))...)
+	return a, b
+}
 
+// kneeScores are the two figures of the definition in a block: tier-2 fetch p95 over TTFT p95, 0 where nothing was fetched, and
+// the share of the prefix lookups that tier 2 served.
+func kneeScores(ev *evidence.Evidence, g *evidence.Group, rep int) (fetch, hits float64, err error) {
+	c, err := g.In(rep)
+	if err != nil {
+		return 0, 0, err
+	}
+	kv := ev.KV(single(c))
+	if kv == nil || !kv.HasFetch || kv.Tier2Share == nil {
+		return 0, 0, errors.New("the server exposes no tier-2 fetch latency or no hits, so a storage knee cannot be seen")
+	}
+	ttft, err := percentileIn(g, rep, 0.95, (*evidence.Cell).TTFT)
+	if err != nil {
+		return 0, 0, err
+	}
+	if len(c.KV.Fetches) == 0 {
+		return 0, *kv.Tier2Share, nil
+	}
+	longest, err := percentileIn(g, rep, 0.95, func(c *evidence.Cell) stats.Rep { return c.KV.Fetches })
+	return longest / ttft, *kv.Tier2Share, err
+}
+
+func decideH2B(ev *evidence.Evidence) verdict.Conclusion {
+	a, b := byStackAB(ev)
+	var out verdict.Conclusion
 	finding := verdict.Finding{Name: "storage knee (B)", Unit: "tokens", Detail: "no level meets both conditions"}
 	var marks []verdict.Mark
-	if knee != nil {
-		x := float64(knee.Cells[0].ContextTokens)
-		finding.Value, finding.Detail = &x, "first context at which tier-2 fetches are half of TTFT p95 and serve a fifth of the lookups"
-		marks = []verdict.Mark{{X: x, Label: "storage knee"}}
+	if len(b) == 0 {
+		out.Checks = append(out.Checks, verdict.Open("storage_knee", "Stack B was not measured"))
+	} else {
+		at := b[len(b)-1]
+		knee, effect := storageKnee(ev, at)
+		out.Checks, out.Effect = append(out.Checks, knee, notAtFirst(ev, b, knee)), effect
+		if len(b) > 1 {
+			out.Checks = append(out.Checks, risesAtKnee(ev, b[len(b)-2], at))
+		}
+		if knee.State == verdict.Holds {
+			x := float64(at.Cells[0].ContextTokens)
+			finding.Estimate, finding.Detail = stats.Alone(x), "first context at which tier-2 fetches are half of TTFT p95 and serve a fifth of the lookups, found in one block and confirmed on others"
+			marks = []verdict.Mark{{X: x, Label: "storage knee"}}
+		}
 	}
-	return verdict.Conclusion{
-		Checks: checks, Effect: effect,
-		Findings: []verdict.Finding{finding},
-		Figures:  []verdict.Figure{h2bFigure(ev, a, b, marks)},
-	}
+	control := trafficAsIdle(ev, a)
+	control.Name, control.Detail = "stack_a_has_none", "Stack A at the same levels: "+control.Detail
+	out.Checks = append(append(out.Checks, control), queueBound(ev, append(slices.Clone(a), b...))...)
+	out.Findings = []verdict.Finding{finding}
+	out.Figures = []verdict.Figure{h2bFigure(ev, a, b, marks)}
+	return out
 }
 
-// storageKnee finds the first level that meets the definition.
-func storageKnee(ev *evidence.Evidence, groups []*evidence.Group) (*evidence.Group, []verdict.Check, *verdict.Effect) {
-	needFetch, needHits := ev.Threshold("fetch_share"), ev.Threshold("tier2_hit_share")
-	knee := verdict.Check{Name: "storage_knee", Unit: ""}
-	first := verdict.Check{Name: "not_at_first_level"}
-	largest := 0.0
-	for i, g := range groups {
-		kv := ev.KV(g)
-		if kv == nil || !kv.HasFetch || kv.Tier2Share == nil {
-			knee.State = verdict.Undecided
-			knee.Detail = "the server exposes no tier-2 fetch latency, so a storage knee cannot be seen"
-			return nil, []verdict.Check{knee}, nil
+// kneeChecks are the two conditions of the definition at a level: that it meets them, and that it does not.
+func kneeChecks(ev *evidence.Evidence, g *evidence.Group) (met, missed []verdict.Check, fetch stats.Blocks, err error) {
+	a, needFetch, needHits := verdict.AlphaOf(ev), ev.Threshold("fetch_share"), ev.Threshold("tier2_hit_share")
+	of := func(i int) func(int) (float64, error) {
+		return func(rep int) (float64, error) {
+			fetch, hits, err := kneeScores(ev, g, rep)
+			return []float64{fetch, hits}[i], err
 		}
-		largest = max(largest, *kv.Tier2Share)
-		if *kv.Tier2Share < needHits {
-			continue
-		}
-		share, err := ev.Bootstrap().Ratio(ev.FetchReps(g), g.TTFT(), 0.95, true)
-		if err != nil || share.Value < needFetch {
-			continue
-		}
-		lo, hi := share.Interval(0.95)
-		n := len(kv.FetchMS)
-		knee.State = verdict.Above(lo, hi, needFetch)
-		knee.Estimate, knee.N, knee.Of, knee.Bounds = stats.Between(share.Value, lo, hi), n, "fetches", []float64{needFetch}
-		knee.Detail = fmt.Sprintf("at ctx %d tier-2 fetch p95 is %.2f [%.2f, %.2f] of TTFT p95 (need %.2f), n %d fetches, with %.0f %% of the lookups served by tier 2 (need %.0f %%)",
-			g.Cells[0].ContextTokens, share.Value, lo, hi, needFetch, n, *kv.Tier2Share*100, needHits*100)
-		first.State = verdict.Decide(i > 0)
-		first.Detail = fmt.Sprintf("the knee is at level %d of %d", i+1, len(groups))
-		return g, []verdict.Check{knee, first}, &verdict.Effect{Name: fmt.Sprintf("tier-2 fetch p95 / TTFT p95 at ctx %d", g.Cells[0].ContextTokens),
-			Estimate: stats.Between(share.Value, lo, hi), Unit: "", Confidence: 0.95, N: n, Of: knee.Of}
 	}
-	knee.State = verdict.Contradicted
-	knee.Detail = fmt.Sprintf("no context has a storage knee; tier 2 served at most %.1f %% of the lookups (need %.0f %%)", largest*100, needHits*100)
-	return nil, []verdict.Check{knee}, nil
+	fetch, err = ev.Blocks(stats.Linear, of(0))
+	if err != nil {
+		return nil, nil, fetch, err
+	}
+	hits, err := ev.Blocks(stats.Linear, of(1))
+	if err != nil {
+		return nil, nil, fetch, err
+	}
+	n := len(ev.KV(g).FetchMS)
+	long, served := verdict.Check{N: n, Of: "fetches"}, verdict.Check{N: len(g.Observations()), Of: "requests"}
+	flo, fhi := fetch.Interval(float64(a))
+	hlo, hhi := hits.Interval(float64(a))
+	detail := fmt.Sprintf("at ctx %d tier-2 fetch p95 is %.2f [%.2f, %.2f] of TTFT p95 (need %.2f), n %d fetches, with %.0f %% [%.0f, %.0f] of the lookups served by tier 2 (need %.0f %%; %s intervals over %d blocks)",
+		g.Cells[0].ContextTokens, fetch.Mean(), flo, fhi, needFetch, n, hits.Mean()*100, hlo*100, hhi*100, needHits*100, percent(a), fetch.N())
+	long.Detail, served.Detail = detail, detail
+	met = []verdict.Check{a.Above(long, fetch, needFetch), a.Above(served, hits, needHits)}
+	missed = []verdict.Check{a.Below(long, fetch, needFetch), a.Below(served, hits, needHits)}
+	return met, missed, fetch, nil
 }
 
-// risesAtKnee compares the knee with the level below it: bytes that KVBM read from tier 2, and reads that
-// the block device completed, must both be higher, each by an interval above 0 (Bonferroni over the two).
-// A trend test over all levels would have no power here: below the knee there is nothing that could rise.
-func risesAtKnee(ev *evidence.Evidence, groups []*evidence.Group, knee *evidence.Group) verdict.Check {
-	c := verdict.Check{Name: "rises_at_knee", Unit: "reads/s"}
-	i := slices.Index(groups, knee)
-	if i < 1 {
-		c.State, c.Detail = verdict.Undecided, "no level below a knee to compare with"
+// storageKnee confirms that a level meets both conditions of the definition.
+func storageKnee(ev *evidence.Evidence, g *evidence.Group) (verdict.Check, *verdict.Effect) {
+	const name = "storage_knee"
+	met, _, fetch, err := kneeChecks(ev, g)
+	if err != nil {
+		return verdict.Open(name, fmt.Sprintf("%s: %v", g.Cell, err)), nil
+	}
+	c := verdict.AlphaOf(ev).All(name, met, "")
+	return c, effectOf(fmt.Sprintf("tier-2 fetch p95 / TTFT p95 at ctx %d", g.Cells[0].ContextTokens), "", fetch, met[0].N, met[0].Of)
+}
+
+// notAtFirst confirms that the level below the knee misses one of the conditions at least: there is a level below which nothing
+// of the tail is storage. A knee at the first level of the sweep has none.
+func notAtFirst(ev *evidence.Evidence, b []*evidence.Group, knee verdict.Check) verdict.Check {
+	const name = "not_at_first_level"
+	if len(b) < 2 {
+		c := knee
+		c.Name, c.P, c.PAgainst = name, knee.PAgainst, knee.P
+		switch knee.State {
+		case verdict.Holds:
+			c.State, c.Detail = verdict.Contradicted, "the first level of the sweep is beyond the knee: "+knee.Detail
+		case verdict.Contradicted:
+			c.State = verdict.Holds
+		}
 		return c
 	}
-	below := groups[i-1]
-	at, ok1 := knee.Tier2ReadReps()
-	under, ok2 := below.Tier2ReadReps()
-	if !ok1 || !ok2 {
-		c.State, c.Detail = verdict.Undecided, "KVBM gives no count of blocks read from tier 2"
-		return c
+	below := b[len(b)-2]
+	_, missed, _, err := kneeChecks(ev, below)
+	if err != nil {
+		return verdict.Open(name, fmt.Sprintf("%s: %v", below.Cell, err))
 	}
-	bytes, err1 := ev.Bootstrap().MeanDifference(at, under)
-	reads, err2 := ev.Bootstrap().MeanDifference(knee.ReadReps(), below.ReadReps())
-	if err := errors.Join(err1, err2); err != nil {
-		c.State, c.Detail = verdict.Undecided, fmt.Sprintf("the rise has no interval: %v", err)
-		return c
-	}
-	level := 1 - ev.Threshold("rise_alpha")/2
-	blo, bhi := bytes.Interval(level)
-	rlo, rhi := reads.Interval(level)
-	c.Estimate, c.N, c.Of, c.Bounds = stats.Between(reads.Value, rlo, rhi), len(knee.Cells), "repetitions", []float64{0}
-	c.Detail = fmt.Sprintf("from ctx %d to %d tier-2 reads rise by %.0f MB/s [%.0f, %.0f] and NVMe reads by %.0f/s [%.0f, %.0f]",
-		below.Cells[0].ContextTokens, knee.Cells[0].ContextTokens, bytes.Value/1e6, blo/1e6, bhi/1e6, reads.Value, rlo, rhi)
-	switch {
-	case blo > 0 && rlo > 0:
-		c.State = verdict.Holds
-	case bhi <= 0 || rhi <= 0:
-		c.State = verdict.Contradicted
-	default:
-		c.State = verdict.Undecided
-	}
+	c := verdict.AlphaOf(ev).Any(name, missed, "")
+	c.Detail = "the level below misses a condition: " + c.Detail
 	return c
+}
+
+// risesAtKnee compares the knee with the level below it: bytes that KVBM read from tier 2, and reads that the block device
+// completed, are both higher.
+func risesAtKnee(ev *evidence.Evidence, below, knee *evidence.Group) verdict.Check {
+	const name = "rises_at_knee"
+	a := verdict.AlphaOf(ev)
+	rise := func(of func(*evidence.Cell) *float64, what string) (stats.Blocks, error) {
+		return ev.Blocks(stats.Linear, func(rep int) (float64, error) {
+			x, err := knee.In(rep)
+			if err != nil {
+				return 0, err
+			}
+			y, err := below.In(rep)
+			if err != nil {
+				return 0, err
+			}
+			at, under := of(x), of(y)
+			if at == nil || under == nil {
+				return 0, fmt.Errorf("%s: %s", what, x.Key)
+			}
+			return *at - *under, nil
+		})
+	}
+	bytes, err := rise(func(c *evidence.Cell) *float64 {
+		if c.KV == nil || c.Seconds() <= 0 {
+			return nil
+		}
+		return record.Over(c.KV.Tier2BytesOut, c.Seconds())
+	}, "KVBM gives no count of bytes read from tier 2")
+	if err != nil {
+		return verdict.Open(name, err.Error())
+	}
+	reads, err := rise(func(c *evidence.Cell) *float64 { return c.Sys.Measure.ReadsPerSec() }, "no readings of the drive")
+	if err != nil {
+		return verdict.Open(name, err.Error())
+	}
+	blo, bhi := bytes.Interval(float64(a))
+	rlo, rhi := reads.Interval(float64(a))
+	c := verdict.Check{N: len(knee.Cells), Of: "blocks", Detail: fmt.Sprintf("from ctx %d to %d tier-2 reads rise by %.0f MB/s [%.0f, %.0f] and NVMe reads by %.0f/s [%.0f, %.0f] (%s intervals over %d blocks, both above 0)",
+		below.Cells[0].ContextTokens, knee.Cells[0].ContextTokens, bytes.Mean()/1e6, blo/1e6, bhi/1e6, reads.Mean(), rlo, rhi, percent(a), bytes.N())}
+	of := func(unit string) verdict.Check { c := c; c.Unit = unit; return c }
+	return a.All(name, []verdict.Check{a.Above(of("bytes/s"), bytes, 0), a.Above(of("reads/s"), reads, 0)}, "")
 }
 
 // queueBound names the levels at which the GPU has no time left: there a request waits for others, not

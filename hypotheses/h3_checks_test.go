@@ -3,6 +3,7 @@ package hypotheses
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"hash/fnv"
 	"math"
 	"math/rand/v2"
@@ -18,17 +19,6 @@ import (
 	"sparkharness/harness/verdict"
 )
 
-// uniform is a distribution whose draws lie evenly from lo to hi: its 95 % interval leaves out a fortieth of them at
-// each end, its 90 % interval a twentieth.
-func uniform(value, lo, hi float64) stats.Dist {
-	const n = 1000
-	d := stats.Dist{Value: value}
-	for i := range n + 1 {
-		d.Draws = append(d.Draws, lo+(hi-lo)*float64(i)/n)
-	}
-	return d
-}
-
 // oneThreshold is evidence of nothing but a threshold.
 func oneThreshold(name string, v float64) *evidence.Evidence {
 	ev := configured(h3)
@@ -36,99 +26,129 @@ func oneThreshold(name string, v float64) *evidence.Evidence {
 	return ev
 }
 
-// certain is a distribution that decides any threshold, put where a check should not look.
-var certain = uniform(0.9, 0.9, 0.9)
+// threeBlocks is evidence of three blocks, and of nothing else but a threshold.
+func threeBlocks(name string, v float64) *evidence.Evidence {
+	ev := oneThreshold(name, v)
+	for rep := 1; rep <= 3; rep++ {
+		c := &evidence.Cell{}
+		c.Rep = rep
+		ev.Cells = append(ev.Cells, c)
+	}
+	return ev
+}
 
-// OS counters explain enough if the 95 % interval of the first model's R2 lies above the threshold.
+// blocksWithin are the values of three blocks whose 95 % interval is just from lo to hi on a scale and back: three values with a
+// standard deviation of one have a half-width of Student's 4.303 over the root of three.
+func blocksWithin(lo, hi float64, to, from func(float64) float64) []float64 {
+	middle, sd := (to(lo)+to(hi))/2, (to(hi)-to(lo))/2/(4.302652729911275/math.Sqrt(3))
+	return []float64{from(middle - sd), from(middle), from(middle + sd)}
+}
+
+func asItIs(x float64) float64 { return x }
+
+// fitted is a fit with these values in each of three blocks, and where a check should not look one that decides anything.
+func fitted(models ...stats.BlockModel) explained {
+	for i := range models {
+		for _, v := range []*[]float64{&models[i].Unexplained, &models[i].Gain} {
+			if *v == nil {
+				*v = []float64{0.1, 0.1, 0.1}
+			}
+		}
+	}
+	return explained{set: &evidence.WindowSet{}, fit: stats.OutOfBlock{Blocks: []string{"1", "2", "3"}, Models: models},
+		kept: make([][]evidence.Reading, len(models))}
+}
+
+// OS counters explain enough if the interval of the first model's R2 lies above the threshold.
 func TestOSExplainsA(t *testing.T) {
 	for _, tc := range []struct {
-		name string
-		r2   stats.Dist
-		need float64 // 0.5 unless set
-		want verdict.State
+		name   string
+		lo, hi float64 // of R2
+		need   float64 // 0.5 unless set
+		want   verdict.State
 	}{
-		{"above", uniform(0.55, 0.499, 0.599), 0, verdict.Holds},
-		{"estimate above, 95 % interval across, 90 % interval above", uniform(0.55, 0.497, 0.597), 0, verdict.Undecided},
-		{"estimate above, interval across", uniform(0.58, 0.3, 0.65), 0, verdict.Undecided},
-		{"estimate below, interval across", uniform(0.42, 0.3, 0.65), 0, verdict.Undecided},
-		{"estimate below, 95 % interval across, 90 % interval below", uniform(0.45, 0.403, 0.503), 0, verdict.Undecided},
-		{"below", uniform(0.45, 0.401, 0.501), 0, verdict.Contradicted},
-		{"nothing", uniform(-0.1, -0.3, 0.1), 0, verdict.Contradicted},
-		{"below a higher threshold", uniform(0.55, 0.499, 0.599), 0.6, verdict.Contradicted},
-		{"across a higher threshold", uniform(0.55, 0.499, 0.599), 0.56, verdict.Undecided},
-		{"above a lower threshold", uniform(0.45, 0.401, 0.501), 0.4, verdict.Holds},
+		{"above", 0.501, 0.6, 0, verdict.Holds},
+		{"estimate above, interval across", 0.499, 0.7, 0, verdict.Undecided},
+		{"estimate below, interval across", 0.2, 0.501, 0, verdict.Undecided},
+		{"below", 0.2, 0.499, 0, verdict.Contradicted},
+		{"nothing", -0.3, 0.1, 0, verdict.Contradicted},
+		{"below a higher threshold", 0.501, 0.599, 0.6, verdict.Contradicted},
+		{"across a higher threshold", 0.501, 0.6, 0.59, verdict.Undecided},
+		{"above a lower threshold", 0.401, 0.499, 0.4, verdict.Holds},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			a := explained{set: &evidence.WindowSet{}, models: []stats.CrossValidation{{R2: tc.r2, Gain: certain}, {R2: certain, Gain: certain}}}
-			c := osExplainsA(oneThreshold("a_r2_min", cmp.Or(tc.need, 0.5)), a)
+			unexplained := blocksWithin(1-tc.lo, 1-tc.hi, math.Log, math.Exp)
+			c := osExplainsA(threeBlocks("a_r2_min", cmp.Or(tc.need, 0.5)), fitted(stats.BlockModel{Unexplained: unexplained}, stats.BlockModel{}))
 			assert.Equal(t, tc.want, c.State, c.Detail)
+			assert.Equal(t, 3, c.Blocks)
+			assert.Contains(t, c.Detail, fmt.Sprintf("[%.2f, %.2f]", tc.lo, tc.hi))
 		})
 	}
 }
 
-// Block counters add little if the whole 90 % interval of the second model's gain lies below the threshold.
+// Block counters add little if the interval of the second model's gain lies below the threshold.
 func TestDeviceAddsLittleOnA(t *testing.T) {
 	for _, tc := range []struct {
-		name string
-		gain stats.Dist
-		most float64 // 0.05 unless set
-		want verdict.State
+		name   string
+		lo, hi float64
+		most   float64 // 0.05 unless set
+		want   verdict.State
 	}{
-		{"below, by the one-sided test at 5 %", uniform(0, -0.05, 0.053), 0, verdict.Holds},
-		{"worse than nothing", uniform(-0.1, -0.2, -0.01), 0, verdict.Holds},
-		{"estimate below, interval across", uniform(0, -0.05, 0.058), 0, verdict.Undecided},
-		{"estimate above, interval across", uniform(0.06, -0.05, 0.2), 0, verdict.Undecided},
-		{"estimate above, interval just across", uniform(0.1, 0.044, 0.144), 0, verdict.Undecided},
-		{"above, by the one-sided test at 5 %", uniform(0.1, 0.047, 0.147), 0, verdict.Contradicted},
-		{"all", uniform(0.8, 0.7, 0.9), 0, verdict.Contradicted},
-		{"below a higher threshold", uniform(0.1, 0.047, 0.147), 0.15, verdict.Holds},
-		{"across a higher threshold", uniform(0.1, 0.047, 0.147), 0.09, verdict.Undecided},
-		{"above a lower threshold", uniform(0.1, 0.047, 0.147), 0.01, verdict.Contradicted},
+		{"below", -0.05, 0.049, 0, verdict.Holds},
+		{"worse than nothing", -0.2, -0.01, 0, verdict.Holds},
+		{"estimate below, interval across", -0.05, 0.051, 0, verdict.Undecided},
+		{"estimate above, interval across", 0.049, 0.2, 0, verdict.Undecided},
+		{"above", 0.051, 0.2, 0, verdict.Contradicted},
+		{"below a higher threshold", 0.051, 0.149, 0.15, verdict.Holds},
+		{"across a higher threshold", 0.051, 0.149, 0.14, verdict.Undecided},
+		{"above a lower threshold", 0.011, 0.049, 0.01, verdict.Contradicted},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			a := explained{set: &evidence.WindowSet{}, models: []stats.CrossValidation{{R2: certain, Gain: certain}, {R2: certain, Gain: tc.gain}}}
-			c := deviceAddsLittleOnA(oneThreshold("a_gain_max", cmp.Or(tc.most, 0.05)), a)
+			gain := blocksWithin(tc.lo, tc.hi, asItIs, asItIs)
+			c := deviceAddsLittleOnA(threeBlocks("a_gain_max", cmp.Or(tc.most, 0.05)), fitted(stats.BlockModel{}, stats.BlockModel{Gain: gain}))
 			assert.Equal(t, tc.want, c.State, c.Detail)
+			assert.Contains(t, c.Detail, fmt.Sprintf("[%+.3f, %+.3f]", tc.lo, tc.hi))
 		})
 	}
 }
 
-// KV telemetry adds enough if the estimate reaches the threshold and the 95 % interval lies above 0: neither is
-// enough. What the interval puts below the threshold is contradicted.
+// KV telemetry adds enough if the interval of its gain lies above the threshold: that it lies above 0 is not enough.
 func TestKVAddsOnB(t *testing.T) {
 	for _, tc := range []struct {
-		name string
-		gain stats.Dist
-		need float64 // 0.15 unless set
-		want verdict.State
+		name   string
+		lo, hi float64
+		need   float64 // 0.15 unless set
+		want   verdict.State
 	}{
-		{"estimate reaches it, interval above 0 and across the threshold", uniform(0.151, -0.006, 0.294), 0, verdict.Holds},
-		{"estimate reaches it, 95 % interval across 0, 90 % interval above", uniform(0.151, -0.01, 0.29), 0, verdict.Undecided},
-		{"estimate reaches it, interval across 0", uniform(0.3, -0.1, 0.6), 0, verdict.Undecided},
-		{"all of it above the threshold", uniform(0.3, 0.2, 0.4), 0, verdict.Holds},
-		{"estimate below, interval above 0 and across the threshold", uniform(0.149, 0.05, 0.3), 0, verdict.Undecided},
-		{"estimate below, 95 % interval across the threshold, 90 % interval below", uniform(0.1, 0.053, 0.153), 0, verdict.Undecided},
-		{"interval above 0 and below the threshold", uniform(0.1, 0.051, 0.151), 0, verdict.Contradicted},
-		{"interval across 0 and below the threshold", uniform(0.02, -0.1, 0.1), 0, verdict.Contradicted},
-		{"estimate below a higher threshold", uniform(0.3, 0.2, 0.4), 0.35, verdict.Undecided},
-		{"below a higher threshold", uniform(0.3, 0.2, 0.4), 0.45, verdict.Contradicted},
-		{"a lower threshold", uniform(0.1, 0.051, 0.151), 0.09, verdict.Holds},
+		{"above", 0.151, 0.4, 0, verdict.Holds},
+		{"estimate above, interval above 0 and across the threshold", 0.149, 0.4, 0, verdict.Undecided},
+		{"estimate below, interval across", 0.05, 0.151, 0, verdict.Undecided},
+		{"above 0 and below the threshold", 0.051, 0.149, 0, verdict.Contradicted},
+		{"across 0 and below the threshold", -0.1, 0.1, 0, verdict.Contradicted},
+		{"across a higher threshold", 0.2, 0.4, 0.35, verdict.Undecided},
+		{"below a higher threshold", 0.2, 0.4, 0.45, verdict.Contradicted},
+		{"above a lower threshold", 0.051, 0.149, 0.05, verdict.Holds},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			b := explained{set: &evidence.WindowSet{}, models: []stats.CrossValidation{{R2: certain, Gain: certain}, {R2: certain, Gain: tc.gain}}}
-			c := kvAddsOnB(oneThreshold("b_gain_min", cmp.Or(tc.need, 0.15)), b)
+			gain := blocksWithin(tc.lo, tc.hi, asItIs, asItIs)
+			c := kvAddsOnB(threeBlocks("b_gain_min", cmp.Or(tc.need, 0.15)), fitted(stats.BlockModel{}, stats.BlockModel{Gain: gain}))
 			assert.Equal(t, tc.want, c.State, c.Detail)
+			assert.Contains(t, c.Detail, fmt.Sprintf("[%.2f, %.2f]", tc.lo, tc.hi))
 		})
 	}
 }
 
-// Without a model nothing is decided.
+// Without a model, or without its value in one block, nothing is decided.
 func TestNothingExplained(t *testing.T) {
-	x := explained{set: &evidence.WindowSet{}, err: errors.New("too few windows")}
-	for _, c := range []verdict.Check{osExplainsA(oneThreshold("a_r2_min", 0.5), x), deviceAddsLittleOnA(oneThreshold("a_gain_max", 0.05), x),
-		kvAddsOnB(oneThreshold("b_gain_min", 0.15), x)} {
-		assert.Equal(t, verdict.Undecided, c.State, c.Name)
-		assert.Contains(t, c.Detail, "too few windows")
+	lacking := fitted(stats.BlockModel{}, stats.BlockModel{})
+	lacking.fit.Blocks = []string{"1", "2", "4"}
+	for says, x := range map[string]explained{"too few windows": {set: &evidence.WindowSet{}, err: errors.New("too few windows")},
+		"block 3": lacking} {
+		for _, c := range []verdict.Check{osExplainsA(threeBlocks("a_r2_min", 0.5), x), deviceAddsLittleOnA(threeBlocks("a_gain_max", 0.05), x),
+			kvAddsOnB(threeBlocks("b_gain_min", 0.15), x)} {
+			assert.Equal(t, verdict.Undecided, c.State, c.Name)
+			assert.Contains(t, c.Detail, says)
+		}
 	}
 }
 
@@ -156,7 +176,7 @@ type cause func(now, before second) float64
 // telling is set, the block device reads what tier 2 serves on stack B.
 func causes(t *testing.T, a, b cause, telling bool) *recording {
 	t.Helper()
-	r := recorded(t, h3).gates("min_samples", 50)
+	r := recorded(t, h3).blocks(5).gates("min_samples", 50)
 	r.config(func(h object) { h["windows"].(object)["length"] = "2s" })
 	r.answers(func(cell record.Cell) []answer {
 		of, s := a, seconds(cell)
@@ -228,7 +248,7 @@ func byReads(now, _ second) float64       { return now.reads }
 func byIOWait(now, _ second) float64      { return now.iowait }
 func byHits(now, _ second) float64        { return now.hits }
 func byGPUAndReads(now, _ second) float64 { return 0.8*now.gpu + 0.4*now.reads }
-func byHalf(now, _ second) float64        { return 0.6*now.gpu + 0.3*now.luck }
+func byHalf(now, _ second) float64        { return 0.6*now.gpu + 0.4*now.luck }
 
 // Causes that are known come out: each check asks its own stack about its own readings. The gates of the edited run
 // pass, so that the checks decide.

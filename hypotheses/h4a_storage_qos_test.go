@@ -19,10 +19,10 @@ import (
 //
 // Falsifier: a p99 of TTFT or of E2E latency that differs by 10 % or more between two fio profiles.
 //
-// The claim is "no effect", so it is shown by equivalence (two one-sided tests at 5 % each), in every pair of
+// The claim is "no effect", so it is shown by equivalence (two one-sided tests), in every pair of
 // arms and for both latencies; all have to hold, so no correction is due. The arms of a block share the load's
-// randomness and are compared in pairs. That the drive was degraded at all is a gate: r_await at least doubles
-// between none and heavy.
+// randomness and are compared in pairs. That the drive was degraded at all is a gate: a read of the probe takes
+// at least twice as long with heavy as with none.
 var h4a = harness.Hypothesis{
 	ID:          "H4A",
 	Claim:       "A degraded NVMe hardly moves p99 on a server whose KV cache is in unified memory only",
@@ -45,44 +45,46 @@ func decideH4A(ev *evidence.Evidence) verdict.Conclusion {
 		out.Checks = []verdict.Check{{Name: "p99_equivalent", State: verdict.Undecided, Detail: "an arm or a repetition was not measured"}}
 		return out
 	}
-	ttft, effect := armsEquivalent(ev, arms, "ttft_p99_equivalent", "TTFT", (*evidence.Group).TTFT)
-	e2e, _ := armsEquivalent(ev, arms, "e2e_p99_equivalent", "E2E latency", (*evidence.Group).E2E)
+	ttft, effect := armsEquivalent(ev, arms, "ttft_p99_equivalent", "TTFT", (*evidence.Cell).TTFT)
+	e2e, _ := armsEquivalent(ev, arms, "e2e_p99_equivalent", "E2E latency", (*evidence.Cell).E2E)
 	out.Checks, out.Effect = []verdict.Check{ttft, e2e}, effect
 	out.Figures = []verdict.Figure{h4aFigure(ev, arms)}
 	return out
 }
 
 // armsEquivalent tests that the p99 of a latency is the same in every pair of arms. The effect is that of the
-// heaviest arm against the lightest; the check's value is that of the pair that is least alike.
-func armsEquivalent(ev *evidence.Evidence, arms []*evidence.Group, name, what string, of func(*evidence.Group) []stats.Rep) (verdict.Check, *verdict.Effect) {
-	const alpha = 0.05
-	margin := ev.Threshold("equivalence_margin")
-	c := verdict.Furthest{Check: verdict.Check{Name: name}}
+// heaviest arm against the lightest; the check's figures are those of the pair that is furthest from equivalent.
+func armsEquivalent(ev *evidence.Evidence, arms []*evidence.Group, name, what string, of func(*evidence.Cell) stats.Rep) (verdict.Check, *verdict.Effect) {
+	margin, alpha := ev.Threshold("equivalence_margin"), verdict.AlphaOf(ev)
+	var pairs []verdict.Check
 	var effect *verdict.Effect
 	for i, a := range arms {
 		for _, b := range arms[i+1:] {
-			d, err := ev.Bootstrap().Ratio(of(b), of(a), 0.99, true)
+			ratio, err := percentileRatio(ev, b, a, 0.99, of)
 			if err != nil {
-				return verdict.Check{Name: name, State: verdict.Undecided, Detail: fmt.Sprintf("the ratio of p99 %s has no interval: %v", what, err)}, nil
+				return verdict.Open(name, fmt.Sprintf("the ratio of p99 %s has no interval: %v", what, err)), nil
 			}
-			n := 0
-			for _, rep := range append(of(a), of(b)...) {
-				n += len(rep)
-			}
-			eq := stats.EquivalentRatio(d, margin, alpha)
-			c.Take(verdict.Equivalent(eq.Lo, eq.Hi, 1/(1+margin), 1+margin), max(d.Value, 1/d.Value), func(c *verdict.Check) {
-				c.Estimate, c.N, c.Of = stats.Between(d.Value, eq.Lo, eq.Hi), n, "requests"
-				c.Bounds, c.Scale = []float64{1 / (1 + margin), 1 + margin}, verdict.Ratio
-				c.Detail = fmt.Sprintf("p99 %s of %d pairs of arms; least alike is %s over %s: %.3f [%.3f, %.3f] (90 %% interval, as two one-sided tests need; margin %.0f %%)",
-					what, len(arms)*(len(arms)-1)/2, b.Cells[0].Fio, a.Cells[0].Fio, d.Value, eq.Lo, eq.Hi, margin*100)
-			})
+			n := latencies(a, of) + latencies(b, of)
+			c := alpha.Inside(verdict.Check{N: n, Of: "requests"}, ratio, 1/(1+margin), 1+margin)
+			lo, hi := ends(c)
+			c.Detail = fmt.Sprintf("p99 %s of %d pairs of arms; furthest from alike is %s over %s: %.3f [%.3f, %.3f] (%s interval over %d blocks, as two one-sided tests need; margin %.0f %%)",
+				what, len(arms)*(len(arms)-1)/2, b.Cells[0].Fio, a.Cells[0].Fio, *c.Value, lo, hi, percent(alpha), ratio.N(), margin*100)
+			pairs = append(pairs, c)
 			if i == 0 && b == arms[len(arms)-1] {
-				lo, hi := d.Interval(0.95)
-				effect = &verdict.Effect{Name: fmt.Sprintf("p99 %s, fio %s / %s", what, b.Cells[0].Fio, a.Cells[0].Fio), Estimate: stats.Between(d.Value, lo, hi), Confidence: 0.95, N: n, Of: "requests"}
+				effect = effectOf(fmt.Sprintf("p99 %s, fio %s / %s", what, b.Cells[0].Fio, a.Cells[0].Fio), "", ratio, n, "requests")
 			}
 		}
 	}
-	return c.Result("no pair of arms"), effect
+	return alpha.All(name, pairs, "no pair of arms"), effect
+}
+
+// latencies is how many values a group has.
+func latencies(g *evidence.Group, of func(*evidence.Cell) stats.Rep) int {
+	n := 0
+	for _, c := range g.Cells {
+		n += len(of(c))
+	}
+	return n
 }
 
 func h4aFigure(ev *evidence.Evidence, arms []*evidence.Group) verdict.Figure {

@@ -11,14 +11,13 @@ import (
 	"sparkharness/harness/verdict"
 )
 
-// h4bBase is a recording of H4B in which everything holds: what a fetch takes goes up and down from window to window
-// and is longer beside fio, and TTFT follows it. Two blocks of two arms can reach a p of 1/4, so that is enough.
+// h4bBase is a recording of H4B in which everything holds but for the trend, for which two blocks of two arms are too few:
+// what a fetch takes goes up and down from window to window and is longer beside fio, and TTFT follows it.
 func h4bBase(t *testing.T) *recording {
 	t.Helper()
 	return copyOf(t, h4b, func(r *recording) {
 		slowed(1.5, 1.5)(r)
 		served(5, 5)(r)
-		r.threshold("trend_alpha", 0.26)
 		r.gates("min_samples", 20)
 	})
 }
@@ -46,6 +45,11 @@ func fetching(ms func(m moment) float64) func(*recording) {
 	}
 }
 
+// noisyIn is the severity and so much more or less, in the first and in the second repetition.
+func noisyIn(first, second float64) func(m moment) float64 {
+	return func(m moment) float64 { return severity(m) + inRep(m.cell, first, second)*sign(m.window) }
+}
+
 // early is a figure of the first windows, 0 in those after them beside fio.
 func early(of func(m moment) float64) func(m moment) float64 {
 	return func(m moment) float64 {
@@ -61,37 +65,53 @@ func TestChecksOfH4B(t *testing.T) {
 	rises, ratio, tail := "p99_rises", "p99_ratio", "p99_tracks_fetch"
 	base := h4bBase(t)
 	t.Run("states", func(t *testing.T) {
-		judge(t, base, []edited{
-			{"half as long again", nil, nil, "is 1.50 [1.50, 1.50] times that with fio none (need above 1.20)"},
+		cases := []edited{
+			{"half as long again", nil, nil, "is 1.50 [1.50, 1.50] times that with fio none (95 % interval over 2 blocks, need above 1.20)"},
 
 			{"just longer enough", slowed(1.21, 1.21), nil, "is 1.21 [1.21, 1.21]"},
 			{"not longer enough", slowed(1.19, 1.19), states{ratio: verdict.Contradicted}, "is 1.19 [1.19, 1.19]"},
 			{"longer enough, the interval is not", slowed(1.1, 1.6), states{ratio: verdict.Undecided}, ""},
-			{"longer enough, the interval hardly", slowed(1.29, 1.33), states{ratio: verdict.Undecided}, "is 1.33 [1.1"},
-			{"not longer enough, the interval is", slowed(1.05, 1.18), states{ratio: verdict.Undecided}, "is 1.18"},
+			{"longer enough, the interval hardly", slowed(1.29, 1.33), states{ratio: verdict.Undecided}, "is 1.31"},
+			{"not longer enough, the interval is", slowed(1.05, 1.18), states{ratio: verdict.Undecided}, "is 1.11"},
 			{"more asked for", allOf(slowed(1.21, 1.21), given("p99_ratio", 1.3)), states{ratio: verdict.Contradicted}, "need above 1.30"},
 
-			{"no significant trend", given("trend_alpha", 0.24), states{rises: verdict.Undecided}, "Page's L 10, p 0.25 (need below 0.24)"},
-			{"shorter", slowed(0.8, 0.8), states{rises: verdict.Contradicted, ratio: verdict.Contradicted}, "p 1 (need below 0.26)"},
-			{"longer in one block", slowed(1.6, 0.9), states{rises: verdict.Undecided, ratio: verdict.Undecided}, "p 0.75"},
-
-			{"requests follow closely", fetching(line(200, 10, noisy(8))), nil, "correlation 0.78 [0.64, 0.86]"},
+			{"requests follow closely", fetching(line(200, 10, noisy(3))), nil, "correlation 0."},
 			{"more closely asked for",
-				allOf(fetching(line(200, 10, noisy(8))), given("spearman_min", 0.7)), states{tail: verdict.Undecided}, "need above 0.70"},
-			{"much more closely asked for",
-				allOf(fetching(line(200, 10, noisy(8))), given("spearman_min", 0.88)), states{tail: verdict.Contradicted}, "need above 0.88"},
-			{"requests follow roughly", fetching(line(200, 10, noisy(16))), states{tail: verdict.Undecided}, "correlation 0.35 [0.09"},
+				allOf(fetching(line(200, 10, noisy(3))), given("spearman_min", 0.95)), states{tail: verdict.Contradicted}, "need above 0.95"},
+			{"closely in one block", fetching(line(200, 10, noisyIn(3, 6))), states{tail: verdict.Undecided}, ""},
+			{"requests follow roughly", fetching(line(200, 10, noisy(6))), states{tail: verdict.Contradicted}, "correlation 0."},
 			{"requests do not follow", fetching(unrelated), states{tail: verdict.Contradicted}, ""},
 			{"requests go against", fetching(line(500, -10, severity)), states{tail: verdict.Contradicted}, "correlation -1.00"},
+			{"only the arm's label is left", fetching(labelled), states{tail: verdict.Contradicted}, "correlation -0."},
 			{"most windows of an arm lack a fetch",
-				fetching(early(line(200, 10, severity))), states{tail: verdict.Undecided}, "1.00 [1.00, 1.00]"},
+				fetching(early(line(200, 10, severity))), states{tail: verdict.Undecided}, "0.98 [0.98, 0.98]"},
 			{"what is left goes against",
 				fetching(early(line(500, -10, severity))), states{tail: verdict.Contradicted}, "most windows are missing of fio=heavy"},
-			{"no fetch", fetching(func(moment) float64 { return 0 }), states{tail: verdict.Undecided}, "has no interval"},
-		})
+			{"an arm does not vary", fetching(flatBesideFio), states{tail: verdict.Undecided}, "nothing that varies, in " +
+				"1/fio=heavy/ctx=4096/conc=16, 2/fio=heavy"},
+			{"no fetch", fetching(func(moment) float64 { return 0 }), states{tail: verdict.Undecided}, "cannot be related"},
+		}
+		for i := range cases {
+			if cases[i].want == nil {
+				cases[i].want = states{}
+			}
+			cases[i].want[rises] = verdict.Undecided
+		}
+		judge(t, base, cases)
 	})
 	t.Run("without data", func(t *testing.T) { h4bWithoutData(t, base) })
 	t.Run("tier 2 engaged", func(t *testing.T) { h4bTier2Engaged(t, base) })
+}
+
+// labelled is a fetch that differs between arms and inside them has nothing to do with the severity.
+func labelled(m moment) float64 { return 200 + 100*math.Floor(severity(m)/20) + sign(m.window) }
+
+// flatBesideFio is a fetch that follows without fio and takes the same all the time beside it.
+func flatBesideFio(m moment) float64 {
+	if m.cell.Level("fio") == "heavy" {
+		return 700
+	}
+	return 200 + 10*severity(m)
 }
 
 // What was not measured leaves a check undecided.
@@ -110,7 +130,7 @@ func h4bWithoutData(t *testing.T, base *recording) {
 				return 0
 			}
 			return 200
-		}), "p99_rises", "fio=none/ctx=4096/conc=16/rep=2 has no p99"},
+		}), "p99_rises", "block 2 has no p99 of each arm: fio=none/ctx=4096/conc=16"},
 	} {
 		t.Run(tc.what, func(t *testing.T) {
 			r := base.again(t)
@@ -124,42 +144,44 @@ func h4bWithoutData(t *testing.T, base *recording) {
 	}
 }
 
-// Page's trend over three arms, and the order of their means.
+// Page's trend over three arms at the level of the look, and the order of their means.
 func TestP99RisesStates(t *testing.T) {
 	const undecided, contradicted, holds = verdict.Undecided, verdict.Contradicted, verdict.Holds
 	for _, tc := range []struct {
 		what   string
 		blocks [][]float64 // p99 with none, moderate and heavy
-		alpha  float64
+		looks  []int       // before the last
 		want   verdict.State
 		says   string
 	}{
-		{"two blocks in order", [][]float64{{1, 2, 3}, {10, 20, 30}}, 0.05, holds, "p 0.028 (need below 0.05)"},
-		{"not significant at less", [][]float64{{1, 2, 3}, {10, 20, 30}}, 0.02, undecided, "p 0.028 (need below 0.02)"},
-		{"one block in order", [][]float64{{1, 2, 3}}, 0.05, undecided, "p 0.17"},
-		{"means in order, blocks are not", [][]float64{{1, 2, 3}, {2, 3, 1.9}, {2, 1.9, 2.1}}, 0.05, undecided, ""},
+		{"three blocks in order", [][]float64{{1, 2, 3}, {10, 20, 30}, {3, 4, 5}}, nil, holds, "p 0.0046 (need 0.025)"},
+		{"two blocks in order", [][]float64{{1, 2, 3}, {10, 20, 30}}, nil, undecided, "p 0.028 (need 0.025)"},
+		{"not significant at an early look's level", [][]float64{{1, 2, 3}, {10, 20, 30}, {3, 5, 5}}, []int{2}, undecided, "(need 0.00592)"},
+		{"significant at the whole level", [][]float64{{1, 2, 3}, {10, 20, 30}, {3, 5, 5}}, nil, holds, "(need 0.025)"},
+		{"means in order, blocks are not", [][]float64{{1, 2, 3}, {2, 3, 1.9}, {2, 1.9, 2.1}}, nil, undecided, ""},
 		{"blocks in order, means are not",
-			[][]float64{{1, 0.5, 3}, {1, 1.1, 3}, {1, 1.1, 3}, {1, 1.1, 3}}, 0.05, undecided, "none 0.001 s, moderate 0.0009"},
-		{"two blocks falling", [][]float64{{3, 2, 1}, {30, 20, 10}}, 0.05, contradicted, "p 1 (need below 0.05)"},
-		{"falling, not significant at less", [][]float64{{3, 2, 1}, {30, 20, 10}}, 0.02, undecided, ""},
-		{"falling in one block", [][]float64{{3, 2, 1}, {1, 2, 3}}, 0.05, undecided, ""},
-		{"alike", [][]float64{{2, 2, 2}, {2, 2, 2}, {2, 2, 2}}, 0.05, undecided, "p 1"},
+			[][]float64{{1, 0.5, 3}, {1, 1.1, 3}, {1, 1.1, 3}, {1, 1.1, 3}}, nil, undecided, "the means are not in that order"},
+		{"three blocks falling", [][]float64{{3, 2, 1}, {30, 20, 10}, {5, 4, 3}}, nil, contradicted, "and falls with p 0.0046"},
+		{"two blocks falling", [][]float64{{3, 2, 1}, {30, 20, 10}}, nil, undecided, "and falls with p 0.028"},
+		{"alike", [][]float64{{2, 2, 2}, {2, 2, 2}, {2, 2, 2}}, nil, undecided, "p 1 (need"},
 	} {
 		t.Run(tc.what, func(t *testing.T) {
 			ev := configured(h4b)
-			ev.Exp.Hypothesis.Thresholds["trend_alpha"] = tc.alpha
+			ev.Exp.Hypothesis.Run.Reps, ev.Exp.Hypothesis.Run.EarlyLooks = len(tc.blocks), tc.looks
 			arms := make([]*evidence.Group, 3)
 			for i, level := range []string{"none", "moderate", "heavy"} {
-				arms[i] = &evidence.Group{}
+				arms[i] = &evidence.Group{Cell: record.NewCell("fio", level)}
 				for rep, block := range tc.blocks {
 					c := answering(record.NewCell("fio", level, "rep", rep+1), rep+1, block[i])
 					c.Fio = level
 					arms[i].Cells = append(arms[i].Cells, c)
+					ev.Cells = append(ev.Cells, c)
 				}
 			}
 			c := p99Rises(ev, arms)
 			assert.Equal(t, tc.want, c.State, c.Detail)
 			assert.Contains(t, c.Detail, tc.says)
+			assert.Equal(t, len(tc.blocks), c.Blocks)
 		})
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"sparkharness/harness"
@@ -22,16 +23,19 @@ import (
 //
 // Falsifier: p99 that does not rise from none over moderate to heavy, or does not follow the fetch latency.
 //
-// The trend is Page's test over blocks (repetitions), because the arms of a block share the load's randomness.
-// Gates: r_await at least doubles between none and heavy, and tier 2 serves a fifth of the prefix lookups in
-// every arm; without that there is nothing for fio to slow down.
+// The trend is Page's test over blocks (repetitions), because the arms of a block share the load's randomness, at the level
+// of the look. How much p99 rises is one ratio of p99, heaviest over lightest arm, a block. That p99 follows fetches is asked
+// inside arms, of the slowest request of a window: between arms all that fio changes goes together.
+// Gates: a read of the probe takes at least twice as long with heavy as with none, and tier 2 serves a fifth of the
+// prefix lookups in every arm; without that there is nothing for fio to slow down.
 var h4b = harness.Hypothesis{
 	ID:        "H4B",
 	Claim:     "A degraded NVMe raises p99 TTFT in proportion where prefixes come from it",
 	Mechanism: "fetches share the drive with fio and the loader with each other; the queue multiplies what the drive adds",
 	Falsifier: "p99 that does not rise with fio, or does not follow the tier-2 fetch latency",
 	Config:    "h4b.yaml",
-	Requires:  []string{"r_await_ratio", "tier2_hit_share", "trend_alpha", "p99_ratio", "spearman_min"},
+	Tier2:     gate.Tier2Read,
+	Requires:  []string{"r_await_ratio", "tier2_hit_share", "p99_ratio", "spearman_min"},
 	OneLevel:  []string{"ctx", "conc"},
 	Windows:   true,
 	Validate:  twoFioArms,
@@ -41,114 +45,116 @@ var h4b = harness.Hypothesis{
 func TestH4B(t *testing.T) { harness.Run(t, h4b) }
 
 func decideH4B(ev *evidence.Evidence) verdict.Conclusion {
-	out := verdict.Conclusion{Gates: []gate.Gate{gate.FioReached(ev, ev.Threshold("r_await_ratio")), gate.Tier2Engaged(ev, ev.Threshold("tier2_hit_share"))}}
+	out := verdict.Conclusion{Gates: []gate.Gate{gate.FioReached(ev, ev.Threshold("r_await_ratio")), gate.Tier2Engaged(ev,
+		ev.Threshold("tier2_hit_share"))}}
 	arms, ok := fioArms(ev)
 	if !ok {
-		out.Checks = []verdict.Check{{Name: "p99_rises", State: verdict.Undecided, Detail: "an arm or a repetition was not measured"}}
+		out.Checks = []verdict.Check{verdict.Open("p99_rises", "an arm or a repetition was not measured")}
 		return out
 	}
 	set := ev.Windows(arms, evidence.FetchP95)
 	out.Gates = append(out.Gates, gate.Windows(ev, set))
 	ratio, effect := heaviestOverLightest(ev, arms)
-	out.Checks = []verdict.Check{p99Rises(ev, arms), ratio, tracks(ev, set, evidence.FetchP95, "p99_tracks_fetch", ev.Threshold("spearman_min"), 0.95)}
+	follows := tracks(ev, set, evidence.FetchP95, "p99_tracks_fetch", ev.Threshold("spearman_min"))
+	out.Checks = []verdict.Check{p99Rises(ev, arms), ratio, follows.Check}
 	out.Effect = effect
-	out.Findings = append(steps(ev, arms), elasticity(ev, set), loaderFinding(ev))
+	out.Findings = append(steps(ev, arms), follows.together, elasticity(ev, set), loaderFinding(ev))
 	out.Figures = []verdict.Figure{h4bFigure(ev, arms, set)}
 	return out
 }
 
-// p99Rises is Page's trend test: p99 TTFT of each repetition, over the arms in their order. Their geometric means
-// have to be in that order, too.
+// p99Rises is Page's trend test: p99 TTFT of each repetition, over the arms in their order. Their geometric means have to be
+// in that order, too, because the heaviest arm alone can make the trend. The same test of the reversed order contradicts: a
+// trend that is not significant may hide behind few blocks.
 func p99Rises(ev *evidence.Evidence, arms []*evidence.Group) verdict.Check {
-	alpha := ev.Threshold("trend_alpha")
-	c := verdict.Check{Name: "p99_rises"}
-	var blocks [][]float64
-	for r := range arms[0].Cells {
+	const name = "p99_rises"
+	a := verdict.AlphaOf(ev)
+	var blocks, reversed [][]float64
+	for _, c := range arms[0].Cells {
 		var block []float64
 		for _, g := range arms {
-			v, ok := single(g.Cells[r]).Percentile(0.99)
-			if !ok {
-				c.State, c.Detail = verdict.Undecided, fmt.Sprintf("%s has no p99", g.Cells[r].Key)
-				return c
+			v, err := percentileIn(g, c.Rep, 0.99, (*evidence.Cell).TTFT)
+			if err != nil {
+				return verdict.Open(name, fmt.Sprintf("block %d has no p99 of each arm: %v", c.Rep, err))
 			}
 			block = append(block, v)
 		}
 		blocks = append(blocks, block)
+		back := slices.Clone(block)
+		slices.Reverse(back)
+		reversed = append(reversed, back)
 	}
 	l, p, err := stats.Page(blocks)
 	if err != nil {
-		c.State, c.Detail = verdict.Undecided, fmt.Sprintf("the trend cannot be tested: %v", err)
-		return c
+		return verdict.Open(name, fmt.Sprintf("the trend cannot be tested: %v", err))
 	}
-	means, rising, last := "", true, math.Inf(-1)
+	_, falls, err := stats.Page(reversed)
+	if err != nil {
+		return verdict.Open(name, fmt.Sprintf("the trend cannot be tested: %v", err))
+	}
+	means, rising := meansInOrder(blocks, arms)
+	c := verdict.Check{Name: name, Estimate: stats.Alone(l), N: len(blocks) * len(arms), Of: "cells", Blocks: len(blocks), Detail: fmt.Sprintf(
+		"p99 TTFT over %d blocks (geometric means: %s) rises with Page's L %.0f, p %.2g (need %.3g), and falls with p %.2g", len(blocks),
+		means, l, p, float64(a), falls)}
+	if !rising {
+		c.Detail += "; the means are not in that order"
+		p = 1
+	}
+	return a.Tested(c, p, falls)
+}
+
+// meansInOrder are the geometric means of the arms over blocks, and whether each is above the one before.
+func meansInOrder(blocks [][]float64, arms []*evidence.Group) (text string, rising bool) {
+	rising = true
+	last := math.Inf(-1)
+	var parts []string
 	for i, g := range arms {
 		sum := 0.0
 		for _, b := range blocks {
 			sum += math.Log(b[i])
 		}
-		if i > 0 {
-			means += ", "
-		}
-		means += fmt.Sprintf("%s %.3g s", g.Cells[0].Fio, math.Exp(sum/float64(len(blocks)))/1e3)
+		parts = append(parts, fmt.Sprintf("%s %.3g s", g.Cells[0].Fio, math.Exp(sum/float64(len(blocks)))/1e3))
 		rising, last = rising && sum > last, sum
 	}
-	c.Value, c.N, c.Of = &l, len(blocks)*len(arms), "cells"
-	c.Detail = fmt.Sprintf("p99 TTFT over %d blocks (geometric means: %s) rises with Page's L %.0f, p %.2g (need below %.2g)", len(blocks), means, l, p, alpha)
-	// A trend that is not significant may hide behind few blocks; one in the other direction contradicts.
-	for _, b := range blocks {
-		slices.Reverse(b)
-	}
-	_, falls, err := stats.Page(blocks)
-	switch {
-	case p < alpha && rising: // the heaviest arm alone can make the trend
-		c.State = verdict.Holds
-	case err == nil && falls < alpha:
-		c.State = verdict.Contradicted
-	default:
-		c.State = verdict.Undecided
-	}
-	return c
+	return strings.Join(parts, ", "), rising
 }
 
-// heaviestOverLightest is the size of the effect.
+// heaviestOverLightest is the size of the effect: one ratio of p99 a block.
 func heaviestOverLightest(ev *evidence.Evidence, arms []*evidence.Group) (verdict.Check, *verdict.Effect) {
-	need := ev.Threshold("p99_ratio")
+	const name = "p99_ratio"
+	a, need := verdict.AlphaOf(ev), ev.Threshold(name)
 	light, heavy := arms[0], arms[len(arms)-1]
-	c := verdict.Check{Name: "p99_ratio"}
-	d, err := ev.Bootstrap().Ratio(heavy.TTFT(), light.TTFT(), 0.99, true)
+	b, err := percentileRatio(ev, heavy, light, 0.99, (*evidence.Cell).TTFT)
 	if err != nil {
-		c.State, c.Detail = verdict.Undecided, fmt.Sprintf("the ratio of p99 has no interval: %v", err)
-		return c, nil
+		return verdict.Open(name, fmt.Sprintf("the ratio of p99 is not known: %v", err)), nil
 	}
-	lo, hi := d.Interval(0.95)
-	c.State = verdict.Above(lo, hi, need)
-	c.Estimate, c.Bounds, c.Scale = stats.Between(d.Value, lo, hi), []float64{need}, verdict.Ratio
-	c.N, c.Of = len(light.Observations())+len(heavy.Observations()), "requests"
-	c.Detail = fmt.Sprintf("p99 TTFT with fio %s is %.2f [%.2f, %.2f] times that with fio %s (need above %.2f)",
-		heavy.Cells[0].Fio, d.Value, lo, hi, light.Cells[0].Fio, need)
-	return c, &verdict.Effect{Name: fmt.Sprintf("p99 TTFT, fio %s / %s", heavy.Cells[0].Fio, light.Cells[0].Fio),
-		Estimate: stats.Between(d.Value, lo, hi), Confidence: 0.95, N: c.N, Of: c.Of}
+	c := a.Above(verdict.Check{Name: name, N: len(light.Observations()) + len(heavy.Observations()), Of: "requests"}, b, need)
+	lo, hi := ends(c)
+	c.Detail = fmt.Sprintf("p99 TTFT with fio %s is %.2f [%.2f, %.2f] times that with fio %s (%s interval over %d blocks, need above %.2f)",
+		heavy.Cells[0].Fio, *c.Value, lo, hi, light.Cells[0].Fio, percent(a), c.Blocks, need)
+	return c, effectOf(fmt.Sprintf("p99 TTFT, fio %s / %s", heavy.Cells[0].Fio, light.Cells[0].Fio), "", b, c.N, c.Of)
 }
 
 // steps are the ratios of p99 TTFT from each arm to the next.
 func steps(ev *evidence.Evidence, arms []*evidence.Group) []verdict.Finding {
 	var out []verdict.Finding
 	for i, g := range arms[1:] {
-		f := verdict.Finding{Name: fmt.Sprintf("p99 TTFT, fio %s / %s", g.Cells[0].Fio, arms[i].Cells[0].Fio), Detail: "paired by blocks"}
-		if d, err := ev.Bootstrap().Ratio(g.TTFT(), arms[i].TTFT(), 0.99, true); err != nil {
+		f := verdict.Finding{Name: fmt.Sprintf("p99 TTFT, fio %s / %s", g.Cells[0].Fio, arms[i].Cells[0].Fio), Detail: "one ratio a block"}
+		if b, err := percentileRatio(ev, g, arms[i], 0.99, (*evidence.Cell).TTFT); err != nil {
 			f.Detail = err.Error()
 		} else {
-			f.Estimate = d.Estimate(evidence.Confidence)
+			f.Estimate = b.Estimate(evidence.OneSided)
 		}
 		out = append(out, f)
 	}
 	return out
 }
 
-// elasticity is by how many percent p99 grows when the fetch latency grows by one.
+// elasticity is by how many percent the slowest request of a window grows when the fetch latency grows by one.
 func elasticity(ev *evidence.Evidence, set *evidence.WindowSet) verdict.Finding {
-	f := verdict.Finding{Name: "elasticity of p99 TTFT", Detail: "slope of log window p99 on log tier-2 fetch p95"}
-	slope, _, err := ev.Bootstrap().Slope(set.Values(evidence.FetchP95, true), set.P99(true))
+	f := verdict.Finding{Name: "elasticity of slowest TTFT", Detail: "slope of the log of a window's slowest TTFT on log " +
+		"tier-2 fetch p95, arms together"}
+	slope, _, err := ev.Bootstrap().Slope(set.Values(evidence.FetchP95, true), set.Slowest(true))
 	if err != nil {
 		f.Detail += ": " + err.Error()
 		return f
@@ -163,7 +169,8 @@ func loaderFinding(ev *evidence.Evidence) verdict.Finding {
 		if d := ev.Exp.Stacks[name].Dynamo; d != nil {
 			depth := float64(d.Loader.QueueDepth)
 			return verdict.Finding{Name: "loader", Estimate: stats.Alone(depth), Unit: "reads in flight", Detail: fmt.Sprintf(
-				"of %s each, %v of software time per read: a drive that takes twice as long matters less the more of a read is software", d.Loader.IOBytes, d.Loader.SoftwareTimePerIO)}
+				"of %s each, %v of software time per read: a drive that takes twice as long matters less the more of a read is software",
+				d.Loader.IOBytes, d.Loader.SoftwareTimePerIO)}
 		}
 	}
 	return verdict.Finding{Name: "loader", Detail: "no stack has one"}
@@ -182,9 +189,10 @@ func h4bFigure(ev *evidence.Evidence, arms []*evidence.Group, set *evidence.Wind
 		b.Value(*row.RAwaitMS, row.FetchP95MS)
 		p99.Series, fetch.Series = append(p99.Series, *a), append(fetch.Series, *b)
 	}
-	windows := verdict.Panel{XLabel: "tier-2 fetch p95 of a window, ms", YLabel: "TTFT p99 of a window, ms", LogX: true, LogY: true}
+	windows := verdict.Panel{XLabel: "tier-2 fetch p95 of a window, ms", YLabel: "slowest TTFT of a window, ms", LogX: true, LogY: true}
 	for _, g := range arms {
 		windows.Series = append(windows.Series, scatter("fio "+g.Cells[0].Fio, ev.Windows([]*evidence.Group{g}, evidence.FetchP95), evidence.FetchP95))
 	}
-	return verdict.Figure{Name: "p99_and_r_await", Title: "H4B: tail latency against what fio does to the drive", Panels: []verdict.Panel{p99, fetch, windows}}
+	return verdict.Figure{Name: "p99_and_r_await", Title: "H4B: tail latency against what fio does to the drive",
+		Panels: []verdict.Panel{p99, fetch, windows}}
 }

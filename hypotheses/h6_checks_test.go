@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"sparkharness/harness/evidence"
 	"sparkharness/harness/record"
@@ -43,7 +44,7 @@ func (w tierRun) evidence() *evidence.Evidence {
 	hc := ev.Exp.Hypothesis
 	hc.Thresholds = map[string]float64{"fetch_share": 0.5, "tier2_hit_share": 0.2, "policy_margin": 0.05}
 	hc.Sweep.Policy = w.policies
-	hc.Run.Seed = 1
+	hc.Run.Seed, hc.Run.Reps, hc.Run.EarlyLooks = 1, 3, nil
 	hc.Run.Duration = 150e9 // blocks of 15 s, so that there are four
 	stack := ev.Exp.Stacks["B"]
 	stack.Runtime.TokensPerBlock = 32
@@ -70,8 +71,8 @@ func (w tierRun) cell(p place) *evidence.Cell {
 		c.Requests[i].Nominal = p.ctx
 		at := float64(i)
 		c.KV.Fetches = append(c.KV.Fetches, stats.Point{T: at, V: 500 * score})
-		c.KV.Tier2Found = append(c.KV.Tier2Found, stats.Point{T: at, V: w.share(p) * float64(p.ctx/32)})
 	}
+	*c.KV.Tier2Hits = w.share(p) * float64(len(c.Requests)*p.ctx/32)
 	return c
 }
 
@@ -83,10 +84,13 @@ func byCapacity(p place, figures ...float64) float64 {
 // scatter3 moves a figure down in the first repetition and up in the third.
 func scatter3(p place, by float64) float64 { return by * float64(p.rep-1) }
 
+// apart moves a figure by so much in the repetitions, differently at each capacity.
+func apart(p place, by float64) float64 { return by * float64((p.rep+int(p.gib/8))%3-1) }
+
 func half(place) float64 { return 0.5 }
 
-// The knee has to come at a longer context with the largest host tier than with the smallest, for every policy, and
-// no step between may bring it back.
+// The knee has to come at a longer context with the largest host tier than with the smallest, and with each than with the one
+// before, under every policy that was swept over capacities.
 func TestKneeMovesWithTheTier(t *testing.T) {
 	const undecided, contradicted, holds = verdict.Undecided, verdict.Contradicted, verdict.Holds
 	one, two := []string{"FIFO"}, []string{"FIFO", "LFU"}
@@ -95,6 +99,9 @@ func TestKneeMovesWithTheTier(t *testing.T) {
 		return func(p place) float64 { return byCapacity(p, figures...) }
 	}
 	scattered := func(by float64, figures ...float64) func(p place) float64 {
+		return func(p place) float64 { return byCapacity(p, figures...) + apart(p, by) }
+	}
+	together := func(by float64, figures ...float64) func(p place) float64 {
 		return func(p place) float64 { return byCapacity(p, figures...) + scatter3(p, by) }
 	}
 	perPolicy := func(fifo, lfu func(p place) float64) func(p place) float64 {
@@ -116,32 +123,46 @@ func TestKneeMovesWithTheTier(t *testing.T) {
 	}{
 		{"half an octave",
 			two, gibs[:2], knees(12.25, 12.75), holds, holds,
-			"smallest for FIFO: from 8GiB to 16GiB of host tier the knee moves from 4871 to 6889 tokens, by 0.50 doublings", 0.5},
-		{"a little", one, gibs[:2], knees(12.5, 12.51), holds, holds, "interval from 0.01 (95.00 %, must be above 0)", 0.01},
-		{"not at all", one, gibs[:2], knees(12.5, 12.5), contradicted, holds, "interval from 0.00", 0},
+			"from 8GiB to 16GiB of host tier, FIFO, the knee moves from 4871 to 6889 tokens, by 0.50 [0.50, 0.50] doublings of the context (95 % interval over 3 blocks, must be above 0)", 0.5},
+		{"a little", one, gibs[:2], knees(12.5, 12.51), holds, holds, "by 0.01", 0.01},
+		{"not at all", one, gibs[:2], knees(12.5, 12.5), undecided, undecided, "by 0.00", 0},
 		{"back", one, gibs[:2], knees(12.5, 12.49), contradicted, contradicted, "", -0.01},
-		{"less than repetitions scatter", one, gibs[:2], scattered(0.1, 12.4, 12.65), undecided, holds, "", 0.25},
-		{"back by less than they scatter", one, gibs[:2], scattered(0.1, 12.65, 12.4), undecided, holds, "", -0.25},
-		{"more than they scatter", one, gibs[:2], scattered(0.06, 12.4, 12.65), holds, holds, "(95.00 %, must be above 0)", 0.25},
-		{"not so for two policies", two, gibs[:2], scattered(0.06, 12.4, 12.65), undecided, holds, "(97.50 %, must be above 0)", 0.25},
-		{"from the smallest to the largest", one, gibs, knees(12.25, 12.25, 12.75), holds, holds, "from 8GiB to 32GiB", 0.5},
-		{"only in between", one, gibs, knees(12.25, 12.75, 12.25), contradicted, contradicted, "from 8GiB to 32GiB", 0},
+		{"less than blocks scatter", one, gibs[:2], scattered(0.1, 12.4, 12.65), undecided, undecided, "", 0.25},
+		{"back by less than they scatter", one, gibs[:2], scattered(0.1, 12.65, 12.4), undecided, undecided, "", -0.25},
+		{"more than they scatter", one, gibs[:2], scattered(0.02, 12.4, 12.65), holds, holds, "(95 % interval", 0.25},
+		{"blocks scatter, and their pairs do not", one, gibs[:2], together(0.2, 12.4, 12.65), holds, holds, "by 0.25 [0.25, 0.25]", 0.25},
+		{"from the smallest to the largest", one, gibs, knees(12.25, 12.25, 12.75), holds, undecided, "from 8GiB to 32GiB", 0.5},
+		{"only in between", one, gibs, knees(12.25, 12.75, 12.25), undecided, contradicted, "from 8GiB to 32GiB", 0},
 		{"a step back on the way", one, gibs, knees(12.25, 12.755, 12.75), holds, contradicted, "", 0.5},
 		{"a step back at first", one, gibs, knees(12.255, 12.25, 12.75), holds, contradicted, "", 0.495},
-		{"a step back by less than they scatter", one, gibs, scattered(0.05, 12.25, 12.8, 12.7), holds, holds, "", 0.45},
+		{"a step that they hide", one, gibs, scattered(0.05, 12.2, 12.7, 12.75), holds, undecided, "", 0.55},
+		{"every step", one, gibs, knees(12.25, 12.26, 12.75), holds, holds, "", 0.5},
 		{"one policy's does not move",
-			two, gibs[:2], perPolicy(knees(12.25, 12.75), knees(12.5, 12.5)), contradicted, holds, "smallest for LFU", 0},
-		{"the other's does not", two, gibs[:2], perPolicy(knees(12.5, 12.5), knees(12.25, 12.75)), contradicted, holds, "smallest for FIFO", 0},
+			two, gibs[:2], perPolicy(knees(12.25, 12.75), knees(12.5, 12.5)), undecided, undecided, "LFU, the knee", 0},
+		{"the other's does not", two, gibs[:2], perPolicy(knees(12.5, 12.5), knees(12.25, 12.75)), undecided, undecided, "FIFO, the knee", 0},
+		{"one policy's goes back", two, gibs[:2], perPolicy(knees(12.25, 12.75), knees(12.5, 12.4)), contradicted, contradicted, "LFU, the knee", -0.1},
 		{"one policy's steps back", two, gibs, perPolicy(knees(12.25, 12.5, 12.75), knees(12.25, 12.8, 12.75)), holds, contradicted, "", 0.5},
-		{"one policy's is open",
-			two, gibs[:2], perPolicy(scattered(0.1, 12.4, 12.65), knees(12.25, 12.75)), undecided, holds, "smallest for FIFO", 0.25},
-		{"one is open, the other does not move",
-			two, gibs[:2], perPolicy(knees(12.5, 12.5), scattered(0.1, 12.4, 12.65)), contradicted, holds, "smallest for FIFO", 0},
-		{"policies are not compared", two, gibs[:2], perPolicy(knees(12.5, 12.75), knees(12.25, 12.4)), holds, holds, "smallest for LFU", 0.15},
+		{"policies are not compared", two, gibs[:2], perPolicy(knees(12.5, 12.75), knees(12.25, 12.4)), holds, holds, "LFU, the knee", 0.15},
 		{"to beyond the sweep", one, gibs[:2], knees(12.5, 20), holds, holds, "from 5793 to more than 8192 tokens", 0.5},
+		{"to beyond it in one block", one, gibs[:2], func(p place) float64 {
+			if p.gib == 16 && p.rep == 1 {
+				return 20
+			}
+			return byCapacity(p, 12.25, 13)
+		}, holds, holds, "from 4871 to 8192 tokens", 0.75},
+		{"from below it", one, gibs[:2], knees(9, 12.5), holds, holds, "from at most 4096 to 5793 tokens", 0.5},
 		{"back from beyond", one, gibs[:2], knees(20, 12.5), contradicted, contradicted, "from more than 8192 to 5793 tokens", -0.5},
-		{"beyond the sweep", one, gibs[:2], knees(20, 21), undecided, holds, "from more than 8192 to more than 8192 tokens", 0},
-		{"one capacity", one, gibs[:1], knees(12.5), undecided, undecided, "cannot be had from 1 capacities", math.NaN()},
+		{"back to below", one, gibs[:2], knees(12.5, 9), contradicted, contradicted, "from 5793 to at most 4096 tokens", -0.5},
+		{"beyond the sweep", one, gibs[:2], knees(20, 21), undecided, undecided, "block 1: FIFO, 8GiB and 16GiB: both knees lie beyond the longest context", math.NaN()},
+		{"beyond it in one block", one, gibs[:2], func(p place) float64 {
+			if p.rep == 2 {
+				return 20
+			}
+			return byCapacity(p, 12.25, 12.75)
+		}, undecided, undecided, "block 3: FIFO, 8GiB and 16GiB: both knees lie beyond", math.NaN()},
+		{"below it", one, gibs[:2], knees(8, 9), undecided, undecided, "both knees lie below the shortest context", math.NaN()},
+		{"the last step beyond it", one, gibs, knees(12.5, 20, 21), holds, undecided, "", 0.5},
+		{"one capacity", one, gibs[:1], knees(12.5), undecided, undecided, "no two capacities", math.NaN()},
 	} {
 		t.Run(tc.what, func(t *testing.T) {
 			t.Parallel()
@@ -150,7 +171,7 @@ func TestKneeMovesWithTheTier(t *testing.T) {
 			c, effect := kneeMoves(ev, arms)
 			assert.Equal(t, tc.moves, c.State, c.Detail)
 			assert.Contains(t, c.Detail, tc.says)
-			steps := monotone(arms)
+			steps := monotone(ev, arms)
 			assert.Equal(t, tc.steps, steps.State, steps.Detail)
 			if math.IsNaN(tc.value) {
 				assert.Nil(t, effect)
@@ -158,6 +179,61 @@ func TestKneeMovesWithTheTier(t *testing.T) {
 			}
 			assert.InDelta(t, tc.value, *c.Value, 1e-6, c.Detail)
 		})
+	}
+}
+
+// A policy that was measured at one context alone has no knee, and is no row of a sizing table.
+func TestPoliciesAtOnePlaceHaveNoKnee(t *testing.T) {
+	w := tierRun{[]string{"LRU", "FIFO", "LFU"}, []int64{8, 16, 32}, func(p place) float64 { return byCapacity(p, 12.2, 12.5, 12.8) },
+		func(p place) float64 {
+			if p.policy == "LFU" {
+				return 0.4
+			}
+			return 0.5
+		}}
+	ev := w.evidence()
+	ev.Cells = slices.DeleteFunc(ev.Cells, func(c *evidence.Cell) bool {
+		return c.Policy != "LRU" && (c.Tier1Bytes != 8<<30 || c.ContextTokens != 8192)
+	})
+	out := decideH6(ev)
+	for _, c := range out.Checks {
+		assert.Equal(t, verdict.Holds, c.State, "%s: %s", c.Name, c.Detail)
+		assert.NotContains(t, c.Detail, "nil")
+	}
+	assert.Contains(t, out.Checks[2].Detail, "at 1 places that overflow, clearest: LFU against FIFO -0.100")
+	require.Len(t, out.Sizing.Rows, 3)
+	for i, row := range out.Sizing.Rows {
+		assert.Equal(t, "LRU", row.Policy)
+		assert.InDelta(t, math.Exp2([]float64{12.2, 12.5, 12.8}[i]), *row.KneeTokens, 1e-6)
+	}
+	require.Len(t, out.Findings, 3)
+	assert.Equal(t, "lookups that LRU sends to NVMe", out.Findings[0].Name)
+	assert.InDelta(t, 0, *out.Findings[0].Value, 1e-9)
+	assert.Equal(t, "lookups that LFU sends to NVMe", out.Findings[1].Name)
+	assert.InDelta(t, -0.1, *out.Findings[1].Value, 1e-9)
+}
+
+// The knee of several blocks is open where some of them have it outside the sweep.
+func TestKneeOfBlocks(t *testing.T) {
+	in := func(at float64) blockKnee { return blockKnee{at: at} }
+	low, high := blockKnee{at: 10, side: -1}, blockKnee{at: 13, side: 1}
+	for _, tc := range []struct {
+		knees        []blockKnee
+		known        bool
+		openL, openR bool
+	}{
+		{[]blockKnee{in(11), in(11.2), in(11.1)}, true, false, false},
+		{[]blockKnee{in(11), low, in(11.1)}, true, true, false},
+		{[]blockKnee{in(11), high, in(11.1)}, true, false, true},
+		{[]blockKnee{low, in(11), high}, true, true, true},
+		{[]blockKnee{high, high}, false, true, true},
+		{[]blockKnee{low, low}, false, true, true},
+		{nil, false, true, true},
+	} {
+		v, lo, hi := kneeOf(tc.knees)
+		assert.Equal(t, tc.known, v != nil, "%v", tc.knees)
+		assert.Equal(t, tc.openL, lo == nil, "%v", tc.knees)
+		assert.Equal(t, tc.openR, hi == nil, "%v", tc.knees)
 	}
 }
 
@@ -169,101 +245,13 @@ func TestKneeFollowsTheRule(t *testing.T) {
 	}{{0.5, 0.2, 12.5}, {0.4, 0.2, 12.3}, {0.6, 0.2, 12.7}, {0.8, 0.2, 0}, {0.5, 0.49, 12 + 0.5/(0.5/0.49-0.5)}, {0.5, 0.51, 0}} {
 		ev := tierRun{[]string{"FIFO"}, []int64{8}, func(place) float64 { return 12.5 }, half}.evidence()
 		ev.Exp.Hypothesis.Thresholds["fetch_share"], ev.Exp.Hypothesis.Thresholds["tier2_hit_share"] = tc.fetchShare, tc.hitShare
-		knee := tierArms(ev)[0].knee
+		knees := tierArms(ev)[0].knees
+		require.Len(t, knees, 3)
 		if tc.knee == 0 {
-			assert.Nil(t, knee.Value, "%+v", tc)
+			assert.Equal(t, 1, knees[0].side, "%+v", tc)
 			continue
 		}
-		if assert.NotNil(t, knee.Value, "%+v", tc) {
-			assert.InDelta(t, tc.knee, math.Log2(*knee.Value), 1e-9, "%+v", tc)
-		}
+		assert.Zero(t, knees[0].side, "%+v", tc)
+		assert.InDelta(t, tc.knee, knees[0].at, 1e-9, "%+v", tc)
 	}
-}
-
-// A policy has to serve another share of the lookups from tier 2 than FIFO does, by more than the margin, over the
-// cells whose prefixes do not fit the host tier.
-func TestPoliciesDiffer(t *testing.T) {
-	const undecided, contradicted, holds = verdict.Undecided, verdict.Contradicted, verdict.Holds
-	two, three := []string{"FIFO", "LFU"}, []string{"FIFO", "LRU", "LFU"}
-	for _, tc := range []struct {
-		what     string
-		policies []string
-		less     func(p place) float64 // share of the lookups that a policy spares tier 2, of the 50 % of FIFO
-		margin   float64
-		want     verdict.State
-		says     string
-		value    float64
-	}{
-		{"alike",
-			two, func(place) float64 { return 0 }, 0.05, contradicted,
-			"share of lookups served by tier 2 in the 3 cells that overflow: LFU against FIFO +0.000", 0},
-		{"more than the margin",
-			two, func(place) float64 { return 0.051 }, 0.05, holds,
-			"LFU against FIFO -0.051 [-0.051, -0.051]; one must be beyond 0.05 (95.0 % intervals)", -0.051},
-		{"less than the margin", two, func(place) float64 { return 0.049 }, 0.05, contradicted, "", -0.049},
-		{"worse by more than the margin", two, func(place) float64 { return -0.051 }, 0.05, holds, "LFU against FIFO +0.051", 0.051},
-		{"worse by less", two, func(place) float64 { return -0.049 }, 0.05, contradicted, "", 0.049},
-		{"another margin", two, func(place) float64 { return 0.051 }, 0.06, contradicted, "beyond 0.06", -0.051},
-		{"a smaller margin", two, func(place) float64 { return 0.049 }, 0.04, holds, "beyond 0.04", -0.049},
-		{"beyond the margin, the interval is not",
-			two, func(p place) float64 { return 0.08 + scatter3(p, 0.03) }, 0.05, undecided, "LFU against FIFO -0.080", -0.08},
-		{"inside the margin, the interval is not",
-			two, func(p place) float64 { return 0.02 + scatter3(p, 0.03) }, 0.05, undecided, "LFU against FIFO -0.020", -0.02},
-		{"inside, the interval too", two, func(p place) float64 { return 0.02 + scatter3(p, 0.01) }, 0.05, contradicted, "", -0.02},
-		{"one of two",
-			three, func(p place) float64 { return map[string]float64{"LFU": 0.06}[p.policy] }, 0.05, holds, "LRU against FIFO +0.000", -0.06},
-		{"the other of two",
-			three, func(p place) float64 { return map[string]float64{"LRU": 0.06}[p.policy] }, 0.05, holds, "LRU against FIFO -0.060", -0.06},
-		{"neither of two",
-			three, func(p place) float64 { return map[string]float64{"LRU": 0.03, "LFU": 0.04}[p.policy] }, 0.05, contradicted, "", -0.04},
-		{"one of two is open", three, func(p place) float64 {
-			if p.policy == "LFU" {
-				return 0.08 + scatter3(p, 0.03)
-			}
-			return 0
-		}, 0.05, undecided, "", -0.08},
-		{"one is open, the other beyond", three, func(p place) float64 {
-			if p.policy == "LRU" {
-				return 0.08 + scatter3(p, 0.03)
-			}
-			return 0.06
-		}, 0.05, holds, "97.5 % intervals", -0.08},
-		{"two comparisons need more",
-			two, func(p place) float64 { return 0.08 + scatter3(p, 0.01) }, 0.05, holds, "(95.0 % intervals)", -0.08},
-		{"than one", three, func(p place) float64 { return 0.08 + scatter3(p, 0.01) }, 0.05, undecided, "(97.5 % intervals)", -0.08},
-		{"only where everything fits", two, func(p place) float64 {
-			if p.gib == 32 || p.gib == 16 && p.ctx == 4096 {
-				return 0.4
-			}
-			return 0
-		}, 0.05, contradicted, "in the 3 cells that overflow", 0},
-		{"nothing to compare with",
-			two[1:], func(place) float64 { return 0 }, 0.05, undecided, "no cells of FIFO to compare with", math.NaN()},
-	} {
-		t.Run(tc.what, func(t *testing.T) {
-			t.Parallel()
-			ev := tierRun{tc.policies, []int64{8, 16, 32}, func(place) float64 { return 12.5 }, func(p place) float64 {
-				if p.policy == "FIFO" {
-					return 0.5
-				}
-				return 0.5 - tc.less(p)
-			}}.evidence()
-			ev.Exp.Hypothesis.Thresholds["policy_margin"] = tc.margin
-			c := policiesDiffer(ev, unsized(ev))
-			assert.Equal(t, tc.want, c.State, c.Detail)
-			assert.Contains(t, c.Detail, tc.says)
-			if !math.IsNaN(tc.value) {
-				assert.InDelta(t, tc.value, *c.Value, 1e-9)
-			}
-		})
-	}
-}
-
-// unsized are the arms of a sweep without their knees.
-func unsized(ev *evidence.Evidence) []*tierArm {
-	var out []*tierArm
-	for _, g := range ev.Groups() {
-		out = append(out, &tierArm{policy: g.Cells[0].Policy, capacity: g.Cells[0].Tier1Bytes, groups: []*evidence.Group{g}})
-	}
-	return out
 }

@@ -16,7 +16,7 @@ import (
 type sized func(cell record.Cell) (knee, share float64)
 
 // h6Base is a recording of H6 with evenly sent requests that all take a second to their first token, and blocks so
-// large that the prefixes of 2048 tokens overflow both host tierRun. What KV managers say is not told yet.
+// large that the prefixes of 2048 tokens overflow the host tier at which policies are compared. What KV managers say is not told yet.
 func h6Base(t *testing.T) *recording {
 	t.Helper()
 	return copyOf(t, h6, func(r *recording) {
@@ -25,7 +25,7 @@ func h6Base(t *testing.T) *recording {
 			s := v["settings"].(object)
 			s["kv_block_bytes"] = 4 * s["kv_block_bytes"].(float64)
 		})
-		r.gates("min_samples", 100)
+		r.gates("min_samples", 80)
 	})
 }
 
@@ -51,9 +51,9 @@ func (of sized) tell(r *recording) {
 }
 
 func TestOutcomes(t *testing.T) {
-	roomy := func(cell record.Cell) bool { return cell.Level("tier1") == "16GiB" }
+	roomy := func(cell record.Cell) bool { return cell.Level("tier1") == "8GiB" }
 	lfu := func(cell record.Cell) bool { return cell.Level("policy") == "LFU" }
-	// knees are where they are with 8 and 16 GiB; LFU spares some of the half of the lookups that FIFO has tier 2 serve.
+	// knees are where they are with 4 and 8 GiB; LFU spares some of the half of the lookups that FIFO has tier 2 serve.
 	knees := func(small, large, scatter, spared float64) func(*recording) {
 		return sized(func(cell record.Cell) (knee, share float64) {
 			knee, share = small, 0.5
@@ -68,8 +68,10 @@ func TestOutcomes(t *testing.T) {
 	}
 	judge(t, h6Base(t), []edited{
 		{"the knee moves, policies differ",
-			knees(10.3, 10.8, 0, 0.1), nil, "from 8GiB to 16GiB of host tier the knee moves from 1261 to 1783 tokens, by 0.50 doublings"},
-		{"the knee stays", knees(10.5, 10.5, 0, 0.1), states{"knee_moves": verdict.Contradicted}, ""},
-		{"repetitions scatter", knees(10.3, 10.8, 0.15, 0.1), states{"knee_moves": verdict.Undecided}, ""},
+			knees(10.3, 10.8, 0, 0.1), nil, "from 4GiB to 8GiB of host tier, LRU, the knee moves from 1261 to 1783 tokens, by 0.50 [0.50, 0.50] doublings"},
+		{"the knee stays", knees(10.5, 10.5, 0, 0.1), states{"knee_moves": verdict.Undecided, "monotone": verdict.Undecided}, ""},
+		{"the knee goes back", knees(10.8, 10.3, 0, 0.1), states{"knee_moves": verdict.Contradicted, "monotone": verdict.Contradicted}, ""},
+		{"repetitions scatter alike", knees(10.3, 10.8, 0.15, 0.1), nil, "by 0.50 [0.50, 0.50] doublings"},
+		{"LFU sends more to NVMe", knees(10.3, 10.8, 0, -0.1), states{"policies_differ": verdict.Contradicted}, "at 1 places that overflow"},
 	})
 }

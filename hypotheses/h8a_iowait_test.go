@@ -1,8 +1,8 @@
 package hypotheses
 
 import (
+	"errors"
 	"fmt"
-	"math"
 	"testing"
 
 	"sparkharness/harness"
@@ -16,15 +16,19 @@ import (
 // Mechanism: iowait is idle CPU time during which a task waits for I/O. Requests that wait for the GPU are no
 // such tasks, however many there are.
 //
-// Falsifier: iowait more than a percentage point away from idle in any cell; or a sweep in which p99 does not
-// even double, which would show nothing.
+// Falsifier: iowait away from idle, in any cell, by as much as a task that is blocked for a twentieth of the time; or a sweep
+// in which p99 does not even double, which would show nothing.
+//
+// The margin is a share of one CPU, because a blocked task is at most one CPU's iowait, however many the machine has: of 20
+// CPUs a percentage point would hide a loader that is blocked for a fifth of the time. The pressure on I/O (PSI) is printed
+// and decides nothing: an idle GB10 shows some of it without any I/O.
 var h8a = harness.Hypothesis{
 	ID:             "H8A",
 	Claim:          "iowait stays flat while p99 grows from queueing on a server whose KV cache is in unified memory only",
 	Mechanism:      "requests that wait for the GPU are no tasks that wait for I/O",
-	Falsifier:      "iowait that differs from idle by a percentage point, or p99 that does not double over the sweep",
+	Falsifier:      "iowait that differs from idle by a task blocked for a twentieth of the time, or p99 that does not double over the sweep",
 	Config:         "h8a.yaml",
-	Requires:       []string{"iowait_margin_pp", "p99_growth"},
+	Requires:       []string{"iowait_margin_cpus", "p99_growth"},
 	ClaimsFailures: true,
 	Decide:         decideH8A,
 }
@@ -35,47 +39,65 @@ func decideH8A(ev *evidence.Evidence) verdict.Conclusion {
 	groups := ev.Groups()
 	flat, waits := iowaitFlat(ev, groups)
 	grows, effect := p99Grows(ev, groups)
-	return verdict.Conclusion{Checks: []verdict.Check{flat, grows, rejections(groups)}, Effect: effect,
+	return verdict.Conclusion{Checks: []verdict.Check{flat, grows, rejections(groups)}, Effect: effect, Findings: []verdict.Finding{pressure(groups)},
 		Figures: []verdict.Figure{h8aFigure(ev, groups, waits)}}
 }
 
-// above is a group's iowait above idle with its 90 % interval, percentage points.
-type above struct{ value, lo, hi float64 }
-
-// iowaitFlat tests that the iowait of every cell is equivalent to that of the idle baseline before it, and returns
-// what it tested for each group, as far as it came.
-func iowaitFlat(ev *evidence.Evidence, groups []*evidence.Group) (verdict.Check, []above) {
-	const alpha = 0.05
-	margin := ev.Threshold("iowait_margin_pp")
-	c := verdict.Furthest{Check: verdict.Check{Name: "iowait_flat", Unit: "percentage points"}}
-	n := 0
-	var tested []above
-	for _, g := range groups {
-		d, err := ev.IOWaitAboveIdle(g)
-		if err != nil {
-			return verdict.Check{Name: c.Name, State: verdict.Undecided, Detail: fmt.Sprintf("%s: iowait cannot be compared with idle: %v", g.Cell, err)}, tested
-		}
-		for _, cell := range g.Cells {
-			n += len(cell.Sys.Measure.IOWaits)
-		}
-		eq := stats.EquivalentDifference(d, margin, alpha)
-		tested = append(tested, above{d.Value, eq.Lo, eq.Hi})
-		c.Take(verdict.Equivalent(eq.Lo, eq.Hi, -margin, margin), math.Abs(d.Value), func(c *verdict.Check) {
-			c.Estimate, c.Bounds = stats.Between(d.Value, eq.Lo, eq.Hi), []float64{-margin, margin}
-			c.Detail = fmt.Sprintf("iowait in %d cells; furthest from idle is %s: %+.3f [%+.3f, %+.3f] percentage points of all CPU time (90 %% interval, margin %.2g)",
-				len(groups), g.Cell, d.Value, eq.Lo, eq.Hi, margin)
-		})
+// iowaitFlat tests that the iowait of every cell is equivalent to that of the idle baseline before it, in shares of one CPU,
+// and returns what it tested for each group, as far as it came.
+func iowaitFlat(ev *evidence.Evidence, groups []*evidence.Group) (verdict.Check, []verdict.Check) {
+	const name = "iowait_flat"
+	margin, a, cpus := ev.Threshold("iowait_margin_cpus"), verdict.AlphaOf(ev), float64(ev.Plan.Facts.CPUs)
+	if cpus == 0 {
+		return verdict.Open(name, "how many CPUs the machine has is not known, so iowait is no share of one"), nil
 	}
-	c.N, c.Of = n, "seconds"
-	return c.Result("no cell to compare"), tested
+	var tested []verdict.Check
+	for _, g := range groups {
+		b, err := ev.Blocks(stats.Linear, func(rep int) (float64, error) {
+			c, err := g.In(rep)
+			if err != nil {
+				return 0, err
+			}
+			load, idle := c.Sys.Measure.IOWait.Value(), c.Sys.Baseline.IOWait.Value()
+			if load == nil || idle == nil {
+				return 0, errors.New("no CPU times")
+			}
+			return (*load - *idle) / 100 * cpus, nil
+		})
+		if err != nil {
+			return verdict.Open(name, fmt.Sprintf("%s: iowait cannot be compared with idle: %v", g.Cell, err)), tested
+		}
+		c := a.Inside(verdict.Check{Unit: "CPUs", N: len(g.Cells), Of: "cells"}, b, -margin, margin)
+		lo, hi := ends(c)
+		c.Detail = fmt.Sprintf("iowait in %d cells of the sweep; furthest from idle is %s: %+.4f [%+.4f, %+.4f] of one of %.0f CPUs (%s interval over %d blocks, margin %.2g)",
+			len(groups), g.Cell, *c.Value, lo, hi, cpus, percent(a), b.N(), margin)
+		tested = append(tested, c)
+	}
+	return a.All(name, tested, "no cell to compare"), tested
+}
+
+// pressure is the pressure on I/O beside iowait: a finding, because an idle machine may show some without any I/O.
+func pressure(groups []*evidence.Group) verdict.Finding {
+	f := verdict.Finding{Name: "I/O pressure (PSI), most above idle", Unit: "% of the time", Detail: "no cell tells it"}
+	for _, g := range groups {
+		for _, c := range g.Cells {
+			load, idle := c.Sys.Measure.IOPressure.Value(), c.Sys.Baseline.IOPressure.Value()
+			if load != nil && idle != nil && (f.Value == nil || *load-*idle > *f.Value) {
+				f.Estimate = stats.Alone(*load - *idle)
+				f.Detail = fmt.Sprintf("%s: %.3f %%, %.3f %% before the load; it decides nothing", c.Key, *load, *idle)
+			}
+		}
+	}
+	return f
 }
 
 // p99Grows compares, at each prompt length, the cells with the fewest and with the most users: between prompt
 // lengths p99 would grow without any queue. It has to at least double at every one; the figures are those of the
-// smallest growth.
+// one that is furthest from that.
 func p99Grows(ev *evidence.Evidence, groups []*evidence.Group) (verdict.Check, *verdict.Effect) {
-	need := ev.Threshold("p99_growth")
-	c := verdict.Furthest{Check: verdict.Check{Name: "p99_grows"}}
+	const name = "p99_grows"
+	need, a := ev.Threshold("p99_growth"), verdict.AlphaOf(ev)
+	var lengths []verdict.Check
 	var effect *verdict.Effect
 	for i := 0; i < len(groups); {
 		j := i
@@ -87,28 +109,29 @@ func p99Grows(ev *evidence.Evidence, groups []*evidence.Group) (verdict.Check, *
 		if low == high {
 			continue // a single number of users cannot show growth
 		}
-		d, err := ev.Bootstrap().Ratio(high.TTFT(), low.TTFT(), 0.99, false)
+		b, err := percentileRatio(ev, high, low, 0.99, (*evidence.Cell).TTFT)
 		if err != nil {
-			return verdict.Check{Name: c.Name, State: verdict.Undecided, Detail: fmt.Sprintf("the growth of p99 has no interval: %v", err)}, nil
+			return verdict.Open(name, fmt.Sprintf("the growth of p99 has no interval: %v", err)), nil
 		}
-		lo, hi := d.Interval(0.95)
-		c.Take(verdict.Above(lo, hi, need), -d.Value, func(c *verdict.Check) {
-			c.Estimate, c.Bounds, c.Scale = stats.Between(d.Value, lo, hi), []float64{need}, verdict.Ratio
-			c.N, c.Of = len(low.Observations())+len(high.Observations()), "requests"
-			c.Detail = fmt.Sprintf("least from %s to %s, where p99 TTFT grows %.3g-fold [%.3g, %.3g] (need above %.2g)", low.Cell, high.Cell, d.Value, lo, hi, need)
-			if a, b := ev.Row(low).QueueDepth, ev.Row(high).QueueDepth; a != nil && b != nil {
-				c.Detail += fmt.Sprintf(" and the queue from %.2g to %.3g requests", *a, *b)
-			}
-			effect = &verdict.Effect{Name: fmt.Sprintf("p99 TTFT, %s / %s", high.Cell, low.Cell), Estimate: stats.Between(d.Value, lo, hi), Confidence: 0.95, N: c.N, Of: c.Of}
-		})
+		c := a.Above(verdict.Check{N: len(low.Observations()) + len(high.Observations()), Of: "requests"}, b, need)
+		lo, hi := ends(c)
+		c.Detail = fmt.Sprintf("least from %s to %s, where p99 TTFT grows %.3g-fold [%.3g, %.3g] (%s interval over %d blocks, need above %.2g)",
+			low.Cell, high.Cell, *c.Value, lo, hi, percent(a), b.N(), need)
+		if before, after := ev.Row(low).QueueDepth, ev.Row(high).QueueDepth; before != nil && after != nil {
+			c.Detail += fmt.Sprintf(" and the queue from %.2g to %.3g requests", *before, *after)
+		}
+		lengths = append(lengths, c)
+		if effect == nil || *c.Value < *effect.Value {
+			effect = effectOf(fmt.Sprintf("p99 TTFT, %s / %s", high.Cell, low.Cell), "", b, c.N, c.Of)
+		}
 	}
-	return c.Result("the sweep has one number of users at each prompt length"), effect
+	return a.All(name, lengths, "the sweep has one number of users at each prompt length"), effect
 }
 
-func h8aFigure(ev *evidence.Evidence, groups []*evidence.Group, waits []above) verdict.Figure {
+func h8aFigure(ev *evidence.Evidence, groups []*evidence.Group, waits []verdict.Check) verdict.Figure {
 	p99 := verdict.Panel{XLabel: "users", YLabel: "TTFT p99, ms", LogX: true, LogY: true}
-	margin := ev.Threshold("iowait_margin_pp")
-	wait := verdict.Panel{XLabel: "users", YLabel: "iowait above idle, percentage points of all CPU time", LogX: true,
+	margin := ev.Threshold("iowait_margin_cpus")
+	wait := verdict.Panel{XLabel: "users", YLabel: "iowait above idle, share of one CPU", LogX: true,
 		Levels: []verdict.Level{{Y: -margin, Label: "margin"}, {Y: margin, Label: "margin"}}}
 	byCtx := map[int]int{}
 	for k, g := range groups {
@@ -123,7 +146,8 @@ func h8aFigure(ev *evidence.Evidence, groups []*evidence.Group, waits []above) v
 		a, b := p99.Series[i], wait.Series[i]
 		a.Percentile(float64(row.Concurrency), row.TTFT.P99)
 		if k < len(waits) {
-			b.Interval(float64(row.Concurrency), waits[k].value, waits[k].lo, waits[k].hi)
+			lo, hi := ends(waits[k])
+			b.Interval(float64(row.Concurrency), *waits[k].Value, lo, hi)
 		}
 		p99.Series[i], wait.Series[i] = a, b
 	}

@@ -97,6 +97,16 @@ func aboveIn(first, second float64) func(m moment) float64 {
 	}
 }
 
+// besideFio is a figure of the heavy arm, and below the floor in the other.
+func besideFio(of func(m moment) float64) func(m moment) float64 {
+	return func(m moment) float64 {
+		if m.cell.Level("fio") == "heavy" {
+			return of(m)
+		}
+		return 0.01
+	}
+}
+
 func TestChecksOfH8B(t *testing.T) {
 	t.Parallel()
 	await, stall := "r_await_tracks", "stall_tracks"
@@ -107,48 +117,47 @@ func TestChecksOfH8B(t *testing.T) {
 		return waiting{iowait: iowait, psi: psi}.apply
 	}
 	constant := func(moment) float64 { return 1 }
-	follows, little, sometimes := line(0.2, 0.1, severity), line(0.001, 0.002, severity), func(m moment) float64 {
-		if m.window%4 == 1 {
-			return 1
-		}
-		return 0.001 + 0.002*severity(m)
-	}
+	follows, little := line(0.2, 0.1, severity), line(0.001, 0.002, severity)
 	base := h8bBase(t)
 	t.Run("states", func(t *testing.T) {
 		judge(t, base, []edited{
-			{"all follow", nil, nil, "r_await with Spearman's rank correlation 1.00 [1.00, 1.00] (need above 0.50)"},
+			{"all follow", nil, nil, "r_await with Spearman's rank correlation 1.00 [1.00, 1.00] (95 % interval over 2 blocks, need above 0.50)"},
 
-			{"reads follow closely", allOf(reads(noisy(8)), given("r_await_spearman", 0.64)), nil, "correlation 0.79 [0.65, 0.87]"},
+			{"reads follow closely", reads(noisy(3)), nil, "correlation 0.52 [0.52, 0.52]"},
 			{"more closely asked for",
-				allOf(reads(noisy(8)), given("r_await_spearman", 0.7)), states{await: verdict.Undecided}, "0.79 [0.65, 0.87] (need above 0.70)"},
-			{"much more closely asked for",
-				allOf(reads(noisy(8)), given("r_await_spearman", 0.88)), states{await: verdict.Contradicted}, "need above 0.88"},
-			{"reads follow roughly", reads(noisy(16)), states{await: verdict.Undecided}, "correlation 0.35 [0.09"},
+				allOf(reads(noisy(3)), given("r_await_spearman", 0.95)), states{await: verdict.Contradicted}, "need above 0.95"},
+			{"reads follow closely in one block", reads(noisyIn(3, 6)), states{await: verdict.Undecided}, ""},
+			{"reads follow roughly", reads(noisy(6)), states{await: verdict.Contradicted}, "correlation 0."},
 			{"reads do not follow", reads(unrelated), states{await: verdict.Contradicted}, ""},
+			{"reads tell the arm and nothing else", reads(labelled), states{await: verdict.Contradicted}, "correlation -0."},
 
-			{"iowait alone follows", stalls(follows, constant), nil, "with iowait: 1.00 [1.00, 1.00]; with I/O pressure: none"},
-			{"pressure alone follows", stalls(constant, follows), nil, "with I/O pressure: 1.00 [1.00, 1.00]"},
+			{"iowait alone follows", stalls(follows, constant), nil, "follows iowait with Spearman's rank correlation 1.00 " +
+				"[1.00, 1.00], and I/O pressure with none"},
+			{"pressure alone follows", stalls(constant, follows), nil, "I/O pressure with 1.00 [1.00, 1.00]"},
 			{"neither follows",
-				stalls(unrelated, unrelated), states{stall: verdict.Contradicted}, "iowait and I/O pressure uninformative here"},
-			{"one roughly, one not",
-				stalls(line(10, 0.1, noisy(16)), unrelated), states{stall: verdict.Undecided}, "I/O pressure uninformative here"},
-			{"both roughly",
-				stalls(line(10, 0.1, noisy(16)), line(10, 0.1, noisy(16))), states{stall: verdict.Undecided}, "with iowait: 0.35 [0.0"},
-			{"both closely, two chances",
-				allOf(stalls(line(10, 0.1, noisy(8)), line(10, 0.1, noisy(8))), given("stall_spearman", 0.63)),
-				states{stall: verdict.Undecided}, "0.79 [0.61, 0.88]"},
-			{"both closely", allOf(stalls(line(10, 0.1, noisy(8)), line(10, 0.1, noisy(8))), given("stall_spearman", 0.6)), nil, ""},
+				stalls(unrelated, unrelated), states{stall: verdict.Contradicted}, "iowait and io pressure some uninformative here"},
+			{"both tell the arm and nothing else",
+				stalls(labelled, labelled), states{stall: verdict.Contradicted}, "iowait and io pressure some uninformative here"},
+			{"one in one block, one not",
+				stalls(line(10, 0.1, noisyIn(3, 8)), unrelated), states{stall: verdict.Undecided}, "; io pressure some uninformative here"},
+			{"both in one block",
+				stalls(line(10, 0.1, noisyIn(3, 8)), line(10, 0.1, noisyIn(3, 8))), states{stall: verdict.Undecided}, ""},
+			{"more closely asked for",
+				allOf(stalls(line(10, 0.1, noisy(3)), unrelated), given("stall_spearman", 0.95)), states{stall: verdict.Contradicted}, "above 0.95"},
+			{"as closely as asked for", allOf(stalls(line(10, 0.1, noisy(3)), unrelated), given("stall_spearman", 0.5)), nil,
+				"follows iowait with Spearman's rank correlation 0.52 [0.52, 0.52]"},
 
 			{"both below the floor", stalls(little, little), states{stall: verdict.Contradicted}, "iowait is above 0.1 % in 0 of 48 windows"},
 			{"both above another floor", allOf(stalls(little, little), given("stall_floor_pct", 0.0005)), nil, ""},
 			{"both below another floor",
 				given("stall_floor_pct", 4), states{stall: verdict.Contradicted}, "iowait is above 4 % in 0 of 48 windows"},
 			{"one below the floor", stalls(little, follows), nil, "iowait is above 0.1 % in 0 of 48 windows"},
-			{"above it in one window",
-				stalls(aboveIn(1, 0), aboveIn(1, 0)), states{stall: verdict.Contradicted}, "iowait is above 0.1 % in 1 of 48 windows"},
-			{"above it in two", stalls(aboveIn(1, 1), aboveIn(1, 1)), states{stall: verdict.Undecided}, "with iowait: 0.26 [0.20, 0.48]"},
-			{"all alike below the floor", stalls(sometimes, sometimes), states{stall: verdict.Undecided}, ""},
-			{"not alike below another", allOf(stalls(sometimes, sometimes), given("stall_floor_pct", 0.0005)), nil, ""},
+			{"above it in a window of one block",
+				stalls(aboveIn(1, 0), aboveIn(1, 0)), states{stall: verdict.Undecided}, "iowait is above 0.1 % in 1 of 48 windows"},
+			{"above it in a window of each block",
+				stalls(aboveIn(1, 1), aboveIn(1, 1)), states{stall: verdict.Contradicted}, "iowait is above 0.1 % in 2 of 48 windows"},
+			{"above it in enough, all alike in one arm",
+				stalls(besideFio(follows), besideFio(follows)), states{stall: verdict.Undecided}, "I/O pressure with 1.00 [1.00, 1.00]"},
 
 			{"most windows of an arm are empty", waiting{ttft: func(m moment) float64 {
 				if m.cell.Level("fio") == "heavy" && m.window > 4 {

@@ -1,6 +1,7 @@
 package hypotheses
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -17,16 +18,19 @@ import (
 // Mechanism: the loader's task blocks in the drive while it reads, which /proc/stat calls iowait and PSI a
 // stall; reads that take longer show in r_await. All three rise with what requests wait for.
 //
-// Falsifier: r_await that does not follow p99 over windows with fetches, or neither iowait nor pressure
-// following it. iowait can be uninformative by its definition: one blocked task is at most one CPU's share,
+// Falsifier: r_await that does not follow the slowest request of a window, or neither iowait nor pressure following it.
+//
+// Judged inside fio arms, by one rank correlation a block: between arms whatever fio changes follows whatever else it changes,
+// and the arm's name would do as well as r_await. iowait can be uninformative by its definition: one blocked task is at most one CPU's share,
 // a busy CPU hides it, and asynchronous reads block no task at all. The report says which of the three
 // explains the tail best, and which says nothing.
 var h8b = harness.Hypothesis{
 	ID:        "H8B",
 	Claim:     "r_await, and iowait or I/O pressure, track p99 TTFT once the NVMe is in the path",
 	Mechanism: "the loader blocks in the drive while it reads; slower reads block it longer",
-	Falsifier: "r_await that does not follow p99, or neither iowait nor I/O pressure following it",
+	Falsifier: "r_await that does not follow p99 inside a fio arm, or neither iowait nor I/O pressure following it",
 	Config:    "h8b.yaml",
+	Tier2:     gate.Tier2Read,
 	Requires:  []string{"r_await_ratio", "tier2_hit_share", "r_await_spearman", "stall_spearman", "stall_floor_pct"},
 	OneLevel:  []string{"conc"},
 	Windows:   true,
@@ -42,112 +46,130 @@ var attributed = []evidence.Reading{evidence.RAwait, evidence.IOWait, evidence.I
 func decideH8B(ev *evidence.Evidence) verdict.Conclusion {
 	groups := ev.Groups()
 	set := ev.Windows(groups, attributed...)
-	out := verdict.Conclusion{Gates: []gate.Gate{gate.FioReached(ev, ev.Threshold("r_await_ratio")), gate.Tier2Engaged(ev, ev.Threshold("tier2_hit_share")), gate.Windows(ev, set)}}
-	await := tracks(ev, set, evidence.RAwait, "r_await_tracks", ev.Threshold("r_await_spearman"), 0.95)
-	out.Checks = []verdict.Check{await, stallTracks(ev, set)}
-	if await.Value != nil {
-		out.Effect = &verdict.Effect{Name: "Spearman of window p99 TTFT and r_await", Estimate: await.Estimate, Confidence: 0.95, N: set.N(), Of: "windows"}
-	}
+	out := verdict.Conclusion{Gates: []gate.Gate{gate.FioReached(ev, ev.Threshold("r_await_ratio")), gate.Tier2Engaged(ev,
+		ev.Threshold("tier2_hit_share")), gate.Windows(ev, set)}}
+	await := tracks(ev, set, evidence.RAwait, "r_await_tracks", ev.Threshold("r_await_spearman"))
+	stalled, together := stallTracks(ev, set)
 	best, rows := attribution(ev, set)
-	out.Checks = append(out.Checks, best)
-	out.Findings = append(out.Findings, rows...)
-	out.Findings = append(out.Findings, withinArms(ev, set))
+	out.Checks = []verdict.Check{await.Check, stalled, best}
+	if await.blocks != nil {
+		out.Effect = effectOf("Spearman of slowest TTFT and r_await in an arm", "", *await.blocks, await.N, await.Of)
+	}
+	out.Findings = append(append(append(out.Findings, await.together), together...), rows...)
 	out.Figures = []verdict.Figure{h8bFigure(ev, groups)}
 	return out
 }
 
-// stall tests one of the two. A rank correlation knows no amounts: the operating system's own few reads, which
-// a busy drive slows down too, make a pressure of some hundredths of a percent that follows p99 while nobody waits
-// for it. Below a floor all values therefore count as alike.
-func stall(ev *evidence.Evidence, set *evidence.WindowSet, r evidence.Reading, need, floor, confidence float64) verdict.Check {
-	above := 0
-	for _, rep := range set.Values(r, false) {
-		for _, p := range rep {
+// stallShare is the least share of windows in which somebody has to be stalled for a stall to be there at all.
+const stallShare = 0.05
+
+// stall is one of the two: how it follows the slowest request, and whether it does and is there at all. A rank correlation
+// knows no amounts: the operating system's own few reads, which a busy drive slows down too, make a pressure of some hundredths
+// of a percent that follows p99 while nobody waits for it. Below a floor all values therefore count as alike.
+type stall struct {
+	name    string
+	there   verdict.Check // above the floor in enough windows
+	follows relation
+	both    verdict.Check
+}
+
+func newStall(ev *evidence.Evidence, set *evidence.WindowSet, r evidence.Reading) stall {
+	a, floor := verdict.AlphaOf(ev), ev.Threshold("stall_floor_pct")
+	s := stall{name: r.Name, follows: tracks(ev, set, r.Above(floor), r.Name, ev.Threshold("stall_spearman"))}
+	values := set.Values(r, false)
+	above, all := 0, 0
+	b, err := ev.Blocks(stats.Linear, func(rep int) (float64, error) {
+		if rep > len(values) || len(values[rep-1]) == 0 {
+			return 0, errors.New("no window can be used")
+		}
+		n := 0
+		for _, p := range values[rep-1] {
 			if p.V > floor {
-				above++
+				n++
 			}
 		}
+		above, all = above+n, all+len(values[rep-1])
+		return float64(n) / float64(len(values[rep-1])), nil
+	})
+	if err != nil {
+		s.there = verdict.Open(r.Name, fmt.Sprintf("%s is not known: %v", r.Name, err))
+	} else {
+		s.there = a.Above(verdict.Check{Name: r.Name, N: set.N(), Of: "windows"}, b, stallShare)
+		s.there.Detail = fmt.Sprintf("%s is above %.2g %% in %d of %d windows", r.Name, floor, above, all)
 	}
-	if n := set.N(); n > 0 && above < n/20 {
-		return verdict.Check{State: verdict.Contradicted, N: n, Of: "windows", Detail: fmt.Sprintf("%s is above %.2g %% in %d of %d windows", r.Name, floor, above, n)}
-	}
-	return tracks(ev, set, r.Above(floor), "", need, confidence)
+	s.both = a.All(r.Name, []verdict.Check{s.there, s.follows.Check}, "")
+	return s
 }
 
-// stallTracks holds if iowait or pressure follows p99. There are two chances, so each has an interval of
-// 97.5 % (Bonferroni).
-func stallTracks(ev *evidence.Evidence, set *evidence.WindowSet) verdict.Check {
-	const confidence = 0.975
-	need, floor := ev.Threshold("stall_spearman"), ev.Threshold("stall_floor_pct")
-	wait := stall(ev, set, evidence.IOWait, need, floor, confidence)
-	psi := stall(ev, set, evidence.IOPressure, need, floor, confidence)
-	better := wait
-	if wait.Value == nil || psi.Value != nil && *psi.Value > *wait.Value {
-		better = psi
+// says is the stall's part of a sentence.
+func (s stall) says(a verdict.Alpha) string {
+	if s.there.State == verdict.Contradicted || s.follows.blocks == nil {
+		return fmt.Sprintf("none (%s; %s)", s.there.Detail, s.follows.Detail)
 	}
-	c := better
-	c.Name = "stall_tracks"
-	switch {
-	case wait.State == verdict.Holds || psi.State == verdict.Holds:
-		c.State = verdict.Holds
-	case wait.State == verdict.Contradicted && psi.State == verdict.Contradicted:
-		c.State = verdict.Contradicted
-	default:
-		c.State = verdict.Undecided
-	}
-	c.Detail = fmt.Sprintf("Spearman's rank correlation of window p99 TTFT with iowait: %s; with I/O pressure: %s (97.5 %% intervals; one must lie above %.2f)",
-		correlation(wait), correlation(psi), need)
-	if c.State != verdict.Holds {
-		c.Detail += "; " + uninformative(wait, psi, need)
-	}
-	return c
+	c := s.follows.Check
+	lo, hi := ends(c)
+	return fmt.Sprintf("%.2f [%.2f, %.2f]", *c.Value, lo, hi)
 }
 
-func correlation(c verdict.Check) string {
-	if c.Value == nil {
-		return "none (" + c.Detail + ")"
-	}
-	return fmt.Sprintf("%.2f [%.2f, %.2f]", *c.Value, *c.Lo, *c.Hi)
+// uninformative says that the stall was measured in every block and does not follow.
+func (s stall) uninformative() bool {
+	return s.there.Blocks > 0 && s.both.State == verdict.Contradicted
 }
 
-// uninformative says which of the two says nothing about the tail.
-func uninformative(wait, psi verdict.Check, need float64) string {
+// stallTracks holds if iowait or pressure follows the slowest request of a window inside an arm.
+func stallTracks(ev *evidence.Evidence, set *evidence.WindowSet) (verdict.Check, []verdict.Finding) {
+	a := verdict.AlphaOf(ev)
+	wait, psi := newStall(ev, set, evidence.IOWait), newStall(ev, set, evidence.IOPressure)
+	either := a.Any("stall_tracks", []verdict.Check{wait.both, psi.both}, "")
+	c := wait.follows.Check
+	if wait.follows.blocks == nil || psi.follows.P != nil && *psi.follows.P < *wait.follows.P {
+		c = psi.follows.Check
+	}
+	c.Name, c.State, c.P, c.PAgainst = either.Name, either.State, either.P, either.PAgainst
+	c.Detail = fmt.Sprintf("inside an arm the slowest TTFT of a window follows iowait with Spearman's rank correlation "+
+		"%s, and I/O pressure with %s "+
+		"(%s intervals, one must lie above %.2f, with p doubled for two chances)", wait.says(a), psi.says(a), percent(a),
+		ev.Threshold("stall_spearman"))
 	var names []string
-	for _, x := range []struct {
-		name string
-		c    verdict.Check
-	}{{"iowait", wait}, {"I/O pressure", psi}} {
-		if x.c.Value == nil || x.c.Hi != nil && *x.c.Hi <= need {
-			names = append(names, x.name)
+	for _, s := range []stall{wait, psi} {
+		if s.uninformative() {
+			names = append(names, s.name)
 		}
 	}
-	if len(names) == 0 {
-		return "neither is settled"
+	if len(names) > 0 {
+		c.Detail += "; " + strings.Join(names, " and ") + " uninformative here: the tail grows without"
 	}
-	return strings.Join(names, " and ") + " uninformative here: the tail grows without them"
+	return c, []verdict.Finding{permutedFinding(wait), permutedFinding(psi), wait.follows.together, psi.follows.together}
 }
 
-// attribution ranks the readings by the share of log window p99 that each alone explains in repetitions not
-// seen.
+// permutedFinding is a stall's relation in full, with what permutation makes of it.
+func permutedFinding(s stall) verdict.Finding {
+	return verdict.Finding{Name: "Spearman of slowest TTFT and " + s.name + " in an arm", Estimate: s.follows.Estimate, Detail: s.follows.Detail}
+}
+
+// attribution ranks the readings by the share of the log of a window's slowest TTFT that each alone explains inside arms, in
+// blocks not seen.
 func attribution(ev *evidence.Evidence, set *evidence.WindowSet) (verdict.Check, []verdict.Finding) {
 	c := verdict.Check{Name: "explains_most", State: verdict.Noted, N: set.N(), Of: "windows"}
 	var rows []verdict.Finding
 	best := ""
 	var most float64
 	for _, r := range attributed {
-		f := verdict.Finding{Name: "R2 of " + r.Name + " alone", Detail: "of log window p99 TTFT, cross-validated over repetitions"}
-		models, err := ev.Bootstrap().CrossValidatedR2(set.P99(true), stats.FoldRepetition, [][]stats.Rep{set.Values(r, true)})
+		f := verdict.Finding{Name: "R2 of " + r.Name + " alone", Detail: "of the log of a window's slowest TTFT, inside arms, in blocks not seen"}
+		b, null, err := alone(ev, set, r)
 		if err != nil {
 			f.Detail += ": " + err.Error()
-		} else {
-			r2 := models[0].R2
-			f.Estimate = r2.Estimate(evidence.Confidence)
-			if f.Hi != nil && *f.Hi <= 0 {
-				f.Detail += "; no better than the mean: uninformative"
-			}
-			if best == "" || r2.Value > most {
-				best, most = r.Name, r2.Value
-			}
+			rows = append(rows, f)
+			continue
+		}
+		r2, lo, hi := r2Of(b, evidence.OneSided)
+		f.Estimate = stats.Between(r2, lo, hi)
+		f.Detail += "; " + permuted(null)
+		if f.Hi != nil && *f.Hi <= 0 {
+			f.Detail += "; no better than the mean: uninformative"
+		}
+		if best == "" || r2 > most {
+			best, most = r.Name, r2
 		}
 		rows = append(rows, f)
 	}
@@ -156,26 +178,25 @@ func attribution(ev *evidence.Evidence, set *evidence.WindowSet) (verdict.Check,
 		return c, rows
 	}
 	c.Value = &most
-	c.Detail = fmt.Sprintf("of r_await, iowait and I/O pressure, %s explains most: R2 %.2f of log window p99 TTFT by itself; %s", best, most, set.LeftOut())
+	c.Detail = fmt.Sprintf("of r_await, iowait and I/O pressure, %s explains most inside arms: R2 %.2f of the log of a "+
+		"window's slowest TTFT by itself; %s", best, most, set.LeftOut())
 	return c, rows
 }
 
-// withinArms is how r_await follows p99 inside an arm, where fio does the same all the time: what is left when the
-// arms do not tell one from another.
-func withinArms(ev *evidence.Evidence, set *evidence.WindowSet) verdict.Finding {
-	f := verdict.Finding{Name: "Spearman of p99 and r_await inside an arm", Detail: "both less the mean of their arm; the check above is mostly between arms"}
-	d, err := ev.Bootstrap().Spearman(set.Within(set.Values(evidence.RAwait, true)), set.Within(set.P99(true)))
+// alone is what a reading leaves unexplained by itself, one share a block.
+func alone(ev *evidence.Evidence, set *evidence.WindowSet, r evidence.Reading) (stats.Blocks, stats.Null, error) {
+	rows := set.Rows(set.Slowest(true), [][]stats.Rep{set.Values(r, true)})
+	fit, err := stats.FitOutOfBlock(rows, []int{1}, ev.Bootstrap().Draws, ev.Exp.Hypothesis.Run.Seed)
 	if err != nil {
-		f.Detail += ": " + err.Error()
-		return f
+		return stats.Blocks{}, stats.Null{}, err
 	}
-	f.Estimate = d.Estimate(evidence.Confidence)
-	return f
+	b, err := ev.Blocks(stats.Log, evidence.InBlock(fit.Blocks, fit.Models[0].Unexplained))
+	return b, fit.Models[0].NullR2, err
 }
 
 func h8bFigure(ev *evidence.Evidence, groups []*evidence.Group) verdict.Figure {
-	wait := verdict.Panel{XLabel: "iowait of a window, % of all CPU time", YLabel: "TTFT p99 of a window, ms", LogY: true}
-	await := verdict.Panel{XLabel: "r_await of a window, ms", YLabel: "TTFT p99 of a window, ms", LogX: true, LogY: true}
+	wait := verdict.Panel{XLabel: "iowait of a window, % of all CPU time", YLabel: "slowest TTFT of a window, ms", LogY: true}
+	await := verdict.Panel{XLabel: "r_await of a window, ms", YLabel: "slowest TTFT of a window, ms", LogX: true, LogY: true}
 	for _, level := range fioLevels(ev) {
 		var arm []*evidence.Group
 		for _, g := range groups {
@@ -187,5 +208,6 @@ func h8bFigure(ev *evidence.Evidence, groups []*evidence.Group) verdict.Figure {
 		wait.Series = append(wait.Series, scatter("fio "+level, set, evidence.IOWait))
 		await.Series = append(await.Series, scatter("fio "+level, set, evidence.RAwait))
 	}
-	return verdict.Figure{Name: "p99_and_waits", Title: "H8B: window p99 against iowait and r_await", Panels: []verdict.Panel{wait, await}}
+	return verdict.Figure{Name: "p99_and_waits", Title: "H8B: slowest TTFT of a window against iowait and r_await",
+		Panels: []verdict.Panel{wait, await}}
 }

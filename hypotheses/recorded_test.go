@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -35,6 +36,9 @@ func recorded(t *testing.T, h harness.Hypothesis) *recording {
 	require.NoError(t, err)
 	r := &recording{t: t, h: h, dir: filepath.Join(t.TempDir(), plan.RunID)}
 	require.NoError(t, os.CopyFS(r.dir, os.DirFS(original)))
+	if slices.Contains([]string{h4a.ID, h4b.ID, h8b.ID}, h.ID) {
+		probed(r)
+	}
 	return r
 }
 

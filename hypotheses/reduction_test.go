@@ -155,7 +155,7 @@ func TestRowsFollowTheSamples(t *testing.T) {
 		assert.InDelta(t, *was+tc.by, *is, 1e-9, tc.name)
 		for _, phase := range []string{record.PhaseBaseline, record.PhaseWarmup} {
 			row := edited(phase, tc.edit)
-			row.NVMeIdleRPS = whole.NVMeIdleRPS
+			row.NVMeIdleRPS, row.NVMeIdleReadMBs, row.NVMeIdleReadBurst = whole.NVMeIdleRPS, whole.NVMeIdleReadMBs, whole.NVMeIdleReadBurst
 			assert.Equal(t, whole, row, "%s in %s", tc.name, phase)
 		}
 	}

@@ -62,6 +62,7 @@ var bounds = map[string]bound{
 	"sweep.fine_step":     {100, "levels closer than a hundredth of a step are one"},
 
 	"run.reps":          {1000, "an interval shrinks with their root, and 1000 make a tenth of that of ten"},
+	"run.early_looks[]": {1000, "a run has no more repetitions"},
 	"run.duration":      oneWeek,
 	"run.max_duration":  oneWeek,
 	"run.min_requests":  requests,
@@ -74,6 +75,10 @@ var bounds = map[string]bound{
 	"gates.max_send_lag":     {Duration(time.Minute), "a client that late measures itself"},
 	"gates.min_samples":      {requests.most, requests.why},
 	"gates.max_baseline_rps": {100e6, "no drive does more"},
+
+	"gates.max_baseline_factor": {1000.0, "a drive that does a thousand times as much is not idle"},
+	"gates.baseline_noise_rps":  {1000.0, "a drive that does so much is not idle"},
+	"gates.max_again":           {10, "what fails so often is not chance"},
 
 	"runtime.max_batch_size":      users,
 	"runtime.max_num_tokens":      {context.most, "an iteration takes no more than a whole prompt"},
@@ -101,6 +106,23 @@ var bounds = map[string]bound{
 
 	"mechanisms.scrape_stall":        {Duration(time.Minute), "no scrape lasts longer"},
 	"mechanisms.paged_weights_bytes": hostMemory,
+	"mechanisms.bursts.read_bytes":   hostMemory,
+	"mechanisms.bursts.write_bytes":  hostMemory,
+	"mechanisms.bursts.every":        oneDay,
+	"mechanisms.cron_reads.mean_gap": oneDay,
+	"mechanisms.cron_reads.bytes":    hostMemory,
+
+	"mechanisms.cron_writes.mean_gap": oneDay,
+	"mechanisms.cron_writes.bytes":    hostMemory,
+
+	"mechanisms.thermal_slowdown.time_constant": oneDay,
+	"mechanisms.thermal_slowdown.lowest_mhz":    {10_000.0, "no GPU has a faster clock"},
+	"mechanisms.power_save.idle":                oneDay,
+	"mechanisms.power_save.exit":                {Duration(time.Minute), "a drive that sleeps deeper has been given up by its driver"},
+	"mechanisms.carry_over.latency":             {1000.0, "a drive that slow has failed"},
+	"mechanisms.carry_over.decay":               oneWeek,
+	"mechanisms.carry_over.writes_in_flight":    {float64(queue.most.(int)), queue.why},
+	"mechanisms.counters_reset":                 oneWeek,
 
 	"shape.layers":             {10_000, "no model has more"},
 	"shape.kv_heads":           {10_000, "no model has more"},
@@ -117,6 +139,8 @@ var bounds = map[string]bound{
 	"parameters.active_billion": {1e5, "no model has 100 trillion parameters"},
 
 	"pauses.sigma": sigma,
+
+	"endurance.rated_tbw": {1e6, "no drive is rated for a million terabytes"},
 
 	"tiers.tier0_bytes": hostMemory,
 	"tiers.tier1_bytes": hostMemory,

@@ -24,7 +24,10 @@ var boundedElsewhere = []string{
 	"errors.decode_streams.median", "errors.decode_streams.largest", "errors.decode_streams.rows",
 	"errors.prefill.median", "errors.prefill.largest", "errors.prefill.rows",
 	"page_read_jitter", "rates.*.prefill_ref_tokens",
-	"gates.steady_alpha", "gates.steady_max_drift", "gates.reproduced_within", "gates.cadence_tolerance", "gates.min_fio_presence", "gates.max_foreign_reads",
+	"sweep.policies_at.tier1", "sweep.policies_at.ctx", // levels of lists that are
+	"gates.steady_alpha", "gates.steady_max_drift", "gates.steady_tail_alpha", "gates.steady_max_tail_drift",
+	"gates.reproduced_within", "gates.cadence_tolerance", "gates.min_fio_presence", "gates.max_foreign_reads", "gates.max_carry_over",
+	"gates.min_told", "gates.max_clock_difference", "gates.max_again_share",
 }
 
 // leaves are the paths of the numbers of a configuration.

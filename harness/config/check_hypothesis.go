@@ -15,6 +15,9 @@ import (
 // check holds a hypothesis against itself; what its thresholds mean is the business of its test.
 func (h *Hypothesis) check(r *reader) {
 	r.plain("hypothesis", h.Hypothesis)
+	if h.Expected != "" && !slices.Contains(Outcomes, h.Expected) {
+		r.refuse("expected", "must be one of %s, not %q", strings.Join(Outcomes, ", "), h.Expected)
+	}
 	r.plain("model", h.Model)
 	for _, letter := range slices.Sorted(maps.Keys(h.Stacks)) {
 		path, file := join("stacks", letter), h.Stacks[letter]
@@ -46,6 +49,9 @@ func (h *Hypothesis) check(r *reader) {
 		r.plain(join("thresholds", name), name)
 	}
 }
+
+// Outcomes are the outcomes that a hypothesis may have.
+var Outcomes = []string{"Supported", "Refuted", "Inconclusive", "Invalid"}
 
 // checkFiles asks for the files that the hypothesis names, in the folder of configurations.
 func (h *Hypothesis) checkFiles(r *reader, folder *Folder) {
@@ -80,6 +86,7 @@ func (s *Sweep) check(r *reader) {
 	increasing(r, "sweep.rate_rps", s.RateRPS)
 	known(r, "sweep.phase", s.Phase, "cold", "warm")
 	known(r, "sweep.policy", s.Policy, Policies...)
+	s.checkPoliciesAt(r)
 	for i, name := range s.Fio {
 		at := fmt.Sprintf("sweep.fio[%d]", i)
 		r.plain(at, name)
@@ -243,6 +250,7 @@ func (c *Run) check(r *reader) {
 	if r.ok("run.duration") && c.MaxDuration < c.Duration {
 		r.refuse("run.max_duration", "must be at least run.duration (%v), not %v", c.Duration, c.MaxDuration)
 	}
+	c.checkLooks(r)
 	if r.ok("run.warmup.min") && c.Warmup.Max < c.Warmup.Min {
 		r.refuse("run.warmup.max", "must be at least run.warmup.min (%v), not %v", c.Warmup.Min, c.Warmup.Max)
 	}
@@ -260,10 +268,19 @@ func (g *Gates) check(r *reader) {
 		{"gates.max_cov", g.MaxCoV, 0, 1},
 		{"gates.steady_alpha", g.SteadyAlpha, 0, 0.5},
 		{"gates.steady_max_drift", g.SteadyMaxDrift, 0, 1},
+		{"gates.steady_tail_alpha", g.SteadyTailAlpha, 0, 0.5},
+		{"gates.steady_max_tail_drift", g.SteadyMaxTailDrift, 0, 2},
 		{"gates.reproduced_within", g.ReproducedWithin, 0, 1},
 		{"gates.cadence_tolerance", g.CadenceTolerance, 0, 1},
 		{"gates.min_fio_presence", g.MinFioPresence, 0.5, 1},
 		{"gates.max_foreign_reads", g.MaxForeignReads, 0, 1},
+		{"gates.max_carry_over", g.MaxCarryOver, 0, 1},
+		{"gates.min_told", g.MinTold, 0.5, 1},
+		{"gates.max_clock_difference", g.MaxClockDifference, 0, 1},
+		{"gates.max_again_share", g.MaxAgainShare, 0, 0.5},
+	}
+	if g.MaxBaselineFactor < 1 {
+		r.refuse("gates.max_baseline_factor", "is at least 1, not %v: half of all baselines are above their median", g.MaxBaselineFactor)
 	}
 	for _, s := range shares {
 		if s.value < s.least || s.value > s.most {

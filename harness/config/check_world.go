@@ -14,6 +14,7 @@ func (w *World) check(r *reader) {
 	if w.Load.Fio != "" {
 		r.plain("load.fio", w.Load.Fio)
 	}
+	w.Mechanisms.check(r, "mechanisms")
 	capacities := []struct {
 		path string
 		size *Size

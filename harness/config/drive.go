@@ -1,5 +1,7 @@
 package config
 
+import "time"
+
 // Drive is a file of drives/: a block device as the queue model of the simulated machine has it: a controller, planes that
 // each serve one page operation at a time, a link, and what a command takes in no queue.
 type Drive struct {
@@ -19,6 +21,13 @@ type Drive struct {
 	Fixed          Figure[Duration] `yaml:"fixed"`        // of a command, in no queue
 	MaxCommand     Figure[Size]     `yaml:"max_command"`  // larger I/Os are split
 	Pauses         *Pauses          `yaml:"pauses,omitempty"`
+	Endurance      *Endurance       `yaml:"endurance,omitempty" json:",omitempty"` // absent: nothing is published
+}
+
+// Endurance is what may be written to a drive before its maker's warranty ends. It decides nothing that is measured.
+type Endurance struct {
+	RatedTBW float64 `yaml:"rated_tbw"` // 1e12 bytes
+	Source   string  `yaml:"source"`
 }
 
 // Pauses stop the whole drive now and then: cache folding, garbage collection, heat.
@@ -38,6 +47,13 @@ var Interfaces = []struct {
 	{"SATA-6Gb", 6e9 * 8 / 10 / 8}, {"network", 0}, {"virtual", 0},
 }
 
+// The least and the most of what the queue model has a meaning for.
+const (
+	leastRate  Rate = 100e3
+	sector     Size = 512 // of Linux's block layer
+	mostPauses      = 1000
+)
+
 func (d *Drive) check(r *reader) {
 	r.plain("drive", d.Drive)
 	var names []string
@@ -50,12 +66,29 @@ func (d *Drive) check(r *reader) {
 	}
 	r.oneOf("interface", d.Interface, names...)
 	r.figures(d)
+	for _, f := range []struct {
+		name  string
+		value Rate
+	}{{"link", d.Link.Value}, {"flash_write", d.FlashWrite.Value}} {
+		if f.value < leastRate {
+			r.refuse(f.name+".value", "is %v: no drive is slower than %v; look at the unit", f.value, leastRate)
+		}
+	}
 	switch {
 	case !r.ok("interface", "link.value", "flash_write.value"):
 	case most > 0 && d.Link.Value > most:
 		r.refuse("link.value", "is %v, more than crosses %s (%v)", d.Link.Value, d.Interface, Rate(int64(most)))
 	case d.FlashWrite.Value > d.Link.Value:
 		r.refuse("flash_write.value", "is %v, more than the link's %v: nothing is written faster than it comes", d.FlashWrite.Value, d.Link.Value)
+	}
+	if d.ControllerIOPS.Value < 1 {
+		r.refuse("controller_iops.value", "is %g: no drive takes less than one command a second", d.ControllerIOPS.Value)
+	}
+	if d.PageBytes.Value < sector {
+		r.refuse("page_bytes.value", "is %v, less than a sector of %v", d.PageBytes.Value, sector)
+	}
+	if w := d.Pauses; w != nil && r.ok("pauses.median.value") && w.PerS.Value > mostPauses {
+		r.refuse("pauses.per_s.value", "is %g: pauses are at least %v apart", w.PerS.Value, Duration(time.Second/mostPauses))
 	}
 	if r.ok("page_bytes.value", "max_command.value", "write_cache.value") {
 		if d.MaxCommand.Value < d.PageBytes.Value {

@@ -83,6 +83,15 @@ gates:
   cadence_tolerance: 0.05
   min_fio_presence: 0.95
   max_foreign_reads: 0.01
+  max_baseline_factor: 3
+  baseline_noise_rps: 10
+  min_told: 0.95
+  max_clock_difference: 0.03
+  max_again: 2
+  max_again_share: 0.2
+  max_carry_over: 0.2
+  steady_tail_alpha: 0.04
+  steady_max_tail_drift: 0.5
 thresholds: {ratio: 2, share: 0, shift: -1.5}
 `
 
@@ -101,6 +110,15 @@ max_baseline_rps: 50
 cadence_tolerance: 0.05
 min_fio_presence: 0.95
 max_foreign_reads: 0.01
+max_baseline_factor: 3
+baseline_noise_rps: 10
+min_told: 0.95
+max_clock_difference: 0.03
+max_again: 2
+max_again_share: 0.2
+max_carry_over: 0.2
+steady_tail_alpha: 0.04
+steady_max_tail_drift: 0.5
 `
 
 // TestStackFaults: each row edits the good file, and lists every line of the error.
@@ -264,14 +282,19 @@ func TestHypothesisFaults(t *testing.T) {
 		"coverage too small":     {[]string{"min_coverage: 0.95", "min_coverage: 0.05"}, []string{"23: gates.min_coverage: is a share from 0.5 to 1, not 0.05; 5 % is written 0.05"}},
 		"hardly any fio":         {[]string{"min_fio_presence: 0.95", "min_fio_presence: 0.05"}, []string{"35: gates.min_fio_presence: is a share from 0.5 to 1, not 0.05; 5 % is written 0.05"}},
 		"cadence in percent":     {[]string{"cadence_tolerance: 0.05", "cadence_tolerance: 5"}, []string{"34: gates.cadence_tolerance: is a share from 0 to 1, not 5; 5 % is written 0.05"}},
+		"nothing told":           {[]string{"min_told: 0.95", "min_told: 0.4"}, []string{"39: gates.min_told: is a share from 0.5 to 1, not 0.4; 5 % is written 0.05"}},
+		"any clock":              {[]string{"max_clock_difference: 0.03", "max_clock_difference: 3"}, []string{"40: gates.max_clock_difference: is a share from 0 to 1, not 3; 5 % is written 0.05"}},
+		"most of an arm again":   {[]string{"max_again_share: 0.2", "max_again_share: 0.6"}, []string{"42: gates.max_again_share: is a share from 0 to 0.5, not 0.6; 5 % is written 0.05"}},
+		"below the median":       {[]string{"max_baseline_factor: 3", "max_baseline_factor: 0.9"}, []string{"37: gates.max_baseline_factor: is at least 1, not 0.9: half of all baselines are above their median"}},
 		"any foreign reads":      {[]string{"max_foreign_reads: 0.01", "max_foreign_reads: 1.5"}, []string{"36: gates.max_foreign_reads: is a share from 0 to 1, not 1.5; 5 % is written 0.05"}},
+		"any carry-over":         {[]string{"max_carry_over: 0.2", "max_carry_over: 1.5"}, []string{"43: gates.max_carry_over: is a share from 0 to 1, not 1.5; 5 % is written 0.05"}},
 		"not a finite number":    {[]string{"max_baseline_rps: 50", "max_baseline_rps: .inf"}, []string{"33: gates.max_baseline_rps: must be a number, not .inf"}},
 		"hexadecimal":            {[]string{"max_baseline_rps: 50", "max_baseline_rps: 0x50"}, []string{"33: gates.max_baseline_rps: must be a number, not 0x50"}},
 		"no thresholds":          {[]string{"thresholds: {ratio: 2, share: 0, shift: -1.5}\n", ""}, []string{"1: thresholds: required field is missing"}},
-		"empty thresholds":       {[]string{"{ratio: 2, share: 0, shift: -1.5}", "{}"}, []string{"37: thresholds: is empty"}},
-		"threshold is null":      {[]string{"share: 0,", "share: ,"}, []string{"37: thresholds.share: has no value"}},
-		"threshold twice":        {[]string{"share: 0,", "share: 0, ratio: 3,"}, []string{"37: thresholds.ratio: stands twice, first on line 37"}},
-		"threshold is text":      {[]string{"ratio: 2,", "ratio: two,"}, []string{`37: thresholds.ratio: must be a number, not the text "two"`}},
+		"empty thresholds":       {[]string{"{ratio: 2, share: 0, shift: -1.5}", "{}"}, []string{"46: thresholds: is empty"}},
+		"threshold is null":      {[]string{"share: 0,", "share: ,"}, []string{"46: thresholds.share: has no value"}},
+		"threshold twice":        {[]string{"share: 0,", "share: 0, ratio: 3,"}, []string{"46: thresholds.ratio: stands twice, first on line 46"}},
+		"threshold is text":      {[]string{"ratio: 2,", "ratio: two,"}, []string{`46: thresholds.ratio: must be a number, not the text "two"`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			text := hypothesis
@@ -286,23 +309,34 @@ func TestHypothesisFaults(t *testing.T) {
 
 func TestFileFaults(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
-		"empty":           {"", "w.yaml:1: is empty"},
-		"only a comment":  {"# nothing\n", "w.yaml:1: is empty"},
-		"only a dash":     {"---\n", "w.yaml:1: is empty"},
-		"a list":          {"\n- world\n", "w.yaml:2: must be a mapping of fields, not a list"},
-		"text":            {"world\n", `w.yaml:1: must be a mapping of fields, not the text "world"`},
-		"two documents":   {"world: w\nnote: n\n---\nworld: v\nnote: n\n", "w.yaml:3: has a second document; one file is one configuration"},
-		"second broken":   {"world: w\nnote: n\n---\n\t-\n", "w.yaml:4: is not YAML: found character that cannot start any token"},
-		"a tab":           {"world: w\n\tnote: n\n", "w.yaml:2: is not YAML: found a tab character that violates indentation"},
-		"bad indent":      {"world: w\n note: n\n", "w.yaml:2: is not YAML: mapping values are not allowed in this context"},
-		"outdent between": {"world: w\nnote: n\ntiers:\n  a: 1\n b: 2\nx: 1\n", "w.yaml:5: is not YAML: did not find expected key"},
-		"open bracket":    {"world: w\nnote: [n\n", "w.yaml:2: is not YAML: did not find expected ',' or ']'"},
-		"unknown alias":   {"world: *w\n", "w.yaml: is not YAML: unknown anchor 'w' referenced"},
-		"holds itself":    {"world: w\nnote: n\ntiers: &t {<<: *t, x: 1}\n", "w.yaml:3: tiers.x: unknown field"},
-		"popularity":      {"world: w\nnote: n\nload: {popularity: {dist: zipf}}\n", "w.yaml:3: load.popularity.exponent: required field of zipf is missing, such as 0.8"},
-		"fio":             {"world: w\nnote: n\nload: {fio: ../none}\n", "w.yaml:3: load.fio: \"../none\" is not a plain name: letters, digits, '.', '_', '-'"},
-		"zero capacity":   {"world: w\nnote: n\ntiers: {tier0_bytes: 0B}\n", "w.yaml:3: tiers.tier0_bytes: is zero; leave the field out to keep the stack's own capacity"},
-		"no note":         {"world: w/v\n", "w.yaml:1: note: required field is missing\nw.yaml:1: world: \"w/v\" is not a plain name: letters, digits, '.', '_', '-'"},
+		"empty":            {"", "w.yaml:1: is empty"},
+		"only a comment":   {"# nothing\n", "w.yaml:1: is empty"},
+		"only a dash":      {"---\n", "w.yaml:1: is empty"},
+		"a list":           {"\n- world\n", "w.yaml:2: must be a mapping of fields, not a list"},
+		"text":             {"world\n", `w.yaml:1: must be a mapping of fields, not the text "world"`},
+		"two documents":    {"world: w\nnote: n\n---\nworld: v\nnote: n\n", "w.yaml:3: has a second document; one file is one configuration"},
+		"second broken":    {"world: w\nnote: n\n---\n\t-\n", "w.yaml:4: is not YAML: found character that cannot start any token"},
+		"a tab":            {"world: w\n\tnote: n\n", "w.yaml:2: is not YAML: found a tab character that violates indentation"},
+		"bad indent":       {"world: w\n note: n\n", "w.yaml:2: is not YAML: mapping values are not allowed in this context"},
+		"outdent between":  {"world: w\nnote: n\ntiers:\n  a: 1\n b: 2\nx: 1\n", "w.yaml:5: is not YAML: did not find expected key"},
+		"open bracket":     {"world: w\nnote: [n\n", "w.yaml:2: is not YAML: did not find expected ',' or ']'"},
+		"unknown alias":    {"world: *w\n", "w.yaml: is not YAML: unknown anchor 'w' referenced"},
+		"holds itself":     {"world: w\nnote: n\ntiers: &t {<<: *t, x: 1}\n", "w.yaml:3: tiers.x: unknown field"},
+		"popularity":       {"world: w\nnote: n\nload: {popularity: {dist: zipf}}\n", "w.yaml:3: load.popularity.exponent: required field of zipf is missing, such as 0.8"},
+		"fio":              {"world: w\nnote: n\nload: {fio: ../none}\n", "w.yaml:3: load.fio: \"../none\" is not a plain name: letters, digits, '.', '_', '-'"},
+		"zero capacity":    {"world: w\nnote: n\ntiers: {tier0_bytes: 0B}\n", "w.yaml:3: tiers.tier0_bytes: is zero; leave the field out to keep the stack's own capacity"},
+		"no bytes":         {"world: w\nnote: n\nmechanisms: {bursts: {every: 60s}}\n", "w.yaml:3: mechanisms.bursts: moves nothing: give read_bytes or write_bytes"},
+		"no time between":  {"world: w\nnote: n\nmechanisms: {bursts: {write_bytes: 1GiB}}\n", "w.yaml:3: mechanisms.bursts.every: required field is missing"},
+		"bursts too close": {"world: w\nnote: n\nmechanisms: {bursts: {write_bytes: 1GiB, every: 10us}}\n", "w.yaml:3: mechanisms.bursts.every: is 10µs, and the shortest time that makes sense is 1ms"},
+		"bursts unit":      {"world: w\nnote: n\nmechanisms: {bursts: {write_bytes: 1, every: 60s}}\n", "w.yaml:3: mechanisms.bursts.write_bytes: 1 needs a unit, such as 8GiB"},
+		"reasons":          {"world: w\nnote: n\nmechanisms: {thermal_slowdown: {time_constant: 120s, lowest_mhz: 1400, reasons: hidden}}\n", "w.yaml:3: mechanisms.thermal_slowdown.reasons: must be shown, unset, na or absent, not \"hidden\""},
+		"stopped clock":    {"world: w\nnote: n\nmechanisms: {thermal_slowdown: {time_constant: 120s, lowest_mhz: 0, reasons: na}}\n", "w.yaml:3: mechanisms.thermal_slowdown.lowest_mhz: is zero, which would mean that it is not set"},
+		"cron never rests": {"world: w\nnote: n\nmechanisms: {cron_reads: {mean_gap: 1s, bytes: 2GB}}\n", "w.yaml:3: mechanisms.cron_reads.bytes: are 2GB each 1s, 2e+09 B/s: a program that comes now and then moves at most 1e+09 B/s in the mean"},
+		"cron without gap": {"world: w\nnote: n\nmechanisms: {cron_writes: {bytes: 2GB}}\n", "w.yaml:3: mechanisms.cron_writes.mean_gap: required field is missing"},
+		"sleepless":        {"world: w\nnote: n\nmechanisms: {power_save: {idle: 100us, exit: 8ms}}\n", "w.yaml:3: mechanisms.power_save.idle: is 100µs, and the shortest time that makes sense is 1ms"},
+		"carries nothing":  {"world: w\nnote: n\nmechanisms: {carry_over: {latency: 1, decay: 20m, writes_in_flight: 32}}\n", "w.yaml:3: mechanisms.carry_over.latency: is 1: it is how many times as long the drive takes, more than 1"},
+		"reset at once":    {"world: w\nnote: n\nmechanisms: {counters_reset: 1us}\n", "w.yaml:3: mechanisms.counters_reset: is 1µs, and the shortest time that makes sense is 1ms"},
+		"no note":          {"world: w/v\n", "w.yaml:1: note: required field is missing\nw.yaml:1: world: \"w/v\" is not a plain name: letters, digits, '.', '_', '-'"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := parseWorld("w.yaml", []byte(c.text))

@@ -111,8 +111,9 @@ func TestCommittedGates(t *testing.T) {
 		n++
 		assert.Equal(t, Gates{
 			MinCoverage: 0.95, MaxSendLag: Duration(time.Millisecond), MaxSendLagShare: 0.01, PromptTolerance: 0.05, MaxErrorRate: 0.01,
-			MinSamples: 299, MaxCoV: 0.10, SteadyAlpha: 0.01, SteadyMaxDrift: 0.25, ReproducedWithin: 0.05, MaxBaselineRPS: 50,
-			CadenceTolerance: 0.05, MinFioPresence: 0.95, MaxForeignReads: 0.01,
+			MinSamples: 299, MaxCoV: 0.10, SteadyAlpha: 0.01, SteadyMaxDrift: 0.25, SteadyTailAlpha: 0.03, SteadyMaxTailDrift: 0.5, ReproducedWithin: 0.05, MaxBaselineRPS: 50,
+			CadenceTolerance: 0.05, MinFioPresence: 0.95, MaxForeignReads: 0.01, MaxCarryOver: 0.2,
+			MaxBaselineFactor: 3, BaselineNoiseRPS: 10, MinTold: 0.95, MaxClockDifference: 0.03, MaxAgain: 2, MaxAgainShare: 0.2,
 		}, h.Gates, path)
 		data, err := os.ReadFile(path)
 		require.NoError(t, err)
@@ -127,12 +128,13 @@ func TestGatesOfEarlierVersions(t *testing.T) {
 		own  string
 		want Gates
 	}{
-		"none": {"", Gates{CadenceTolerance: 0.05, MinFioPresence: 0.95, MaxForeignReads: 0.01}},
-		"saved": {", gates: {max_foreign_reads: 0.1, min_fio_presence: 0.6, cadence_tolerance: 0.2}",
-			Gates{CadenceTolerance: 0.2, MinFioPresence: 0.6, MaxForeignReads: 0.1}},
+		"none": {"", Gates{CadenceTolerance: 0.05, MinFioPresence: 0.95, MaxForeignReads: 0.01, MaxCarryOver: 0.2}},
+		"saved": {", gates: {max_foreign_reads: 0.1, max_carry_over: 0.3, min_fio_presence: 0.6, cadence_tolerance: 0.2}",
+			Gates{CadenceTolerance: 0.2, MinFioPresence: 0.6, MaxForeignReads: 0.1, MaxCarryOver: 0.3}},
 	} {
 		e, err := ReadExperiment(saved(t, " null", c.own))
 		require.NoError(t, err)
 		assert.Equal(t, c.want, e.Hypothesis.Gates, name)
+		assert.Zero(t, e.Hypothesis.Gates.SteadyTailAlpha, "%s: there was no test of the tail", name)
 	}
 }

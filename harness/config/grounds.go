@@ -9,8 +9,12 @@ import (
 // figures refuses figures that do not say what they rest on.
 func (r *reader) figures(part any) {
 	each(reflect.ValueOf(part), "", func(path string, f grounds) {
-		if basis, _ := f.rests(); !slices.Contains(Bases, basis) {
+		basis, source := f.rests()
+		if !slices.Contains(Bases, basis) {
 			r.oneOf(path+".basis", basis, Bases...)
+		}
+		if source != "" && strings.TrimSpace(source) == "" {
+			r.refuse(path+".source", "is empty")
 		}
 		v := reflect.ValueOf(f.amount())
 		for _, b := range figureBounds {

@@ -57,16 +57,53 @@ func (m *Machine) check(r *reader) {
 	r.plain("machine", m.Machine)
 	r.plain("drive", m.Drive)
 	r.figures(m)
-	if !r.ok("memory.total.value", "memory.system.value", "memory.reserve.value", "memory.copy.value", "memory.peak.value") {
+	r.oneMemory(m)
+	s := m.System
+	if s.KernelShare.Value > 1 {
+		r.refuse("system.kernel_share.value", "must be a share of at most 1, not %g", s.KernelShare.Value)
+	}
+	busy := s.EngineCores.Value + s.IdleCores.Value
+	if r.ok("cpus.value", "system.idle_cores.value") && busy > float64(m.CPUs.Value) {
+		r.refuse("system.engine_cores.value", "is %g, with idle_cores %g: there are %d CPUs", s.EngineCores.Value, busy, m.CPUs.Value)
+	}
+	moved := Rate((s.ReadsPerS.Value + s.WritesPerS.Value) * float64(s.IOBytes.Value))
+	if r.ok("system.writes_per_s.value", "system.io_bytes.value") && moved > mostBackground {
+		r.refuse("system.reads_per_s.value", "is %g: with %g writes, of %v each, they move more than %v, which loads the drive; that is fio's part",
+			s.ReadsPerS.Value, s.WritesPerS.Value, s.IOBytes.Value, mostBackground)
+	}
+	if s.IOBytes.Value < sector {
+		r.refuse("system.io_bytes.value", "is %v, less than a sector of %v", s.IOBytes.Value, sector)
+	}
+	if r.ok("gpu.busy_w.value") && m.GPU.IdleW.Value > m.GPU.BusyW.Value {
+		r.refuse("gpu.idle_w.value", "is %g, more than the %g of a busy GPU", m.GPU.IdleW.Value, m.GPU.BusyW.Value)
+	}
+	if r.ok("gpu.busy_mhz.value") && m.GPU.IdleMHz.Value > m.GPU.BusyMHz.Value {
+		r.refuse("gpu.idle_mhz.value", "is %g, more than the %g of a busy GPU", m.GPU.IdleMHz.Value, m.GPU.BusyMHz.Value)
+	}
+}
+
+// mostBackground is what a quiet system reads and writes at most: neither the drive nor the memory feels it.
+const mostBackground Rate = 10e6
+
+// oneMemory holds what the memory has against what it has to do.
+func (r *reader) oneMemory(machine *Machine) {
+	m := machine.Memory
+	if r.ok("memory.total.value", "memory.system.value", "memory.reserve.value") {
+		if used := m.System.Value + m.Reserve.Value; used >= m.Total.Value {
+			r.refuse("memory.total.value", "is %v, and system and reserve alone take %v", m.Total.Value, used)
+		} else if cached := m.System.Value + m.PageCache.Value; cached > m.Total.Value {
+			r.refuse("memory.page_cache.value", "is %v: with the system that is %v, more than the total of %v",
+				m.PageCache.Value, cached, m.Total.Value)
+		}
+	}
+	if !r.ok("memory.copy.value", "memory.peak.value") {
 		return
 	}
-	if used := m.Memory.System.Value + m.Memory.Reserve.Value; used >= m.Memory.Total.Value {
-		r.refuse("memory.total.value", "is %v, and system and reserve alone take %v", m.Memory.Total.Value, used)
+	if moved := 2 * m.Copy.Value; moved >= m.Peak.Value {
+		r.refuse("memory.copy.value", "is %v: a copy reads and writes each byte, and %v is not below the peak of %v",
+			m.Copy.Value, moved, m.Peak.Value)
 	}
-	if moved := 2 * m.Memory.Copy.Value; moved >= m.Memory.Peak.Value {
-		r.refuse("memory.copy.value", "is %v: a copy reads and writes each byte, and %v is not below the peak of %v", m.Memory.Copy.Value, moved, m.Memory.Peak.Value)
-	}
-	if m.System.KernelShare.Value > 1 {
-		r.refuse("system.kernel_share.value", "must be a share of at most 1, not %g", m.System.KernelShare.Value)
+	if cached := machine.Files.Cached.Value; cached > m.Copy.Value {
+		r.refuse("files.cached.value", "is %v: it is one CPU's copy, and all copies together have %v", cached, m.Copy.Value)
 	}
 }

@@ -3,7 +3,10 @@ package config
 // Hypothesis is configs/hypotheses/*.yaml: what to vary, for how long, and the thresholds of the
 // decision, all fixed before any data exists.
 type Hypothesis struct {
-	Hypothesis string             `yaml:"hypothesis"`
+	Hypothesis string `yaml:"hypothesis"`
+	// Expected is the outcome that passes where -expect names none, Supported if absent: one of Outcomes. The file says why it
+	// is another. It decides nothing of what is measured and judged, so it is no part of a digest.
+	Expected   string             `yaml:"expected,omitempty" json:"-"`
 	Model      string             `yaml:"model"`
 	Stacks     map[string]string  `yaml:"stacks"`            // A and B to a stack file, relative to configs/
 	Profile    string             `yaml:"profile,omitempty"` // optional: a KV budget of configs/profiles
@@ -78,11 +81,23 @@ type Sweep struct {
 	// What some arrivals need. Absent they are not part of a digest, which stays that of a file from before they were.
 	GapCV float64 `yaml:"gap_cv,omitempty" json:",omitempty"` // gamma: coefficient of variation of the gaps, 0.001 to 20; 1 is poisson
 	Ramp  *Ramp   `yaml:"ramp,omitempty" json:",omitempty"`   // ramp: where the rate comes from, and in which time
+
+	// PoliciesAt has policies other than the first planned at one place; absent: everywhere.
+	PoliciesAt *PoliciesAt `yaml:"policies_at,omitempty" json:",omitempty"`
 }
+
+// Probed says that the sweep compares arms of fio: then a small fixed probe reads the drive in all of them, whose latency
+// tells what fio does to it.
+func (s *Sweep) Probed() bool { return len(s.Fio) > 1 }
 
 // Run is the length of things.
 type Run struct {
-	Reps        int      `yaml:"reps"`
+	Reps int `yaml:"reps"`
+	// EarlyLooks are numbers of blocks after which the run is judged before its end, and ends if that decides it.
+	EarlyLooks []int `yaml:"early_looks,omitempty" json:",omitempty"`
+	// Screening says that the first stage is one block, number 0, that only finds where to look: what it finds is confirmed on
+	// others, which make up the second stage.
+	Screening   bool     `yaml:"screening,omitempty" json:",omitempty"`
 	Seed        uint64   `yaml:"seed"`
 	Duration    Duration `yaml:"duration"`          // least length of the measure phase
 	MaxDuration Duration `yaml:"max_duration"`      // the measure phase is extended up to this for min_requests
@@ -109,30 +124,43 @@ type Warmup struct {
 
 // Gates are the preconditions of believing anything.
 type Gates struct {
-	MinCoverage      float64  `yaml:"min_coverage"`       // share of cadence slots that hold a sample
-	MaxSendLag       Duration `yaml:"max_send_lag"`       // client gate: p99 send lag at most the larger of this ...
-	MaxSendLagShare  float64  `yaml:"max_send_lag_share"` // ... and this share of p50 TTFT
-	PromptTolerance  float64  `yaml:"prompt_tolerance"`
-	MaxErrorRate     float64  `yaml:"max_error_rate"`
-	MinSamples       int      `yaml:"min_samples"` // pooled over repetitions, for p99
-	MaxCoV           float64  `yaml:"max_cov"`
-	SteadyAlpha      float64  `yaml:"steady_alpha"`     // seasonal Kendall, Holm over cells
-	SteadyMaxDrift   float64  `yaml:"steady_max_drift"` // and a Theil-Sen drift over the window above this share
-	ReproducedWithin float64  `yaml:"reproduced_within"`
-	MaxBaselineRPS   float64  `yaml:"max_baseline_rps"` // environment: foreign disk reads or writes before the load
+	MinCoverage        float64  `yaml:"min_coverage"`       // share of cadence slots that hold a sample
+	MaxSendLag         Duration `yaml:"max_send_lag"`       // client gate: p99 send lag at most the larger of this ...
+	MaxSendLagShare    float64  `yaml:"max_send_lag_share"` // ... and this share of p50 TTFT
+	PromptTolerance    float64  `yaml:"prompt_tolerance"`
+	MaxErrorRate       float64  `yaml:"max_error_rate"`
+	MinSamples         int      `yaml:"min_samples"` // pooled over repetitions, for p99
+	MaxCoV             float64  `yaml:"max_cov"`
+	SteadyAlpha        float64  `yaml:"steady_alpha"`          // seasonal Kendall, Holm over cells
+	SteadyMaxDrift     float64  `yaml:"steady_max_drift"`      // and a Theil-Sen drift over the window above this share
+	SteadyTailAlpha    float64  `yaml:"steady_tail_alpha"`     // likewise of the slowest requests; 0, as saved before there was this test: none
+	SteadyMaxTailDrift float64  `yaml:"steady_max_tail_drift"` // and growth over the window above this share, or a fall from it
+	ReproducedWithin   float64  `yaml:"reproduced_within"`
+	// Environment: reads and writes of the drive before the load, a second. The median of a run's baselines is the machine's
+	// own idle; it is at most MaxBaselineRPS, and each baseline at most MaxBaselineFactor times it, or BaselineNoiseRPS.
+	MaxBaselineRPS    float64 `yaml:"max_baseline_rps"`
+	MaxBaselineFactor float64 `yaml:"max_baseline_factor"`
+	BaselineNoiseRPS  float64 `yaml:"baseline_noise_rps"`
+	MinTold           float64 `yaml:"min_told"` // share of a cell's samples that tell throttling, and swap
+
+	MaxClockDifference float64 `yaml:"max_clock_difference"` // of SM clocks while busy, between arms of a block, as a share
 	// Of sweeps over the cadence or over fio.
 	CadenceTolerance float64 `yaml:"cadence_tolerance"` // samples of a measure phase against what its cadence makes, as a share
 	MinFioPresence   float64 `yaml:"min_fio_presence"`  // share of the measure phase for which fio's process is there
 	MaxForeignReads  float64 `yaml:"max_foreign_reads"` // reads that are nobody's, as a share of what fio moves where it moves most
+	MaxCarryOver     float64 `yaml:"max_carry_over"`    // the probe's latency before a cell's load against that of an undisturbed drive, as a share
+	// Cells that fail a gate which looks at nothing of the outcome are measured again.
+	MaxAgain      int     `yaml:"max_again"`       // times
+	MaxAgainShare float64 `yaml:"max_again_share"` // of the cells of an arm, rounded up
 }
 
 // asMeasured gives the gates of a saved configuration that an earlier version held in its program the values that they had
-// there, so that its runs are judged as they were.
+// there, so that its runs are judged as they were. What an earlier version did not ask for stays zero: it is not asked now.
 func (g *Gates) asMeasured() {
 	for _, f := range []struct {
 		field *float64
 		then  float64
-	}{{&g.CadenceTolerance, 0.05}, {&g.MinFioPresence, 0.95}, {&g.MaxForeignReads, 0.01}} {
+	}{{&g.CadenceTolerance, 0.05}, {&g.MinFioPresence, 0.95}, {&g.MaxForeignReads, 0.01}, {&g.MaxCarryOver, 0.2}} {
 		if *f.field == 0 { // no file can say so: a gate of zero is refused
 			*f.field = f.then
 		}

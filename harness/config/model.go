@@ -1,6 +1,11 @@
 package config
 
-import "fmt"
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+)
 
 // Model is a file of models/: a language model as a serving engine runs it.
 type Model struct {
@@ -95,15 +100,46 @@ func (m *Model) check(r *reader) {
 		r.refuse("weights.read_per_token.value", "is %v, more than the %v that are resident: nothing is read twice for a token",
 			m.Weights.ReadPerToken.Value, m.Weights.Resident.Value)
 	}
-	for name, rates := range m.Rates {
+	r.bits("weights.resident.value", m.Weights.Resident.Value, "total_billion", m.Parameters.Total)
+	r.bits("weights.read_per_token.value", m.Weights.ReadPerToken.Value, "active_billion", m.Parameters.Active)
+	for _, name := range slices.Sorted(maps.Keys(m.Rates)) {
+		rates := m.Rates[name]
 		path := join("rates", name)
 		r.plain(path, name)
+		rates.checkExperts(r, path)
 		if rates.PrefillRefTokens > context.most.(int) {
 			r.refuse(path+".prefill_ref_tokens", "is at most %v, not %d: %s", context.most, rates.PrefillRefTokens, context.why)
 		}
 		if (rates.PrefillTokPerS != nil) != (rates.PrefillRefTokens > 0) {
 			r.refuse(path+".prefill_ref_tokens", "goes with prefill_tok_per_s: the rate falls with the length of the prompts that it was measured for")
 		}
+	}
+}
+
+// bits refuses weights with less than a bit for each of the parameters that they are of.
+func (r *reader) bits(path string, bytes Size, of string, billions float64) {
+	if r.ok(path, "parameters."+of) && float64(bytes) < billions*1e9/8 {
+		r.refuse(path, "is %v, less than a bit for each parameter (%s: %g): look at the unit", bytes, of, billions)
+	}
+}
+
+// checkExperts refuses what says a step's growth twice, and experts that beat reading all of them anew for each sequence.
+func (rates Rates) checkExperts(r *reader, path string) {
+	e := rates.Experts
+	if e == nil {
+		return
+	}
+	if rates.DecodePerSequence != nil {
+		r.refuse(path+".decode_per_sequence", "does not go with experts, which say themselves what further sequences add: leave one out")
+	}
+	at := path + ".experts"
+	if e.Exponent.Value > 1 {
+		r.refuse(at+".exponent.value", "is at most 1, not %g: a step reads no more than all that its sequences read alone", e.Exponent.Value)
+	}
+	one := rates.DecodeTokPerS
+	if one != nil && r.ok(path+".decode_tok_per_s.value") && e.Two.Value.Seconds() < 1/one.Value {
+		r.refuse(at+".two.value", "is %v, less than a step of one sequence takes (%v): two read no less", e.Two.Value,
+			time.Duration(1e9/one.Value).Round(time.Microsecond))
 	}
 }
 

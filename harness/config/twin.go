@@ -35,7 +35,7 @@ func LoadTwin(folder *Folder, w *World, stacks map[string]*Stack) (*Twin, error)
 	for _, name := range slices.Sorted(maps.Keys(stacks)) {
 		st := stacks[name]
 		if _, read := t.Models[st.Model]; !read {
-			t.Models[st.Model] = part(folder, "models", st.Model, "stack "+name, (*Model).check, &errs)
+			t.Models[st.Model] = part(folder, "models", st.Model, "stack "+name, modelOf(folder), &errs)
 		}
 		if st.Engine == "" {
 			errs = append(errs, fmt.Errorf("stack %s names no engine: a simulated machine needs one of engines/ (%v)", name, folder.Names("engines", ".yaml")))
@@ -52,9 +52,23 @@ func LoadTwin(folder *Folder, w *World, stacks map[string]*Stack) (*Twin, error)
 // LoadModel reads a file of models/ and one of engines/.
 func LoadModel(folder *Folder, model, engine string) (*Model, *Engine, error) {
 	var errs []error
-	m := part(folder, "models", model, "", (*Model).check, &errs)
+	m := part(folder, "models", model, "", modelOf(folder), &errs)
 	e := part(folder, "engines", engine, "", (*Engine).check, &errs)
 	return m, e, errors.Join(errs...)
+}
+
+// modelOf is the check of a model of a folder, which must have the engines that the model has rates of: those of a wrong name
+// would be passed over.
+func modelOf(folder *Folder) func(*Model, *reader) {
+	return func(m *Model, r *reader) {
+		m.check(r)
+		names := folder.Names("engines", ".yaml")
+		for _, engine := range slices.Sorted(maps.Keys(m.Rates)) {
+			if !slices.Contains(names, engine) {
+				r.refuse(join("rates", engine), "there is no engine of that name: there %s%s", listed(names), didYouMean(engine, names))
+			}
+		}
+	}
 }
 
 // part reads a part, which by names, and adds what is wrong to errs.

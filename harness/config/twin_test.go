@@ -94,7 +94,7 @@ func TestFaultyParts(t *testing.T) {
 		{"a drive faster than its link", "drives/sata.yaml", "link: {value: 560MB/s", "link: {value: 3GB/s", []string{"link.value: is 3GB/s, more than crosses SATA-6Gb (600MB/s)"}},
 		{"a drive that writes more than comes", "drives/sata.yaml", "flash_write: {value: 530MB/s", "flash_write: {value: 590MB/s", []string{"flash_write.value: is 590MB/s, more than the link's 560MB/s"}},
 		{"a rate without its unit", "drives/sata.yaml", "link: {value: 560MB/s", "link: {value: 560", []string{"link.value: 560 needs a unit, such as 14.95GB/s"}},
-		{"a link of no world", "drives/network-volume.yaml", "link: {value: 1GB/s", "link: {value: 1000000GB/s", []string{"link.value: is at most 100000GB/s, not 1000000GB/s"}},
+		{"a link of no world", "drives/network-volume.yaml", "link: {value: 1048.576MB/s", "link: {value: 1000000GB/s", []string{"link.value: is at most 100000GB/s, not 1000000GB/s"}},
 		{"two faults", "drives/sata.yaml", "interface: SATA-6Gb", "interface: IDE\nspeed: 3", []string{"interface: must be PCIe-5.0-x4", "speed: unknown field"}},
 		{"memory that does not add up", "machines/dgx-spark.yaml", "reserve: {value: 8GiB", "reserve: {value: 120GiB", []string{"memory.total.value: is 127600524KiB, and system and reserve alone take 126GiB"}},
 		{"copies faster than the memory", "machines/dgx-spark.yaml", "copy: {value: 100GB/s", "copy: {value: 140GB/s", []string{"memory.copy.value: is 140GB/s: a copy reads and writes each byte, and 280GB/s is not below the peak of 273GB/s"}},

@@ -51,6 +51,18 @@ type Mechanisms struct {
 	TierNeverFires bool `yaml:"tier_never_fires,omitempty" json:",omitempty"` // the NVMe tier takes writes, and no lookup finds anything there
 	PhantomHits    bool `yaml:"phantom_hits,omitempty" json:",omitempty"`     // loads from the NVMe tier are counted, and nothing is read from the drive
 	WrongKV        bool `yaml:"wrong_kv,omitempty" json:",omitempty"`         // loads from the NVMe tier leave another prompt's KV
+
+	WriteOnlySpill  bool             `yaml:"write_only_spill,omitempty" json:",omitempty"` // KV of sequences that end goes to the NVMe and never comes back
+	Bursts          *Bursts          `yaml:"bursts,omitempty" json:",omitempty"`           // the server moves bytes at once, and then nothing
+	PolicyInverted  bool             `yaml:"policy_inverted,omitempty" json:",omitempty"`  // the host tier evicts what its policy should keep
+	ThermalSlowdown *ThermalSlowdown `yaml:"thermal_slowdown,omitempty" json:",omitempty"` // the GPU's clock falls while it is busy
+	CronReads       *CronVisits      `yaml:"cron_reads,omitempty" json:",omitempty"`       // another program reads the system's drive now and then
+	CronWrites      *CronVisits      `yaml:"cron_writes,omitempty" json:",omitempty"`      // another program writes to it now and then
+	PowerSave       *PowerSave       `yaml:"power_save,omitempty" json:",omitempty"`       // an idle drive falls asleep
+	CarryOver       *CarryOver       `yaml:"carry_over,omitempty" json:",omitempty"`       // the drive stays slow after a cell with writes beside it
+	CountersFrozen  bool             `yaml:"counters_frozen,omitempty" json:",omitempty"`  // /proc/diskstats does not move
+	IOStatsOff      bool             `yaml:"iostats_off,omitempty" json:",omitempty"`      // nor does it here, and queue/iostats says so: 0
+	CountersReset   Duration         `yaml:"counters_reset,omitempty" json:",omitempty"`   // /proc/diskstats begins at zero again so long after the machine's start
 }
 
 // WorldLoad overrides what the users do, and what other programs do.

@@ -5,6 +5,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"sparkharness/harness/record"
 )
 
 // accountEvidence is one group of a stack with a KV manager: three repetitions, of each the drive moved
@@ -38,6 +40,14 @@ func TestAccounts(t *testing.T) {
 		},
 			Account{DeviceGB: 30, IdleGB: 6, KVGB: ptr(12.0), ResidualGB: ptr(12.0), ResidualPct: ptr(40.0)},
 			Account{DeviceGB: 24, IdleGB: 3, KVGB: ptr(16.5), ResidualGB: ptr(4.5), ResidualPct: ptr(18.75)}},
+		{"a probe", func(ev *Evidence) {
+			for _, c := range ev.Cells { // half of the idle reads, and 0.5 GB of each measure phase
+				c.Info.Probe = &record.ProbeRun{Bytes: 1e5}
+				c.Sys.Baseline.ProbeReads, c.Sys.Measure.ProbeReads = 1000, 5000
+			}
+		},
+			Account{DeviceGB: 30, IdleGB: 3, FioGB: ptr(9.0), ProbeGB: ptr(1.5), KVGB: ptr(12.0), ResidualGB: ptr(4.5), ResidualPct: ptr(15.0)},
+			Account{DeviceGB: 24, IdleGB: 3, FioGB: ptr(6.0), KVGB: ptr(16.5), ResidualGB: ptr(-1.5), ResidualPct: ptr(-6.25)}},
 		{"fio that moved nothing", func(ev *Evidence) {
 			for _, c := range ev.Cells {
 				c.Sys.Measure.FioReadBytes, c.Sys.Measure.FioWriteBytes = ptr(0.0), ptr(0.0)
@@ -86,7 +96,7 @@ func equalAccount(t *testing.T, want, got Account) {
 	for _, f := range []struct {
 		name      string
 		want, got *float64
-	}{{"device", &want.DeviceGB, &got.DeviceGB}, {"idle", &want.IdleGB, &got.IdleGB}, {"fio", want.FioGB, got.FioGB},
+	}{{"device", &want.DeviceGB, &got.DeviceGB}, {"idle", &want.IdleGB, &got.IdleGB}, {"fio", want.FioGB, got.FioGB}, {"probe", want.ProbeGB, got.ProbeGB},
 		{"KV", want.KVGB, got.KVGB}, {"residual", want.ResidualGB, got.ResidualGB}, {"percent", want.ResidualPct, got.ResidualPct}} {
 		if f.want == nil || f.got == nil {
 			assert.Equal(t, f.want, f.got, "%s, %s", got.Direction, f.name)

@@ -26,13 +26,3 @@ func (ev *Evidence) IdleBootstrap() stats.Bootstrap {
 	b.Block = max(1, time.Duration(ev.Exp.Hypothesis.Run.Baseline).Seconds()/idleBlocks)
 	return b
 }
-
-// IOWaitAboveIdle is the mean iowait of a group's measure phases less that of the idle baselines before
-// them, in percentage points.
-func (ev *Evidence) IOWaitAboveIdle(g *Group) (stats.Dist, error) {
-	var load, idle []stats.Rep
-	for _, c := range g.Cells {
-		load, idle = append(load, c.Sys.Measure.IOWaits), append(idle, c.Sys.Baseline.IOWaits)
-	}
-	return ev.IdleBootstrap().MeanDifference(load, idle)
-}

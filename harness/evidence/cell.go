@@ -14,6 +14,7 @@ import (
 type Cell struct {
 	record.PlannedCell
 	Info     record.CellInfo
+	Origin   string    // run that the cell was taken over from, "" if it was measured in this one
 	Requests []Request // due in the measure phase, in order of intended send
 	// Carried is, for each session, the longest prefix that two of its prompts began with since the cell's
 	// start, in tokens; nil where the workload has no sessions.
@@ -34,12 +35,41 @@ func (c *Cell) TTFT() stats.Rep {
 	return out
 }
 
+// E2E are the cell's end-to-end latencies, ms, on its own measure clock.
+func (c *Cell) E2E() stats.Rep {
+	var out stats.Rep
+	for i := range c.Requests {
+		if r := &c.Requests[i]; r.HasE2E {
+			out = append(out, stats.Point{T: r.At, V: r.E2E, Censored: r.RC == record.RCTimeout})
+		}
+	}
+	return out
+}
+
 // Seconds is the length of the measure phase.
 func (c *Cell) Seconds() float64 {
 	if c.Info.Load.MeasureStart == nil || c.Info.Load.MeasureEnd == nil {
 		return 0
 	}
 	return *c.Info.Load.MeasureEnd - *c.Info.Load.MeasureStart
+}
+
+// ProbeBytes are what the probe read in a phase of the cell; nil where none ran.
+func (c *Cell) ProbeBytes(p *PhaseSums) *float64 {
+	if c.Info.Probe == nil {
+		return nil
+	}
+	return new(p.ProbeReads * c.Info.Probe.Bytes)
+}
+
+// IdleBytes are what the drive read and wrote in the measure phase at the rate of the baseline, the probe's reads left
+// out; nil where the baseline was not watched.
+func (c *Cell) IdleBytes() (read, written *float64) {
+	b, seconds := &c.Sys.Baseline, c.Sys.Measure.NVMeSeconds
+	if b.NVMeSeconds == 0 {
+		return nil, nil
+	}
+	return new((b.ReadBytes - record.OrZero(c.ProbeBytes(b))) / b.NVMeSeconds * seconds), new(b.WriteBytes / b.NVMeSeconds * seconds)
 }
 
 // RPS is the rate of requests that were due in the measure phase and were answered in full.
@@ -71,10 +101,18 @@ func loadCell(run *record.Run, pc record.PlannedCell, windows *config.Windows) (
 	if info == nil || err != nil {
 		return nil, err
 	}
-	folder := record.CellPath(run.Dir, pc.Cell)
+	return readCell(run, pc, info, record.CellPath(run.Dir, pc.Cell), windows)
+}
+
+// readCell reads the lines of a cell's folder.
+func readCell(run *record.Run, pc record.PlannedCell, info *record.CellInfo, folder string, windows *config.Windows) (*Cell, error) {
 	c := &Cell{PlannedCell: pc, Info: *info}
+	measuredIn := run.Plan.RunID
+	if from, taken := run.Origin(pc); taken {
+		c.Origin, measuredIn = from.RunID, from.RunID
+	}
 	c.Windows = newWindows(windows, c.Seconds())
-	if err := c.loadRequests(folder, run.Plan.RunID); err != nil {
+	if err := c.loadRequests(folder, measuredIn); err != nil {
 		return nil, err
 	}
 	if err := c.loadSys(filepath.Join(folder, record.FileSysmon)); err != nil {

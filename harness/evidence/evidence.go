@@ -14,6 +14,9 @@ type Evidence struct {
 	Exp   *config.Experiment
 	Plan  *record.Plan
 	Cells []*Cell // the complete ones, in the order of the plan
+	// Quarantined are cells that were measured again, in the order in which they were put aside: several times the same one,
+	// if it was measured several times again.
+	Quarantined []record.Quarantined
 	// Notes are what is odd about the run's folder without being a fault.
 	Notes []string
 
@@ -67,13 +70,14 @@ func load(dir string, known *Evidence, read cellReader) (*Evidence, error) {
 	close(next)
 	wg.Wait()
 	notes, strays := run.Strays()
-	if err := errors.Join(append(errs, strays)...); err != nil {
+	aside, altered := run.Quarantined()
+	if err := errors.Join(append(errs, strays, altered)...); err != nil {
 		return nil, err
 	}
 	if !run.Sealed() {
 		notes = append(notes, "an earlier version measured it and sealed nothing: a change of its files would not show")
 	}
-	ev := &Evidence{Exp: exp, Plan: plan, Notes: notes}
+	ev := &Evidence{Exp: exp, Plan: plan, Quarantined: aside, Notes: notes}
 	for _, c := range cells {
 		if c != nil {
 			ev.Cells = append(ev.Cells, c)

@@ -124,13 +124,7 @@ func (g *Group) TTFT() []stats.Rep {
 func (g *Group) E2E() []stats.Rep {
 	out := make([]stats.Rep, 0, len(g.Cells))
 	for _, c := range g.Cells {
-		var rep stats.Rep
-		for i := range c.Requests {
-			if r := &c.Requests[i]; r.HasE2E {
-				rep = append(rep, stats.Point{T: r.At, V: r.E2E, Censored: r.RC == record.RCTimeout})
-			}
-		}
-		out = append(out, rep)
+		out = append(out, c.E2E())
 	}
 	return out
 }
@@ -174,6 +168,20 @@ func (g *Group) ReadReps() []stats.Rep {
 	out := make([]stats.Rep, 0, len(g.Cells))
 	for _, c := range g.Cells {
 		out = append(out, c.Sys.Measure.Reads)
+	}
+	return out
+}
+
+// TrafficReps are the bytes/s of a traffic of a group's measure phases, in bins of a second (Traffic.Bins), a repetition
+// each; nil where one of them has none, because what is told of some repetitions alone is told of none.
+func (g *Group) TrafficReps(of func(*PhaseSums) *Traffic) []stats.Rep {
+	out := make([]stats.Rep, 0, len(g.Cells))
+	for _, c := range g.Cells {
+		t := of(&c.Sys.Measure)
+		if t.Seconds == 0 {
+			return nil
+		}
+		out = append(out, t.Bins)
 	}
 	return out
 }

@@ -59,12 +59,3 @@ func (g *Group) Tier2ReadReps() (reps []stats.Rep, ok bool) {
 	}
 	return reps, true
 }
-
-// FetchReps are the tier-2 fetch latencies of a group's repetitions.
-func (ev *Evidence) FetchReps(g *Group) []stats.Rep {
-	out := make([]stats.Rep, 0, len(g.Cells))
-	for _, c := range g.Cells {
-		out = append(out, c.KV.Fetches)
-	}
-	return out
-}

@@ -6,13 +6,14 @@ import (
 	"sparkharness/harness/stats"
 )
 
-// Latency are percentiles in ms: Hyndman-Fan type 7 with distribution-free order-statistic bounds.
+// Latency are percentiles in ms: Hyndman-Fan type 7 with 95 % intervals that count with the correlation of requests
+// and with the scatter of repetitions (stats.Percentiles).
 type Latency struct {
 	P50 *Percentile `json:"p50"`
 	P95 *Percentile `json:"p95"`
 	P99 *Percentile `json:"p99"`
-	// P99Bound is the MLPerf early-stopping bound: with 99 % confidence p99 is below it; null if n is
-	// too small.
+	// P99Bound is the MLPerf early-stopping bound, for comparison with others' figures: with 99 % confidence p99
+	// is below it if requests are independent, which those of a queue are not; null if n is too small.
 	P99Bound *float64 `json:"p99_mlperf_bound"`
 }
 
@@ -31,20 +32,22 @@ type ITL struct {
 }
 
 // latency estimates the percentiles of a pooled cell.
-func latency(obs []stats.Obs) Latency {
+func latency(reps []stats.Rep) Latency {
 	var l Latency
-	for _, e := range []struct {
-		p    float64
-		into **Percentile
-	}{{0.5, &l.P50}, {0.95, &l.P95}, {0.99, &l.P99}} {
-		if v, err := stats.EstimatePercentile(obs, e.p, Confidence); err == nil {
-			*e.into = &Percentile{stats.Estimate{Value: &v.Value, Lo: v.Lo, Hi: v.Hi}, v.AtLeast}
-		}
+	ps, err := stats.Percentiles(reps, (1+Confidence)/2, 0.5, 0.95, 0.99)
+	if err != nil {
+		return l // no observation
 	}
-	values := make([]float64, len(obs))
+	for i, into := range []**Percentile{&l.P50, &l.P95, &l.P99} {
+		v := &ps[i]
+		*into = &Percentile{stats.Estimate{Value: &v.Value, Lo: v.Lo, Hi: v.Hi}, v.AtLeast}
+	}
+	var values []float64
 	censored := false
-	for i, o := range obs {
-		values[i], censored = o.V, censored || o.Censored
+	for _, rep := range reps {
+		for _, pt := range rep {
+			values, censored = append(values, pt.V), censored || pt.Censored
+		}
 	}
 	if !censored { // a bound over lower bounds would be none
 		slices.Sort(values)

@@ -53,6 +53,8 @@ type Row struct {
 	FirstTouchN   *int        `json:"first_touch_n"`       // requests that are the first of the measure phase for their adapter
 	FirstTouchMS  *float64    `json:"first_touch_ttft_mean_ms"`
 	LaterP99      *Percentile `json:"later_ttft_p99_ms"` // over all other requests
+
+	StorageColumns
 }
 
 // Row is a group's line of the latency table.
@@ -90,7 +92,6 @@ func (ev *Evidence) row(g *Group) Row {
 		Workload: ev.Exp.Hypothesis.Load.Workload, ContextTokens: first.ContextTokens,
 		Concurrency: first.Users, RateRPS: first.RateRPS, Reps: len(g.Cells),
 	}
-	var e2e []stats.Obs
 	var lags []float64
 	var gaps record.GapHist
 	var seconds, completed, tokens, prompt, cached, nominal, reusable float64
@@ -118,9 +119,6 @@ func (ev *Evidence) row(g *Group) Row {
 			default:
 				r.Failed++
 			}
-			if q.HasE2E {
-				e2e = append(e2e, stats.Obs{V: q.E2E, Censored: q.RC == record.RCTimeout})
-			}
 			if q.Prompt != nil && q.Cached != nil {
 				cachedKnown = true
 				prompt += float64(*q.Prompt)
@@ -136,7 +134,7 @@ func (ev *Evidence) row(g *Group) Row {
 		sys.addSums(&m)
 		idle.addSums(&c.Sys.Baseline)
 	}
-	r.TTFT, r.E2E = latency(g.Observations()), latency(e2e)
+	r.TTFT, r.E2E = latency(g.TTFT()), latency(g.E2E())
 	if n := gaps.Count(); n > 0 {
 		p50, _ := gaps.Quantile(0.5)
 		p99, _ := gaps.Quantile(0.99)
@@ -154,6 +152,7 @@ func (ev *Evidence) row(g *Group) Row {
 	r.GPUBusyPct, r.QueueDepth, r.IOWaitPct = gpu.Value(), queue.Value(), iowait.Value()
 	r.NVMeRPS, r.NVMeIdleRPS = sys.ReadsPerSec(), idle.ReadsPerSec()
 	r.NVMeReadMBs, r.RAwaitMS = sys.ReadMBs(), sys.RAwait()
+	r.StorageColumns = storageColumns(g, &sys, &idle)
 	if cachedKnown && prompt > 0 {
 		v := cached / prompt
 		r.CachedShare = &v
@@ -191,9 +190,9 @@ func (ev *Evidence) adapterColumns(g *Group, r *Row) {
 	if len(ev.Exp.Adapters) == 0 {
 		return
 	}
-	var later []stats.Obs
+	later := make([]stats.Rep, len(g.Cells))
 	n, total, read, known := 0, 0.0, 0.0, true
-	for _, c := range g.Cells {
+	for rep, c := range g.Cells {
 		for i := range c.Requests {
 			q := &c.Requests[i]
 			switch {
@@ -202,7 +201,7 @@ func (ev *Evidence) adapterColumns(g *Group, r *Row) {
 				n++
 				total += q.TTFT
 			default:
-				later = append(later, stats.Obs{V: q.TTFT, Censored: q.Censored})
+				later[rep] = append(later[rep], stats.Point{T: q.At, V: q.TTFT, Censored: q.Censored})
 			}
 		}
 		known = known && c.Sys.SinceTreatment.NVMeSeconds > 0

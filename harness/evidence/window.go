@@ -6,7 +6,6 @@ import (
 
 	"sparkharness/harness/config"
 	"sparkharness/harness/record"
-	"sparkharness/harness/stats"
 )
 
 // Window is a stretch of a cell's measure phase in which requests, machine and KV manager are joined on
@@ -117,5 +116,6 @@ func addSys(ws []Window, t float64, s *record.SysSample) {
 	})
 }
 
-// P99 is the type 7 quantile of the window's TTFT. At a handful of requests it is close to the slowest.
-func (w *Window) P99() float64 { return stats.Quantile(slices.Sorted(slices.Values(w.TTFT)), 0.99) }
+// Slowest is the slowest TTFT of the window, ms. A window holds two or three requests: a p99 of them would be a point between
+// the slowest and the next.
+func (w *Window) Slowest() float64 { return slices.Max(w.TTFT) }

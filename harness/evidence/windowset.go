@@ -30,9 +30,9 @@ type placed struct {
 	stratum string  // group of the cell
 }
 
-// Windows gathers the windows of groups that have a p99 and in which every reading of need is known. Windows
-// without a first token have no p99, and those in which a request timed out have one that is only bounded;
-// both are left out, and counted.
+// Windows gathers the windows of groups that have a slowest request and in which every reading of need is known. Windows
+// without a first token have none, and those in which a request timed out have one that is only bounded; both are left out,
+// and counted.
 func (ev *Evidence) Windows(groups []*Group, need ...Reading) *WindowSet {
 	return ev.windows(groups, true, false, need)
 }
@@ -42,27 +42,7 @@ func (ev *Evidence) WindowsWithBefore(groups []*Group, need ...Reading) *WindowS
 	return ev.windows(groups, true, true, need)
 }
 
-// Within takes from each value the mean of its cell over all repetitions: what is left is how values differ inside
-// a cell. reps are values of the set, one a window.
-func (s *WindowSet) Within(reps []stats.Rep) []stats.Rep {
-	sum, n := map[string]float64{}, map[string]float64{}
-	for i, rep := range s.reps {
-		for k, p := range rep {
-			sum[p.stratum] += reps[i][k].V
-			n[p.stratum]++
-		}
-	}
-	out := make([]stats.Rep, len(reps))
-	for i, rep := range s.reps {
-		out[i] = slices.Clone(reps[i])
-		for k, p := range rep {
-			out[i][k].V -= sum[p.stratum] / n[p.stratum]
-		}
-	}
-	return out
-}
-
-// AllWindows gathers the windows in which every reading of need is known, with or without a p99.
+// AllWindows gathers the windows in which every reading of need is known, with or without a first token.
 func (ev *Evidence) AllWindows(groups []*Group, need ...Reading) *WindowSet {
 	return ev.windows(groups, false, false, need)
 }
@@ -153,13 +133,13 @@ func (s *WindowSet) Values(r Reading, log bool) []stats.Rep {
 	})
 }
 
-// P99 are the windows' p99 TTFT in ms, or their logarithms.
-func (s *WindowSet) P99(log bool) []stats.Rep {
+// Slowest are the windows' slowest TTFT in ms, or their logarithms.
+func (s *WindowSet) Slowest(log bool) []stats.Rep {
 	return s.of(func(w *Window) float64 {
 		if log {
-			return math.Log(w.P99())
+			return math.Log(w.Slowest())
 		}
-		return w.P99()
+		return w.Slowest()
 	})
 }
 

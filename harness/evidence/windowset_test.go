@@ -59,7 +59,7 @@ func rounded(all []SourceCoverage) []SourceCoverage {
 }
 
 // The cells of a repetition lie one after another on one axis; windows without a first token or with a time-out
-// have no p99 and are counted.
+// have no slowest request and are counted.
 func TestWindowSetJoinsCells(t *testing.T) {
 	ev := windowedEvidence(60)
 	other := windowedCell(1, 60)
@@ -69,11 +69,11 @@ func TestWindowSetJoinsCells(t *testing.T) {
 	ev.Cells = append(ev.Cells, other)
 	set := ev.Windows(ev.Groups())
 	assert.Equal(t, []int{1, 1}, []int{set.Empty, set.Censored})
-	p99 := set.P99(false)
-	require.Len(t, p99, 2)
-	assert.Len(t, p99[0], 10)
-	assert.Len(t, p99[1], 6)
-	assert.Equal(t, stats.Point{T: 60 + 20, V: 300}, p99[0][6], "third window of the second cell")
+	slowest := set.Slowest(false)
+	require.Len(t, slowest, 2)
+	assert.Len(t, slowest[0], 10)
+	assert.Len(t, slowest[1], 6)
+	assert.Equal(t, stats.Point{T: 60 + 20, V: 300}, slowest[0][6], "third window of the second cell")
 	assert.Equal(t, 18, ev.AllWindows(ev.Groups()).N(), "bytes have no need of a first token")
 }
 
@@ -112,29 +112,4 @@ func TestWindowCoverageOfTheKVManager(t *testing.T) {
 	assert.InDelta(t, 0.94, least, 1e-9)
 	assert.Equal(t, "KV manager of cell at 30 s", where)
 	assert.Equal(t, []SourceCoverage{{"KV manager", 0.948}, {"NVMe", 1}, {"machine", 1}}, rounded(set.Coverage()), "56.9 of 60 s")
-}
-
-// What is left inside a cell has a mean of zero over its repetitions, whatever the cell's level is.
-func TestWithinTakesTheMeanOfItsCell(t *testing.T) {
-	ev := windowedEvidence(60)
-	for i := range ev.Cells[1].Windows {
-		ev.Cells[1].Windows[i].TTFT[0] += 60
-	}
-	other := windowedCell(1, 60)
-	other.Cell, other.Key = record.NewCell("conc", 2, "rep", 1), "other"
-	for i := range other.Windows {
-		other.Windows[i].TTFT[0] *= 10
-	}
-	ev.Cells = append(ev.Cells, other)
-	set := ev.Windows(ev.Groups())
-	values := set.P99(false)
-	within := set.Within(values)
-	require.Len(t, within, 2)
-	for k := range 6 {
-		// Means of the cells: (350 + 410) / 2 and 3500.
-		assert.InDelta(t, float64(100*(k+1))-380, within[0][k].V, 1e-9)
-		assert.InDelta(t, float64(1000*(k+1))-3500, within[0][6+k].V, 1e-9)
-		assert.InDelta(t, float64(100*(k+1))+60-380, within[1][k].V, 1e-9)
-	}
-	assert.Equal(t, stats.Point{T: 10, V: 200}, values[0][1], "what was given stays as it is")
 }

@@ -4,16 +4,18 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
+	"slices"
 
 	"sparkharness/harness/config"
 	"sparkharness/harness/record"
 )
 
-// New lays out the sweep: all combinations of the factors' levels in every repetition. A repetition is a block; the
-// order inside it is shuffled by the seed.
+// New lays out the sweep: all combinations of the factors' levels in every repetition, unless it says that some are not
+// planned. A repetition is a block; the order inside it is shuffled by the seed.
 func New(e *config.Experiment, f record.Facts, runID, digest string) (*record.Plan, error) {
-	if n := combinations(e); n*float64(e.Hypothesis.Run.Reps) > record.MaxCells {
-		return nil, tooMany(0, n, e.Hypothesis.Run.Reps)
+	first, last := blocks(e.Hypothesis.Run, 1)
+	if n := combinations(e); n*float64(last-first+1) > record.MaxCells {
+		return nil, tooMany(0, n, last-first+1)
 	}
 	combos := []record.Cell{nil}
 	for _, factor := range config.Factors() {
@@ -29,6 +31,7 @@ func New(e *config.Experiment, f record.Facts, runID, digest string) (*record.Pl
 			}
 		}
 	}
+	loads = slices.DeleteFunc(loads, func(c record.Cell) bool { return !e.Hypothesis.Sweep.Plans(c) })
 	p := &record.Plan{Schema: record.PlanSchema, RunID: runID, Hypothesis: e.Hypothesis.Hypothesis, Digest: digest, Facts: f}
 	return p, Extend(p, e, loads)
 }
@@ -44,7 +47,7 @@ func combinations(e *config.Experiment) float64 {
 			n *= levels
 		}
 	}
-	return n * loads
+	return n * loads * e.Hypothesis.Sweep.Planned()
 }
 
 // tooMany refuses cells beyond those that are planned already.
@@ -75,18 +78,19 @@ func with(c record.Cell, name string, level any) record.Cell {
 	return append(append(record.Cell{}, c...), record.NewCell(name, level)...)
 }
 
-// Extend appends a stage: the combinations, once in every repetition. A plan of more than record.MaxCells is refused and
+// Extend appends a stage: the combinations, once in every block of it. A plan of more than record.MaxCells is refused and
 // left as it is.
 func Extend(p *record.Plan, e *config.Experiment, combos []record.Cell) error {
-	if len(p.Cells)+len(combos)*e.Hypothesis.Run.Reps > record.MaxCells {
-		return tooMany(len(p.Cells), float64(len(combos)), e.Hypothesis.Run.Reps)
-	}
 	stage := 1
 	if len(p.Cells) > 0 {
 		stage = p.Cells[len(p.Cells)-1].Stage + 1
 	}
+	first, last := blocks(e.Hypothesis.Run, stage)
+	if n := last - first + 1; len(p.Cells)+len(combos)*n > record.MaxCells {
+		return tooMany(len(p.Cells), float64(len(combos)), n)
+	}
 	seed := e.Hypothesis.Run.Seed
-	for rep := 1; rep <= e.Hypothesis.Run.Reps; rep++ {
+	for rep := first; rep <= last; rep++ {
 		block := make([]record.Cell, len(combos))
 		for i, c := range combos {
 			block[i] = with(c, config.FactorRep, rep)
@@ -104,6 +108,14 @@ func Extend(p *record.Plan, e *config.Experiment, combos []record.Cell) error {
 	return nil
 }
 
+// blocks are the numbers of a stage's blocks. One that screens is number 0: those that decide are counted from 1.
+func blocks(r config.Run, stage int) (first, last int) {
+	if r.Screening && stage == 1 {
+		return 0, 0
+	}
+	return 1, r.Reps
+}
+
 // resolve turns a cell's key into what it means in this experiment.
 func resolve(e *config.Experiment, c record.Cell, stage int) (record.PlannedCell, error) {
 	pc, err := config.Resolve(c)
@@ -114,13 +126,22 @@ func resolve(e *config.Experiment, c record.Cell, stage int) (record.PlannedCell
 	if pc.Stack == "" {
 		pc.Stack = e.StackNames()[0]
 	}
-	if pc.Rep < 1 || pc.ContextTokens < 1 || pc.Users < 1 && pc.RateRPS == nil || e.Stacks[pc.Stack] == nil {
+	if pc.Rep < 0 || pc.ContextTokens < 1 || pc.Users < 1 && pc.RateRPS == nil || e.Stacks[pc.Stack] == nil {
 		return pc, fmt.Errorf("cell %s has no repetition, context, load or known stack", pc.Key)
 	}
 	seed := e.Hypothesis.Run.Seed
 	pc.LoadSeed = mix(seed, "load", c.Without(config.Arms()...).String())
 	pc.MachineSeed = mix(seed, "machine", c.String())
 	return pc, nil
+}
+
+// Again is a planned cell that is to be measured again, after n times: the load's randomness stays, and with it what the
+// arms of a block share; the machine's is another.
+func Again(pc record.PlannedCell, n int) record.PlannedCell {
+	if n > 0 {
+		pc.Again, pc.MachineSeed = n, mix(pc.MachineSeed, "again", fmt.Sprint(n))
+	}
+	return pc
 }
 
 // mix derives a seed; it is never 0.

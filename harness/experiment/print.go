@@ -25,12 +25,29 @@ func Print(w io.Writer, p *record.Plan, e *config.Experiment, claim string, stag
 	if p.Facts.Clock == record.ClockVirtual {
 		clock = "of virtual time; the wall time is a small part of it"
 	}
-	fmt.Fprintf(w, "estimated: at least %.1f h %s\n", LeastHours(p, r), clock)
+	expected, priced := Expect(p, e, staged, nil)
+	if priced {
+		fmt.Fprintf(w, "expected: %.2f h %s; %.4f TB written to the drive\n", expected.Cost.Seconds/3600, clock, expected.Cost.WrittenBytes/1e12)
+	} else {
+		fmt.Fprintf(w, "estimated: at least %.1f h %s\n", LeastHours(p, r), clock)
+	}
 	if staged && e.Hypothesis.Sweep.FineStep > 0 {
 		levels := 2 * e.Hypothesis.Sweep.FineStep // on each side of what the first finds
-		fmt.Fprintf(w, "then a second stage around what the first finds: up to %d levels a stack, %d cells\n", levels, levels*r.Reps*len(e.Stacks))
+		fmt.Fprintf(w, "then a second stage around what the first finds: up to %d levels a stack, %d cells", levels, later(e, staged))
+		if priced {
+			fmt.Fprintf(w, ", %.2f h, %.4f TB", expected.LaterCost.Seconds/3600, expected.LaterCost.WrittenBytes/1e12)
+		}
+		fmt.Fprintln(w)
+	}
+	width := 0
+	for _, c := range p.Cells {
+		width = max(width, len(c.Key))
 	}
 	for i, c := range p.Cells {
-		fmt.Fprintf(w, "%4d  %s\n", i+1, c.Key)
+		if c.Price == nil {
+			fmt.Fprintf(w, "%4d  %s\n", i+1, c.Key)
+			continue
+		}
+		fmt.Fprintf(w, "%4d  %-*s  %6.3f h  %8.5f TB\n", i+1, width, c.Key, c.Price.Seconds/3600, c.Price.WrittenBytes/1e12)
 	}
 }

@@ -18,8 +18,9 @@ func ptr[T any](v T) *T { return &v }
 func goodEvidence() *evidence.Evidence {
 	hc := &config.Hypothesis{Hypothesis: "HX", Model: "L8B", Gates: config.Gates{
 		MinCoverage: 0.95, MaxSendLag: config.Duration(1e6), MaxSendLagShare: 0.01, PromptTolerance: 0.05,
-		MaxErrorRate: 0.01, MinSamples: 299, MaxCoV: 0.1, SteadyAlpha: 0.05, SteadyMaxDrift: 0.25,
-		ReproducedWithin: 0.05, MaxBaselineRPS: 50, CadenceTolerance: 0.05, MinFioPresence: 0.95, MaxForeignReads: 0.01,
+		MaxErrorRate: 0.01, MinSamples: 299, MaxCoV: 0.1, SteadyAlpha: 0.05, SteadyMaxDrift: 0.25, SteadyTailAlpha: 0.03, SteadyMaxTailDrift: 0.5,
+		ReproducedWithin: 0.05, MaxBaselineRPS: 50, CadenceTolerance: 0.05, MinFioPresence: 0.95, MaxForeignReads: 0.01, MaxCarryOver: 0.2,
+		MaxBaselineFactor: 3, BaselineNoiseRPS: 10, MinTold: 0.95, MaxClockDifference: 0.03, MaxAgain: 2, MaxAgainShare: 0.2,
 	}}
 	hc.Run.Reps, hc.Run.Seed, hc.Run.Duration, hc.Run.Baseline = 3, 1, config.Duration(300e9), config.Duration(30e9)
 	ev := &evidence.Evidence{Exp: &config.Experiment{Rig: "sim", Hypothesis: hc, Stacks: map[string]*config.Stack{"A": {Stack: "A"}}}, Plan: &record.Plan{}}
@@ -35,7 +36,7 @@ func goodEvidence() *evidence.Evidence {
 			c.Requests = append(c.Requests, evidence.Request{At: float64(i) * 2.7, TTFT: 100 + float64(i*7%13), HasTTFT: true,
 				E2E: 900, HasE2E: true, RC: record.RCOK, Nominal: 1000, Prompt: ptr(1001), Output: 16})
 		}
-		c.Sys = evidence.Machine{Samples: 2000, AliveAtStart: true, AliveAtEnd: true}
+		c.Sys = evidence.Machine{Samples: 2000, ThrottleTold: 1990, SwapTold: 2000, BusyClockMHz: ptr(2450.0), AliveAtStart: true, AliveAtEnd: true}
 		c.Sys.Baseline.NVMeSeconds, c.Sys.Baseline.ReadIOs = 30, 60
 		ev.Cells = append(ev.Cells, c)
 		ev.Plan.Cells = append(ev.Plan.Cells, c.PlannedCell)
@@ -133,6 +134,13 @@ func TestGatesFail(t *testing.T) {
 		{"environment", "swap", gate.Invalid, func(ev *evidence.Evidence) { ev.Cells[0].Sys.SwapOn = true }},
 		{"environment", "throttled", gate.Invalid, func(ev *evidence.Evidence) { ev.Cells[0].Sys.Throttle = 1 }},
 		{"environment", "foreign_traffic", gate.Invalid, func(ev *evidence.Evidence) { ev.Cells[0].Sys.Baseline.WriteIOs = 6000 }},
+		{"environment", "not_idle", gate.Invalid, func(ev *evidence.Evidence) {
+			for _, c := range ev.Cells[1:] {
+				c.Sys.Baseline.ReadIOs = 51 * 30
+			}
+		}},
+		{"environment", "throttle_unknown", gate.Inconclusive, func(ev *evidence.Evidence) { ev.Cells[1].Sys.ThrottleTold = 0 }},
+		{"environment", "swap_unknown", gate.Inconclusive, func(ev *evidence.Evidence) { ev.Cells[1].Sys.SwapTold = 1899 }},
 		{"environment", "no_baseline", gate.Invalid, func(ev *evidence.Evidence) { ev.Cells[0].Sys.Baseline.NVMeSeconds = 0 }},
 		{"samples", "few_samples", gate.Inconclusive, func(ev *evidence.Evidence) { ev.Cells[0].Requests = ev.Cells[0].Requests[:50] }},
 		{"samples", "cells_missing", gate.Inconclusive, func(ev *evidence.Evidence) { ev.Cells = ev.Cells[:2] }},
@@ -229,9 +237,9 @@ func TestErrorsUpToTheAllowedRate(t *testing.T) {
 // As many repetitions are advised as give the requests that p99 needs, if each gives as many as those that were measured.
 func TestSamplesAdviseRepetitions(t *testing.T) {
 	for each, advice := range map[int]string{
-		99: "n 297, p99 needs 299: repeat with 4 repetitions",
-		11: "n 33, p99 needs 299: repeat with 28 repetitions", // 27 give 297
-		0:  "n 0, p99 needs 299: repeat with 897 repetitions",
+		99: "n 297 in 3 blocks, p99 needs 299: a new run with 4 blocks or a longer -duration",
+		11: "n 33 in 3 blocks, p99 needs 299: a new run with 28 blocks or a longer -duration", // 27 give 297
+		0:  "n 0 in 3 blocks, p99 needs 299: a new run with 897 blocks or a longer -duration",
 	} {
 		ev := goodEvidence()
 		for _, c := range ev.Cells {

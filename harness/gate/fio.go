@@ -8,9 +8,10 @@ import (
 	"sparkharness/harness/record"
 )
 
-// FioReached is the manipulation check of a sweep over fio: in every block the drive's mean read latency in
-// the heaviest arm is at least ratio times that of the lightest one, and fio moved bytes, by its own
-// process's account, in every arm but the one without.
+// FioReached is the manipulation check of a sweep over fio: in every block the probe's mean latency in the heaviest arm
+// is at least ratio times that in the lightest one, and fio moved bytes, by its own process's account, in every arm but
+// the one without. The drive's mean over everybody's reads would not do: that of a nearly idle drive, which power-save
+// wake-ups make long, may exceed that of a busy one, and arms differ in the sizes of their reads.
 func FioReached(ev *evidence.Evidence, ratio float64) Gate {
 	const name = "fio"
 	levels := ev.Exp.Hypothesis.Sweep.Fio
@@ -19,6 +20,10 @@ func FioReached(ev *evidence.Evidence, ratio float64) Gate {
 	}
 	if g := FioRan(ev); !g.Passed {
 		return g
+	}
+	washed := washedOut(ev)
+	if !washed.Passed {
+		return washed
 	}
 	type place struct {
 		rest string
@@ -41,24 +46,24 @@ func FioReached(ev *evidence.Evidence, ratio float64) Gate {
 		if light == nil {
 			continue
 		}
-		h, l := heavy.Sys.Measure.RAwait(), light.Sys.Measure.RAwait()
+		h, l := heavy.Sys.Measure.Probe(), light.Sys.Measure.Probe()
 		if h == nil || l == nil || *l <= 0 {
-			return Fail(name, Invalid, "r_await_unknown", fmt.Sprintf("block %d: r_await is not known in %s or %s: the drive read for less than a millisecond in all", at.rep, heavy.Key, light.Key))
+			return Fail(name, Invalid, "probe_unknown", fmt.Sprintf("block %d: how long a read of the probe takes is not known in %s or %s", at.rep, heavy.Key, light.Key))
 		}
-		least.high(-*h / *l, fmt.Sprintf("block %d: r_await %.3f ms with fio %s, %.3f ms with %s", at.rep, *h, heavy.Fio, *l, light.Fio))
+		least.high(-*h / *l, fmt.Sprintf("block %d: %.0f us with fio %s, %.0f us with %s", at.rep, *h, heavy.Fio, *l, light.Fio))
 	}
 	switch {
 	case !least.seen:
 		return Fail(name, Invalid, "arm_missing", "no block has both the lightest and the heaviest arm")
 	case -least.value < ratio:
-		return Fail(name, Invalid, "drive_not_degraded", fmt.Sprintf("r_await grew only %.2f-fold (need %.1f; least in %s)", -least.value, ratio, least.where))
+		return Fail(name, Invalid, "drive_not_degraded", fmt.Sprintf("a read of the probe took only %.2f times as long (need %.1f; least in %s)", -least.value, ratio, least.where))
 	}
-	return Pass(name, fmt.Sprintf("r_await grew at least %.2f-fold from fio %s to %s (need %.1f; least in %s)", -least.value, levels[0], levels[len(levels)-1], ratio, least.where))
+	return Pass(name, fmt.Sprintf("a read of the probe took at least %.2f times as long with fio %s as with %s (need %.1f; least in %s)", -least.value, levels[len(levels)-1], levels[0], ratio, least.where)+"; "+washed.Detail)
 }
 
 // FioRan is the manipulation check that every sweep over fio has. Where a profile has jobs, fio's process was there
 // for at least min_fio_presence of the measure phase and moved bytes, by its own account. Where it has none, and a KV
-// manager accounts for the server's reads, nobody else read either: what the drive read beyond its idle rate and that
+// manager accounts for the server's reads, nobody else read either: what the drive read beyond its idle rate, the probe and that
 // account is at most max_foreign_reads of what fio moved where it moved most. Without a KV manager a read may be the
 // server's own, which is what the claim is about.
 func FioRan(ev *evidence.Evidence) Gate {
@@ -75,9 +80,10 @@ func FioRan(ev *evidence.Evidence) Gate {
 		}
 		if len(c.Info.Fio.Jobs) > 0 {
 			moved := record.OrZero(m.FioReadBytes) + record.OrZero(m.FioWriteBytes)
+			gone, why := fioGone(c, gates.MinFioPresence)
 			switch {
-			case m.FioSeconds < gates.MinFioPresence*m.Seconds:
-				return Fail(name, Invalid, "fio_gone", fmt.Sprintf("%s: fio's process was there for %.0f of %.0f s", c.Key, m.FioSeconds, m.Seconds))
+			case gone != "":
+				return Fail(name, Invalid, gone, why)
 			case moved == 0:
 				return Fail(name, Invalid, "fio_idle", c.Key+": fio was started, and its process moved no byte while the load was measured")
 			}
@@ -88,10 +94,8 @@ func FioRan(ev *evidence.Evidence) Gate {
 		if c.KV == nil {
 			continue
 		}
-		rest := m.ReadBytes - record.OrZero(c.KV.Tier2Spread)
-		if b := &c.Sys.Baseline; b.NVMeSeconds > 0 {
-			rest -= b.ReadBytes / b.NVMeSeconds * m.NVMeSeconds
-		}
+		idle, _ := c.IdleBytes()
+		rest := m.ReadBytes - record.OrZero(c.KV.Tier2Spread) - record.OrZero(c.ProbeBytes(m)) - record.OrZero(idle)
 		foreign.high(rest/seconds, fmt.Sprintf("%.2f MB/s that are nobody's in %s", max(0, rest/seconds/1e6), c.Key))
 	}
 	switch {
@@ -103,4 +107,14 @@ func FioRan(ev *evidence.Evidence) Gate {
 		return Pass(name, fmt.Sprintf("fio moved at least %.0f MB/s where it was to run (%s), and where not there were at most %s", -least.value/1e6, least.where, foreign.where))
 	}
 	return Pass(name, fmt.Sprintf("fio moved at least %.0f MB/s beside the load (%s)", -least.value/1e6, least.where))
+}
+
+// fioGone says that fio's process was there for too little of a cell's measure phase; the code is "" where it was, or was not
+// to be.
+func fioGone(c *evidence.Cell, need float64) (code, why string) {
+	m := &c.Sys.Measure
+	if c.Info.Fio == nil || len(c.Info.Fio.Jobs) == 0 || m.FioSeconds >= need*m.Seconds {
+		return "", ""
+	}
+	return "fio_gone", fmt.Sprintf("%s: fio's process was there for %.0f of %.0f s", c.Key, m.FioSeconds, m.Seconds)
 }

@@ -11,7 +11,7 @@ import (
 	"sparkharness/harness/record"
 )
 
-// fioEvidence is a sweep over fio in two blocks: a read takes 0.125 ms without fio, twice that beside the moderate
+// fioEvidence is a sweep over fio in two blocks: a read of the probe takes 125 us without fio, twice that beside the moderate
 // profile, and four times that (in the second block five times) beside the heavy one.
 func fioEvidence() *evidence.Evidence {
 	ev := goodEvidence()
@@ -25,11 +25,13 @@ func fioEvidence() *evidence.Evidence {
 			c.Info.Fio = &record.FioRun{}
 			c.Info.Load.MeasureStart, c.Info.Load.MeasureEnd = ptr(0.0), ptr(100.0)
 			c.Sys.Measure.Seconds, c.Sys.Measure.NVMeSeconds = 100, 100
-			c.Sys.Measure.ReadIOs, c.Sys.Measure.ReadMS = 800, 100
+			c.Info.Probe = &record.ProbeRun{Bytes: 1, PerS: 20}
+			c.Sys.Baseline.ProbeReads, c.Sys.Baseline.ProbeUS = 600, 600*125
+			c.Sys.Measure.ProbeReads, c.Sys.Measure.ProbeUS = 800, 100e3
 			if level != "none" {
 				c.Info.Fio.Jobs = []string{level}
 				c.Sys.Measure.FioReadBytes, c.Sys.Measure.FioSeconds = ptr(1e9), 100
-				c.Sys.Measure.ReadMS = map[string]float64{"moderate": 200, "heavy": 300 + 100*float64(rep)}[level]
+				c.Sys.Measure.ProbeUS = map[string]float64{"moderate": 200e3, "heavy": 300e3 + 100e3*float64(rep)}[level]
 			}
 			ev.Cells = append(ev.Cells, c)
 		}
@@ -56,9 +58,9 @@ func TestFioReached(t *testing.T) {
 		code   string // "" for a pass
 		detail string
 	}{
-		{"the drive is slower", func(*evidence.Evidence) {}, "", "r_await grew at least 4.00-fold from fio none to heavy (need 3.0; least in block 1: r_await 0.500 ms with fio heavy, 0.125 ms with none)"},
-		{"just so", func(ev *evidence.Evidence) { ev.Cells[heavy2].Sys.Measure.ReadMS = 300 }, "", "at least 3.00-fold from fio none to heavy (need 3.0; least in block 2"},
-		{"one block of two is enough for the pair", drop(none1), "", "at least 5.00-fold"},
+		{"the drive is slower", func(*evidence.Evidence) {}, "", "a read of the probe took at least 4.00 times as long with fio heavy as with none (need 3.0; least in block 1: 500 us with fio heavy, 125 us with none)"},
+		{"just so", func(ev *evidence.Evidence) { ev.Cells[heavy2].Sys.Measure.ProbeUS = 300e3 }, "", "at least 3.00 times as long with fio heavy as with none (need 3.0; least in block 2"},
+		{"one block of two is enough for the pair", drop(none1), "", "at least 5.00 times"},
 		{"a sweep of one level", func(ev *evidence.Evidence) { ev.Exp.Hypothesis.Sweep.Fio = []string{"heavy"} }, "no_arms", "no arms with and without fio"},
 		{"nobody says what fio did", func(ev *evidence.Evidence) { ev.Cells[moderate1].Info.Fio = nil }, "not_treated", "fio=moderate/ctx=4096/conc=8/rep=1: nothing tells"},
 		{"the server may read where no KV manager accounts for it", func(ev *evidence.Evidence) { ev.Cells[none1].Sys.Measure.ReadBytes = 1.1e7 }, "", ""},
@@ -72,9 +74,23 @@ func TestFioReached(t *testing.T) {
 			ev.Cells[none1].Sys.Measure.ReadBytes, ev.Cells[none1].KV = 1.1e7, &evidence.KVCounters{}
 			ev.Exp.Hypothesis.Gates.MaxForeignReads = 0.011
 		}, "", ""},
+		{"what the drive reads for others does not matter", func(ev *evidence.Evidence) {
+			ev.Cells[heavy2].Sys.Measure.ReadIOs, ev.Cells[heavy2].Sys.Measure.ReadMS = 1000, 1
+			ev.Cells[none1].Sys.Measure.ReadIOs, ev.Cells[none1].Sys.Measure.ReadMS = 1, 1000
+		}, "", ""},
+		{"nor is the probe anybody else", func(ev *evidence.Evidence) {
+			ev.Cells[none1].Info.Probe.Bytes = 1e5
+			ev.Cells[none1].Sys.Measure.ReadBytes, ev.Cells[none1].KV = 0.9e7+800*1e5, &evidence.KVCounters{}
+		}, "", ""},
+		{"nor in the idle rate", func(ev *evidence.Evidence) {
+			ev.Cells[none1].Info.Probe.Bytes = 1e5
+			ev.Cells[none1].Sys.Measure.ReadBytes, ev.Cells[none1].KV = 1.1e7+800*1e5, &evidence.KVCounters{}
+			ev.Cells[none1].Sys.Baseline.ReadBytes, ev.Cells[none1].Sys.Baseline.NVMeSeconds = 600*1e5, 30
+		}, "foreign_reads", "0.11 MB/s that are nobody's"},
 		{"the idle rate is nobody else", func(ev *evidence.Evidence) {
 			ev.Cells[none1].Sys.Measure.ReadBytes, ev.Cells[none1].KV = 1.1e7, &evidence.KVCounters{}
-			ev.Cells[none1].Sys.Baseline = evidence.PhaseSums{ReadBytes: 1e6, NVMeSeconds: 10}
+			b := &ev.Cells[none1].Sys.Baseline
+			b.ReadBytes, b.NVMeSeconds = 1e6, 10
 		}, "", ""},
 		{"nor is the KV manager", func(ev *evidence.Evidence) {
 			ev.Cells[none1].Sys.Measure.ReadBytes = 1.1e7
@@ -93,9 +109,9 @@ func TestFioReached(t *testing.T) {
 		{"fio is not seen", func(ev *evidence.Evidence) {
 			ev.Cells[heavy2].Sys.Measure.FioReadBytes, ev.Cells[heavy2].Sys.Measure.FioSeconds = nil, 0
 		}, "fio_gone", "fio=heavy/ctx=4096/conc=8/rep=2"},
-		{"no read beside fio", func(ev *evidence.Evidence) { ev.Cells[heavy2].Sys.Measure.ReadIOs = 0 }, "r_await_unknown", "block 2: r_await is not known in fio=heavy/ctx=4096/conc=8/rep=2 or fio=none"},
-		{"no read without fio", func(ev *evidence.Evidence) { ev.Cells[none1].Sys.Measure.ReadIOs = 0 }, "r_await_unknown", "block 1"},
-		{"reads that took no time", func(ev *evidence.Evidence) { ev.Cells[none1].Sys.Measure.ReadMS = 0 }, "r_await_unknown", "block 1"},
+		{"no read beside fio", func(ev *evidence.Evidence) { ev.Cells[heavy2].Sys.Measure.ProbeReads = 0 }, "probe_unknown", "block 2: how long a read of the probe takes is not known in fio=heavy/ctx=4096/conc=8/rep=2 or fio=none"},
+		{"no read without fio", func(ev *evidence.Evidence) { ev.Cells[none1].Sys.Measure.ProbeReads = 0 }, "probe_unknown", "block 1"},
+		{"reads that took no time", func(ev *evidence.Evidence) { ev.Cells[none1].Sys.Measure.ProbeUS = 0 }, "probe_unknown", "block 1"},
 		{"no lightest arm", drop(1, 4), "arm_missing", "no block has both"},
 		{"no heaviest arm", drop(0, 3), "arm_missing", "no block has both"},
 		{"arms of different blocks", drop(0, 4), "arm_missing", "no block has both"},
@@ -106,9 +122,9 @@ func TestFioReached(t *testing.T) {
 				}
 			}
 		}, "arm_missing", "no block has both"},
-		{"as fast as ever in one block", func(ev *evidence.Evidence) { ev.Cells[heavy2].Sys.Measure.ReadMS = 299 }, "drive_not_degraded",
-			"r_await grew only 2.99-fold (need 3.0; least in block 2: r_await 0.374 ms with fio heavy, 0.125 ms with none)"},
-		{"the middle does not decide", func(ev *evidence.Evidence) { ev.Cells[moderate1].Sys.Measure.ReadMS = 1 }, "", ""},
+		{"as fast as ever in one block", func(ev *evidence.Evidence) { ev.Cells[heavy2].Sys.Measure.ProbeUS = 299e3 }, "drive_not_degraded",
+			"a read of the probe took only 2.99 times as long (need 3.0; least in block 2: 374 us with fio heavy, 125 us with none)"},
+		{"the middle does not decide", func(ev *evidence.Evidence) { ev.Cells[moderate1].Sys.Measure.ProbeUS = 1 }, "", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			ev := fioEvidence()
@@ -121,6 +137,54 @@ func TestFioReached(t *testing.T) {
 			if !g.Passed {
 				assert.Equal(t, gate.Invalid, g.OnFailure)
 			}
+		})
+	}
+}
+
+// Before each load a read of the probe has to take what it takes on an undisturbed drive: the median of the baselines that
+// follow no fio, of which there are those of the first cell and of those after one without.
+func TestWashOut(t *testing.T) {
+	const heavy1, none1, moderate1, heavy2, none2, moderate2 = 0, 1, 2, 3, 4, 5 // cells of fioEvidence
+	us := func(cell int, us float64) func(ev *evidence.Evidence) {
+		return func(ev *evidence.Evidence) { ev.Cells[cell].Sys.Baseline.ProbeUS = 600 * us }
+	}
+	for _, tc := range []struct {
+		name   string
+		change func(ev *evidence.Evidence)
+		code   string
+		detail string
+	}{
+		{"as undisturbed", func(*evidence.Evidence) {}, "", "at most 0.0 % more or less than the 125 us of an undisturbed drive (allowed 20 %"},
+		{"a little carried over", us(none1, 149.9), "", "19.9 % more or less than the 125 us of an undisturbed drive (allowed 20 %; 150 us in fio=none/ctx=4096/conc=8/rep=1, after fio=heavy/ctx=4096/conc=8/rep=1)"},
+		{"carried over", us(none1, 150.1), "not_washed_out", "150 us in fio=none/ctx=4096/conc=8/rep=1, after fio=heavy/ctx=4096/conc=8/rep=1): wait longer between cells"},
+		{"faster than undisturbed", us(heavy2, 99), "not_washed_out", "99 us in fio=heavy/ctx=4096/conc=8/rep=2, after fio=moderate"},
+		// moderate1 and moderate2 follow a cell without fio, and heavy1 follows nothing.
+		{"one of the undisturbed is not like the others", us(moderate1, 151), "not_washed_out", "the 125 us of an undisturbed drive"},
+		{"all that follow fio", func(ev *evidence.Evidence) {
+			for _, i := range []int{none1, heavy2, none2, moderate2} {
+				us(i, 250)(ev)
+			}
+		}, "not_washed_out", "100.0 % more or less than the 125 us"},
+		{"as the gate allows", func(ev *evidence.Evidence) {
+			us(none1, 150.1)(ev)
+			ev.Exp.Hypothesis.Gates.MaxCarryOver = 0.21
+		}, "", "allowed 21 %"},
+		{"in the order in which they were begun", func(ev *evidence.Evidence) {
+			for i, c := range ev.Cells {
+				c.Info.Start = float64(10 - i)
+			}
+			us(heavy1, 151)(ev)
+		}, "not_washed_out", "151 us in fio=heavy/ctx=4096/conc=8/rep=1, after fio=none/ctx=4096/conc=8/rep=1"},
+		{"no probe in one cell", func(ev *evidence.Evidence) { ev.Cells[moderate2].Info.Probe = nil }, "no_probe", "fio=moderate/ctx=4096/conc=8/rep=2: no probe read the drive"},
+		{"no read in a baseline", func(ev *evidence.Evidence) { ev.Cells[none2].Sys.Baseline.ProbeReads = 0 }, "probe_unknown", "fio=none/ctx=4096/conc=8/rep=2: no read of the probe ended"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			ev := fioEvidence()
+			tc.change(ev)
+			g := gate.FioReached(ev, 3)
+			assert.Equal(t, "fio", g.Name)
+			assert.Equal(t, []any{tc.code == "", tc.code}, []any{g.Passed, g.Code}, g.Detail)
+			assert.Contains(t, g.Detail, tc.detail)
 		})
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"sparkharness/harness/evidence"
 	"sparkharness/harness/gate"
 	"sparkharness/harness/record"
 )
@@ -99,4 +100,85 @@ func TestSteadyCellsMayWander(t *testing.T) {
 	}
 	t.Logf("%d of %d", failed, runs)
 	assert.LessOrEqual(t, failed, 12)
+}
+
+// A tail that triples while the median stays is found, among many cells that are steady and in either direction.
+func TestSteadySeesTheTail(t *testing.T) {
+	for name, factor := range map[string]func(at float64) float64{
+		"grows": func(at float64) float64 { return 1 + 2*at },
+		"falls": func(at float64) float64 { return 3 - 2*at },
+	} {
+		t.Run(name, func(t *testing.T) {
+			ev := goodEvidence()
+			r := rand.New(rand.NewPCG(1, 3))
+			slow := func(c *evidence.Cell, factor func(float64) float64) {
+				for i := range c.Requests {
+					c.Requests[i].TTFT = 100 + r.Float64()
+					if i%6 == 5 {
+						c.Requests[i].TTFT = (900 + 300*r.Float64()) * factor(float64(i)/110)
+					}
+				}
+			}
+			for _, c := range ev.Cells {
+				slow(c, factor)
+			}
+			for conc := 5; conc < 30; conc++ {
+				for _, c := range goodEvidence().Cells {
+					c.Cell = record.NewCell("ctx", 1000, "conc", conc, "rep", c.Rep)
+					c.Key = c.Cell.String()
+					slow(c, func(float64) float64 { return 1 })
+					ev.Cells = append(ev.Cells, c)
+				}
+			}
+			g := gate.Steady(ev, gate.Claim{})
+			assert.Equal(t, "tail_trend", g.Code, g.Detail)
+			assert.Equal(t, gate.Inconclusive, g.OnFailure)
+			assert.Contains(t, g.Detail, "ctx=1000/conc=4: the slowest TTFTs are ")
+			assert.Contains(t, g.Detail, "after Holm over 26 cells")
+
+			bearable := *ev.Exp.Hypothesis
+			bearable.Gates.SteadyMaxTailDrift = 4
+			ev.Exp.Hypothesis = &bearable
+			assert.True(t, gate.Steady(ev, gate.Claim{}).Passed, "it is significant, and not larger than allowed")
+
+			before := bearable
+			before.Gates.SteadyTailAlpha, before.Gates.SteadyMaxTailDrift = 0, 0
+			ev.Exp.Hypothesis = &before
+			g = gate.Steady(ev, gate.Claim{})
+			assert.True(t, g.Passed, "a run saved before there was the test is judged without it")
+			assert.NotContains(t, g.Detail, "slowest", "and not said to have been")
+		})
+	}
+}
+
+// TTFT that halves is a trend as well as one that doubles.
+func TestSteadySeesAFall(t *testing.T) {
+	ev := goodEvidence()
+	for _, c := range ev.Cells {
+		for i := range c.Requests {
+			c.Requests[i].TTFT *= 2 - float64(i)/110
+		}
+	}
+	g := gate.Steady(ev, gate.Claim{})
+	assert.Equal(t, "trend", g.Code)
+	assert.Contains(t, g.Detail, "TTFT drifts by -")
+}
+
+// Of several cells that drift the one that does so most is named.
+func TestSteadyNamesTheWorst(t *testing.T) {
+	ev := goodEvidence()
+	for conc := 5; conc < 8; conc++ {
+		for _, c := range goodEvidence().Cells {
+			c.Cell = record.NewCell("ctx", 1000, "conc", conc, "rep", c.Rep)
+			c.Key = c.Cell.String()
+			ev.Cells = append(ev.Cells, c)
+		}
+	}
+	for _, c := range ev.Cells {
+		by := map[int]float64{4: 1, 5: 2, 6: 1.2}[c.Cell.Int("conc")]
+		for i := range c.Requests {
+			c.Requests[i].TTFT *= 1 + by*float64(i)/110
+		}
+	}
+	assert.Contains(t, gate.Steady(ev, gate.Claim{}).Detail, "conc=5: TTFT drifts")
 }

@@ -160,23 +160,10 @@ func (r *run) sleep(ctx context.Context, until time.Duration, wake <-chan struct
 // prepare draws request (user, seq) and makes its body. think is the draw of the wait before it, in
 // seconds, if the loop has one, and item what a trace says of the request, if there is one.
 func (r *run) prepare(user, seq int, think Dist, item *Item) (req *request, wait time.Duration, err error) {
-	rng := generator(domainRequest, r.spec.Seed, uint64(user), uint64(seq))
-	length, tokens := r.spec.ContextTokens, 0
+	length := r.spec.ContextTokens
+	tokens, wait, drawn := r.spec.draw(user, seq, think, item)
 	if item != nil {
-		length, tokens = item.InputTokens, item.OutputTokens
-	} else {
-		tokens = int(max(1, math.Round(r.spec.Output.Draw(rng))))
-	}
-	switch {
-	case think == nil:
-	case seq == 0:
-		wait = micros(residual(think, rng))
-	default:
-		wait = micros(think.Draw(rng))
-	}
-	drawn := 0
-	if r.spec.Adapters != nil {
-		drawn = r.spec.Adapters.draw(rng)
+		length = item.InputTokens
 	}
 	prompt, err := r.spec.Prompter.Prompt(PromptRequest{
 		ContextTokens: length, User: user, Seq: seq, Nonce: r.spec.Nonce, Item: item,
@@ -190,6 +177,28 @@ func (r *run) prepare(user, seq int, think Dist, item *Item) (req *request, wait
 	}
 	prompt.Text = "" // the body has it
 	return &request{user: user, seq: seq, tokens: tokens, prompt: prompt, drawn: drawn, body: body}, wait, nil
+}
+
+// draw is what chance gives request (user, seq): its output tokens, the wait before it if the loop has one, and the index
+// of its adapter if that is drawn.
+func (s *Spec) draw(user, seq int, think Dist, item *Item) (tokens int, wait time.Duration, adapter int) {
+	rng := generator(domainRequest, s.Seed, uint64(user), uint64(seq))
+	if item != nil {
+		tokens = item.OutputTokens
+	} else {
+		tokens = int(max(1, math.Round(s.Output.Draw(rng))))
+	}
+	switch {
+	case think == nil:
+	case seq == 0:
+		wait = micros(residual(think, rng))
+	default:
+		wait = micros(think.Draw(rng))
+	}
+	if s.Adapters != nil {
+		adapter = s.Adapters.draw(rng)
+	}
+	return tokens, wait, adapter
 }
 
 // begin labels a request that is due at the given offset; false if it is not to be sent.

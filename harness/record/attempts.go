@@ -20,8 +20,13 @@ const (
 	EventBegin   = "begin"   // an execution of the plan begins
 	EventPlan    = "plan"    // plan.json is about to be written with this sum
 	EventCell    = "cell"    // a cell is complete; its cell.json has this sum
+	EventTaken   = "taken"   // a complete cell of another run has been copied; its cell.json has this sum
 	EventDamaged = "damaged" // a complete cell was found to be damaged or gone, and is measured again
 	EventEnd     = "end"
+
+	// A complete cell failed a gate that looks at nothing of the outcome; it was put aside with this cell.json, and is
+	// measured again.
+	EventQuarantined = "quarantined"
 )
 
 // Why an execution ended, in its last line. A plan that ended early says so itself.
@@ -49,9 +54,16 @@ type Attempt struct {
 	Commit  string    `json:"commit,omitempty"`  // of the program, at the begin
 	Program *Program  `json:"program,omitempty"` // at the begin
 	Why     string    `json:"why,omitempty"`
+	Origin  *Origin   `json:"origin,omitempty"` // run that a cell which is taken over was measured in
 	// Torn is set by the line after one that a crash has cut off.
 	Torn bool   `json:"torn,omitempty"`
 	Prev string `json:"prev"` // SHA-256 of the line before, its newline included; "" in the first
+}
+
+// Origin is the run that a cell was measured in.
+type Origin struct {
+	RunID  string `json:"run_id"`
+	Digest string `json:"config_digest"`
 }
 
 // Log appends to attempts.jsonl. Safe for concurrent use.
@@ -111,6 +123,15 @@ func (l *Log) Complete(cell, folder string) error {
 		return err
 	}
 	return l.Append(Attempt{Event: EventCell, Cell: cell, SHA256: sum.SHA256})
+}
+
+// TakenOver tells of a cell of another run that has been copied into a folder.
+func (l *Log) TakenOver(cell, folder string, from Origin) error {
+	sum, err := SumFile(filepath.Join(folder, FileCell))
+	if err != nil {
+		return err
+	}
+	return l.Append(Attempt{Event: EventTaken, Cell: cell, SHA256: sum.SHA256, Origin: &from})
 }
 
 // Close closes the file.
@@ -173,7 +194,7 @@ func (l *attempts) carriedOut(sum string) bool {
 			if a.SHA256 == sum || done {
 				return a.SHA256 == sum
 			}
-		case EventCell:
+		case EventCell, EventTaken:
 			done = true
 		case EventEnd:
 			done = done || a.Concluded() // any other may be because the plan could not be written

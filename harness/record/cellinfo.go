@@ -15,19 +15,34 @@ import (
 
 // CellInfo is cell.json: what a cell knows of itself besides its lines. A cell whose folder has one is complete.
 type CellInfo struct {
-	RunID    string      `json:"run_id"`
-	Digest   string      `json:"config_digest"`
-	Cell     string      `json:"cell"`
-	Start    float64     `json:"start"` // s, clock zero of the cell
+	RunID  string `json:"run_id"`
+	Digest string `json:"config_digest"`
+	Cell   string `json:"cell"`
+	// CellDigest is that of the planned cell; "" in cells of earlier versions.
+	CellDigest string  `json:"cell_digest,omitempty"`
+	Start      float64 `json:"start"` // s, clock zero of the cell
+	// Seconds is the cell's whole time on its clock; null in cells of earlier versions.
+	Seconds  *float64    `json:"seconds,omitempty"`
 	Load     LoadSummary `json:"load"`
 	Coverage Coverage    `json:"coverage"`
 	Settings Settings    `json:"settings"` // read back from the servers
+	// Device and Counters are about the block device that is watched; absent from cells of earlier versions, which asked
+	// neither, and Device where a rig has none.
+	Device   *Device        `json:"device,omitempty"`
+	Counters *CountersProof `json:"counters_proof,omitempty"`
 	// Treatments are what was done to the machine before the load, with what it showed before and after.
 	Treatments []Treated `json:"treatments,omitempty"`
 	// Fio is what ran beside the load where fio is a factor, with what the drive and fio's process showed before
 	// the load; its list of jobs is empty in the arm without.
-	Fio   *FioRun `json:"fio,omitempty"`
-	HasKV bool    `json:"has_kv"`
+	Fio *FioRun `json:"fio,omitempty"`
+	// Probe is what read the drive from the baseline to the cell's end, to see how long that takes; null where none did.
+	Probe *ProbeRun `json:"probe,omitempty"`
+	HasKV bool      `json:"has_kv"`
+	// Oracle is what the server said after the load when it was asked for what prompts of the load begin with; null where
+	// nobody asked.
+	Oracle *Oracle `json:"oracle,omitempty"`
+	// Again is how often the cell had been measured before: its machine's randomness is another each time.
+	Again int `json:"again,omitempty"`
 	// Files are the cell's other files as they were when it was complete, in the order of their names.
 	Files []FileSum `json:"files"`
 }
@@ -153,6 +168,8 @@ func (c *CellInfo) check() error {
 	switch {
 	case !(c.Start >= 0 && c.Start <= maxNumber):
 		return fmt.Errorf("start is %v", c.Start)
+	case c.Seconds != nil && !(*c.Seconds >= 0 && *c.Seconds <= maxNumber):
+		return fmt.Errorf("it took %v s", *c.Seconds)
 	case l.MeasureStart != nil && *l.MeasureStart < c.Start, l.MeasureEnd != nil && (l.MeasureStart == nil || *l.MeasureEnd < *l.MeasureStart):
 		return errors.New("the load ended before it began")
 	case l.MaxSendLag < 0, l.MeanThink != nil && *l.MeanThink < 0, l.DrainTimeouts < 0, c.Coverage.Slots < 0:
@@ -162,6 +179,13 @@ func (c *CellInfo) check() error {
 		for rc, n := range counts {
 			if n < 0 {
 				return fmt.Errorf("%d requests ended with %s", n, rc)
+			}
+		}
+	}
+	if p := c.Counters; p != nil {
+		for _, v := range []*float64{&p.AskedReadBytes, &p.AskedWriteBytes, p.ReadBytes, p.WriteBytes} {
+			if v != nil && !(*v >= 0 && *v <= maxNumber) {
+				return fmt.Errorf("the proof of the counters has %v bytes", *v)
 			}
 		}
 	}

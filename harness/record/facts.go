@@ -6,6 +6,12 @@ const (
 	ClockReal    = "real"
 )
 
+// What a machine may lack.
+const (
+	LacksThrottling = "throttle_reasons" // nothing in it is ever throttled, or has a driver that would tell
+	LacksSwap       = "swap"             // its kernel has none
+)
+
 // Facts are what a rig says of itself and of its machine before the first cell: part of plan.json, so that what is
 // concluded later asks no rig.
 type Facts struct {
@@ -18,10 +24,14 @@ type Facts struct {
 	// Machine identifies what measures: a digest of the constants of a simulated machine, or of the identity of a
 	// real one. It is part of the run's digest.
 	Machine string `json:"machine"`
+	// CPUs is how many hardware threads the machine has: /proc/stat counts iowait in shares of all of them. 0 if not told.
+	CPUs int `json:"cpus,omitempty"`
 	// Capabilities are what the rig can do to its machine and read of it.
 	Capabilities []string `json:"capabilities"`
 	// Uncalibrated are the parts of the machine that rest on no measurement; empty for a real one.
 	Uncalibrated []string `json:"uncalibrated"`
+	// Lacks are notions that the machine does not have, so that nothing is amiss where it tells nothing of them.
+	Lacks []string `json:"lacks,omitempty"`
 	// MaxRequestBytes is the largest request that the block device takes: larger reads are split. Null if unknown.
 	MaxRequestBytes *float64 `json:"max_request_bytes"`
 }

@@ -9,6 +9,8 @@ const (
 	FileManifest = "manifest.json"
 	FileAttempts = "attempts.jsonl" // a line for each thing that was done to the folder
 	DirCells     = "cells"
+
+	DirQuarantine = "quarantine" // cells that were measured again, as they were before
 )
 
 // MaxConfig is the most bytes of a config.yaml: as many as the files that it is made of can have, some dozens.

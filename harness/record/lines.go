@@ -83,8 +83,14 @@ func (s *SysSample) line(c codec) {
 	optional(c, &s.PSI, (*PSI).fields)
 	c.key(`,"engine":`)
 	optional(c, &s.Engine, (*Engine).fields)
+	if c.maybe(`,"server_io":`, s.Server != nil) {
+		optional(c, &s.Server, (*ServerIO).fields)
+	}
 	if c.maybe(`,"fio":`, s.Fio != nil) {
 		optional(c, &s.Fio, (*Fio).fields)
+	}
+	if c.maybe(`,"probe":`, s.Probe != nil) {
+		optional(c, &s.Probe, (*Probe).fields)
 	}
 	if c.maybe(`,"reset":`, s.Reset) {
 		c.flag(&s.Reset)
@@ -191,6 +197,18 @@ func (e *Engine) fields(c codec) {
 	c.optNumber(&e.KVMaxBlocks)
 	c.key(`,"iter_ms":`)
 	c.optNumber(&e.IterMS)
+	c.key(`}`)
+}
+
+func (p *Probe) fields(c codec) {
+	c.key(`{"n":`)
+	c.number(&p.N)
+	c.key(`,"mean_us":`)
+	c.optNumber(&p.MeanUS)
+	c.key(`,"p50_us":`)
+	c.optNumber(&p.P50US)
+	c.key(`,"p99_us":`)
+	c.optNumber(&p.P99US)
 	c.key(`}`)
 }
 

@@ -60,8 +60,14 @@ type PlannedCell struct {
 	RateRPS       *float64 `json:"rate_rps"` // open loop
 	LoadSeed      uint64   `json:"load_seed"`
 	MachineSeed   uint64   `json:"machine_seed"`
+	// Digest names what decides what is measured in the cell, whichever hypothesis asks for it; "" in plans of earlier versions.
+	Digest string `json:"cell_digest,omitempty"`
+	// Price is what the cell was expected to cost; null in plans of earlier versions and where nothing is known of the machine.
+	Price *Price `json:"price,omitempty"`
 
 	Cell Cell `json:"-"`
+	// Again is how often the cell has been measured before; the plan knows nothing of it.
+	Again int `json:"-"`
 }
 
 // encode is the text of plan.json.
@@ -145,6 +151,6 @@ func parsePlan(path string, b []byte) (*Plan, error) {
 func firstRelease() Facts {
 	split := float64(512 << 10)
 	return Facts{Rig: "sim", Clock: ClockVirtual, Origin: "simulated, not measured on hardware", Simulated: true,
-		MaxRequestBytes: &split, Capabilities: []string{},
+		CPUs: 20, MaxRequestBytes: &split, Capabilities: []string{},
 		Uncalibrated: []string{"not recorded: measured by the first release, whose source lists them"}}
 }

@@ -26,6 +26,16 @@ type Run struct {
 	Plan *Plan
 	log  *attempts
 	sums map[string]string // of cell.json, by key, of the cells that the log says are complete
+
+	aside []Quarantined // in the order of the log
+	// origins are the runs of the cells that were taken over, by key.
+	origins map[string]Origin
+}
+
+// Origin is the run that a cell was taken over from; false if it was measured in this one.
+func (r *Run) Origin(pc PlannedCell) (o Origin, taken bool) {
+	o, taken = r.origins[pc.Key]
+	return o, taken
 }
 
 // ReadRun reads the plan and the log of a run's folder and makes sure that the plan and the configuration are those of
@@ -35,7 +45,7 @@ func ReadRun(dir string) (*Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Run{Dir: dir, Plan: plan, sums: map[string]string{}}
+	r := &Run{Dir: dir, Plan: plan, sums: map[string]string{}, origins: map[string]Origin{}}
 	if r.log, err = readAttempts(dir); err != nil {
 		return nil, err
 	}
@@ -49,8 +59,22 @@ func ReadRun(dir string) (*Run, error) {
 		switch a.Event {
 		case EventCell:
 			r.sums[a.Cell] = a.SHA256
+			delete(r.origins, a.Cell)
+		case EventTaken:
+			r.sums[a.Cell] = a.SHA256
+			if a.Origin == nil {
+				return nil, damaged(Path(dir, FileAttempts), "it does not say where cell %s was taken from", a.Cell)
+			}
+			r.origins[a.Cell] = *a.Origin
 		case EventDamaged:
 			delete(r.sums, a.Cell)
+			delete(r.origins, a.Cell)
+		case EventQuarantined:
+			delete(r.sums, a.Cell)
+			delete(r.origins, a.Cell)
+			if err := r.putAside(a); err != nil {
+				return nil, err
+			}
 		}
 	}
 	if !r.log.carriedOut(sum) {
@@ -85,13 +109,21 @@ func (r *Run) Cell(pc PlannedCell) (*CellInfo, error) {
 	if info.Cell != pc.Key {
 		return nil, damaged(path, "it is that of cell %s", info.Cell)
 	}
+	of, taken := r.Origin(pc)
+	if !taken {
+		of = Origin{r.Plan.RunID, r.Plan.Digest}
+	}
 	switch {
 	case !r.Plan.sealed() && info.Files == nil:
 		return info, nil
 	case !r.Plan.sealed():
 		return nil, damaged(path, "it was sealed, and the plan names the layout of an earlier version, which sealed nothing")
-	case info.RunID != r.Plan.RunID || info.Digest != r.Plan.Digest:
+	case info.RunID != of.RunID || info.Digest != of.Digest:
 		return nil, damaged(path, "it is of run %s", info.RunID)
+	case !logged && r.due(pc.Key, sum):
+		return nil, nil
+	case info.CellDigest != pc.Digest:
+		return nil, damaged(path, "it is of another cell of that name (%.12s) than the planned one (%.12s)", info.CellDigest, pc.Digest)
 	case !logged:
 		return nil, damaged(path, "%s does not know of it", FileAttempts)
 	case sum != want:
@@ -106,8 +138,11 @@ func (r *Run) recoverable(pc PlannedCell) bool {
 	return err == nil && info != nil && sum == r.sums[pc.Key]
 }
 
-// Recover puts cells into place that a crash has kept from it.
+// Recover puts cells into place, or aside, that a crash has kept from it.
 func (r *Run) Recover() error {
+	if err := r.recoverAside(); err != nil {
+		return err
+	}
 	for _, pc := range r.Plan.Cells {
 		place := CellPath(r.Dir, pc.Cell)
 		if _, err := os.Stat(place); errors.Is(err, fs.ErrNotExist) && r.recoverable(pc) {

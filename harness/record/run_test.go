@@ -28,6 +28,7 @@ func TestPlanIsTheLastOne(t *testing.T) {
 		{"and another one", []Attempt{begin, plan(first), cell, plan(second), damage, begin, plan(third)}, []string{first, second, third}},
 		{"a full disk", []Attempt{begin, plan(first), cell, plan(second), {Event: EventEnd, Why: EndGivenUp}}, []string{first, second}},
 		{"and then it went on", []Attempt{begin, plan(first), cell, plan(second), begin, plan(third), cell}, []string{third}},
+		{"a cell that was taken over", []Attempt{begin, plan(first), plan(second), {Event: EventTaken, Cell: "ctx=1/rep=1", Origin: &Origin{}}}, []string{second}},
 		{"none", []Attempt{begin, cell, end}, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

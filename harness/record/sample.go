@@ -12,8 +12,11 @@ type SysSample struct {
 	NVMe   *NVMe   `json:"nvme"`
 	PSI    *PSI    `json:"psi"`
 	Engine *Engine `json:"engine"`
-	Fio    *Fio    `json:"fio,omitempty"`   // absent while no fio runs
-	Reset  bool    `json:"reset,omitempty"` // a counter went backwards inside the interval
+	// Server is absent where nothing tells the server's own I/O.
+	Server *ServerIO `json:"server_io,omitempty"`
+	Fio    *Fio      `json:"fio,omitempty"`   // absent while no fio runs
+	Probe  *Probe    `json:"probe,omitempty"` // absent while no probe runs
+	Reset  bool      `json:"reset,omitempty"` // a counter went backwards inside the interval
 }
 
 // Phases that only samples have.
@@ -100,6 +103,15 @@ type Engine struct {
 type Fio struct {
 	ReadBytes  float64 `json:"read_bytes"`
 	WriteBytes float64 `json:"write_bytes"`
+}
+
+// Probe are the small reads of the probe that ended in the interval: how long each took, as the reader saw it. The
+// quantiles are of type 7, and with the mean null where no read ended.
+type Probe struct {
+	N      float64  `json:"n"`
+	MeanUS *float64 `json:"mean_us"`
+	P50US  *float64 `json:"p50_us"`
+	P99US  *float64 `json:"p99_us"`
 }
 
 // KVSample is one line of dynkv.jsonl: the KV manager's counters since its start, at TS.

@@ -8,6 +8,12 @@ type Treated struct {
 	After     *float64 `json:"after"`
 }
 
+// ProbeRun is the probe beside a cell: reads of so many bytes, one at a time, so many a second on average.
+type ProbeRun struct {
+	Bytes float64 `json:"bytes"`
+	PerS  float64 `json:"per_s"`
+}
+
 // FioRun is fio running beside the server, with what the machine showed of it. In the arm without fio
 // nothing is started, the same time passes, and the figures of fio itself are nil.
 //

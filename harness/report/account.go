@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"sparkharness/harness/evidence"
@@ -21,8 +22,17 @@ func accountTable(b *strings.Builder, all []evidence.Account) {
 		rows = worstAccounts(all, accountLines/2)
 		note = fmt.Sprintf(" (the %d of %d that close worst; all are in %s)", len(rows), len(all), FileName)
 	}
-	b.WriteString("\nbytes on the NVMe: device = idle + fio + KV + residual" + note + "\n\n")
+	parts := "idle + fio + KV + residual"
+	if probed(all) {
+		parts = "idle + fio + probe + KV + residual"
+	}
+	b.WriteString("\nbytes on the NVMe: device = " + parts + note + "\n\n")
 	writeColumns(b, accountColumns(rows), rows)
+}
+
+// probed says that the probe is a term of the accounts.
+func probed(all []evidence.Account) bool {
+	return slices.ContainsFunc(all, func(a evidence.Account) bool { return a.ProbeGB != nil })
 }
 
 // worstAccounts are the n accounts with the largest residual, in their order.
@@ -63,6 +73,7 @@ func accountColumns(rows []evidence.Account) []column[evidence.Account] {
 		gb("device", func(a *evidence.Account) *float64 { return &a.DeviceGB }),
 		gb("idle", func(a *evidence.Account) *float64 { return &a.IdleGB }),
 		gb("fio", func(a *evidence.Account) *float64 { return a.FioGB }),
+		gb("probe", func(a *evidence.Account) *float64 { return a.ProbeGB }),
 		gb("KV", func(a *evidence.Account) *float64 { return a.KVGB }),
 		gb("residual", func(a *evidence.Account) *float64 { return a.ResidualGB }),
 		{name: "residual", unit: "%", has: func(a *evidence.Account) bool { return a.ResidualPct != nil },

@@ -66,6 +66,9 @@ func closingRow(l Line, effectWidth, reasonWidth int, withRig bool) table.Row {
 	if len(v.Reasons) > 0 {
 		last = append(last, wrap(v.Reasons[0], reasonWidth)...)
 	}
+	if v.Scope != "" {
+		last = append(last, wrap("scope: "+v.Scope, reasonWidth)...)
+	}
 	if withRig {
 		last = append(last, rigLine(r)+": "+origin(r))
 	}

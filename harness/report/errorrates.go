@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,7 +16,7 @@ import (
 // ErrorRatesSchema names the layout of error_rates.json.
 const ErrorRatesSchema = "sparkharness.error_rates.v1"
 
-// Targets: Supported in a control world at most, and in the default world at least, in this share of runs.
+// Targets: Supported in a control world at most, and the expected outcome in the default world at least, in this share of runs.
 const (
 	controlTarget = 0.05
 	defaultTarget = 0.90
@@ -32,16 +33,18 @@ type ErrorRates struct {
 
 // ErrorRate are the verdicts of one hypothesis in one world.
 type ErrorRate struct {
-	Hypothesis   string `json:"hypothesis"`
-	World        string `json:"world"`
-	Control      bool   `json:"control"` // the world lacks the mechanism: Supported is an error there
-	FirstSeed    uint64 `json:"first_seed"`
-	LastSeed     uint64 `json:"last_seed"`
-	Supported    int    `json:"supported"`
-	Refuted      int    `json:"refuted"`
-	Inconclusive int    `json:"inconclusive"`
-	Invalid      int    `json:"invalid"`
-	// Other are the runs in which the verdict was an error: Supported in a control world, anything else in
+	Hypothesis string `json:"hypothesis"`
+	World      string `json:"world"`
+	Control    bool   `json:"control"` // the world lacks the mechanism: Supported is an error there
+	// Expected is the outcome that the configuration expects of the default world, if it is not Supported.
+	Expected     verdict.Outcome `json:"expected,omitempty"`
+	FirstSeed    uint64          `json:"first_seed"`
+	LastSeed     uint64          `json:"last_seed"`
+	Supported    int             `json:"supported"`
+	Refuted      int             `json:"refuted"`
+	Inconclusive int             `json:"inconclusive"`
+	Invalid      int             `json:"invalid"`
+	// Other are the runs in which the verdict was an error: Supported in a control world, anything but the expected outcome in
 	// the default world.
 	Other []OtherVerdict `json:"other"`
 }
@@ -70,9 +73,20 @@ func (r *ErrorRate) Count(o verdict.Outcome) {
 // N is the number of runs.
 func (r *ErrorRate) N() int { return r.Supported + r.Refuted + r.Inconclusive + r.Invalid }
 
-// met says whether the rate of Supported meets its target.
+// due is the outcome that has a target: at most so often in a control world, at least so often in the default world.
+func (r *ErrorRate) due() verdict.Outcome { return cmp.Or(r.Expected, verdict.Supported) }
+
+// Errs says whether a verdict is an error.
+func (r *ErrorRate) Errs(o verdict.Outcome) bool { return (o == r.due()) == r.Control }
+
+// of is how many runs had an outcome.
+func (r *ErrorRate) of(o verdict.Outcome) int {
+	return map[verdict.Outcome]int{verdict.Supported: r.Supported, verdict.Refuted: r.Refuted, verdict.Inconclusive: r.Inconclusive, verdict.Invalid: r.Invalid}[o]
+}
+
+// met says whether the rate of the outcome that is due meets its target.
 func (r *ErrorRate) met() bool {
-	share := float64(r.Supported) / float64(max(1, r.N()))
+	share := float64(r.of(r.due())) / float64(max(1, r.N()))
 	if r.Control {
 		return share <= controlTarget
 	}
@@ -93,7 +107,7 @@ func (e ErrorRates) Missed() []string {
 	var out []string
 	for i := range e.Rates {
 		if r := &e.Rates[i]; r.N() > 0 && !r.met() {
-			out = append(out, fmt.Sprintf("%s in world %s is Supported in %d of %d runs (%s %.0f %%)", r.Hypothesis, r.World, r.Supported, r.N(),
+			out = append(out, fmt.Sprintf("%s in world %s is %s in %d of %d runs (%s %.0f %%)", r.Hypothesis, r.World, r.due(), r.of(r.due()), r.N(),
 				map[bool]string{true: "at most", false: "at least"}[r.Control], 100*map[bool]float64{true: controlTarget, false: defaultTarget}[r.Control]))
 		}
 	}
@@ -114,13 +128,17 @@ func rateColumns() []column[ErrorRate] {
 		kind("Inconclusive", func(r *ErrorRate) int { return r.Inconclusive }),
 		kind("Invalid", func(r *ErrorRate) int { return r.Invalid }),
 		{name: "target", has: always[ErrorRate], cell: func(r *ErrorRate) string {
+			of := ""
+			if r.Expected != "" {
+				of = " (" + string(r.Expected) + ")"
+			}
 			switch {
 			case r.N() == 0:
 				return "-"
 			case r.met():
-				return "met"
+				return "met" + of
 			}
-			return "MISSED"
+			return "MISSED" + of
 		}},
 	}
 }

@@ -70,6 +70,19 @@ func TestErrorRatesTargets(t *testing.T) {
 	}
 }
 
+// Where the configuration expects another outcome of the default world, that one has the target, and is no error.
+func TestErrorRatesOfAnotherExpectation(t *testing.T) {
+	r := ErrorRate{Hypothesis: "H8B", World: "default", Expected: verdict.Refuted, Supported: 4, Refuted: 36}
+	assert.True(t, r.met())
+	assert.Equal(t, []bool{false, true}, []bool{r.Errs(verdict.Refuted), r.Errs(verdict.Supported)})
+	assert.Contains(t, ErrorRates{Rates: []ErrorRate{r}}.Markdown(), "| met (Refuted) |")
+	r.Refuted = 35
+	assert.Equal(t, []string{"H8B in world default is Refuted in 35 of 39 runs (at least 90 %)"}, ErrorRates{Rates: []ErrorRate{r}}.Missed())
+	assert.Contains(t, ErrorRates{Rates: []ErrorRate{r}}.Markdown(), "| MISSED (Refuted) |")
+	control := ErrorRate{Control: true, Supported: 1}
+	assert.Equal(t, []bool{false, true}, []bool{control.Errs(verdict.Refuted), control.Errs(verdict.Supported)})
+}
+
 func TestErrorRateCounts(t *testing.T) {
 	var r ErrorRate
 	for i, o := range []verdict.Outcome{verdict.Supported, verdict.Refuted, verdict.Inconclusive, verdict.Invalid} {

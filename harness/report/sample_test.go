@@ -95,7 +95,9 @@ func sampleH2B() *verdict.Judgement {
 		{Name: "queue_bound", State: verdict.Noted, Detail: "at 4,096 tokens 9 % of requests waited for a slot", Estimate: stats.Estimate{Value: ptr(9)}, Unit: "%", N: 312, Of: "requests", Bounds: []float64{}},
 	}
 	r.Verdict = verdict.Settle(gates, checks, &verdict.Effect{Name: "TTFT p99, 4096 over 1024 tokens, B", Estimate: stats.Estimate{Value: ptr(9.43), Lo: ptr(7.02), Hi: ptr(12.6)},
-		Unit: "x", Confidence: 0.95, N: 3, Of: "repetitions"})
+		Unit: "x", Confidence: 0.95, N: 3, Of: "repetitions"}, 0.025)
+	r.Verdict.Scope = "L70B, Stack A (tensorrt-llm), Stack B (tensorrt-llm), ctx 256 to 4096, conc 32, simulated dgx-spark, world default"
+	r.Look = evidence.Look{At: 1, Of: 1, Blocks: 3, Level: 0.025, Reached: true}
 	return r
 }
 
@@ -160,7 +162,7 @@ func sampleH0() *verdict.Judgement {
 		[]verdict.Check{
 			{Name: "rule_agrees", State: verdict.Contradicted, Detail: "U_work of the rule is 2 fine steps below saturation", Estimate: stats.Estimate{Value: ptr(2)}, Unit: "steps", N: 3},
 			{Name: "knee_found", State: verdict.Holds, Detail: "the rule finds a knee at 192 users", Estimate: stats.Estimate{Value: ptr(192)}, Unit: "users", N: 3}},
-		&verdict.Effect{Name: "U_work", Estimate: stats.Estimate{Value: ptr(160), Hi: ptr(192)}, Unit: "users", Confidence: 0.95, N: 3, Of: "repetitions"})
+		&verdict.Effect{Name: "U_work", Estimate: stats.Estimate{Value: ptr(160), Hi: ptr(192)}, Unit: "users", Confidence: 0.95, N: 3, Of: "repetitions"}, 0.025)
 	return r
 }
 

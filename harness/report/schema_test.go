@@ -42,7 +42,9 @@ func TestSchemaAcceptsReports(t *testing.T) {
 	scatter.Figures = append(scatter.Figures, sampleScatter())
 	least := &verdict.Judgement{Schema: verdict.Schema, RunID: "r", Rig: "spark", Clock: "real"}
 	least.Verdict.Outcome = "Inconclusive"
-	for name, r := range map[string]*verdict.Judgement{"H2B": sampleH2B(), "H0": scatter, "nothing measured": least} {
+	repeated := sampleH2B()
+	repeated.CellsAgain = 2
+	for name, r := range map[string]*verdict.Judgement{"H2B": sampleH2B(), "measured again": repeated, "H0": scatter, "nothing measured": least} {
 		assert.NoError(t, s.Validate(document(t, r)), name)
 	}
 }
@@ -54,6 +56,7 @@ func TestSchemaRefuses(t *testing.T) {
 	check := func(d map[string]any) map[string]any { return v(d)["checks"].([]any)[0].(map[string]any) }
 	account := func(d map[string]any) map[string]any { return d["accounts"].([]any)[0].(map[string]any) }
 	for name, change := range map[string]func(map[string]any){
+		"none measured again": func(d map[string]any) { d["cells_measured_again"] = 0 },
 		"a missing field":     func(d map[string]any) { delete(d, "seed") },
 		"a missing row field": func(d map[string]any) { delete(row(d), "r_await_ms") },
 		"a renamed row field": func(d map[string]any) { row(d)["r_await"] = row(d)["r_await_ms"]; delete(row(d), "r_await_ms") },

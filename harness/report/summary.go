@@ -154,7 +154,11 @@ func summaryFields() []field {
 		opt("first_touch_ttft_mean_ms", func(r *evidence.Row) *float64 { return r.FirstTouchMS }),
 		point("p99_later_ttft_ms", later, p99),
 	)
-	return append(fields, boundFields("p99_later_ttft", later, p99)...)
+	fields = append(fields, boundFields("p99_later_ttft", later, p99)...)
+	for _, c := range storageFigures {
+		fields = append(fields, opt(c.name, c.get))
+	}
+	return fields
 }
 
 // boundFields are the columns of a percentile's bounds.

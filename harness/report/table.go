@@ -27,6 +27,7 @@ func Table(w io.Writer, r *verdict.Judgement) error {
 	if len(r.Rows) > 0 {
 		writeColumns(&b, latencyColumns(r.Rows), r.Rows)
 		workloadTable(&b, r.Rows)
+		storageTable(&b, r.Rows)
 	} else {
 		b.WriteString("no cell was measured\n")
 	}
@@ -58,6 +59,9 @@ func tableFile(r *verdict.Judgement) (Rendering, error) {
 func tableHead(b *strings.Builder, r *verdict.Judgement) {
 	fmt.Fprintf(b, "%s  %s seed=%d  cells %d/%d  measured %s", clean(r.Hypothesis), rigLine(r), r.Seed,
 		r.CellsMeasured, r.CellsPlanned, span(r.CellSeconds))
+	if r.CellsAgain > 0 {
+		fmt.Fprintf(b, "  measured again %d", r.CellsAgain)
+	}
 	if r.Interrupted {
 		b.WriteString("  INTERRUPTED")
 	}
@@ -68,6 +72,14 @@ func tableHead(b *strings.Builder, r *verdict.Judgement) {
 func workloadTable(b *strings.Builder, rows []evidence.Row) {
 	if columns := workloadColumns(rows); columns != nil {
 		b.WriteString("\nworkload\n\n")
+		writeColumns(b, columns, rows)
+	}
+}
+
+// storageTable prints what was moved to and from storage, where anything is known of it.
+func storageTable(b *strings.Builder, rows []evidence.Row) {
+	if columns := storageColumns(rows); columns != nil {
+		b.WriteString("\nbytes to and from storage\n\n")
 		writeColumns(b, columns, rows)
 	}
 }
@@ -160,6 +172,8 @@ func wrapKey(key string, width int) string {
 func conclusion(b *strings.Builder, r *verdict.Judgement) {
 	v := r.Verdict
 	block(b, "verdict", verdictLines(v))
+	block(b, "scope", [][]string{{clean(v.Scope)}})
+	block(b, "look", [][]string{{lookLine(r.Look)}})
 	if e := v.Effect; e != nil {
 		block(b, "effect", [][]string{{clean(e.Name) + ": " + effect(e) + ", n " + sample(e.N, e.Of)}})
 	}
@@ -199,6 +213,18 @@ func verdictLines(v verdict.Verdict) [][]string {
 		}
 	}
 	return lines
+}
+
+// lookLine says at which of its looks a run was judged, and at which level.
+func lookLine(l evidence.Look) string {
+	if l.Of == 0 {
+		return "not told: an earlier version judged it"
+	}
+	line := fmt.Sprintf("%d of %d, after %d blocks; each check one-sided at %.2g %%, over all looks at %.2g %%", l.At, l.Of, l.Blocks, l.Level*100, evidence.OneSided*100)
+	if !l.Reached {
+		line += "; not reached"
+	}
+	return line
 }
 
 // gateState is what a gate did: ok, FAILED, or grade for a grade that was not met and fails nothing.

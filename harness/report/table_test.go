@@ -63,13 +63,22 @@ func TestTableLeavesEmptyColumnsOut(t *testing.T) {
 func TestTableSaysWhatIsMissing(t *testing.T) {
 	r := sampleH2B()
 	r.Rows, r.Interrupted, r.CellsMeasured = nil, true, 0
-	r.Verdict = verdict.Settle([]gate.Gate{gate.Fail("treatment", verdict.Invalid, "treatment", "policy read back as LRU")}, nil, nil)
+	r.Verdict = verdict.Settle([]gate.Gate{gate.Fail("treatment", verdict.Invalid, "treatment", "policy read back as LRU")}, nil, nil, 0.025)
 	s := tableOf(t, r)
 	assert.Contains(t, s, "no cell was measured")
 	assert.Contains(t, s, "cells 0/30")
 	assert.Contains(t, s, "INTERRUPTED")
 	assert.Contains(t, s, "verdict       Invalid  gate treatment failed: policy read back as LRU")
 	assert.Contains(t, s, "treatment  FAILED  policy read back as LRU")
+}
+
+// Cells that were measured again are counted in the first line, where there are any.
+func TestTableCountsWhatWasMeasuredAgain(t *testing.T) {
+	r := sampleH2B()
+	assert.NotContains(t, tableOf(t, r), "measured again")
+	r.CellsAgain = 3
+	first, _, _ := strings.Cut(tableOf(t, r), "\n")
+	assert.Contains(t, first, "  measured again 3")
 }
 
 func TestTableKeepsReasonsThatNoCheckRepeats(t *testing.T) {

@@ -44,8 +44,10 @@ type runView struct {
 	Findings   [][]string // name, value, detail
 	Latency    tableView
 	Load       tableView // no lines where nothing is known of it
+	Storage    tableView // bytes; no lines where nothing is known of them
 	SizingRows tableView
 	Bytes      tableView // account of the bytes on the NVMe
+	Probed     bool      // the probe is one of its terms
 	Drawings   []template.HTML
 	Undrawn    []string // values that its figures leave out, because nothing measured can have them
 	Links      []link
@@ -120,8 +122,11 @@ func newRunView(resultsDir string, run folder) (runView, error) {
 	if columns := workloadColumns(r.Rows); columns != nil {
 		v.Load = newTableView(columns, r.Rows)
 	}
+	if columns := storageColumns(r.Rows); columns != nil {
+		v.Storage = newTableView(columns, r.Rows)
+	}
 	if len(r.Accounts) > 0 {
-		v.Bytes = newTableView(accountColumns(r.Accounts), r.Accounts)
+		v.Bytes, v.Probed = newTableView(accountColumns(r.Accounts), r.Accounts), probed(r.Accounts)
 	}
 	if s := r.Sizing; s != nil {
 		v.SizingRows = newTableView(sizingColumns(s), s.Rows)

@@ -16,6 +16,8 @@ const (
 	LoRA        = "lora"             // serves LoRA adapters
 	TellsWaits  = "tells_waits"      // its servers tell how long a request waited for admission
 	StartupLog  = "tells_tier_setup" // its servers tell the tiers that they built
+	// ProvesCounters says that it can read and write on the watched device, so that counters are seen to move.
+	ProvesCounters = "proves_counters"
 )
 
 // need is a capability that an experiment cannot do without, and what asks for it.
@@ -33,6 +35,7 @@ func needs(e *config.Experiment) []need {
 		}
 	}
 	add(len(s.Fio) > 0, "sweep.fio", Fio)
+	add(s.Probed(), "sweep.fio", Probe)
 	add(len(s.Phase) > 0, "sweep.phase", DropCaches, Restart)
 	add(len(s.Tier1) > 0, "sweep.tier1", SetTier1)
 	add(len(s.Policy) > 0, "sweep.policy", SetPolicy)

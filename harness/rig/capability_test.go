@@ -14,7 +14,7 @@ import (
 // An experiment that needs what a rig cannot do is refused before anything runs, in one line that says what asks for
 // it; a capability that nothing needs is not asked for.
 func TestLacks(t *testing.T) {
-	all := []string{KVTelemetry, SetTier1, SetPolicy, LoRA, Fio, DropCaches, Restart}
+	all := []string{KVTelemetry, SetTier1, SetPolicy, LoRA, Fio, Probe, DropCaches, Restart}
 	for _, tc := range []struct {
 		name  string
 		needs []string
@@ -23,6 +23,7 @@ func TestLacks(t *testing.T) {
 	}{
 		{"nothing", nil, "", func(*config.Experiment) {}},
 		{"fio", []string{Fio}, "sweep.fio", func(e *config.Experiment) { e.Hypothesis.Sweep.Fio = []string{"none"} }},
+		{"arms of fio", []string{Fio, Probe}, "sweep.fio", func(e *config.Experiment) { e.Hypothesis.Sweep.Fio = []string{"none", "heavy"} }},
 		{"phases", []string{DropCaches, Restart}, "sweep.phase", func(e *config.Experiment) { e.Hypothesis.Sweep.Phase = []string{"cold"} }},
 		{"capacities", []string{SetTier1}, "sweep.tier1", func(e *config.Experiment) { e.Hypothesis.Sweep.Tier1 = []config.Size{1} }},
 		{"policies", []string{SetPolicy}, "sweep.policy", func(e *config.Experiment) { e.Hypothesis.Sweep.Policy = []string{"LRU"} }},

@@ -52,6 +52,9 @@ type Machine interface {
 	Sources() Sources
 	// ReadBack asks the machine what it really runs with.
 	ReadBack(context.Context) (record.Settings, error)
+	// ProveCounters makes a small read and a small write on the watched device and returns what its counters showed of
+	// them. It is asked between Begin and Sources, of a rig with that capability.
+	ProveCounters(context.Context) (record.CountersProof, error)
 	// Apply does something to the machine and returns when it has taken effect.
 	Apply(context.Context, Treatment) (Applied, error)
 	// Close ends the cell.
@@ -76,6 +79,8 @@ type Sources struct {
 	Scrapes map[string]func() []byte
 	// Refresh comes before each sample; nil where nothing has to be brought up to date.
 	Refresh func(context.Context) error
+	// Device is what the kernel says of the block device that Sys watches; nil where there is none.
+	Device *record.Device
 	// TickOffset keeps the sampler off the instants at which a simulated machine acts; 0 elsewhere.
 	TickOffset time.Duration
 }

@@ -19,6 +19,13 @@ const (
 	Fio        = "fio"         // other programs load the drive, from a job file
 	DropCaches = "drop_caches" // the page cache is emptied, as by /proc/sys/vm/drop_caches
 	Restart    = "restart"     // the server process is restarted, until it answers again
+	Probe      = "probe"       // a task reads a little of the drive that fio loads, to see how long that takes
+)
+
+// What the probe reads: one read at a time, direct, at random places of a file of its own. It is 2.6 MB/s.
+const (
+	ProbeBytes     = 128 << 10
+	ProbePerSecond = 20
 )
 
 // Applied is what a treatment did.
@@ -28,4 +35,6 @@ type Applied struct {
 	// Seen is what the machine showed before and after; Fio is more of it for fio.
 	Seen *record.Treated
 	Fio  *record.FioRun
+	// Probe is the probe that runs until Undo.
+	Probe *record.ProbeRun
 }

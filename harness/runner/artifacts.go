@@ -23,6 +23,8 @@ type artifacts struct {
 	log  *record.Log
 	out  io.Writer // what was found in a run that is continued
 	stop *atomic.Bool
+
+	again map[string]int // by key, how often a cell was put aside to be measured again
 }
 
 // ErrNoRun says that there is no run to resume.
@@ -40,7 +42,7 @@ const (
 // set aside. Close it to let another process have the run. Once the run is to stop it is rig.ErrSkipped.
 func newArtifacts(o Options) (*artifacts, error) {
 	results, p := o.Dir, o.Plan
-	a := &artifacts{dir: filepath.Join(results, p.RunID), out: o.Out, stop: o.Stop}
+	a := &artifacts{dir: filepath.Join(results, p.RunID), out: o.Out, stop: o.Stop, again: map[string]int{}}
 	if err := os.MkdirAll(results, 0o755); err != nil {
 		return nil, fmt.Errorf("results cannot be written: %w (choose another folder with -results)", err)
 	}

@@ -139,7 +139,7 @@ func TestPanicLeavesEverythingInOrder(t *testing.T) {
 			if kind == rig.Restart {
 				panic("broken")
 			}
-		}}, []string{rig.DropCaches}, 1},
+		}}, []string{rig.DropCaches}, 0},
 		{"in a source", tended{sample: func() func(*record.SysSample) error {
 			n := 0
 			return func(*record.SysSample) error {

@@ -55,7 +55,11 @@ func (tl *tools) on(ctx context.Context, pc record.PlannedCell, dir string) (err
 	if err := m.Begin(ctx, pc); err != nil {
 		return tl.interrupted(err)
 	}
-	c := &cellRun{tools: tl, pc: pc, dir: dir, machine: m, stack: stack, start: time.Now()}
+	c := &cellRun{tools: tl, pc: pc, dir: dir, machine: m, stack: stack, last: map[int]*sent{}}
+	if err := c.proveCounters(ctx); err != nil {
+		return tl.interrupted(err)
+	}
+	c.start = time.Now()
 	defer func() { err = errors.Join(err, c.undo()) }() // on a panic too
 	return tl.interrupted(c.run(ctx))
 }
@@ -77,14 +81,16 @@ type cellRun struct {
 	stack   *config.Stack
 	start   time.Time
 	phase   atomic.Pointer[string]
+	proof   record.CountersProof
 	info    record.CellInfo
+	last    map[int]*sent                 // by user
 	undos   []func(context.Context) error // of treatments that last, in the order of their start
 }
 
 func (c *cellRun) enter(phase string) { c.phase.Store(&phase) }
 
 func (c *cellRun) run(ctx context.Context) error {
-	c.info = record.CellInfo{RunID: c.plan.RunID, Digest: c.plan.Digest, Cell: c.pc.Key, Start: unixSeconds(c.start)}
+	c.info = record.CellInfo{RunID: c.plan.RunID, Digest: c.plan.Digest, Cell: c.pc.Key, Again: c.pc.Again, CellDigest: c.pc.Digest, Start: unixSeconds(c.start), Counters: &c.proof}
 	var err error
 	if c.info.Settings, err = c.machine.ReadBack(ctx); err != nil {
 		return err
@@ -94,7 +100,7 @@ func (c *cellRun) run(ctx context.Context) error {
 		return err
 	}
 	sources := c.machine.Sources()
-	c.info.HasKV = sources.KV != nil
+	c.info.HasKV, c.info.Device = sources.KV != nil, sources.Device
 	if c.pc.Phase == "" {
 		c.enter(record.PhaseBaseline)
 	} else {
@@ -135,12 +141,12 @@ func (c *cellRun) run(ctx context.Context) error {
 	if err = errors.Join(c.interrupted(loadErr), err, undoErr); err != nil {
 		return err
 	}
-	return c.finish(sources)
+	return c.finish(ctx, sources)
 }
 
 // load brings the machine into the cell's state and drives it.
 func (c *cellRun) load(ctx context.Context, metrics *record.Writer) error {
-	for _, step := range []func(context.Context) error{c.prepare, c.idle, c.startFio} {
+	for _, step := range []func(context.Context) error{c.prepare, c.startProbe, c.idle, c.startFio} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -263,14 +269,18 @@ func (c *cellRun) idle(ctx context.Context) error {
 	}
 }
 
-// finish saves the raw pages and seals the cell.
-func (c *cellRun) finish(src rig.Sources) error {
+// finish saves the raw pages, asks the oracle and seals the cell.
+func (c *cellRun) finish(ctx context.Context, src rig.Sources) error {
 	for name, page := range src.Scrapes {
 		if b := page(); len(b) > 0 {
 			if err := os.WriteFile(filepath.Join(c.dir, name), b, 0o644); err != nil {
 				return err
 			}
 		}
+	}
+	c.info.Seconds = new(math.Round(time.Since(c.start).Seconds()*1e6) / 1e6)
+	if err := c.askOracle(ctx, src); err != nil {
+		return err
 	}
 	return c.info.Seal(c.dir)
 }

@@ -20,10 +20,10 @@ func (c *cellRun) drive(ctx context.Context, w *record.Writer) (record.LoadSumma
 		return record.LoadSummary{}, err
 	}
 	if c.plan.Facts.Clock != record.ClockVirtual {
-		return load.Run(ctx, spec, func(r *record.Request) error { return w.Write(r) }, c.enter)
+		return load.Run(ctx, spec, func(r *record.Request) error { c.noteSent(r); return w.Write(r) }, c.enter)
 	}
 	lines := &instants{w: w}
-	sum, err := load.Run(ctx, spec, lines.add, c.enter)
+	sum, err := load.Run(ctx, spec, func(r *record.Request) error { c.noteSent(r); return lines.add(r) }, c.enter)
 	return sum, errors.Join(err, lines.flush())
 }
 

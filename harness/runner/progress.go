@@ -27,6 +27,20 @@ func newProgress(w io.Writer, label string, total int) *progress {
 	return &progress{w: w, label: label, total: total, started: now, last: now}
 }
 
+// more notes cells that are to be measured, too.
+func (p *progress) more(n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.total += n
+}
+
+// skip notes cells that need not be measured.
+func (p *progress) skip(cells int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.total -= cells
+}
+
 // add notes a finished cell.
 func (p *progress) add(cell time.Duration) {
 	p.mu.Lock()

@@ -42,7 +42,13 @@ func (a *artifacts) resume(p *record.Plan) error {
 	if err := errors.Join(run.Recover(), a.openLog()); err != nil {
 		return fmt.Errorf("-resume: %w", err)
 	}
+	if _, err := run.Quarantined(); err != nil {
+		return fmt.Errorf("-resume: a cell that was put aside is evidence, too: %w: run without -resume to start anew", err)
+	}
 	for _, pc := range run.Plan.Cells {
+		if n := run.Again(pc.Key); n > 0 {
+			a.again[pc.Key] = n
+		}
 		if a.stop.Load() {
 			return rig.ErrSkipped // all of a run's files take a while
 		}

@@ -20,11 +20,15 @@ type Options struct {
 	Exp    *config.Experiment
 	Plan   *record.Plan
 	Rig    rig.Rig
-	Root   string    // folder that holds inputs/
-	Dir    string    // results folder: the run's own lies below it
-	Resume bool      // keep the complete cells of an earlier run of the same digest and program
-	Out    io.Writer // progress
+	Parts  *config.Twin // what the machine is taken for when cells of a later stage are priced; nil: they are not
+	Root   string       // folder that holds inputs/
+	Dir    string       // results folder: the run's own lies below it
+	Resume bool         // keep the complete cells of an earlier run of the same digest and program
+	Out    io.Writer    // progress
 	Stop   *atomic.Bool
+	// Earlier are the folders of runs of this execution that came to their end: cells of theirs that are the same as this
+	// plan's are taken over.
+	Earlier []string
 }
 
 // Run is one execution of a plan.
@@ -37,6 +41,7 @@ type Run struct {
 
 	mu        sync.Mutex
 	cellTime  time.Duration
+	taken     int // cells
 	failed    atomic.Bool
 	concluded atomic.Bool
 }
@@ -160,8 +165,12 @@ func (r *Run) why() string {
 // Summary says in a line what the run took.
 func (r *Run) Summary() string {
 	wall := time.Since(r.manifest.Started).Seconds()
-	return fmt.Sprintf("%s: %.2f h of machine time in %.0f s of wall time, %.2f h per s",
-		r.o.Plan.Hypothesis, r.cellTime.Hours(), wall, r.cellTime.Hours()/max(wall, 1e-3))
+	taken := ""
+	if r.taken > 0 {
+		taken = fmt.Sprintf("; %d cells were taken over from runs before it", r.taken)
+	}
+	return fmt.Sprintf("%s: %.2f h of machine time in %.0f s of wall time, %.2f h per s%s",
+		r.o.Plan.Hypothesis, r.cellTime.Hours(), wall, r.cellTime.Hours()/max(wall, 1e-3), taken)
 }
 
 // checkPrompts makes sure, before anything runs, that every context length has its prompt.

@@ -35,13 +35,19 @@ func short(t *testing.T, id string) Options {
 // configured are the options of a run of a hypothesis whose configurations lie in a folder.
 func configured(t *testing.T, id, configs string) Options {
 	t.Helper()
-	choices := experiment.Choices{Root: root, Rig: "sim", World: "default", Configs: configs}
+	return inWorld(t, id, configs, "default")
+}
+
+// inWorld are those in a world.
+func inWorld(t *testing.T, id, configs, world string) Options {
+	t.Helper()
+	choices := experiment.Choices{Root: root, Rig: "sim", World: world, Configs: configs}
 	demand := experiment.Demand{ID: id, Config: strings.ToLower(id) + ".yaml"}
 	folder, err := config.OpenFolder(choices.Configs)
 	require.NoError(t, err)
 	hc, err := config.LoadHypothesis(folder, folder.Path("hypotheses/"+demand.Config))
 	require.NoError(t, err)
-	demand.Requires = slices.Sorted(maps.Keys(hc.Thresholds))
+	demand.Requires, demand.Windows = slices.Sorted(maps.Keys(hc.Thresholds)), hc.Windows != nil
 	e, err := experiment.Load(demand, choices)
 	require.NoError(t, err)
 	sim, err := simrig.New(t, e)
@@ -88,7 +94,7 @@ func TestSameSeedSameBytes(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds: left out with -short")
 	}
-	for _, id := range []string{"H1", "H2A", "H2B", "H5", "H6"} {
+	for _, id := range []string{"H1", "H2A", "H2B", "H4B", "H5", "H6"} {
 		t.Run(id, func(t *testing.T) {
 			sums := map[int]string{}
 			for _, procs := range []int{1, 2, 4} {

@@ -6,11 +6,26 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"sparkharness/harness/load"
 	"sparkharness/harness/record"
 	"sparkharness/harness/rig"
 )
+
+// proveCounters has the machine show that the counters of its block device move, before the cell's clock starts: so that
+// neither its baseline nor anything else of the cell has a part of it.
+func (c *cellRun) proveCounters(ctx context.Context) (err error) {
+	if !slices.Contains(c.plan.Facts.Capabilities, rig.ProvesCounters) {
+		c.proof.Lacking = fmt.Sprintf("rig %s can neither read nor write on the watched device by itself (%s)",
+			c.plan.Facts.Rig, rig.ProvesCounters)
+		return nil
+	}
+	if c.proof, err = c.machine.ProveCounters(ctx); err != nil {
+		return fmt.Errorf("see the counters of the block device move: %w", err)
+	}
+	return nil
+}
 
 // prepare brings the machine into the state that the cell's phase names. Both arms are first used once, each
 // adapter with one request, so that they differ by the treatment alone: the cold arm then drops the page
@@ -27,6 +42,12 @@ func (c *cellRun) prepare(ctx context.Context) error {
 		if err := load.Touch(ctx, spec); err != nil {
 			return err
 		}
+		// A sample ends before the treatments begin, so that what preparing read is not counted to them.
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Duration(c.stack.Telemetry.Cadence)):
+		}
 	}
 	c.enter(record.PhaseTreat)
 	if c.pc.Phase == record.ArmCold {
@@ -42,6 +63,15 @@ func (c *cellRun) prepare(ctx context.Context) error {
 	}
 	c.enter(record.PhaseBaseline)
 	return nil
+}
+
+// startProbe has the drive read a little all the time, from the baseline to the cell's end and in all arms, where the
+// sweep compares arms of fio.
+func (c *cellRun) startProbe(ctx context.Context) error {
+	if !c.exp.Hypothesis.Sweep.Probed() {
+		return nil
+	}
+	return c.apply(ctx, rig.Treatment{Kind: rig.Probe})
 }
 
 // startFio starts the cell's profile beside the server and waits until it shows. It runs from before the
@@ -66,6 +96,9 @@ func (c *cellRun) apply(ctx context.Context, t rig.Treatment) error {
 	}
 	if done.Fio != nil {
 		c.info.Fio = done.Fio
+	}
+	if done.Probe != nil {
+		c.info.Probe = done.Probe
 	}
 	if err != nil {
 		return fmt.Errorf("treatment %s: %w", strings.TrimSpace(t.Kind+" "+t.Name), err)

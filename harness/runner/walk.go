@@ -23,9 +23,18 @@ type Answer struct {
 	// Skip is how many blocks more are to be measured before the run asks again; those are measured side by side
 	// where the rig can.
 	Skip int
+	// Again are cells that are to be measured again, because they failed a gate that looks at nothing of the outcome.
+	// Once they have been, the run asks the same again.
+	Again []Again
 	// Stage says, at the end of a stage, that the next one is planned now, with the cells of More.
 	Stage bool
 	More  []record.Cell
+}
+
+// Again is a complete cell that is to be put aside and measured again.
+type Again struct {
+	Cell string // key
+	Why  string
 }
 
 // Ask is asked after blocks. It reads the run's folder.
@@ -51,12 +60,28 @@ func (r *Run) Walk(ask Ask) error {
 		if err := experiment.Extend(r.o.Plan, r.o.Exp, answer.More); err != nil {
 			return err
 		}
+		if err := r.complete(); err != nil {
+			return err
+		}
 		r.o.Plan.Refined = true
 		if err := r.o.Plan.Save(r.art.dir, r.art.log); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// complete says of cells that have just been planned what it says of those before them: their digests and what they cost.
+func (r *Run) complete() error {
+	if r.o.Plan.Cells[0].Digest != "" {
+		if err := experiment.IdentifyCells(r.o.Plan, r.o.Exp, r.o.Root); err != nil {
+			return err
+		}
+	}
+	if r.o.Parts == nil {
+		return nil
+	}
+	return Price(r.o.Exp, r.o.Plan, r.o.Parts)
 }
 
 // ended says that no further cell is to be measured, because one failed or the run was interrupted.
@@ -71,13 +96,20 @@ func (r *Run) stage(cells []record.PlannedCell, ask Ask) (answer Answer, err err
 		for _, b := range blocks[next : last+1] {
 			due = append(due, b...)
 		}
+		if err := r.takeOver(due); err != nil {
+			return answer, err
+		}
+		if r.ended() {
+			return answer, nil
+		}
 		r.o.Rig.Run(r.missing(due), rig.Work{Measure: r.measure, Done: r.done})
 		if r.ended() {
 			return answer, nil
 		}
 		next = last + 1
 		block := blocks[last][0]
-		if answer, err = ask(r.art.dir, Asked{Stage: block.Stage, Block: block.Rep, Last: next == len(blocks)}); err != nil || answer.Stop != "" {
+		answer, err = r.asked(Asked{Stage: block.Stage, Block: block.Rep, Last: next == len(blocks)}, ask)
+		if err != nil || answer.Stop != "" || r.ended() {
 			return answer, err
 		}
 	}
@@ -116,7 +148,7 @@ func (r *Run) measure(pc record.PlannedCell) error {
 	if err != nil {
 		return err
 	}
-	return r.tools.measure(pc, dir)
+	return r.tools.measure(experiment.Again(pc, r.art.again[pc.Key]), dir)
 }
 
 // done keeps a cell that has been measured. One that failed ends the run: the remaining cells are skipped, what has

@@ -30,3 +30,11 @@ func (l *blockList) oldest() *block {
 	}
 	return l.head.next
 }
+
+// newest is nil in an empty list.
+func (l *blockList) newest() *block {
+	if l.n == 0 {
+		return nil
+	}
+	return l.head.prev
+}

@@ -1,6 +1,9 @@
 package sim
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // The machine has one DRAM for CPU, GPU and devices. What the drives move by DMA and what copies between tiers read and
 // write is bandwidth that the GPU does not have, so that reading weights and KV takes longer by peak / (peak - that).
@@ -36,16 +39,21 @@ func (p Params) checkDRAM(m Model) error {
 		links *= 2
 	}
 	copies := 2 * (p.Host.HostCopyBytesPerSec + p.Host.BufferedReadBytesPerSec)
+	var errs []error
 	if p.Host.DRAMBytesPerSec <= links+copies {
-		return fmt.Errorf("the simulated machine needs a DRAM (DRAMBytesPerSec %g) faster than the links of its drives (%g B/s) and the copies in it (%g B/s) together",
-			p.Host.DRAMBytesPerSec, links, copies)
+		errs = append(errs, fmt.Errorf("the simulated machine needs a DRAM (DRAMBytesPerSec %g) faster than the links of its drives (%g B/s) and the copies in it (%g B/s) together",
+			p.Host.DRAMBytesPerSec, links, copies))
 	}
-	if decode := float64(m.StepBytes) / m.DecodeBaseNS * 1e9; decode > p.Host.DRAMBytesPerSec {
-		return fmt.Errorf("model %s reads %g B of weights in a step of %g ms, %.3g B/s: the memory has %g B/s; correct the decode rate or the bytes",
-			m.Name, float64(m.StepBytes), m.DecodeBaseNS/1e6, decode, p.Host.DRAMBytesPerSec)
+	step, of := m.DecodeBaseNS, "a step"
+	if two := m.ExpertsTwoNS; two > 0 && two < step {
+		step, of = two, "a step of two sequences"
+	}
+	if decode := float64(m.StepBytes) / step * 1e9; decode > p.Host.DRAMBytesPerSec {
+		errs = append(errs, fmt.Errorf("model %s reads %g B of weights in %s of %g ms, %.3g B/s: the memory has %g B/s; correct the decode rate or the bytes",
+			m.Name, float64(m.StepBytes), of, step/1e6, decode, p.Host.DRAMBytesPerSec))
 	}
 	if m.KVReadBytesPerSec > p.Host.DRAMBytesPerSec {
-		return fmt.Errorf("KV is read at %g B/s: the memory has %g B/s", m.KVReadBytesPerSec, p.Host.DRAMBytesPerSec)
+		errs = append(errs, fmt.Errorf("KV is read at %g B/s: the memory has %g B/s", m.KVReadBytesPerSec, p.Host.DRAMBytesPerSec))
 	}
-	return nil
+	return errors.Join(errs...)
 }

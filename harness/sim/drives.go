@@ -12,8 +12,12 @@ type drives struct {
 	kv     *NVMeDevice // loads, tier-2 writes and swapped sequences; the system's own without the mechanism
 	all    []*NVMeDevice
 
+	visitors []*visitor    // other programs on the system's drive (CronReads, CronWrites)
+	shown    shownCounters // of /proc/diskstats
+
 	underWay   []driveIO
 	softwareNS float64 // CPU time of the I/Os that have ended
+	moved      moved   // bytes of them
 	stalls     []Stall
 }
 
@@ -26,6 +30,17 @@ type driveIO struct {
 
 // newDrives powers the drives on. The second is of the same make, and no operating system works on it.
 func newDrives(p Params, seed uint64) *drives {
+	d := newDevices(p, seed)
+	for _, drive := range d.all {
+		drive.sleep = p.Mechanisms.PowerSave
+	}
+	d.system.carry(p.Mechanisms.CarryOver, p.WritesBefore)
+	d.visitors, d.shown = p.Mechanisms.visitors(seed), newShownCounters(p.Mechanisms)
+	return d
+}
+
+// newDevices are the drives by themselves.
+func newDevices(p Params, seed uint64) *drives {
 	system := NewNVMeDevice(p.NVMe, seed)
 	if !p.Mechanisms.KVOnSecondDrive {
 		return oneDrive(system)
@@ -36,12 +51,15 @@ func newDrives(p Params, seed uint64) *drives {
 	return &drives{system: system, kv: kv, all: []*NVMeDevice{system, kv}}
 }
 
-func oneDrive(d *NVMeDevice) *drives { return &drives{system: d, kv: d, all: []*NVMeDevice{d}} }
+func oneDrive(d *NVMeDevice) *drives {
+	return &drives{system: d, kv: d, all: []*NVMeDevice{d}, shown: newShownCounters(Mechanisms{})}
+}
 
 // Submit begins a transfer on the drive of the I/O's area.
 func (d *drives) Submit(now int64, io IO) {
 	drive := d.kv
-	if io.Area == AreaAdapters || io.Area == AreaWeights {
+	switch io.Area {
+	case AreaAdapters, AreaWeights, AreaOther:
 		drive = d.system
 	}
 	// A query between two events may have moved the device to a later time than theirs.
@@ -59,13 +77,14 @@ func (d *drives) Cancel(now, id int64) {
 	now = max(now, u.on.asked)
 	u.on.advance(now)
 	d.softwareNS += u.softwareAt(now)
+	d.moved.add(u.io, u.movedAt(now))
 	u.on.Stop(now, u.transfer)
 	d.underWay = slices.Delete(d.underWay, i, i+1)
 }
 
 // Advance completes drive by drive what has ended by now.
 func (d *drives) Advance(now int64) (next int64) {
-	next = Never
+	next = min(d.reset(now), d.visit(now))
 	for _, drive := range d.all {
 		for _, transfer := range drive.Advance(max(now, drive.asked)) {
 			d.complete(drive, transfer)
@@ -73,6 +92,7 @@ func (d *drives) Advance(now int64) (next int64) {
 		if at, ok := drive.Next(); ok {
 			next = min(next, at)
 		}
+		next = min(next, drive.nextEdge(), drive.changes())
 	}
 	return next
 }
@@ -85,6 +105,7 @@ func (d *drives) complete(drive *NVMeDevice, transfer int) {
 	io := d.underWay[i].io
 	d.underWay = slices.Delete(d.underWay, i, i+1)
 	d.softwareNS += io.software(math.Inf(1))
+	d.moved.add(io, float64(io.Bytes))
 	io.Complete(nil)
 }
 
@@ -116,6 +137,7 @@ func (d *drives) Diskstats(now int64) ([]NVMeCounters, error) {
 	for i, drive := range d.all {
 		out[i] = drive.Counters(max(now, drive.asked))
 	}
+	d.shown.show(out)
 	return out, nil
 }
 
@@ -123,14 +145,17 @@ func (d *drives) Diskstats(now int64) ([]NVMeCounters, error) {
 //
 // It follows the bytes moved, not the time that tasks were not blocked, so that it never falls and does
 // not depend on when it is asked: the operating system's own reads block tasks too.
-func (u driveIO) softwareAt(now int64) float64 {
-	moved := math.Inf(1) // all of it, if the drive has ended the transfer
+func (u driveIO) softwareAt(now int64) float64 { return u.io.software(u.movedAt(now)) }
+
+// movedAt is the bytes of the I/O until now, to which its drive must have been advanced: all of them, if the drive has
+// ended the transfer.
+func (u driveIO) movedAt(now int64) float64 {
 	for _, t := range u.on.transfers {
 		if t.id == u.transfer {
-			moved = t.movedAfter(u.on.running(now))
+			return t.movedAfter(u.on.running(now))
 		}
 	}
-	return u.io.software(moved)
+	return float64(u.io.Bytes)
 }
 
 // software is the CPU time of the first `moved` bytes of an I/O, of all of it at most.

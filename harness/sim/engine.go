@@ -40,6 +40,8 @@ type engine struct {
 	stepEndNS   int64 // end of the iteration under way, -1 when idle
 	heldUntilNS int64 // by metrics pages (ScrapeStall)
 	step        step  // that iteration
+	burstNS     int64 // when the next burst begins (Bursts), or Never
+	thermal     thermal
 	paged       pagedStep
 	chunks      []planned
 	decoding    []*sequence
@@ -103,10 +105,12 @@ func newEngine(spec Spec, p Params, h *host, storage Storage) (*engine, error) {
 	}
 	e.mover = newMover(spec, p, storage)
 	e.bufferTier()
-	kv.faults = p.Mechanisms.tierFaults()
+	kv.breaks(p.Mechanisms.tierFaults())
 	e.lora = newLoRASlots(spec, p.Mechanisms.LoRAPreloaded)
 	h.adapterBytes = spec.AdapterBytes(p.Mechanisms)
 	e.stats.KVMaxBlocks = kv.device.capacity
+	e.thermal = newThermal(p.Mechanisms.ThermalSlowdown, p.Host.GPUMaxMHz)
+	e.armBursts(0)
 	return e, nil
 }
 
@@ -154,7 +158,7 @@ func (e *engine) run(ctx context.Context) {
 
 // next is the time of the machine's next own event as far as it is known, or Never.
 func (e *engine) next() int64 {
-	at := min(e.mover.next(), e.foreign.turnNS)
+	at := min(e.mover.next(), e.foreign.turnNS, e.burstNS)
 	if e.stepEndNS >= 0 {
 		at = min(at, e.stepEndNS)
 	}
@@ -235,6 +239,7 @@ func (e *engine) advance(now int64) error {
 	if e.foreign.turnNS <= now {
 		e.foreign.turn()
 	}
+	e.burst(now)
 	if e.stepEndNS >= 0 && e.stepEndNS <= now {
 		e.finishStep(e.stepEndNS)
 	}
@@ -249,7 +254,7 @@ func (e *engine) schedule(now int64) {
 		e.prefetch(now)
 		return
 	}
-	e.dropCancelled()
+	e.dropCancelled(now)
 	e.swapIn(now)
 	for len(e.waiting) > 0 {
 		s := e.waiting[0]
@@ -274,11 +279,12 @@ func (e *engine) schedule(now int64) {
 
 // dropCancelled frees what clients have given up. A sequence whose KV or adapter is still on the way is
 // dropped when the transfer has ended.
-func (e *engine) dropCancelled() {
+func (e *engine) dropCancelled(now int64) {
 	gone := func(s *sequence) bool {
 		if !s.cancelled || s.pending > 0 {
 			return false
 		}
+		e.spill(s, now)
 		e.kv.finish(s)
 		e.lora.release(s)
 		return true

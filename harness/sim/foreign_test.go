@@ -80,13 +80,13 @@ func (m *watched) io(pid int) procfs.ProcIO {
 	return io
 }
 
-// shown are the processes below proc/.
+// shown are the processes below proc/ but the server's.
 func (m *watched) shown() (pids []int) {
 	require.NoError(m.t, m.Render(context.Background(), m.files))
 	entries, err := os.ReadDir(m.files.Proc)
 	require.NoError(m.t, err)
 	for _, e := range entries {
-		if pid, err := strconv.Atoi(e.Name()); err == nil {
+		if pid, err := strconv.Atoi(e.Name()); err == nil && pid != m.pid() {
 			pids = append(pids, pid)
 		}
 	}

@@ -44,6 +44,7 @@ func (e *engine) startStep(now int64) {
 	if !e.mech.UnlimitedCompute {
 		full, windowed := e.spec.kvByLayers()
 		e.step = e.spec.Model.stepOf(work, full, windowed)
+		e.step.weights = max(e.step.weights, e.spec.Model.leastNS(work, full, windowed, e.host.p.DRAMBytesPerSec))
 	}
 	held := e.heldNS(now)
 	if e.mech.PagedWeightsBytes > 0 {
@@ -56,7 +57,7 @@ func (e *engine) startStep(now int64) {
 // beginStep lets the GPU work on the iteration, which was planned before, when it is held no longer.
 func (e *engine) beginStep(now, planned, held int64) {
 	from := now + held
-	e.step.begin(from, e.memorySlowdown(now))
+	e.step.begin(from, e.memorySlowdown(now), e.thermal.pace(from))
 	e.stepEndNS = e.step.endNS()
 	e.stats.LastIterNS = e.stepEndNS - planned
 	e.host.step(from, e.stepEndNS-from)
@@ -73,7 +74,7 @@ func (e *engine) memorySlowdown(now int64) float64 {
 
 // restep moves the end of the iteration under way when what shares the memory with it has changed.
 func (e *engine) restep(now int64) {
-	if e.stepEndNS < 0 || e.stepEndNS == weightsComing || now < e.step.beginNS {
+	if e.stepEndNS < 0 || e.stepEndNS == weightsComing {
 		return
 	}
 	slowdown := e.memorySlowdown(now)
@@ -93,6 +94,7 @@ func (e *engine) finishStep(now int64) {
 	e.stats.Iterations++
 	e.stats.BusyNS += e.stats.LastIterNS
 	e.stepEndNS = -1
+	e.thermal.until(now, true)
 	for _, p := range e.chunks {
 		p.seq.computed += p.tokens
 		e.offloadChunks(p.seq, now)
@@ -137,6 +139,7 @@ func (e *engine) emit(s *sequence, now int64) {
 		WaitNS: s.scheduledNS - s.arrivedNS, PrefillNS: s.firstNS - s.scheduledNS,
 		FirstNS: s.firstNS - s.arrivedNS, TotalNS: now - s.arrivedNS,
 	}
+	e.spill(s, now)
 	e.kv.finish(s)
 	e.lora.release(s)
 }

@@ -18,6 +18,7 @@ type Machine struct {
 	disk    *NVMeDevice // the system's drive; nil if the storage is not modelled
 	stalls  stalls
 	foreign *foreign
+	server  serverProcess
 	ctx     context.Context // of the machine's life; its cause says why that ended
 	cancel  context.CancelCauseFunc
 
@@ -40,6 +41,10 @@ func StartOn(spec Spec, p Params, storage Storage) (*Machine, error) {
 	if p.Mechanisms.KVOnSecondDrive {
 		return nil, errors.New("KVOnSecondDrive is of the modelled drives: let the storage lay out the KV tier, and switch it off")
 	}
+	if m := p.Mechanisms; m.CronReads.Bytes > 0 || m.CronWrites.Bytes > 0 || m.PowerSave.Idle > 0 || m.CarryOver.Latency > 0 ||
+		m.CountersFrozen || m.IOStatsOff || m.CountersReset > 0 {
+		return nil, errors.New("CronReads, CronWrites, PowerSave, CarryOver, CountersFrozen, IOStatsOff and CountersReset are of the modelled drives: switch them off")
+	}
 	return power(spec, p, storage, nil)
 }
 
@@ -55,7 +60,7 @@ func power(spec Spec, p Params, storage Storage, drive *NVMeDevice) (*Machine, e
 	if err := spec.CheckOffload(p.Mechanisms); err != nil {
 		return nil, err
 	}
-	spec = spec.built(p.Mechanisms)
+	spec = spec.Built(p.Mechanisms)
 	h := newHost(p.Host, spec)
 	e, err := newEngine(spec, p, h, storage)
 	if err != nil {
@@ -67,7 +72,7 @@ func power(spec Spec, p Params, storage Storage, drive *NVMeDevice) (*Machine, e
 	m.foreign = &foreign{nsPerIO: float64(p.Host.ForeignNSPerIO), turnNS: nvmeNever, turn: m.turnForeign}
 	e.foreign = m.foreign
 	e.settle = func() {
-		if p.Mechanisms.stallsInPlaces() || m.foreign.thinks() {
+		if p.Mechanisms.stallsInPlaces() || p.Mechanisms.visited() || m.foreign.thinks() {
 			m.account()
 		}
 	}
@@ -124,7 +129,11 @@ func (m *Machine) Render(ctx context.Context, files *Files) error {
 			rerr = err
 			return
 		}
-		rerr = errors.Join(files.render(m.host, disks, now), files.process(m.foreign, m.disk, now))
+		rerr = errors.Join(files.queues(len(disks), !m.engine.mech.IOStatsOff), files.render(m.host, disks, now),
+			files.process(&files.foreign, m.foreign.pid(), func() processIO { return m.foreign.io(m.disk, now) }))
+		if a, ok := m.engine.storage.(Account); ok {
+			rerr = errors.Join(rerr, files.process(&files.server, m.server.pid(), func() processIO { return m.server.io(a, now) }))
+		}
 	})
 	if err != nil {
 		return err
@@ -137,7 +146,7 @@ func (m *Machine) account() int64 {
 	c := m.engine.storage.Counters(m.engine.now())
 	now := c.AtNS
 	some, blocked := m.stalls.until(now, m.engine.stalled(now, c.Stalls))
-	m.host.account(now, some, blocked, c.SoftwareNS+m.engine.mover.copies.cpuAt(now)+m.foreign.softwareAt(m.disk, now))
+	m.host.account(now, some, blocked, c.SoftwareNS+m.engine.mover.copies.cpuAt(now)+m.foreign.softwareAt(m.disk, now)+m.probeSoftware())
 	return now
 }
 
@@ -165,7 +174,7 @@ func (m *Machine) send(ctx context.Context, msg message) error {
 // never fit is answered here: the channel of the others has room for all their events.
 func (m *Machine) submit(ctx context.Context, r Submission) (*sequence, error) {
 	s := &sequence{id: r.ID, promptTokens: r.PromptTokens, maxTokens: r.MaxTokens, hashes: r.Hashes, adapter: r.Adapter}
-	if r.MaxTokens > m.spec.maxSequenceTokens()-r.PromptTokens {
+	if r.MaxTokens > m.spec.MaxSequenceTokens()-r.PromptTokens {
 		s.events = make(chan Event, 1)
 		s.events <- Event{Kind: EventTooLong}
 		return s, nil
@@ -174,8 +183,8 @@ func (m *Machine) submit(ctx context.Context, r Submission) (*sequence, error) {
 	return s, m.send(ctx, message{submit: s})
 }
 
-// maxSequenceTokens is the longest prompt plus output that fits the KV pool and the context window.
-func (s Spec) maxSequenceTokens() int {
+// MaxSequenceTokens is the longest prompt plus output that fits the KV pool and the context window.
+func (s Spec) MaxSequenceTokens() int {
 	blocks := int(s.Device.CapacityBytes / s.BlockBytes())
 	if s.Slots {
 		blocks /= s.MaxBatchSize
@@ -194,13 +203,10 @@ func (m *Machine) abandon(s *sequence) {
 
 // Check refuses what could not run, or would beat the memory, before anything starts.
 func Check(spec Spec, p Params) error {
-	if err := p.NVMe.Validate(); err != nil {
-		return err
-	}
 	if err := spec.check(); err != nil {
-		return err
+		return errors.Join(p.NVMe.Validate(), err)
 	}
-	return p.checkDRAM(spec.Model)
+	return errors.Join(p.NVMe.Validate(), p.checkDRAM(spec.Model))
 }
 
 // check refuses what would silently mean something else.
@@ -220,6 +226,7 @@ func (s Spec) check() error {
 	need(s.MaxBatchSize > 0, "a batch size")
 	need(s.MaxNumTokens > s.MaxBatchSize, "a token budget above the batch size")
 	if s.Model.Layers > 0 && s.BlockTokens > 0 && s.KVElemBytes > 0 {
+		need(s.BlockBytes() > 0, "a layer without a sliding window: of the others the engine's cache keeps nothing that could be shared")
 		need(s.Device.CapacityBytes >= s.BlockBytes(), "a KV pool of at least one block")
 		need(s.Disk.CapacityBytes == 0 || s.Disk.CapacityBytes >= s.BlockBytes(), "an NVMe tier of at least one block")
 	}

@@ -29,6 +29,8 @@ const (
 	laneWrite
 	laneAdapter // files of adapters
 	laneWeights // weights that memory does not hold
+	laneSpill   // KV of sequences that have ended (WriteOnlySpill)
+	laneBurst   // what the server moves at once (Bursts)
 	laneCount
 )
 
@@ -56,6 +58,9 @@ const (
 	jobPromote    // chunks from files into the CPU tier (fsload.go)
 	jobCascade    // chunks from the CPU tier into files
 	jobChainCopy  // chunks from the CPU tier onto the device
+	jobSpill      // KV of a sequence that has ended
+	jobBurstRead
+	jobBurstWrite
 )
 
 // job is one transfer of a request's blocks or of an adapter.
@@ -71,7 +76,7 @@ type job struct {
 	cpuLeft   float64 // of a copy's first part, ns
 	bytesLeft float64 // of its second part
 	moving    bool    // it is in its second part
-	bytes     int64   // of weights
+	bytes     int64   // of weights, of a spill or a burst
 	cached    int     // blocks that the page cache held when the load began
 	missing   []StoredBlock
 	drops     int // of the page cache before the load began
@@ -94,6 +99,10 @@ func (j *job) String() string {
 		return fmt.Sprintf("read of adapter %s", j.slot.adapter.Name)
 	case jobWeights:
 		return fmt.Sprintf("read of %d bytes of weights", j.bytes)
+	case jobSpill:
+		return fmt.Sprintf("write of %d bytes of KV of a sequence that has ended", j.bytes)
+	case jobBurstRead, jobBurstWrite:
+		return fmt.Sprintf("burst of %d bytes", j.bytes)
 	}
 	return fmt.Sprintf("copy of %d blocks", j.blocks)
 }
@@ -178,6 +187,10 @@ func (m *mover) io(l int, j *job) IO {
 		io.Area, io.Name = AreaAdapters, j.slot.adapter.Name
 	case jobWeights:
 		io.Area = AreaWeights
+	case jobSpill:
+		io.Area = AreaSpill
+	case jobBurstRead, jobBurstWrite:
+		io.Area = AreaOther
 	}
 	return io
 }
@@ -187,7 +200,7 @@ func (m *mover) size(j *job) int64 {
 	if j.slot != nil {
 		return j.slot.adapter.Bytes
 	}
-	if j.kind == jobWeights {
+	if j.bytes > 0 {
 		return j.bytes
 	}
 	return int64(j.blocks-j.cached) * m.spec.BlockBytes()
@@ -199,12 +212,25 @@ func (m *mover) stream(l int, kind jobKind) NVMeStream {
 	}
 	s := NVMeStream{Name: "kv-load", ReadShare: 1, IOBytes: m.spec.Loader.IOBytes, Depth: m.spec.Loader.QueueDepth,
 		SoftwareNS: m.spec.Loader.SoftwareNSPerIO, Sync: m.sleeps(kind)}
+	switch kind {
+	case jobSpill, jobBurstRead, jobBurstWrite:
+		return m.serverFile(kind)
+	}
 	if kind == jobSwapOut || kind == jobSwapIn {
 		s.Name, s.IOBytes, s.Depth, s.SoftwareNS = "kv-swap", m.spec.Loader.SwapIOBytes, m.spec.Loader.SwapDepth, 0
 		s.Sync = true
 	}
 	if l == laneWrite {
 		s.Name, s.ReadShare = s.Name+"-write", 0
+	}
+	return s
+}
+
+// serverFile is how files of the server's own are moved that nothing waits for.
+func (m *mover) serverFile(kind jobKind) NVMeStream {
+	s := NVMeStream{Name: "server-file", IOBytes: m.spec.Loader.SwapIOBytes, Depth: m.spec.Loader.SwapDepth}
+	if kind == jobBurstRead {
+		s.ReadShare = 1
 	}
 	return s
 }

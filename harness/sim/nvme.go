@@ -35,6 +35,13 @@ type NVMeDevice struct {
 	pauses         *rand.Rand
 	nextPause      int64 // start of the next pause, or of the present one
 	pauseEnd       int64 // 0: not paused
+
+	probe     probe
+	sleep     SleepSpec
+	restNS    int64 // since when nothing is in flight, if nothing is
+	carried   CarryOverSpec
+	slower    float64 // times as long that each request takes
+	nextCarry int64   // when that changes
 }
 
 // nvmeNever is later than any event.
@@ -68,9 +75,11 @@ func NewNVMeDevice(p NVMeParams, seed uint64) *NVMeDevice {
 		// Streams of their own, so that switching pauses on does not move the background.
 		background: rand.New(rand.NewPCG(seed, 1)),
 		pauses:     rand.New(rand.NewPCG(seed, 2)),
+		slower:     1, nextCarry: nvmeNever,
 	}
 	d.nextBackground = nvmePoisson(d.background, 0, p.BackgroundReadsPerSec+p.BackgroundWritesPerSec)
 	d.nextPause = nvmePoisson(d.pauses, 0, p.PausesPerSec)
+	d.probe.next = nvmeNever
 	d.solve()
 	return d
 }
@@ -93,6 +102,9 @@ func (d *NVMeDevice) Start(now int64, s NVMeStream, bytes int64) (id int) {
 	d.advance(now)
 	d.settle(now)
 	d.lastID++
+	if bytes != 0 {
+		d.wake(now)
+	}
 	if bytes > 0 {
 		s.IOBytes = min(s.IOBytes, bytes)
 		s.Depth = int(min(int64(s.Depth), nvmeCeilDiv(bytes, s.IOBytes)))
@@ -117,6 +129,7 @@ func (d *NVMeDevice) Stop(now int64, id int) {
 	d.settle(now)
 	d.tally.part.add(d.transfers[i].progress(d.p, 0))
 	d.transfers = slices.Delete(d.transfers, i, i+1)
+	d.rests(now)
 	d.solve()
 }
 
@@ -145,6 +158,18 @@ func (d *NVMeDevice) Next() (at int64, ok bool) {
 	return at, at != nvmeNever
 }
 
+// nextEdge is when transfers that are under way next stop for a pause or go on after one, or nvmeNever: the memory then
+// has more or less to move.
+func (d *NVMeDevice) nextEdge() int64 {
+	switch {
+	case len(d.transfers) == 0:
+		return nvmeNever
+	case d.pauseEnd != 0:
+		return d.pauseEnd
+	}
+	return d.nextPause
+}
+
 // advance runs the device's own events up to and including now.
 func (d *NVMeDevice) advance(now int64) {
 	if now < d.asked {
@@ -160,13 +185,17 @@ func (d *NVMeDevice) advance(now int64) {
 		for _, t := range d.transfers {
 			due = min(due, t.dueAt)
 		}
-		switch next := min(pause, d.nextBackground, due); {
+		switch next := min(pause, d.nextBackground, d.probe.next, due, d.nextCarry); {
 		case next > now:
 			return
 		case next == pause:
 			d.pauseEdge(next)
+		case next == d.nextCarry:
+			d.carryStep(next)
 		case next == d.nextBackground:
 			d.backgroundRequest(next)
+		case next == d.probe.next:
+			d.probeRead(next)
 		default:
 			d.complete(next)
 		}
@@ -202,6 +231,7 @@ func (d *NVMeDevice) complete(at int64) {
 		d.tally.whole.add(t.total(d.p))
 		d.finished = append(d.finished, nvmeCompletion{at: at, id: t.id})
 	}
+	d.rests(at)
 	d.solve()
 }
 
@@ -212,6 +242,10 @@ func (d *NVMeDevice) solve() {
 		mix[i] = t.stream
 	}
 	d.solution = SolveNVMe(d.p, mix)
+	d.probe.beside = nil
+	if d.slower != 1 {
+		d.solution = d.solution.slowed(d.slower, mix, d.p)
+	}
 	for i, t := range d.transfers {
 		t.rate = d.solution.Streams[i]
 	}

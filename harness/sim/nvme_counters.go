@@ -183,6 +183,7 @@ func (d *NVMeDevice) backgroundRequest(at int64) {
 	isRead := d.background.Float64()*perSec < p.BackgroundReadsPerSec
 	d.nextBackground = nvmePoisson(d.background, at, perSec)
 	waited := 0.0
+	d.wake(at)
 	if d.pauseEnd != 0 {
 		waited = float64(d.pauseEnd - at)
 	}
@@ -201,6 +202,7 @@ func (d *NVMeDevice) backgroundRequest(at int64) {
 		d.tally.writeNS += took * requests
 	}
 	d.tally.busyNS += took * (1 - d.busyShare())
+	d.rests(at + int64(took))
 }
 
 // inFlight is the mean number of requests in flight, rounded up or down at random by the time, so that

@@ -38,6 +38,7 @@ type nvmeGroup struct {
 	stream  NVMeStream
 	streams int
 	probe   bool // measures what a background request would see; left out of the busy shares
+	least   int  // I/Os of each kind to measure; 0: nvmeLeastIOs
 	read    nvmeLatencies
 	write   nvmeLatencies
 }

@@ -48,6 +48,8 @@ const (
 	// nvmeLeastIOs is how many reads and how many writes of each stream are measured at least, however
 	// long that takes: the cost of a solution grows with SoftwareNS beside fast streams.
 	nvmeLeastIOs = 20
+	// nvmeCache is the most of a write cache that is full before the measurement begins.
+	nvmeCache = 8 << 20
 )
 
 // nvmeSolutions caches solutions for the life of the process. A solution depends on its key alone, so
@@ -71,12 +73,9 @@ type nvmeEntry struct {
 // a fixed seed; the streams of the answer are in the order of the mix. Equal streams get equal rates,
 // names do not matter, and the answer is cached. It panics if the parameters or a stream are invalid.
 func SolveNVMe(p NVMeParams, mix []NVMeStream) NVMeSolution {
-	// What the background and pauses do over time does not enter the steady state.
-	p.JiffyNS, p.BackgroundReadsPerSec, p.BackgroundWritesPerSec = 1, 0, 0
-	p.PausesPerSec, p.PauseMS, p.PauseSigma = 0, 0, 0
-	if err := p.Validate(); err != nil {
-		panic(err)
-	}
+	p = p.steady()
+	// A larger cache takes longer to fill than is simulated, and once full it makes no difference.
+	p.WriteCacheBytes = min(p.WriteCacheBytes, max(nvmeCache, 2*p.MaxCommandBytes))
 	groups, member := nvmeGroups(mix)
 	key := nvmeKey{p: p, mix: nvmeMixKey(groups)}
 	nvmeSolutions.Lock()
@@ -97,6 +96,17 @@ func SolveNVMe(p NVMeParams, mix []NVMeStream) NVMeSolution {
 		answer.Streams[i] = entry.solution.Streams[g]
 	}
 	return answer
+}
+
+// steady are the parameters that decide the steady state: what the background and pauses do over time does not enter it.
+// It panics if they are invalid.
+func (p NVMeParams) steady() NVMeParams {
+	p.JiffyNS, p.BackgroundReadsPerSec, p.BackgroundWritesPerSec = 1, 0, 0
+	p.PausesPerSec, p.PauseMS, p.PauseSigma = 0, 0, 0
+	if err := p.Validate(); err != nil {
+		panic(err)
+	}
+	return p
 }
 
 // nvmeGroups merges equal streams, in canonical order, and tells the group of each stream of the mix.
@@ -153,17 +163,31 @@ func nvmeMixKey(groups []nvmeGroup) string {
 	return string(key)
 }
 
-// nvmeSimulate runs the mix until at least `events` events are measured and returns the rates of one
-// stream of each group. A warm-up of half that length is thrown away, and the data in flight turns over
-// at least nvmeTurns times in the measurement.
+// nvmeSimulate returns the rates of one stream of each group of the mix.
 func nvmeSimulate(p NVMeParams, groups []nvmeGroup, seed uint64, events int) NVMeSolution {
-	d := &nvmeDES{p: p, planes: make([]nvmePlane, p.Planes), rng: rand.New(rand.NewPCG(seed, 1))}
+	d := nvmeRun(p, groups, nil, seed, events)
 	mix := len(groups)
+	span := d.now - d.since
+	solution := NVMeSolution{Streams: make([]NVMeRate, mix), BusyShare: d.busy / span, StalledShare: d.syncBusy / span}
+	for i := range solution.Streams {
+		solution.Streams[i] = d.groups[i].rate(p)
+	}
+	solution.BackgroundReadNS, _, _, _ = d.groups[mix].read.summary()
+	solution.BackgroundWriteNS, _, _, _ = d.groups[mix+1].write.summary()
+	return solution
+}
+
+// nvmeRun runs the mix, two probes of the background's kind and others beside it, until at least `events` events are
+// measured. A warm-up of half that length is thrown away, and the data in flight turns over at least nvmeTurns times in
+// the measurement.
+func nvmeRun(p NVMeParams, groups, beside []nvmeGroup, seed uint64, events int) *nvmeDES {
+	d := &nvmeDES{p: p, planes: make([]nvmePlane, p.Planes), rng: rand.New(rand.NewPCG(seed, 1))}
 	d.groups = slices.Clone(groups)
 	for _, readShare := range []float64{1, 0} {
 		d.groups = append(d.groups, nvmeGroup{probe: true, streams: 1,
 			stream: NVMeStream{ReadShare: readShare, IOBytes: p.BackgroundBytes, Depth: 1, SoftwareNS: nvmeProbeNS}})
 	}
+	d.groups = append(d.groups, beside...)
 	turn := 0 // events that move all data in flight once
 	for g := range d.groups {
 		group := &d.groups[g]
@@ -189,21 +213,14 @@ func nvmeSimulate(p NVMeParams, groups []nvmeGroup, seed uint64, events int) NVM
 		}
 	}
 	d.finish()
-
-	span := d.now - d.since
-	solution := NVMeSolution{Streams: make([]NVMeRate, mix), BusyShare: d.busy / span, StalledShare: d.syncBusy / span}
-	for i := range solution.Streams {
-		solution.Streams[i] = d.groups[i].rate(p)
-	}
-	solution.BackgroundReadNS, _, _, _ = d.groups[mix].read.summary()
-	solution.BackgroundWriteNS, _, _, _ = d.groups[mix+1].write.summary()
-	return solution
+	return d
 }
 
 // short tells whether the measurement needs more I/Os.
 func (g nvmeGroup) short() bool {
-	return g.stream.ReadShare > 0 && len(g.read.io) < nvmeLeastIOs ||
-		g.stream.ReadShare < 1 && len(g.write.io) < nvmeLeastIOs
+	least := cmp.Or(g.least, nvmeLeastIOs)
+	return g.stream.ReadShare > 0 && len(g.read.io) < least ||
+		g.stream.ReadShare < 1 && len(g.write.io) < least
 }
 
 // rate turns the measured latencies R into rates by the response time law of a closed loop,
@@ -214,17 +231,22 @@ func (g *nvmeGroup) rate(p NVMeParams) NVMeRate {
 	s := g.stream
 	r.ReadMeanNS, r.ReadP50NS, r.ReadP99NS, r.ReadReqNS = g.read.summary()
 	r.WriteMeanNS, r.WriteP50NS, r.WriteP99NS, r.WriteReqNS = g.write.summary()
+	r.closedLoop(s, p)
+	return r
+}
+
+// closedLoop works out the rates of a stream from its latencies.
+func (r *NVMeRate) closedLoop(s NVMeStream, p NVMeParams) {
 	latency := s.ReadShare*r.ReadMeanNS + (1-s.ReadShare)*r.WriteMeanNS
 	iops := float64(s.Depth) * 1e9 / (latency + float64(s.SoftwareNS))
 	r.ReadIOPS, r.WriteIOPS = iops*s.ReadShare, iops*(1-s.ReadShare)
 	r.BytesPerSec = iops * float64(s.IOBytes)
 	r.InFlight = iops * latency / 1e9
-	readReqs, writeReqs := s.requestRates(r, p)
+	readReqs, writeReqs := s.requestRates(*r, p)
 	r.RequestsInFlight = (readReqs*r.ReadReqNS + writeReqs*r.WriteReqNS) / 1e9
 	if s.Sync {
 		r.BlockedTasks = r.InFlight
 	}
-	return r
 }
 
 // requestsPerIO is the number of requests that an I/O of the stream is split into.

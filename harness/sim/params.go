@@ -7,6 +7,9 @@ type Params struct {
 	NVMe       NVMeParams
 	Host       HostParams
 	Mechanisms Mechanisms
+	// WritesBefore is how many writes other programs kept in flight on the system's drive, in the mean, until the machine's
+	// start. Only the mechanism CarryOver remembers.
+	WritesBefore float64 `json:",omitzero"`
 }
 
 // Mechanisms removes or adds parts of the machine; the zero value is the calibrated machine.
@@ -45,6 +48,28 @@ type Mechanisms struct {
 	PhantomHits bool `json:",omitempty"`
 	// WrongKV: a load from the NVMe tier leaves other KV in memory than was asked for (tierfaults.go).
 	WrongKV bool `json:",omitempty"`
+
+	// WriteOnlySpill: the engine writes the KV of sequences that end to the NVMe and never reads it back (spill.go).
+	WriteOnlySpill bool `json:",omitempty"`
+	// Bursts: the server moves bytes at once, and then nothing until the next burst.
+	Bursts BurstSpec `json:",omitzero"`
+	// PolicyInverted: the host tier's policy, unless it is FIFO, evicts exactly what it should keep, and goes by its name.
+	PolicyInverted bool `json:",omitempty"`
+	// ThermalSlowdown: the GPU's clock falls while it is busy, and compute with it.
+	ThermalSlowdown ThermalSpec `json:",omitzero"`
+	// CronReads and CronWrites: other programs read or write on the system's drive now and then.
+	CronReads  VisitSpec `json:",omitzero"`
+	CronWrites VisitSpec `json:",omitzero"`
+	// PowerSave: an idle drive falls asleep, and its next request waits until it is awake.
+	PowerSave SleepSpec `json:",omitzero"`
+	// CarryOver: the drive stays slow for a while after the writes of what loaded it before.
+	CarryOver CarryOverSpec `json:",omitzero"`
+	// CountersFrozen: /proc/diskstats does not move, whatever the drives do.
+	CountersFrozen bool `json:",omitempty"`
+	// IOStatsOff: the same, and queue/iostats of each drive says 0, as where somebody has switched the accounting off.
+	IOStatsOff bool `json:",omitempty"`
+	// CountersReset: so long after the machine's start the counters of /proc/diskstats begin at 0 again.
+	CountersReset time.Duration `json:",omitempty"`
 }
 
 // HostParams describe the CPU side.
@@ -166,6 +191,33 @@ func (s Spec) kvByLayers() (full, windowed int64) {
 
 // BlockBytes is one KV block, all layers.
 func (s Spec) BlockBytes() int64 { return s.KVBytesPerToken() * int64(s.BlockTokens) }
+
+// WindowBytes is the KV of the windows of as many sequences as run at once, which an engine that knows of them keeps beside
+// the pool.
+func (s Spec) WindowBytes() int64 {
+	if !s.WindowAware {
+		return 0
+	}
+	_, windowed := s.kvByLayers()
+	tokens := s.Model.WindowTokens
+	if s.MaxContextTokens > 0 {
+		tokens = min(tokens, s.MaxContextTokens)
+	}
+	return windowed * int64(tokens) * int64(s.MaxBatchSize)
+}
+
+// BufferBytes is the memory that I/Os to and from the NVMe tier pass through: those in flight, or the pinned buffers of the
+// manager disk, one for loads and one for stores.
+func (s Spec) BufferBytes() int64 {
+	o := s.Offload.withDefaults()
+	switch o.Manager {
+	case OffloadFS:
+		return int64(o.ReadThreads+o.WriteThreads) * s.Loader.IOBytes
+	case OffloadDisk:
+		return 2 * int64(o.BufferSlots) * s.BlockBytes()
+	}
+	return int64(s.Loader.QueueDepth) * s.Loader.IOBytes
+}
 
 // Assumed lists the mechanisms that rest on arithmetic or assumption for this spec. What figures rest on is known where
 // they come from.

@@ -30,6 +30,8 @@ type policy interface {
 	free(*block)    // the last sequence has let go
 	// victim is the unused block that goes next; the tier asks only while there is one.
 	victim() *block
+	// dearest is the unused block that would go last, where there is one: what a policy the wrong way round evicts.
+	dearest() *block
 }
 
 // policies are the known eviction policies. Each makes the order of a tier of some blocks.

@@ -13,8 +13,10 @@ import (
 type Files struct {
 	Proc, Sys string
 	open      map[string]*rendered
-	foreign   string // of open, the counters of a foreign process; empty if there is none
-	disks     int    // with a folder below sys/block
+	// Of open, the counters of a foreign process and of the server's; empty if there is none.
+	foreign, server string
+	disks           int // with a folder below sys/block
+	told            int // of them, those whose queue/iostats is there
 }
 
 // rendered is one file that is rewritten in place.
@@ -32,11 +34,12 @@ const BlockDevice = "nvme0n1"
 
 // NewFiles lays out the tree below dir.
 func NewFiles(dir string) (*Files, error) {
-	t := &Files{Proc: filepath.Join(dir, "proc"), Sys: filepath.Join(dir, "sys"), open: map[string]*rendered{}, disks: 1}
-	for _, d := range []string{filepath.Join(t.Proc, "pressure"), filepath.Join(t.Sys, "block", BlockDevice)} {
-		if err := os.MkdirAll(d, 0o755); err != nil {
-			return nil, err
-		}
+	t := &Files{Proc: filepath.Join(dir, "proc"), Sys: filepath.Join(dir, "sys"), open: map[string]*rendered{}}
+	if err := os.MkdirAll(filepath.Join(t.Proc, "pressure"), 0o755); err != nil {
+		return nil, err
+	}
+	if err := t.addDisks(1); err != nil {
+		return nil, err
 	}
 	for _, name := range renderedFiles {
 		f, err := os.Create(filepath.Join(t.Proc, filepath.FromSlash(name)))
@@ -50,9 +53,11 @@ func NewFiles(dir string) (*Files, error) {
 
 // Close closes the files; the tree stays.
 func (t *Files) Close() error {
-	names := renderedFiles
-	if t.foreign != "" {
-		names = append(slices.Clone(names), t.foreign)
+	names := slices.Clone(renderedFiles)
+	for _, process := range []string{t.foreign, t.server} {
+		if process != "" {
+			names = append(names, process)
+		}
 	}
 	var first error
 	for _, name := range names {
@@ -63,21 +68,22 @@ func (t *Files) Close() error {
 	return first
 }
 
-// process shows the I/O of the foreign process and nothing of those that have ended.
-func (t *Files) process(f *foreign, d *NVMeDevice, nowNS int64) error {
+// process shows the I/O of a process, which is 0 if there is none, and nothing of the one before it, whose file is shown.
+func (t *Files) process(shown *string, pid int, account func() processIO) error {
 	name := ""
-	if pid := f.pid(); pid != 0 {
+	if pid != 0 {
 		name = fmt.Sprintf("%d/io", pid)
 	}
-	if t.foreign != name {
-		if err := t.drop(t.foreign); err != nil {
+	if *shown != name {
+		if err := t.drop(*shown); err != nil {
 			return fmt.Errorf("render the simulated host: %w", err)
 		}
+		*shown = ""
 	}
 	if name == "" {
 		return nil
 	}
-	if t.foreign == "" {
+	if *shown == "" {
 		path := filepath.Join(t.Proc, filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			return fmt.Errorf("render the simulated host: %w", err)
@@ -86,10 +92,10 @@ func (t *Files) process(f *foreign, d *NVMeDevice, nowNS int64) error {
 		if err != nil {
 			return fmt.Errorf("render the simulated host: %w", err)
 		}
-		t.open[name], t.foreign = &rendered{f: file}, name
+		t.open[name], *shown = &rendered{f: file}, name
 	}
 	return t.write(name, func(b []byte) []byte {
-		io := f.io(d, nowNS)
+		io := account()
 		return fmt.Appendf(b, "rchar: %d\nwchar: %d\nsyscr: %d\nsyscw: %d\nread_bytes: %d\nwrite_bytes: %d\ncancelled_write_bytes: 0\n",
 			io.rchar, io.wchar, io.syscr, io.syscw, io.readBytes, io.writeBytes)
 	})
@@ -104,14 +110,41 @@ func (t *Files) drop(name string) error {
 	file := t.open[name].f
 	err := errors.Join(file.Truncate(0), file.Close())
 	delete(t.open, name)
-	t.foreign = ""
 	return errors.Join(err, os.RemoveAll(filepath.Dir(filepath.Join(t.Proc, filepath.FromSlash(name)))))
 }
 
-// addDisks lays out the folders of disks that are not there yet.
+// addDisks lays out the folders of disks that are not there yet: their number, and that their I/O is counted.
 func (t *Files) addDisks(n int) error {
 	for ; t.disks < n; t.disks++ {
-		if err := os.MkdirAll(filepath.Join(t.Sys, "block", blockDevice(t.disks)), 0o755); err != nil {
+		folder := filepath.Join(t.Sys, "block", blockDevice(t.disks))
+		err := os.MkdirAll(filepath.Join(folder, "queue"), 0o755)
+		for _, file := range []struct{ name, text string }{{"dev", fmt.Sprintf("259:%d\n", t.disks)}, {"queue/iostats", "1\n"}} {
+			if err == nil {
+				err = os.WriteFile(filepath.Join(folder, filepath.FromSlash(file.name)), []byte(file.text), 0o644)
+			}
+		}
+		if err != nil {
+			return fmt.Errorf("render the simulated host: %w", err)
+		}
+	}
+	return nil
+}
+
+// queues says in queue/iostats of each disk whether the kernel counts its I/O.
+func (t *Files) queues(n int, counted bool) error {
+	if err := t.addDisks(n); err != nil {
+		return err
+	}
+	text := "0\n"
+	if counted {
+		text = "1\n"
+	}
+	for ; t.told < n; t.told++ {
+		dir := filepath.Join(t.Sys, "block", blockDevice(t.told), "queue")
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return fmt.Errorf("render the simulated host: %w", err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "iostats"), []byte(text), 0o644); err != nil {
 			return fmt.Errorf("render the simulated host: %w", err)
 		}
 	}

@@ -34,13 +34,15 @@ func (m *Machine) restart() error {
 	now := m.account()
 	e.restartLoRA(now)
 	e.mover.stop(now)
+	m.server.restart(e.storage, now)
 	kv.keepFiles(e.kv)
 	e.kv = kv
 	e.bufferTier()
-	kv.faults = e.mech.tierFaults()
+	kv.breaks(e.mech.tierFaults())
 	e.stats = EngineStats{KVMaxBlocks: kv.device.capacity}
 	e.perf = nil
 	e.heldUntilNS = 0
+	e.armBursts(now)
 	e.loadAdapter(now) // a preload begins with the process
 	m.started()
 	return nil

@@ -43,8 +43,8 @@ func (t *tier) describe(name string, blockBytes int64) string {
 // and policy are the mechanism's own; they are no figure of any release.
 var unaskedHost = TierSpec{CapacityBytes: 24 << 30, Policy: "LRU"}
 
-// built is the software as it comes up on a machine with these mechanisms.
-func (s Spec) built(m Mechanisms) Spec {
+// Built is the software as it comes up on a machine with these mechanisms.
+func (s Spec) Built(m Mechanisms) Spec {
 	if m.IgnoreTierSettings && s.Host.CapacityBytes > 0 {
 		s.Host = unaskedHost
 	}

@@ -27,6 +27,7 @@ type step struct {
 	weights, prompt, slope, kv float64
 
 	slowdown float64 // since atNS
+	pace     float64 // times as long that compute takes: prompt work and slope (thermal.go)
 	beginNS  int64
 	atNS     int64 // up to which work has been taken off
 }
@@ -57,14 +58,25 @@ func (m Model) weightsNS(sequences int) float64 {
 	return m.ExpertsTwoNS * math.Pow(float64(sequences)/2, m.ExpertsExponent)
 }
 
+// leastNS is the time in which a memory of so many bytes a second can give an iteration its weights and the KV that stands
+// before its prompt chunks. The prompt rates were measured for whole prompts, whose work hides that read; a few tokens behind
+// a long prefix, as a cache leaves them, do not hide it.
+func (m Model) leastNS(b batch, kv, windowed int64, bytesPerSec float64) float64 {
+	bytes := m.StepBytes
+	for _, c := range b.prompt {
+		bytes += int64(c.start)*kv + int64(min(c.start, m.WindowTokens))*windowed
+	}
+	return float64(bytes) / bytesPerSec * 1e9
+}
+
 // left is how long the step still takes if memory stays as it is, ns.
 func (s *step) left() float64 {
-	return max(s.weights*s.slowdown, s.prompt) + s.slope + s.kv*s.slowdown
+	return max(s.weights*s.slowdown, s.prompt*s.pace) + s.slope*s.pace + s.kv*s.slowdown
 }
 
 // begin starts the step; a step that is held begins later than now.
-func (s *step) begin(at int64, slowdown float64) {
-	s.beginNS, s.atNS, s.slowdown = at, at, slowdown
+func (s *step) begin(at int64, slowdown, pace float64) {
+	s.beginNS, s.atNS, s.slowdown, s.pace = at, at, slowdown, pace
 }
 
 // endNS is when the step ends if memory stays as it is, on the grid of whole microseconds after its begin.
@@ -80,12 +92,12 @@ func (s *step) until(now int64) {
 		return
 	}
 	s.atNS = now
-	both := max(s.weights*s.slowdown, s.prompt)
+	both := max(s.weights*s.slowdown, s.prompt*s.pace)
 	took := min(dt, both)
-	s.weights, s.prompt = max(0, s.weights-took/s.slowdown), max(0, s.prompt-took)
+	s.weights, s.prompt = max(0, s.weights-took/s.slowdown), max(0, s.prompt-took/s.pace)
 	dt -= took
-	took = min(dt, s.slope)
-	s.slope -= took
+	took = min(dt, s.slope*s.pace)
+	s.slope = max(0, s.slope-took/s.pace)
 	dt -= took
 	s.kv = max(0, s.kv-dt/s.slowdown)
 }

@@ -12,7 +12,7 @@ const stepKV, stepContext = 327_680, 8 * 4096
 // took is how long a step takes beside devices and copies that leave memory so slow.
 func took(m Model, b batch, slowdown float64) float64 {
 	s := m.stepOf(b, stepKV, 0)
-	s.begin(0, slowdown)
+	s.begin(0, slowdown, 1)
 	return s.left()
 }
 
@@ -48,7 +48,7 @@ func TestStepInParts(t *testing.T) {
 		whole := took(m, b, 1)
 		for share := range 10 {
 			s := m.stepOf(b, stepKV, 0)
-			s.begin(1000, 1)
+			s.begin(1000, 1, 1)
 			at := 1000 + int64(float64(share)/10*whole)
 			s.until(at)
 			assert.InDelta(t, whole, float64(at-1000)+s.left(), 1e-3, "%s: nothing has changed", name)
@@ -64,7 +64,7 @@ func TestStepInParts(t *testing.T) {
 		}
 	}
 	s := m.stepOf(batch{decoding: 1}, stepKV, 0)
-	s.begin(0, 4)
+	s.begin(0, 4, 1)
 	s.until(8e6)
 	assert.InDelta(t, m.DecodeBaseNS-2e6, s.weights, 1e-6, "a quarter of the rate")
 }

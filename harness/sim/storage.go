@@ -4,7 +4,7 @@ package sim
 // a real SSD. The engine submits, is told of completions, and cannot tell which of them it has.
 //
 // All methods are called by one goroutine, the engine's, and must not block it; Cancel may, for as long as the
-// device's own I/Os take. At most four I/Os are under way: a load, a write, an adapter, weights; with the manager fs as
+// device's own I/Os take. At most four I/Os are under way: a load, a write, an adapter, weights, and two more with WriteOnlySpill and Bursts; with the manager fs as
 // many loads and writes as it has threads. Times are ns since the machine's start, and may lie a little before those of an earlier call; a storage with a clock of its own
 // can ignore them. Whoever opens a storage closes it, after the machine.
 type Storage interface {
@@ -56,6 +56,8 @@ const (
 	AreaSwap                 // swapped sequences (KVSwapToNVMe), by slots of a block each
 	AreaAdapters             // a file for each LoRA adapter, there before the machine starts
 	AreaWeights              // the model's weights, there before the machine starts
+	AreaSpill                // KV of sequences that have ended, which nothing reads (WriteOnlySpill): bytes, no blocks
+	AreaOther                // another file of the server (Bursts), there before the machine starts: bytes, no blocks
 )
 
 // StoredBlock is a KV block with its place: Slot times Spec.BlockBytes is its offset in the area. What is written

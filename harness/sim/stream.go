@@ -16,6 +16,7 @@ type generation struct {
 	req     *completion
 	prompt  int
 	digest  uint64 // of the prompt and its adapter
+	recalls string // what the prompt asks to say again, "" for nothing
 	seq     *sequence
 	done    Event
 	ended   bool   // its last event has come
@@ -33,6 +34,7 @@ func (m *Machine) begin(r *http.Request, c *completion, fallbackID string) (*gen
 	if m.spec.BlockReuse {
 		sub.Hashes = underAdapter(c.adapter, BlockHashes(tokens, m.spec.BlockTokens))
 	}
+	recalls := c.recalls()
 	c.Prompt, c.Messages = promptField{}, nil // nobody reads it again, and it may be long
 	seq, err := m.submit(r.Context(), sub)
 	if err != nil {
@@ -47,7 +49,7 @@ func (m *Machine) begin(r *http.Request, c *completion, fallbackID string) (*gen
 		}
 	}
 	client, machine := context.AfterFunc(r.Context(), gone), context.AfterFunc(m.ctx, gone)
-	g := &generation{m: m, id: id, created: strconv.FormatInt(time.Now().Unix(), 10), req: c, prompt: len(tokens), digest: promptDigest(c.adapter, tokens), seq: seq}
+	g := &generation{m: m, id: id, created: strconv.FormatInt(time.Now().Unix(), 10), req: c, prompt: len(tokens), digest: promptDigest(c.adapter, tokens), recalls: recalls, seq: seq}
 	g.release = func() {
 		client()
 		machine()

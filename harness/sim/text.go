@@ -8,6 +8,9 @@ var words = [...]string{" storage", " decides", " the", " tail", " only", " when
 // word is the token i of the answer: a function of the KV that the model went on from, and so of the prompt alone as
 // long as each tier serves what was put into it, whatever the stack, its block size and what was cached.
 func (g *generation) word(i int) string {
+	if i == 0 && g.recalls != "" && g.seq.wrong == 0 {
+		return " " + g.recalls
+	}
 	return words[mix64(g.digest^g.seq.wrong+uint64(i))%uint64(len(words))]
 }
 

@@ -29,6 +29,7 @@ type Percentile struct {
 	Lo, Hi     *float64 // order statistics of the sample; nil if open
 	Confidence float64  // of each bound
 	N          int
+	NEff       float64 // how many independent ones N count as; 0 where independence is assumed
 	NCensored  int
 	AtLeast    bool // a censored observation can move Value upwards: Value is a lower bound
 }

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path/filepath"
-	"strconv"
 	"sync"
 
 	"github.com/prometheus/procfs"
@@ -14,19 +12,8 @@ import (
 	"sparkharness/harness/record"
 )
 
-// Fio reads what one process, fio, reads from and writes to storage, in <root>/<pid>/io:
-//
-//	rchar: 64744
-//	wchar: 67109049
-//	syscr: 155
-//	syscw: 4098
-//	read_bytes: 1868894208
-//	write_bytes: 869158912
-//	cancelled_write_bytes: 0
-//
-// read_bytes and write_bytes count what the process has caused to be fetched from or sent to the storage
-// layer, all its threads included, so fio must run its jobs as threads; the first four lines count read()
-// and write() alone and miss asynchronous I/O (kernel Documentation/filesystems/proc.rst).
+// Fio reads what one process, fio, reads from and writes to storage (processIO). That counts all threads of a process, so
+// fio must run its jobs as threads.
 //
 // It lives as long as the sampler, and fio comes and goes: Watch and Forget may be called while it is
 // sampled. It gives no group, and no error, while there is no fio.
@@ -35,8 +22,7 @@ type Fio struct {
 	root string
 
 	mu   sync.Mutex
-	pid  int        // 0: none
-	io   kernelFile // its counters, open from its first sample to the end of the watch
+	io   *processIO // nil: no fio
 	prev *transfers
 }
 
@@ -52,13 +38,15 @@ func NewFio(procRoot string) (*Fio, error) {
 // Name is "fio".
 func (f *Fio) Name() string { return "fio" }
 
-// Watch turns to the process pid, whose first reading the next call of Sample takes.
+// Watch turns to the process pid, whose first reading the next call of Sample takes; 0 is none.
 func (f *Fio) Watch(pid int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	_ = f.io.close() // it was read only
-	f.io.path = filepath.Join(f.root, strconv.Itoa(pid), "io")
-	f.pid, f.prev = pid, nil
+	f.io.close()
+	f.io, f.prev = nil, nil
+	if pid != 0 {
+		f.io = newProcessIO(f.fs, f.root, pid)
+	}
 }
 
 // Forget ends the watch; call it before the process is ended. It waits for a sample that is under way.
@@ -69,47 +57,30 @@ func (f *Fio) Forget() { f.Watch(0) }
 func (f *Fio) Sample(_ context.Context, s *record.SysSample) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.pid == 0 {
+	if f.io == nil {
 		return nil
 	}
-	cur, err := f.read()
-	if err != nil {
-		return err
+	cur, err := f.io.read()
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("fio has ended by itself, its output says why: %w", err)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("fio's counters are for its own user: run the harness as that user or as root: %w", err)
+	case err != nil:
+		return fmt.Errorf("fio's counters in %s/%d/io: %w", f.root, f.io.pid, err)
 	}
 	prev := f.prev
-	f.prev = cur
+	f.prev = &cur
 	switch {
 	case prev == nil:
 		return nil
 	case cur.read < prev.read || cur.written < prev.written:
 		s.Reset = true
-		return fmt.Errorf("bytes in %s/%d/io: %w", f.root, f.pid, ErrReset)
+		return fmt.Errorf("bytes in %s/%d/io: %w", f.root, f.io.pid, ErrReset)
 	}
 	s.Fio = &record.Fio{
 		ReadBytes:  float64(cur.read - prev.read),
 		WriteBytes: float64(cur.written - prev.written),
 	}
 	return nil
-}
-
-func (f *Fio) read() (*transfers, error) {
-	if text, err := f.io.read(); err == nil {
-		if t, ok := parseIO(text); ok {
-			return &t, nil
-		}
-	}
-	p, err := f.fs.Proc(f.pid)
-	if err == nil {
-		var io procfs.ProcIO
-		if io, err = p.IO(); err == nil {
-			return &transfers{read: io.ReadBytes, written: io.WriteBytes}, nil
-		}
-	}
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("fio has ended by itself, its output says why: %w", err)
-	case errors.Is(err, fs.ErrPermission):
-		return nil, fmt.Errorf("fio's counters are for its own user: run the harness as that user or as root: %w", err)
-	}
-	return nil, fmt.Errorf("fio's counters in %s/%d/io: %w", f.root, f.pid, err)
 }

@@ -205,8 +205,9 @@ func cutUint(b []byte) (v uint64, rest []byte, ok bool) {
 
 func digit(c byte) bool { return c >= '0' && c <= '9' }
 
-// transfers are what a process has moved from and to storage, bytes.
-type transfers struct{ read, written uint64 }
+// transfers are what a process has moved from and to storage, bytes; cancelled are those that were counted as written
+// and never were (kernel Documentation/filesystems/proc.rst).
+type transfers struct{ read, written, cancelled uint64 }
 
 var ioKeys = [...]string{"rchar: ", "wchar: ", "syscr: ", "syscw: ", "read_bytes: ", "write_bytes: ", "cancelled_write_bytes: "}
 
@@ -224,6 +225,8 @@ func parseIO(text []byte) (t transfers, ok bool) {
 			t.read = v
 		case 5:
 			t.written = v
+		case 6:
+			t.cancelled = v
 		}
 		text = rest
 	}

@@ -126,7 +126,7 @@ func alike(t *testing.T, name string, text []byte) bool {
 		require.NoError(t, err)
 		want, err := p.IO()
 		require.NoError(t, err, "every line of it is used")
-		require.Equal(t, transfers{want.ReadBytes, want.WriteBytes}, got)
+		require.Equal(t, transfers{want.ReadBytes, want.WriteBytes, uint64(want.CancelledWriteBytes)}, got)
 	default:
 		got, _ := parseStalls(text)
 		want, err := proc.PSIStatsForResource(filepath.Base(name))

@@ -138,11 +138,12 @@ func (s *Sampler) coverage() record.Coverage {
 func count(c *record.Coverage, errs []error) {
 	c.Slots++
 	for i, err := range errs {
-		if err == nil {
+		if err == nil || errors.Is(err, ErrUntold) {
 			c.Sources[i].Samples++
-			continue
 		}
-		c.Sources[i].LastError = oneLine(err)
+		if err != nil {
+			c.Sources[i].LastError = oneLine(err)
+		}
 	}
 }
 

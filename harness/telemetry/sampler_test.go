@@ -189,6 +189,20 @@ func TestSamplerFailingSource(t *testing.T) {
 	})
 }
 
+// What a machine does not tell is no missing sample, and the reason is kept.
+func TestSamplerUntoldSource(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var got sampled
+		s := got.sampler()
+		s.Sys = []SysSource{&scripted{name: "server", do: func(context.Context, int) error { return fmt.Errorf("for root: %w", ErrUntold) }}}
+		cov, err := runFor(t, s, time.Second)
+		require.NoError(t, err)
+		require.Len(t, got.sys, 4)
+		assert.Nil(t, got.sys[1].Server)
+		assert.Equal(t, record.Coverage{Slots: 4, Sources: []record.SourceCoverage{{Name: "server", Samples: 4, LastError: "for root: not told here"}}}, cov)
+	})
+}
+
 func TestSamplerDropsTickAtEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got sampled

@@ -12,6 +12,10 @@ import (
 // nothing can be said about the interval. The source starts again from the new value.
 var ErrReset = errors.New("counter went backwards")
 
+// ErrUntold marks what this machine does not tell, however often it is asked: the group stays nil, the error says what to
+// do about it, and the slot counts as sampled.
+var ErrUntold = errors.New("not told here")
+
 // SysSource fills its group or groups of a machine sample.
 type SysSource interface {
 	Name() string

@@ -1,6 +1,13 @@
 package verdict
 
-import "sparkharness/harness/stats"
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"sparkharness/harness/evidence"
+	"sparkharness/harness/stats"
+)
 
 // State is what the data say about one condition of a decision rule.
 type State string
@@ -22,22 +29,18 @@ type Check struct {
 	Unit string `json:"unit"`
 	N    int    `json:"n"`
 	Of   string `json:"n_of"` // what N counts, such as requests
-	// Bounds are the thresholds that the interval has to clear, for telling how much more data would do it;
-	// empty where no interval decides.
+	// Blocks are how many values, one a block, the interval and the p-values come from; 0 where no interval decides.
+	Blocks int `json:"blocks"`
+	// P is the one-sided p-value of the condition's converse, PAgainst that of the condition: the smaller, the less likely
+	// are such data if it did not hold, or if it did. Null where no test decides.
+	P        *float64 `json:"p"`
+	PAgainst *float64 `json:"p_against"`
+	// Bounds are the thresholds that the interval has to clear; empty where no interval decides.
 	Bounds []float64 `json:"bounds"`
-	// Scale is that on which the interval is about symmetric.
-	Scale Scale `json:"-"`
+	// Seen is the smallest effect beyond the threshold that these blocks would have shown in four of five runs; null where
+	// no interval decides.
+	Seen *float64 `json:"smallest_seen"`
 }
-
-// Scale of an interval.
-type Scale int
-
-// Scales: of amounts, of ratios (logarithms) and of correlations (Fisher's atanh).
-const (
-	Linear Scale = iota
-	Ratio
-	Correlation
-)
 
 // Sentence is the check as a reason.
 func (c Check) Sentence() string {
@@ -50,6 +53,50 @@ func (c Check) Sentence() string {
 	return "undecided: " + c.Detail
 }
 
+// decides says that a verdict depends on the check.
+func (c Check) decides() bool { return c.State != Noted }
+
+// against is the p-value by which the condition is contradicted. What is contradicted without a test, because it is not
+// there at all, is contradicted for certain.
+func (c Check) against() float64 {
+	switch {
+	case c.PAgainst != nil:
+		return *c.PAgainst
+	case c.State == Contradicted:
+		return 0
+	}
+	return 1
+}
+
+// p is the p-value by which the condition holds; of what was not tested it is 1.
+func (c Check) p() float64 {
+	if c.P == nil {
+		return 1
+	}
+	return *c.P
+}
+
+// certain is from which p-value downwards checks count as equals: what is left between them is rounding.
+const certain = 1e-9
+
+func rank(p float64) float64 {
+	if p < certain {
+		return 0
+	}
+	return p
+}
+
+// clearance is how far the value is from the nearest bound.
+func (c Check) clearance() float64 {
+	least := math.Inf(1)
+	for _, b := range c.Bounds {
+		if c.Value != nil {
+			least = min(least, math.Abs(*c.Value-b))
+		}
+	}
+	return least
+}
+
 // Decide is Holds if ok, else Contradicted.
 func Decide(ok bool) State {
 	if ok {
@@ -58,63 +105,104 @@ func Decide(ok bool) State {
 	return Contradicted
 }
 
-// Above says whether an interval lies above a threshold, below it, or across it.
-func Above(lo, hi, threshold float64) State {
+// Open is a check that the data cannot decide, and why.
+func Open(name, detail string) Check { return Check{Name: name, State: Undecided, Detail: detail} }
+
+// AlphaOf is the level of the look at which a run stands.
+func AlphaOf(ev *evidence.Evidence) Alpha { return Alpha(ev.Look().Level) }
+
+// Alpha is the one-sided level at which a look decides. Its methods fill a check's state, estimate, interval, p-values and
+// bounds from one value a block: the interval leaves out Alpha on each side, so that it clears a threshold just where the
+// check holds.
+type Alpha float64
+
+// power is the chance of being seen of the smallest effect that is called seen.
+const power = 0.8
+
+// Above is the check that the mean over blocks lies above a threshold.
+func (a Alpha) Above(c Check, b stats.Blocks, threshold float64) Check {
+	return a.fill(c, b, b.PAbove(threshold), b.PBelow(threshold), b.Detectable(threshold, 1, float64(a), power), threshold)
+}
+
+// Below is the check that it lies below one.
+func (a Alpha) Below(c Check, b stats.Blocks, threshold float64) Check {
+	return a.fill(c, b, b.PBelow(threshold), b.PAbove(threshold), b.Detectable(threshold, -1, float64(a), power), threshold)
+}
+
+// Inside is the check that it lies between two: equivalence, by two one-sided tests. It is contradicted where it lies beyond
+// either; it cannot lie beyond both, so no correction is due.
+func (a Alpha) Inside(c Check, b stats.Blocks, least, most float64) Check {
+	return a.fill(c, b, max(b.PAbove(least), b.PBelow(most)), min(b.PBelow(least), b.PAbove(most)),
+		b.Detectable(most, -1, float64(a), power), least, most)
+}
+
+func (a Alpha) fill(c Check, b stats.Blocks, p, against, seen float64, bounds ...float64) Check {
+	lo, hi := b.Interval(float64(a))
+	c.Estimate, c.Blocks, c.Bounds = stats.Between(b.Mean(), lo, hi), b.N(), bounds
+	c.P, c.PAgainst, c.Seen = &p, &against, stats.Between(seen, 0, seen).Hi
+	c.State = a.state(p, against)
+	return c
+}
+
+// Tested is a check by a test that has p-values of its own, one-sided: of the condition's converse, and of the condition.
+func (a Alpha) Tested(c Check, p, against float64) Check {
+	c.P, c.PAgainst, c.State = &p, &against, a.state(p, against)
+	return c
+}
+
+func (a Alpha) state(p, against float64) State {
 	switch {
-	case lo > threshold:
+	case p <= float64(a):
 		return Holds
-	case hi <= threshold:
+	case against <= float64(a):
 		return Contradicted
 	}
 	return Undecided
 }
 
-// Equivalent says whether an interval lies inside two bounds, outside of them, or across one.
-func Equivalent(lo, hi, least, most float64) State {
-	switch {
-	case lo > least && hi < most:
-		return Holds
-	case lo >= most || hi <= least:
-		return Contradicted
+// All is the check of a claim about several things at once: each has to hold, so their largest p-value decides and needs no
+// correction; that one of them is contradicted has as many chances as there are, so the smallest p-value is multiplied by
+// their number (Bonferroni). Its figures are those of the one that is furthest from holding, or, contradicted, of the one that
+// contradicts most; of equals the one closer to a bound, or further beyond it. Things that could not be tested leave it
+// undecided, unless another is contradicted.
+func (a Alpha) All(name string, cs []Check, nothing string) Check {
+	if len(cs) == 0 {
+		return Open(name, nothing)
 	}
-	return Undecided
+	open := slices.MaxFunc(cs, func(x, y Check) int {
+		return cmp.Or(cmp.Compare(rank(x.p()), rank(y.p())), cmp.Compare(y.clearance(), x.clearance()))
+	})
+	contra := slices.MinFunc(cs, func(x, y Check) int {
+		return cmp.Or(cmp.Compare(rank(x.against()), rank(y.against())), cmp.Compare(y.clearance(), x.clearance()))
+	})
+	p, against := open.p(), min(1, contra.against()*float64(len(cs)))
+	if a.state(p, against) == Contradicted {
+		return a.combined(name, contra, p, against)
+	}
+	return a.combined(name, open, p, against)
 }
 
-// Worse says whether a state weighs more than another in a claim about several things at once: one that is
-// contradicted decides, then one that is undecided.
-func Worse(a, b State) bool { return weight(a) > weight(b) }
-
-func weight(s State) int {
-	switch s {
-	case Contradicted:
-		return 2
-	case Undecided:
-		return 1
+// Any is the check of a claim that one of several things is so: the smallest p-value decides, multiplied by their number
+// (Bonferroni), and it is contradicted where all of them are. Its figures are those of the one that is closest to holding.
+func (a Alpha) Any(name string, cs []Check, nothing string) Check {
+	if len(cs) == 0 {
+		return Open(name, nothing)
 	}
-	return 0
+	best := slices.MinFunc(cs, func(x, y Check) int {
+		byClearance := cmp.Compare(y.clearance(), x.clearance())
+		if x.p() > 0.5 {
+			byClearance = -byClearance // none holds: the one that is the least away from it
+		}
+		return cmp.Or(cmp.Compare(rank(x.p()), rank(y.p())), byClearance)
+	})
+	against := 0.0
+	for _, c := range cs {
+		against = max(against, c.against())
+	}
+	return a.combined(name, best, min(1, best.p()*float64(len(cs))), against)
 }
 
-// Furthest builds the check of a claim about several things at once: its state is the worst of theirs, and its
-// figures are those of the thing in that state which is furthest apart.
-type Furthest struct {
-	Check
-	apart float64
-	seen  bool
-}
-
-// Take takes the next thing: its state, how far apart it is, and what fills the check's figures and detail.
-func (f *Furthest) Take(state State, apart float64, fill func(*Check)) {
-	if f.seen && !Worse(state, f.State) && (state != f.State || apart <= f.apart) {
-		return
-	}
-	f.State, f.apart, f.seen = state, apart, true
-	fill(&f.Check)
-}
-
-// Result is the check, or without anything taken an undecided one that says why.
-func (f *Furthest) Result(nothing string) Check {
-	if !f.seen {
-		f.State, f.Detail = Undecided, nothing
-	}
-	return f.Check
+func (a Alpha) combined(name string, c Check, p, against float64) Check {
+	c.Name = name
+	return a.Tested(c, p, against)
 }

@@ -22,6 +22,8 @@ type Hypothesis struct {
 	// ClaimsFailures says that refused requests are part of what is claimed about: they are counted and
 	// reported, and fail no gate.
 	ClaimsFailures bool
+	// Tier2 is what the claim needs of tier 2, where prefixes exceed the RAM tiers.
+	Tier2 gate.Tier2Claim
 	// OneLevel are the factors of the sweep (ctx, conc) that the decision rule holds fixed: a configuration
 	// with more levels of one is refused, because the rule would mix them.
 	OneLevel []string
@@ -34,13 +36,20 @@ type Hypothesis struct {
 	// Overloads marks cells whose load is meant to exceed what the server can do. Their queues grow by
 	// design, so the steady-state gate leaves them out.
 	Overloads func(record.Cell) bool
+	// ClocksVary says that the GPU's clock differs between arms by design.
+	ClocksVary bool
 	// Refine plans a second stage from the evidence of the first; optional.
 	Refine func(*evidence.Evidence) []record.Cell
 	// Decide applies the decision rule.
 	Decide func(*evidence.Evidence) Conclusion
 }
 
+// Stages says that a second stage follows the first: levels around what that finds, or blocks that confirm it.
+func (h Hypothesis) Stages(e *config.Experiment) bool {
+	return h.Refine != nil && (e.Hypothesis.Sweep.FineStep > 0 || e.Hypothesis.Run.Screening)
+}
+
 // claim is what the gates have to know of the hypothesis.
 func (h Hypothesis) claim(e *config.Experiment) gate.Claim {
-	return gate.Claim{Equivalence: h.Equivalence, Failures: h.ClaimsFailures, Overloads: h.Overloads, Staged: h.Refine != nil && e.Hypothesis.Sweep.FineStep > 0}
+	return gate.Claim{Equivalence: h.Equivalence, Failures: h.ClaimsFailures, Overloads: h.Overloads, ClocksVary: h.ClocksVary, Staged: h.Stages(e), Tier2: h.Tier2}
 }

@@ -3,6 +3,7 @@ package verdict
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"sparkharness/harness/evidence"
 	"sparkharness/harness/gate"
@@ -14,13 +15,14 @@ import (
 // asks: no rig, and no knowledge of what measured.
 func Judge(h Hypothesis, ev *evidence.Evidence) (*Judgement, Conclusion) {
 	e := ev.Exp
-	claim := h.claim(e)
+	claim, look := h.claim(e), ev.Look()
 	r := &Judgement{
 		Schema: Schema, RunID: ev.Plan.RunID, Hypothesis: h.ID,
 		Claim: h.Claim, Mechanism: h.Mechanism, Falsifier: h.Falsifier,
 		Rig: ev.Plan.Facts.Rig, Clock: ev.Plan.Facts.Clock, Origin: ev.Plan.Facts.Origin, Simulated: ev.Plan.Facts.Simulated, Model: e.Hypothesis.Model, Stacks: e.StackNames(),
-		Seed: e.Hypothesis.Run.Seed, ConfigDigest: ev.Plan.Digest,
-		CellsPlanned: len(ev.Plan.Cells), CellsMeasured: len(ev.Cells),
+		Seed: e.Hypothesis.Run.Seed, ConfigDigest: ev.Plan.Digest, Expected: e.Hypothesis.Expected,
+		CellsPlanned: len(ev.Plan.Cells), CellsMeasured: len(ev.Cells), CellsAgain: len(again(ev.Quarantined)),
+		Look:         look,
 		Interrupted:  ev.Plan.Ended == "" && (len(ev.Cells) < len(ev.Plan.Cells) || claim.Staged && !ev.Plan.Refined),
 		Uncalibrated: append([]string{}, ev.Plan.Facts.Uncalibrated...), Findings: []Finding{}, Rows: []evidence.Row{}, Accounts: []evidence.Account{}, Figures: []Figure{},
 	}
@@ -37,28 +39,56 @@ func Judge(h Hypothesis, ev *evidence.Evidence) (*Judgement, Conclusion) {
 	r.Accounts = ev.Accounts(shown)
 	if len(ev.Cells) == 0 {
 		nothing := gate.Fail("samples", Inconclusive, "cells_missing", fmt.Sprintf("none of %d planned cells was measured", len(ev.Plan.Cells)))
-		r.Verdict = Settle([]gate.Gate{nothing}, []Check{}, nil)
+		r.Verdict = Settle([]gate.Gate{nothing}, []Check{}, nil, Alpha(look.Level))
+		r.Verdict.Scope = scope(ev)
 		r.keepFinite()
 		return r, Conclusion{}
 	}
-	gates := gate.Common(ev, claim)
-	c := h.Decide(ev)
+	deciding := ev.Deciding()
+	gates := gate.Common(deciding, claim)
+	c := h.Decide(deciding)
 	if c.Checks == nil {
 		c.Checks = []Check{}
 	}
-	r.Verdict = Settle(append(gates, c.Gates...), c.Checks, c.Effect)
-	if r.Verdict.Outcome == Inconclusive {
-		for _, f := range more(ev, c.Checks) {
+	r.Verdict = Settle(append(gates, c.Gates...), c.Checks, c.Effect, Alpha(look.Level))
+	r.Verdict.Scope = scope(ev)
+	if r.Verdict.Outcome == Inconclusive && look.Reached && look.Last() {
+		for _, f := range smallestSeen(r.Verdict.Checks) {
 			r.Findings = append(r.Findings, f)
 			r.Verdict.Reasons = append(r.Verdict.Reasons, f.Name+": "+f.Detail)
 		}
 	}
+	r.Findings = append(r.Findings, measuredAgain(ev.Quarantined)...)
 	r.Findings = append(r.Findings, endedEarly(ev.Plan, r.Verdict, len(ev.Cells))...)
 	r.Findings = append(append(r.Findings, c.Findings...), largestResidual(r.Accounts)...)
+	r.Findings = append(r.Findings, costs(ev.Cells)...)
 	r.Figures = append(r.Figures, c.Figures...)
 	r.Sizing = c.Sizing
 	r.keepFinite()
 	return r, c
+}
+
+// smallestSeen says, for each check that the run's blocks leave open, which effect they would have shown. A run ends at its
+// last look: more blocks for a check that looked promising would be a look that nobody declared.
+func smallestSeen(checks []Check) []Finding {
+	var out []Finding
+	for _, c := range checks {
+		if c.State != Undecided || c.Seen == nil {
+			continue
+		}
+		out = append(out, Finding{Name: "smallest effect seen, " + c.Name, Estimate: stats.Alone(*c.Seen), Unit: c.Unit, Detail: fmt.Sprintf(
+			"%d blocks that scatter like these show %.4g in four of five runs (it has to clear %s); a new run with more blocks or longer cells shows less",
+			c.Blocks, *c.Seen, bounds(c.Bounds))})
+	}
+	return out
+}
+
+func bounds(values []float64) string {
+	texts := make([]string, len(values))
+	for i, v := range values {
+		texts[i] = fmt.Sprintf("%.4g", v)
+	}
+	return strings.Join(texts, " and ")
 }
 
 // endedEarly is the finding of a run that did not measure all of its plan, on purpose.
@@ -66,8 +96,7 @@ func endedEarly(p *record.Plan, v Verdict, measured int) []Finding {
 	if p.Ended == "" {
 		return nil
 	}
-	return []Finding{{Name: "ended early", Detail: fmt.Sprintf(
-		"after the first block, %d of %d cells: %s; the others would be %s as well", measured, len(p.Cells), p.Ended, v.Outcome)}}
+	return []Finding{{Name: "ended early", Detail: fmt.Sprintf("after %d of %d cells: %s", measured, len(p.Cells), p.Ended)}}
 }
 
 // largestResidual is the byte account of many groups in one finding: how far it stays open at most, where the

@@ -27,8 +27,14 @@ type Judgement struct {
 	Seed         uint64   `json:"seed"`
 	ConfigDigest string   `json:"config_digest"` // sha256 of the effective configuration, thresholds included
 
+	// Expected is the outcome that the configuration expects, "" for Supported. No conclusion follows from it.
+	Expected string `json:"-"`
+
+	Look evidence.Look `json:"look"` // the moment of judgement, among those that the configuration declares
+
 	CellsPlanned  int     `json:"cells_planned"`
 	CellsMeasured int     `json:"cells_measured"`
+	CellsAgain    int     `json:"cells_measured_again,omitempty"` // because of faults that show without a look at the outcome
 	Interrupted   bool    `json:"interrupted"`
 	CellSeconds   float64 `json:"cell_seconds"` // time measured, summed over cells, on the cells' clock
 

@@ -31,6 +31,7 @@ func ParseOutcome(s string) (Outcome, error) {
 // Verdict is an outcome with everything that led to it.
 type Verdict struct {
 	Outcome Outcome     `json:"outcome"`
+	Scope   string      `json:"scope"` // what it is a verdict about: model, stacks, levels and machine, and no others
 	Reasons []string    `json:"reasons"`
 	Effect  *Effect     `json:"effect"`
 	Gates   []gate.Gate `json:"gates"`

@@ -1,12 +1,12 @@
 package verdict_test
 
 import (
-	"math"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"sparkharness/harness/evidence"
 	"sparkharness/harness/gate"
 	"sparkharness/harness/verdict"
 )
@@ -39,80 +39,11 @@ func TestSettle(t *testing.T) {
 		{"notes are no support", nil, []verdict.Check{note}, verdict.Inconclusive, "d"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			v := verdict.Settle(tc.gates, tc.checks, nil)
+			v := verdict.Settle(tc.gates, tc.checks, nil, evidence.OneSided)
 			assert.Equal(t, tc.want, v.Outcome)
 			require.NotEmpty(t, v.Reasons)
 			assert.Equal(t, tc.first, v.Reasons[0])
 		})
-	}
-}
-
-func TestAbove(t *testing.T) {
-	assert.Equal(t, verdict.Holds, verdict.Above(1.3, 1.6, 1.2))
-	assert.Equal(t, verdict.Contradicted, verdict.Above(0.9, 1.1, 1.2))
-	assert.Equal(t, verdict.Undecided, verdict.Above(1.1, 1.4, 1.2))
-}
-
-func TestEquivalent(t *testing.T) {
-	for _, tc := range []struct {
-		name   string
-		lo, hi float64
-		want   verdict.State
-	}{
-		{"inside", 0.95, 1.05, verdict.Holds},
-		{"inside, a point", 1, 1, verdict.Holds},
-		{"across the lower bound", 0.85, 0.95, verdict.Undecided},
-		{"across the upper bound", 1.05, 1.15, verdict.Undecided},
-		{"across both", 0.8, 1.2, verdict.Undecided},
-		{"below", 0.7, 0.8, verdict.Contradicted},
-		{"above", 1.2, 1.3, verdict.Contradicted},
-		{"touches the lower bound from inside", 0.9, 1, verdict.Undecided},
-		{"touches the upper bound from inside", 1, 1.1, verdict.Undecided},
-		{"touches the lower bound from below", 0.7, 0.9, verdict.Contradicted},
-		{"touches the upper bound from above", 1.1, 1.3, verdict.Contradicted},
-		{"the bounds themselves", 0.9, 1.1, verdict.Undecided},
-		{"open", math.Inf(-1), math.Inf(1), verdict.Undecided},
-		{"not a number", math.NaN(), math.NaN(), verdict.Undecided},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			assert.Equal(t, tc.want, verdict.Equivalent(tc.lo, tc.hi, 0.9, 1.1))
-			// Mirrored at 1 it is the same question.
-			assert.Equal(t, tc.want, verdict.Equivalent(-tc.hi, -tc.lo, -1.1, -0.9))
-		})
-	}
-}
-
-// A narrower interval never takes an answer back: what holds or is contradicted for an interval is so for each
-// part of it.
-func TestEquivalentIsMonotone(t *testing.T) {
-	grid := []float64{0.7, 0.85, 0.9, 0.95, 1, 1.05, 1.1, 1.15, 1.3}
-	for i := range grid {
-		for k := i; k < len(grid); k++ {
-			wide := verdict.Equivalent(grid[i], grid[k], 0.9, 1.1)
-			if wide == verdict.Undecided {
-				continue
-			}
-			for a := i; a <= k; a++ {
-				for b := a; b <= k; b++ {
-					assert.Equal(t, wide, verdict.Equivalent(grid[a], grid[b], 0.9, 1.1), "[%v, %v] of [%v, %v]", grid[a], grid[b], grid[i], grid[k])
-				}
-			}
-		}
-	}
-}
-
-// One contradiction decides a claim about several things, then what is open; what holds and what is only
-// noted weigh the same.
-func TestWorse(t *testing.T) {
-	order := [][]verdict.State{{verdict.Holds, verdict.Noted}, {verdict.Undecided}, {verdict.Contradicted}}
-	for i, as := range order {
-		for k, bs := range order {
-			for _, a := range as {
-				for _, b := range bs {
-					assert.Equal(t, i > k, verdict.Worse(a, b), "%s worse than %s", a, b)
-				}
-			}
-		}
 	}
 }
 

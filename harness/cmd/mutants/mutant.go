@@ -15,7 +15,7 @@ import (
 // mutant is one fault.
 type mutant struct {
 	Name string `yaml:"name"` // unique, such as client_deaf
-	// Func is the function that holds the fault, as decideH0 or Furthest.Take; with several of one name the
+	// Func is the function that holds the fault, as decideH0 or Alpha.All; with several of one name the
 	// package stands before it, as gate.Client or load.run.account.
 	Func    string `yaml:"func"`
 	Find    string `yaml:"find"`    // stands exactly once in the function

@@ -12,7 +12,7 @@ import (
 type treatment func(context.Context, *Machine, rig.Treatment) (rig.Applied, error)
 
 // treatments are the kinds that it knows, each in a file of its own.
-var treatments = map[string]treatment{rig.DropCaches: dropCaches, rig.Restart: restart, rig.Fio: runFio}
+var treatments = map[string]treatment{rig.DropCaches: dropCaches, rig.Restart: restart, rig.Fio: runFio, rig.Probe: runProbe}
 
 // Apply acts on the machine and reads the effect where one would on a real one.
 func (s *Machine) Apply(ctx context.Context, t rig.Treatment) (rig.Applied, error) {

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"sparkharness/harness/fio"
 	"sparkharness/harness/memnet"
 	"sparkharness/harness/outgoing"
 	"sparkharness/harness/record"
@@ -39,10 +40,13 @@ type Machine struct {
 	gpuEnd  func()
 	began   time.Time // zero of the machine's clock
 	fio     *telemetry.Fio
-	fioRuns *fioStart   // nil: none
-	watched []io.Closer // sources that hold files open
-	scratch bool        // the folder is the rig's own, and goes with the machine
-	without string      // kind of treatment that is left out: a test of what notices that
+	server  *telemetry.Server
+	fioRuns *fioStart // nil: none
+	probe   telemetry.Probe
+	watched []io.Closer                                 // sources that hold files open
+	scratch bool                                        // the folder is the rig's own, and goes with the machine
+	without string                                      // kind of treatment that is left out: a test of what notices that
+	before  func(record.PlannedCell) ([]fio.Job, error) // what loaded the drive until a cell began; nil: nothing
 }
 
 // OpenMachine starts a simulated machine.
@@ -65,6 +69,9 @@ func (s *Machine) start() error {
 		return err
 	}
 	if s.fio, err = telemetry.NewFio(s.files.Proc); err != nil {
+		return errors.Join(err, s.files.Close())
+	}
+	if s.server, err = telemetry.NewServer(s.files.Proc); err != nil {
 		return errors.Join(err, s.files.Close())
 	}
 	s.began = time.Now()
@@ -139,11 +146,16 @@ func (s *Machine) Sources() rig.Sources {
 		Refresh: func(ctx context.Context) error { return s.machine.Render(ctx, s.files) }}
 	// The files must hold something before the sources look at what there is.
 	_ = t.Refresh(context.Background()) // a machine that cannot render fails with its first sample
+	watched := telemetry.Device(s.files.Sys, s.opts.Stack.Telemetry.Device)
+	t.Device = &watched
 	proc, err := telemetry.NewProc(s.files.Proc)
 	t.Sys = append(t.Sys, orFail("proc", proc, err))
 	block, err := telemetry.NewBlock(s.files.Proc, s.files.Sys, s.opts.Stack.Telemetry.Device)
-	t.Sys = append(t.Sys, orFail("block", block, err), s.fio, s.gpu)
-	s.watched = append(s.watched, proc, block)
+	t.Sys = append(t.Sys, orFail("block", block, err), orFail("server", s.server, s.watchServer(context.Background())), s.fio, s.gpu)
+	if s.opts.Probe {
+		t.Sys = append(t.Sys, &s.probe)
+	}
+	s.watched = append(s.watched, proc, block, s.server)
 	// The sources that go over HTTP come last: they can hang.
 	engine := telemetry.NewEngine(s.client, e.EngineMetrics)
 	t.Sys = append(t.Sys, engine)
@@ -163,13 +175,33 @@ func (s *Machine) Sources() rig.Sources {
 	return t
 }
 
+// watchServer turns to the process that the server now is.
+func (s *Machine) watchServer(ctx context.Context) error {
+	pid, err := s.machine.ServerPID(ctx)
+	if err == nil {
+		s.server.Watch(pid)
+	}
+	return err
+}
+
+// blockFormula is Spec.BlockBytes in words.
+func blockFormula(s sim.Spec, dtype string) string {
+	m := s.Model
+	layers, windows := m.Layers, ""
+	if s.WindowAware && m.WindowLayers > 0 {
+		layers, windows = layers-m.WindowLayers, " without a window"
+	}
+	shape := fmt.Sprintf("2 x %d layers%s x %d KV heads x %d", layers, windows, m.KVHeads, m.HeadDim)
+	if m.LatentDim > 0 {
+		shape = fmt.Sprintf("%d layers%s x %d values", layers, windows, m.LatentDim)
+	}
+	return fmt.Sprintf("%s x %d B x %d tokens (%s, %s)", shape, s.KVElemBytes, s.BlockTokens, m.Name, dtype)
+}
+
 // ReadBack asks the servers for their model and KV pool.
 func (s *Machine) ReadBack(ctx context.Context) (record.Settings, error) {
-	m := s.spec.Model
-	out, err := rig.ReadBack(ctx, s.client, s.opts.Stack, rig.Model{ID: m.Served, BlockBytes: float64(s.spec.BlockBytes()),
-		BlockFormula: fmt.Sprintf("2 x %d layers x %d KV heads x %d x %d B x %d tokens (%s, %s)",
-			m.Layers, m.KVHeads, m.HeadDim, s.spec.KVElemBytes, s.spec.BlockTokens, m.Name, s.opts.Stack.Runtime.KVDtype)},
-		s.machine.StartupLog())
+	out, err := rig.ReadBack(ctx, s.client, s.opts.Stack, rig.Model{ID: s.spec.Model.Served, BlockBytes: float64(s.spec.BlockBytes()),
+		BlockFormula: blockFormula(s.spec, s.opts.Stack.Runtime.KVDtype)}, s.machine.StartupLog())
 	for _, a := range s.spec.LoRA.Adapters {
 		if out.AdapterBytes == nil {
 			out.AdapterBytes = map[string]float64{}
@@ -192,6 +224,9 @@ func (o Options) Uncalibrated() ([]string, error) {
 	out = append(out, params.Assumed(spec)...)
 	if o.Fio {
 		out = append(out, params.AssumedForeign()...)
+	}
+	if o.Probe {
+		out = append(out, sim.AssumedProbe)
 	}
 	slices.Sort(out)
 	return slices.Compact(out), nil

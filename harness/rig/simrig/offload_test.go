@@ -66,6 +66,7 @@ func TestOffloadWithoutKVTelemetry(t *testing.T) {
 			e.Adapters, e.Hypothesis.Load.Adapters = nil, nil // Stack B serves none
 			st, err := config.LoadStack(configs + stackFiles["B"])
 			require.NoError(t, err)
+			st.Model = e.Hypothesis.Model // the one that is loaded
 			with(st, config.Offload{Manager: manager})
 			e.Stacks = map[string]*config.Stack{"B": st}
 			r, err := New(t, e)

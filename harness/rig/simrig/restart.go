@@ -2,6 +2,7 @@ package simrig
 
 import (
 	"context"
+	"errors"
 
 	"sparkharness/harness/record"
 	"sparkharness/harness/rig"
@@ -15,7 +16,8 @@ func restart(ctx context.Context, s *Machine, t rig.Treatment) (rig.Applied, err
 
 // restart returns when the new server process has answered a request.
 func (s *Machine) restart(ctx context.Context) error {
-	if err := s.machine.Restart(ctx); err != nil {
+	s.server.Forget() // it is another process afterwards
+	if err := errors.Join(s.machine.Restart(ctx), s.machine.Render(ctx, s.files), s.watchServer(ctx)); err != nil {
 		return err
 	}
 	return rig.Answers(ctx, s.client, s.opts.Stack.Endpoint.URL, s.spec.Model.Served)

@@ -29,6 +29,7 @@ type Rig struct {
 	scratch  *disk.Scratch                     // where simulated hosts render their files, nil before Prepare
 	facts    record.Facts
 	without  string // kind of treatment that is left out: a test of what notices that
+	plan     *record.Plan
 }
 
 // New prepares the rig for an experiment. Its sub-tests are t's.
@@ -42,9 +43,12 @@ func newRig(t *testing.T, e *config.Experiment) (*Rig, error) {
 	}
 	split := float64(e.Twin.Drive.MaxCommand.Value)
 	r.facts = record.Facts{Rig: e.Rig, Clock: record.ClockVirtual, Origin: "simulated, not measured on hardware", Simulated: true, MaxRequestBytes: &split,
-		Capabilities: []string{rig.Fio, rig.DropCaches, rig.Restart, rig.KVTelemetry, rig.SetTier1, rig.SetPolicy, rig.LoRA, rig.TellsWaits, rig.StartupLog},
+		CPUs: e.Twin.Machine.CPUs.Value,
+		Capabilities: []string{rig.Fio, rig.Probe, rig.DropCaches, rig.Restart, rig.KVTelemetry, rig.SetTier1, rig.SetPolicy, rig.LoRA, rig.TellsWaits, rig.StartupLog,
+			rig.ProvesCounters},
 		Uncalibrated: []string{}}
 	var physics []any
+	var errs []error
 	for _, name := range e.StackNames() {
 		if st := e.Stacks[name]; st.Dynamo != nil && !st.KVBM() {
 			// Its counters are on the worker's page, which no source reads yet: better no figure than zeros.
@@ -53,7 +57,10 @@ func newRig(t *testing.T, e *config.Experiment) (*Rig, error) {
 		o := r.options(e.Stacks[name])
 		p, err := o.Physics()
 		if err != nil {
-			return nil, err
+			if !slices.ContainsFunc(errs, func(told error) bool { return told.Error() == err.Error() }) { // of a model that both stacks have
+				errs = append(errs, err)
+			}
+			continue
 		}
 		physics = append(physics, p)
 		notes, err := o.Uncalibrated()
@@ -61,6 +68,9 @@ func newRig(t *testing.T, e *config.Experiment) (*Rig, error) {
 			return nil, err
 		}
 		r.facts.Uncalibrated = append(r.facts.Uncalibrated, notes...)
+	}
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
 	}
 	slices.Sort(r.facts.Uncalibrated)
 	r.facts.Uncalibrated = slices.Compact(r.facts.Uncalibrated)
@@ -72,7 +82,7 @@ func newRig(t *testing.T, e *config.Experiment) (*Rig, error) {
 // options are the simulated machine with the given stack.
 func (r *Rig) options(st *config.Stack) Options {
 	o := Options{Stack: st, World: r.exp.World, Twin: r.exp.Twin, Adapters: r.exp.Adapters,
-		Fio: len(r.exp.Hypothesis.Sweep.Fio) > 0}
+		Fio: len(r.exp.Hypothesis.Sweep.Fio) > 0, Probe: r.exp.Hypothesis.Sweep.Probed()}
 	if a := r.exp.Hypothesis.Load.Adapters; a != nil {
 		o.AdapterRank = a.Rank
 	}
@@ -96,10 +106,16 @@ func (r *Rig) Check(e *config.Experiment, p *record.Plan) error {
 			return fmt.Errorf("fio profile %q: %w", name, err)
 		}
 	}
+	r.plan = p
 	for _, pc := range p.Cells {
 		st := e.StackOf(pc)
-		if _, err := r.options(st).Physics(); err != nil {
+		spec, _, err := Spec(r.options(st))
+		if err != nil {
 			return fmt.Errorf("cell %s: %w", pc.Key, err)
+		}
+		if most := spec.MaxSequenceTokens(); pc.ContextTokens >= most {
+			return fmt.Errorf("cell %s: prompts of %d tokens leave no room for an answer: the server takes %d of both (context_tokens of model %s, "+
+				"or a sequence's part of the KV pool); take shorter prompts or another model", pc.Key, pc.ContextTokens, most, spec.Model.Name)
 		}
 		if err := onLoopback(st.Endpoint); err != nil {
 			return fmt.Errorf("cell %s: %w", pc.Key, err)
@@ -132,12 +148,31 @@ func (r *Rig) Open(_ context.Context, st *config.Stack) (rig.Machine, error) {
 	}
 	o := r.options(st)
 	o.Dir, o.Tokenize = dir, tokenizer.IDs
-	return &Machine{opts: o, scratch: true, without: r.without}, nil
+	return &Machine{opts: o, scratch: true, without: r.without, before: r.before}, nil
+}
+
+// before are the jobs that ran on the machine until a cell began: those of the cell before it in the plan. Each simulated
+// machine is a fresh one, so that it has to be told what a real one would remember.
+func (r *Rig) before(pc record.PlannedCell) ([]fio.Job, error) {
+	if r.plan == nil || r.exp.World == nil || r.exp.World.Mechanisms.CarryOver == nil {
+		return nil, nil
+	}
+	i := slices.IndexFunc(r.plan.Cells, func(c record.PlannedCell) bool { return c.Key == pc.Key })
+	if i < 1 || r.plan.Cells[i-1].Fio == "" {
+		return nil, nil
+	}
+	name := r.plan.Cells[i-1].Fio
+	return fio.Parse(name+".fio", []byte(r.exp.Fio[name]))
 }
 
 // Begin starts the machine of the cell.
-func (s *Machine) Begin(_ context.Context, pc record.PlannedCell) error {
+func (s *Machine) Begin(_ context.Context, pc record.PlannedCell) (err error) {
 	s.opts.Seed = pc.MachineSeed
+	if s.before != nil {
+		if s.opts.Before, err = s.before(pc); err != nil {
+			return err
+		}
+	}
 	return s.start()
 }
 

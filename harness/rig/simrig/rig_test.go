@@ -78,6 +78,11 @@ func TestCheck(t *testing.T) {
 	}
 	require.ErrorContains(t, r.Check(e, plan), "cell "+plan.Cells[0].Key+": http://10.0.0.1:8081/metrics of the stack file: the host is not loopback")
 
+	for _, st := range e.Stacks {
+		e.Twin.Models[st.Model].Shape.ContextTokens = 16
+	}
+	require.ErrorContains(t, r.Check(e, plan), "tokens leave no room for an answer: the server takes 16 of both (context_tokens of model ")
+
 	_, err = r.Open(t.Context(), e.Stacks["A"])
 	require.ErrorContains(t, err, "inside Run only")
 }

@@ -244,18 +244,25 @@ func TestCloseAfterAFailedBegin(t *testing.T) {
 	}
 }
 
-// What is committed fits the machine, in each world.
+// What is committed fits the machine, in each world: vast_ram beside the 8B of H5, whose control it is, the others beside a 70B.
 func TestCommittedMemoryFits(t *testing.T) {
 	worlds, err := filepath.Glob(configs + "worlds/*.yaml")
 	require.NoError(t, err)
 	require.NotEmpty(t, worlds)
+	folder, err := config.OpenFolder(configs)
+	require.NoError(t, err)
 	for _, stack := range []string{"A", "B"} {
 		for _, file := range worlds {
-			o := options(t, stack)
+			model := ""
+			if filepath.Base(file) == "vast_ram.yaml" {
+				model = "L8B"
+			}
+			o, err := Configured(folder, stackFiles[stack], "default", model, "")
+			require.NoError(t, err)
 			o.World, err = config.LoadWorld(file)
 			require.NoError(t, err)
 			o.World.Reduce(o.Stack)
-			_, _, err := Spec(o)
+			_, _, err = Spec(o)
 			assert.NoError(t, err, "%s of stack %s", file, stack)
 		}
 	}

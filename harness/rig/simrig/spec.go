@@ -1,12 +1,13 @@
 package simrig
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
-	"time"
 
 	"sparkharness/harness/config"
+	"sparkharness/harness/fio"
 	"sparkharness/harness/outgoing"
 	"sparkharness/harness/sim"
 )
@@ -27,6 +28,10 @@ type Options struct {
 	AdapterRank int
 	// Fio says that fio will run beside the server: Uncalibrated then lists what of that is assumed.
 	Fio bool
+	// Probe says that a probe will read the drive: then it is among the sources.
+	Probe bool
+	// Before are the jobs of fio that ran beside the cell before this one.
+	Before []fio.Job
 }
 
 // Sequences are swapped in large pieces with several in flight, as an engine's own swapper does.
@@ -92,46 +97,33 @@ func Spec(o Options) (sim.Spec, sim.Params, error) {
 			spec.LoRA.Adapters = append(spec.LoRA.Adapters, sim.Adapter{Name: name, Bytes: model.LoRABytes(o.AdapterRank)})
 		}
 	}
-	params := sim.Params{NVMe: nvme(o.Twin.Drive, o.Twin.Machine), Host: host(o.Twin.Machine)}
+	params := sim.Params{NVMe: nvme(o.Twin.Drive, o.Twin.Machine), Host: host(o.Twin.Machine), WritesBefore: writesInFlight(o.Before)}
 	if w := o.World; w != nil {
-		params.Mechanisms = sim.Mechanisms{
-			UnlimitedSlots:   w.Mechanisms.UnlimitedSlots,
-			UnlimitedCompute: w.Mechanisms.UnlimitedCompute,
-			KVSwapToNVMe:     w.Mechanisms.KVSwapToNVMe,
-
-			LoRAPreloaded:      w.Mechanisms.LoRAPreloaded,
-			IgnoreTierSettings: w.Mechanisms.IgnoreTierSettings,
-			KVOnSecondDrive:    w.Mechanisms.KVOnSecondDrive,
-			AsyncKVLoader:      w.Mechanisms.AsyncKVLoader,
-			BlockingFetch:      w.Mechanisms.BlockingFetch,
-			BufferedKVTier:     w.Mechanisms.BufferedKVTier,
-			ScrapeStall:        time.Duration(w.Mechanisms.ScrapeStall),
-			PagedWeightsBytes:  int64(w.Mechanisms.PagedWeightsBytes),
-
-			TierNeverFires: w.Mechanisms.TierNeverFires,
-			PhantomHits:    w.Mechanisms.PhantomHits,
-			WrongKV:        w.Mechanisms.WrongKV,
-		}
+		params.Mechanisms = mechanisms(w.Mechanisms)
 	}
+	var errs []error
 	if err := spec.CheckOffload(params.Mechanisms); err != nil {
-		return spec, params, fmt.Errorf("stack %s: %w", st.Stack, err)
+		errs = append(errs, fmt.Errorf("stack %s: %w", st.Stack, err))
 	}
-	if err := fits(spec, params); err != nil {
-		return spec, params, err
-	}
-	return spec, params, sim.Check(spec, params)
+	errs = append(errs, fits(spec, params), sim.Check(spec, params))
+	return spec, params, errors.Join(errs...)
 }
 
 // fits refuses a stack that the machine's one memory cannot hold. On unified memory every byte counts once, whoever has it.
 func fits(s sim.Spec, p sim.Params) error {
 	h := p.Host
-	staging := int64(s.Loader.QueueDepth) * s.Loader.IOBytes
+	paged := p.Mechanisms.PagedWeightsBytes
+	if paged > s.Model.WeightsBytes {
+		return fmt.Errorf("mechanisms.paged_weights_bytes of the world is %.1f GiB, and model %s has %.1f GiB of weights: page no more than them",
+			float64(paged)/(1<<30), s.Model.Name, float64(s.Model.WeightsBytes)/(1<<30))
+	}
+	s = s.Built(p.Mechanisms)
 	parts := []struct {
 		bytes int64
 		what  string
 	}{
-		{h.OSBytes, "for the operating system"}, {s.Model.WeightsBytes - p.Mechanisms.PagedWeightsBytes, "of weights"}, {s.Device.CapacityBytes, "of KV pool"},
-		{s.Host.CapacityBytes, "of host tier"}, {staging, "of the loader's buffers"}, {s.AdapterBytes(p.Mechanisms), "of adapter slots"},
+		{h.OSBytes, "for the operating system"}, {s.Model.WeightsBytes - paged, "of weights"}, {s.Device.CapacityBytes, "of KV pool"},
+		{s.WindowBytes(), "of sliding windows"}, {s.Host.CapacityBytes, "of host tier"}, {s.BufferBytes(), "of the loader's buffers"}, {s.AdapterBytes(p.Mechanisms), "of adapter slots"},
 		{h.ReserveBytes, "in reserve"},
 	}
 	var need int64

@@ -90,11 +90,39 @@ func Model(m *config.Model, e *config.Engine) (sim.Model, error) {
 		// Scores and their sum: 4 x hidden FLOP a layer and token of depth, at the rate of the linear work.
 		out.DepthNS = 4 * float64(s.Hidden) * float64(s.Layers-out.WindowLayers) / flop / out.PrefillTokensPerSec * 1e9
 	}
+	if m.Parameters.Active < m.Parameters.Total && r.Experts == nil {
+		return out, fmt.Errorf("model %s uses a part of its parameters for a token, and says for engine %s no experts: a batch would read no more than one sequence; "+
+			"give rates.%s.experts, assumed if nothing is published", m.Model, e.Engine, e.Engine)
+	}
+	if err := tooSlow(out); err != nil {
+		return out, fmt.Errorf("model %s on engine %s: %w", m.Model, e.Engine, err)
+	}
 	if out.DepthNS*out.PrefillRefTokens/2 >= 1e9/out.PrefillTokensPerSec {
 		return out, fmt.Errorf("model %s: attention over %g tokens alone takes longer (%.3g ns a token) than the prefill rate allows (%.3g ns): correct one of them",
 			m.Model, out.PrefillRefTokens, out.DepthNS*out.PrefillRefTokens/2, 1e9/out.PrefillTokensPerSec)
 	}
 	return out, nil
+}
+
+// tooSlow refuses times that no machine takes, which a figure in a wrong unit makes and which in ns may be more than can be
+// counted.
+func tooSlow(m sim.Model) error {
+	var errs []error
+	for _, part := range []struct {
+		what string
+		ns   float64
+		most time.Duration
+	}{
+		{"a step", m.DecodeBaseNS, time.Hour}, {"a step of two sequences", m.ExpertsTwoNS, time.Hour},
+		{"a further sequence of a step", m.DecodePerSeqNS, time.Minute}, {"a token of a prompt", 1e9 / m.PrefillTokensPerSec, time.Minute},
+		{"a token of a prompt for each token before it", m.DepthNS, time.Millisecond},
+		{"reading the KV of a token", float64(m.KVBytesPerToken(2)) / m.KVReadBytesPerSec * 1e9, time.Second},
+	} {
+		if part.ns > float64(part.most) {
+			errs = append(errs, fmt.Errorf("%s takes %.3g s, more than %v: look at the units of the rates", part.what, part.ns/1e9, part.most))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // nvme is a drive below an operating system.

@@ -1,0 +1,110 @@
+package price
+
+import (
+	"math"
+
+	"sparkharness/harness/config"
+	"sparkharness/harness/fio"
+)
+
+// drive is a block device as a closed network of queues: a controller, a link and a write cache's drain that serve one
+// I/O after another, planes side by side, and what a command takes in no queue. Times are seconds.
+type drive struct {
+	command, link, drain float64 // a command, a byte on the link, a byte into the flash
+	planes               float64
+	page                 float64 // bytes
+	read, program, fixed float64 // of a page, of a page, of an I/O
+	most                 float64 // bytes of a command
+	backgroundWrites     float64 // bytes/s of the operating system
+}
+
+func newDrive(d *config.Drive, m *config.Machine) drive {
+	return drive{command: 1 / d.ControllerIOPS.Value, link: 1 / float64(d.Link.Value), drain: 1 / float64(d.FlashWrite.Value),
+		planes: float64(d.Planes.Value), page: float64(d.PageBytes.Value), read: float64(d.PageRead.Value) / 1e9, program: float64(d.PageProgram.Value) / 1e9,
+		fixed: float64(d.Fixed.Value) / 1e9, most: float64(d.MaxCommand.Value),
+		backgroundWrites: m.System.WritesPerS.Value * float64(m.System.IOBytes.Value)}
+}
+
+// visit is what an I/O asks of the drive's parts.
+type visit struct{ command, link, drain, planes, alone float64 }
+
+// visit is that of an I/O of so many bytes, which is a read with the given probability. Writes are done when the cache
+// has them, but their programming keeps reads off the planes.
+func (d drive) visit(bytes, reads float64) visit {
+	pages := math.Ceil(bytes / d.page)
+	v := visit{command: math.Ceil(bytes/d.most) * d.command, link: bytes * d.link, drain: (1 - reads) * bytes * d.drain,
+		planes: pages * (reads*d.read + (1-reads)*d.program) / d.planes}
+	// Pages of one I/O lie on different planes.
+	v.alone = d.fixed + reads*d.read*math.Ceil(pages/d.planes)
+	return v
+}
+
+// queues are the mean numbers of I/Os at the controller, the link, the drain and the planes.
+type queues [4]float64
+
+// loaded is the steady state of n I/Os in flight, all alike: the I/Os a second and what stands in the queues. It is mean
+// value analysis (Reiser and Lavenberg 1980) of stations that serve one at a time beside a delay.
+func (v visit) loaded(n int) (iops float64, q queues) {
+	demands := queues{v.command, v.link, v.drain, v.planes}
+	for i := 1; i <= n; i++ {
+		var at queues
+		total := v.alone
+		for k, demand := range demands {
+			at[k] = demand * (1 + q[k])
+			total += at[k]
+		}
+		iops = float64(i) / total
+		for k := range q {
+			q[k] = iops * at[k]
+		}
+	}
+	return iops, q
+}
+
+// load is what fio's jobs do to the drive.
+type driveLoad struct {
+	writes float64 // bytes/s
+	queues queues  // that another I/O finds
+	by     visit   // mean I/O of the jobs
+}
+
+// under is the drive with jobs that run side by side. Jobs of different I/Os are taken for jobs of their mean one; one that
+// thinks loads the drive for its share of the time.
+func (d drive) under(jobs []fio.Job) driveLoad {
+	inFlight, bytes, reads, busy := 0.0, 0.0, 0.0, 0.0
+	for _, j := range jobs {
+		n := float64(j.InFlight())
+		share := 1.0
+		if j.ThinkTime > 0 {
+			share = j.IOTime.Seconds() / (j.IOTime + j.ThinkTime).Seconds()
+		}
+		inFlight += n
+		bytes += n * float64(j.BlockBytes)
+		reads += n * j.ReadShare
+		busy += n * share
+	}
+	if inFlight == 0 {
+		return driveLoad{}
+	}
+	bytes, reads, busy = bytes/inFlight, reads/inFlight, busy/inFlight
+	out := driveLoad{by: d.visit(bytes, reads)}
+	var iops float64
+	iops, out.queues = out.by.loaded(int(inFlight))
+	for k := range out.queues {
+		out.queues[k] *= busy
+	}
+	out.writes = iops * busy * (1 - reads) * bytes
+	return out
+}
+
+// reading is the rate, bytes/s, of a loader of depth I/Os of so many bytes that takes software seconds of each, beside a
+// load.
+func (d drive) reading(bytes float64, depth int, software float64, beside driveLoad) float64 {
+	v := d.visit(bytes, 1)
+	v.alone += software
+	for k, demand := range []float64{beside.by.command, beside.by.link, beside.by.drain, beside.by.planes} {
+		v.alone += beside.queues[k] * demand
+	}
+	iops, _ := v.loaded(max(1, depth))
+	return iops * bytes
+}

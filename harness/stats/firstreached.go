@@ -1,0 +1,27 @@
+package stats
+
+import "math"
+
+// Score is how far a level of a sweep meets a definition: 1 where it is just met.
+type Score struct {
+	X     float64 // above 0, growing from level to level
+	Value float64
+}
+
+// FirstReached is where scores first reach 1 from below, as log2 of x, by linear interpolation of the score over log x between two
+// neighbouring levels. Side is 0 then; it is -1 with the first level's x where that reaches 1 already, and 1 with the last
+// level's x where none does. It panics without a level.
+func FirstReached(levels []Score) (log2x float64, side int) {
+	xs := make([]float64, len(levels))
+	for i, l := range levels {
+		xs[i] = math.Log2(l.X)
+	}
+	at := firstCrossing(xs, func(i int) float64 { return levels[i].Value })
+	switch {
+	case math.IsInf(at, -1):
+		return xs[0], -1
+	case math.IsInf(at, 1):
+		return xs[len(xs)-1], 1
+	}
+	return at, 0
+}
