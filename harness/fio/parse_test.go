@@ -193,12 +193,12 @@ func TestCommittedProfiles(t *testing.T) {
 		return jobs
 	}
 	assert.Empty(t, load("none"))
-	heavy := Job{Name: "heavy", RW: "randrw", ReadShare: 0.7, BlockBytes: 16 << 10, IODepth: 32, NumJobs: 4, IOEngine: "libaio", Direct: true,
+	heavy := Job{Name: "heavy", RW: "randrw", ReadShare: 0.99, BlockBytes: 16 << 10, IODepth: 32, NumJobs: 4, IOEngine: "libaio", Direct: true,
 		Thread: true, Filename: "sparkharness-fio.dat", Size: 8 << 30, Runtime: 4 * time.Hour, TimeBased: true}
 	assert.Equal(t, []Job{heavy}, load("heavy"))
 	assert.Equal(t, 128, heavy.InFlight())
 	assert.False(t, heavy.Sync())
-	assert.Equal(t, "heavy: rw=randrw rwmixread=70 bs=16384 iodepth=32 numjobs=4 ioengine=libaio", heavy.String())
+	assert.Equal(t, "heavy: rw=randrw rwmixread=99 bs=16384 iodepth=32 numjobs=4 ioengine=libaio", heavy.String())
 	moderate := heavy
 	moderate.Name, moderate.IODepth, moderate.NumJobs = "moderate", 32, 2
 	assert.Equal(t, []Job{moderate}, load("moderate"))
