@@ -19,10 +19,3 @@ const (
 	idleBlocks     = 10
 	bootstrapDraws = 1000
 )
-
-// IdleBootstrap resamples readings of an idle machine and what is compared with them.
-func (ev *Evidence) IdleBootstrap() stats.Bootstrap {
-	b := ev.Bootstrap()
-	b.Block = max(1, time.Duration(ev.Exp.Hypothesis.Run.Baseline).Seconds()/idleBlocks)
-	return b
-}

@@ -221,3 +221,6 @@ func (t *table) without(fold, columns int, folds []int) (Fit, error) {
 	}
 	return OLS(y, xs)
 }
+
+// counted says that a point stands for something that was counted.
+func counted(p Point) bool { return p.V > 0 }

@@ -25,3 +25,19 @@ func FirstReached(levels []Score) (log2x float64, side int) {
 	}
 	return at, 0
 }
+
+// firstCrossing is where the score first reaches 1 over xs: -Inf if the first score is 1 and above, +Inf if none is.
+func firstCrossing(xs []float64, score func(level int) float64) float64 {
+	for i := range xs {
+		high := score(i)
+		if high < 1 {
+			continue
+		}
+		if i == 0 {
+			return math.Inf(-1)
+		}
+		low := score(i - 1)
+		return xs[i-1] + (1-low)/(high-low)*(xs[i]-xs[i-1])
+	}
+	return math.Inf(1)
+}

@@ -132,7 +132,7 @@ func (a Alpha) Below(c Check, b stats.Blocks, threshold float64) Check {
 // Inside is the check that it lies between two: equivalence, by two one-sided tests. It is contradicted where it lies beyond
 // either; it cannot lie beyond both, so no correction is due.
 func (a Alpha) Inside(c Check, b stats.Blocks, least, most float64) Check {
-	return a.fill(c, b, max(b.PAbove(least), b.PBelow(most)), min(b.PBelow(least), b.PAbove(most)),
+	return a.fill(c, b, b.PInside(least, most), min(b.PBelow(least), b.PAbove(most)),
 		b.Detectable(most, -1, float64(a), power), least, most)
 }
 
