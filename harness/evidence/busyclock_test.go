@@ -1,7 +1,6 @@
 package evidence
 
 import (
-	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -17,16 +16,7 @@ func gpuAt(ts float64, phase string, util, clock *float64) *record.SysSample {
 
 func machineOf(t *testing.T, samples ...*record.SysSample) Machine {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), record.FileSysmon)
-	w, err := record.Create(path, 0)
-	require.NoError(t, err)
-	for _, s := range samples {
-		require.NoError(t, w.Write(s))
-	}
-	require.NoError(t, w.Close())
-	c := &Cell{}
-	require.NoError(t, c.loadSys(path))
-	return c.Sys
+	return loaded(t, samples...).Sys
 }
 
 // The clock is that of samples of the measure phase in which the GPU was busy for half of the time; ten seconds of them.
