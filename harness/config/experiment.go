@@ -73,10 +73,11 @@ func ReadExperiment(dir string) (*Experiment, error) {
 	if err != nil {
 		return nil, err
 	}
-	return parseExperiment(path, b)
+	return ParseExperiment(path, b)
 }
 
-func parseExperiment(path string, b []byte) (*Experiment, error) {
+// ParseExperiment is ReadExperiment of a text; path is what errors call it.
+func ParseExperiment(path string, b []byte) (*Experiment, error) {
 	var e Experiment
 	dec := yaml.NewDecoder(bytes.NewReader(b))
 	dec.KnownFields(true)

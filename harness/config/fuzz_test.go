@@ -80,7 +80,7 @@ func FuzzExperiment(f *testing.F) {
 	f.Add([]byte("rig: sim\nhypothesis: {hypothesis: H2B, sweep: {ctx: [1024]}}\nstacks: {A: null}\nworld: null\n"))
 	f.Add([]byte("rig: sim\nhypothesis: {hypothesis: H2A}\nstacks: {A: {stack: A}}\nworld: {world: default, moon: [1]}\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		e, err := parseExperiment("config.yaml", data)
+		e, err := ParseExperiment("config.yaml", data)
 		if err != nil {
 			if !strings.HasPrefix(err.Error(), "config.yaml: ") {
 				t.Fatalf("not located: %v", err)

@@ -114,14 +114,14 @@ func (kv *KVCounters) spread(c *Cell, a, b *record.KVSample) {
 	overlap(c.Windows, to, dt, func(w *Window, inside float64) {
 		w.kv += inside
 		if blocks != nil {
-			w.sums.tier2Blocks += *blocks * inside / dt
-			w.sums.hasTier2 += inside
+			w.sums.Tier2Blocks += *blocks * inside / dt
+			w.sums.HasTier2 += inside
 		}
 		if transfer != nil {
-			w.sums.hasFetch += inside
+			w.sums.HasFetch += inside
 		}
 		if bytes != nil {
-			w.sums.hasTier2Out += inside
+			w.sums.HasTier2Out += inside
 		}
 	})
 	if bytes == nil {
@@ -131,7 +131,7 @@ func (kv *KVCounters) spread(c *Cell, a, b *record.KVSample) {
 	if transfer != nil {
 		took = max(dt, *transfer/1000)
 	}
-	overlap(c.Windows, to, took, func(w *Window, inside float64) { w.sums.predicted += *bytes * inside / took })
+	overlap(c.Windows, to, took, func(w *Window, inside float64) { w.sums.Predicted += *bytes * inside / took })
 	within := *bytes * max(0, min(to, c.Seconds())-max(to-took, 0)) / took
 	if kv.Tier2Spread == nil {
 		kv.Tier2Spread = new(float64)

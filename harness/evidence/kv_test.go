@@ -19,9 +19,9 @@ func TestFetchBytesAreSpread(t *testing.T) {
 	kv.spread(c, at(111.8, 0, 0, 0, 0), at(112, 40, 8e9, 1, 4000))       // from 108 to 112: half in each window
 	kv.spread(c, at(112, 40, 8e9, 1, 4000), at(112.2, 40, 8e9, 1, 4000)) // nothing ended
 	kv.spread(c, at(131.8, 40, 8e9, 1, 4000), at(132, 80, 16e9, 2, 8000))
-	assert.InDelta(t, 4e9, c.Windows[0].sums.predicted, 1)
-	assert.InDelta(t, 4e9, c.Windows[1].sums.predicted, 1)
-	assert.InDelta(t, 4e9, c.Windows[2].sums.predicted, 1, "of a fetch that ended 2 s after the phase")
+	assert.InDelta(t, 4e9, c.Windows[0].sums.Predicted, 1)
+	assert.InDelta(t, 4e9, c.Windows[1].sums.Predicted, 1)
+	assert.InDelta(t, 4e9, c.Windows[2].sums.Predicted, 1, "of a fetch that ended 2 s after the phase")
 	assert.InDelta(t, 12e9, *kv.Tier2Spread, 1, "the account takes what lies inside the phase")
 }
 

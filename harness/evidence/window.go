@@ -27,17 +27,17 @@ type Window struct {
 
 // windowSums are integrals over the window: amounts of counters, and gauges times seconds.
 type windowSums struct {
-	cpuBusy, ioWait, memAvailable, cached, gpuBusy float64 // x s
-	ioSomeUS, memSomeUS                            float64
-	hasPSI, hasGPU, hasMem, hasCPU                 float64 // s
+	CPUBusy, IOWait, MemAvailable, Cached, GPUBusy float64 // x s
+	IOSomeUS, MemSomeUS                            float64
+	HasPSI, HasGPU, HasMem, HasCPU                 float64 // s
 
-	reads, readBytes, readMS, ioMS, weightedMS float64
+	Reads, ReadBytes, ReadMS, IOMS, WeightedMS float64
 
-	tier2Blocks                     float64
-	hasTier2, hasTier2Out, hasFetch float64 // s for which the page has the counter
-	// predicted is what the KV counters say was read from tier 2 inside the window: the bytes of each
+	Tier2Blocks                     float64
+	HasTier2, HasTier2Out, HasFetch float64 // s for which the page has the counter
+	// Predicted is what the KV counters say was read from tier 2 inside the window: the bytes of each
 	// fetch over the time that its transfer took (see KVCounters.spread).
-	predicted float64
+	Predicted float64
 }
 
 // newWindows cuts a measure phase of so many seconds into whole windows.
@@ -87,31 +87,31 @@ func addSys(ws []Window, t float64, s *record.SysSample) {
 		share, x := inside/dt, &w.sums
 		w.sys += inside
 		if c := s.CPU; c != nil {
-			x.hasCPU += inside
-			x.cpuBusy += (c.User + c.System) * inside
-			x.ioWait += c.IOWait * inside
+			x.HasCPU += inside
+			x.CPUBusy += (c.User + c.System) * inside
+			x.IOWait += c.IOWait * inside
 		}
 		if m := s.Mem; m != nil && m.Available != nil && m.Cached != nil {
-			x.hasMem += inside
-			x.memAvailable += *m.Available * inside
-			x.cached += *m.Cached * inside
+			x.HasMem += inside
+			x.MemAvailable += *m.Available * inside
+			x.Cached += *m.Cached * inside
 		}
 		if g := s.GPU; g != nil && g.Util != nil {
-			x.hasGPU += inside
-			x.gpuBusy += *g.Util * inside
+			x.HasGPU += inside
+			x.GPUBusy += *g.Util * inside
 		}
 		if p := s.PSI; p != nil && p.IOSomeUS != nil && p.MemSomeUS != nil {
-			x.hasPSI += inside
-			x.ioSomeUS += *p.IOSomeUS * share
-			x.memSomeUS += *p.MemSomeUS * share
+			x.HasPSI += inside
+			x.IOSomeUS += *p.IOSomeUS * share
+			x.MemSomeUS += *p.MemSomeUS * share
 		}
 		if n := s.NVMe; n != nil {
 			w.block += inside
-			x.reads += n.Reads * share
-			x.readBytes += n.ReadBytes * share
-			x.readMS += n.ReadMS * share
-			x.ioMS += n.IOms * share
-			x.weightedMS += n.WeightedMS * share
+			x.Reads += n.Reads * share
+			x.ReadBytes += n.ReadBytes * share
+			x.ReadMS += n.ReadMS * share
+			x.IOMS += n.IOms * share
+			x.WeightedMS += n.WeightedMS * share
 		}
 	})
 }

@@ -28,7 +28,7 @@ func TestWindowsSpreadSamples(t *testing.T) {
 	addSys(ws, 25, sysAt(25, 15, 900)) // two thirds in the second
 	addSys(ws, 40, sysAt(40, 15, 300)) // a third in the third, the rest beyond
 	for i, want := range []float64{200 + 800, 600, 300 + 100} {
-		assert.InDelta(t, want, ws[i].sums.reads, 1e-9, "window %d", i)
+		assert.InDelta(t, want, ws[i].sums.Reads, 1e-9, "window %d", i)
 		assert.InDelta(t, 10, ws[i].block, 1e-9, "window %d is covered", i)
 		v, known := IOWait.of(&ws[i], 0)
 		assert.True(t, known)

@@ -15,13 +15,13 @@ func FuzzPlan(f *testing.F) {
 	f.Add([]byte(`{"cells":[{"cell":"ctx=256/rep=1"},{"cell":"ctx=256/rep=1"}]}`))
 	f.Add([]byte(`{"schema":"sparkharness.plan.v2","cells":[{"cell":"ctx=../x"}]}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		p, err := parsePlan("plan.json", b)
+		p, err := ParsePlan("plan.json", b)
 		if err != nil {
 			return
 		}
 		text, err := p.encode()
 		require.NoError(t, err)
-		again, err := parsePlan("plan.json", text)
+		again, err := ParsePlan("plan.json", text)
 		if p.Schema == "" {
 			return // a plan of the first release gets the facts of that
 		}

@@ -116,11 +116,12 @@ func readPlan(dir string) (*Plan, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	p, err := parsePlan(path, b)
+	p, err := ParsePlan(path, b)
 	return p, sumBytes(b), err
 }
 
-func parsePlan(path string, b []byte) (*Plan, error) {
+// ParsePlan reads the text of a plan.json; path is what errors call it.
+func ParsePlan(path string, b []byte) (*Plan, error) {
 	var p Plan
 	if err := json.Unmarshal(b, &p); err != nil {
 		return nil, fmt.Errorf("%s: not the plan of a run: %w", path, err)
