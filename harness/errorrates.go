@@ -1,11 +1,8 @@
 package harness
 
 import (
-	"cmp"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -15,20 +12,25 @@ import (
 	"testing"
 
 	"sparkharness/harness/disk"
-	"sparkharness/harness/report"
 	"sparkharness/harness/runner"
-	"sparkharness/harness/verdict"
 )
 
 // errorRatesDir is where the lines of error rates lie below the results folder.
 const errorRatesDir = "error_rates"
 
 // RunErrorRates runs every hypothesis in its default world and in each of its control worlds under many
-// seeds, and writes how often each verdict came out, with exact binomial intervals. A run leaves one line;
-// those that are there already, of the same program and configuration, are not run again. It fails if a
+// seeds, and writes how often each verdict came out, with exact binomial intervals. A run leaves one line and its reduced
+// evidence: one that was counted before, by the same rules on the same machine and design, is not run again, and by other rules
+// it is judged again without a run, where it has what they ask for. It fails if a
 // hypothesis is Supported in more than 5 % of the runs in a control world, or comes out as its configuration expects in fewer
-// than 90 % of those in the default world.
-func RunErrorRates(t *testing.T, all []Hypothesis) {
+// than 90 % of those in the default world. With -update the lines are published in fixtures/rates.
+func RunErrorRates(t *testing.T, all []Hypothesis) { countRates(t, all, false) }
+
+// RunNearThreshold does the same in the worlds that configurations name as near a threshold. It fails where a claim that is
+// false there is Supported in more than 5 % of the runs.
+func RunNearThreshold(t *testing.T, all []Hypothesis) { countRates(t, all, true) }
+
+func countRates(t *testing.T, all []Hypothesis, near bool) {
 	o := session.options
 	seeds, err := parseSeeds(o.Seeds)
 	if err != nil {
@@ -43,10 +45,6 @@ func RunErrorRates(t *testing.T, all []Hypothesis) {
 	if all, err = onlyThose(all, o.Only); err != nil {
 		t.Fatal(err)
 	}
-	program, err := executableDigest()
-	if err != nil {
-		t.Fatal(err)
-	}
 	defer begun(t)()
 	dir := filepath.Join(o.results(), errorRatesDir)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -58,17 +56,28 @@ func RunErrorRates(t *testing.T, all []Hypothesis) {
 	}
 	defer func() { _ = lock.Release() }() // a file too many does no harm
 	disk.SweepReplaced(dir)
-	r := &ratesRun{t: t, dir: dir, program: program, commit: runner.Commit(o.Root), execute: execute, done: map[string]rateLine{}}
+	r := &ratesRun{t: t, dir: dir, published: publishedDir(o.Root), program: session.program, commit: runner.Commit(o.Root), near: near,
+		execute: execute, print: takeFingerprint, lines: map[string][]rateLine{}}
 	rates, runs, err := r.rates(all, seeds)
 	switch {
 	case errors.Is(err, errInterrupted):
 		giveUp(t, o, "error rates: interrupted before a run was begun; what is counted is kept in %s: run again to go on", dir)
 	case err != nil:
 		t.Fatal(err)
-	case session.stop.Load():
+	}
+	if o.Update {
+		if err := r.publish(all); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if session.stop.Load() {
 		giveUp(t, o, "error rates: interrupted; %d of %d runs are counted and kept in %s: run again to go on", runs-rates.Missing, runs, dir)
 	}
-	if err := rates.Write(dir); err != nil {
+	name := "error_rates"
+	if near {
+		name = "near_threshold"
+	}
+	if err := rates.Write(dir, name); err != nil {
 		t.Fatal(err)
 	}
 	fmt.Fprint(session.out, rates.Text())
@@ -125,64 +134,5 @@ func onlyThose(all []Hypothesis, ids string) ([]Hypothesis, error) {
 	return out, nil
 }
 
-// executableDigest identifies the program by its bytes: what has been run with other code is not counted.
-func executableDigest() (string, error) {
-	path, err := os.Executable()
-	if err != nil {
-		return "", fmt.Errorf("identify the program: %w", err)
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return "", fmt.Errorf("identify the program: %w", err)
-	}
-	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return "", fmt.Errorf("identify the program: %w", err)
-	}
-	return fmt.Sprintf("%x", h.Sum(nil)), nil
-}
-
 // defaultWorld is the calibrated machine.
 const defaultWorld = "default"
-
-// newErrorRates counts the verdicts of the jobs that are done.
-func newErrorRates(r *ratesRun, jobs []rateJob, all []Hypothesis) report.ErrorRates {
-	out := report.ErrorRates{Schema: report.ErrorRatesSchema, Commit: r.commit, Program: r.program, Rates: []report.ErrorRate{}}
-	byWorld := map[string]*report.ErrorRate{}
-	var order []string
-	for _, j := range jobs {
-		key := j.h.ID + "/" + j.world
-		rate := byWorld[key]
-		if rate == nil {
-			rate = &report.ErrorRate{Hypothesis: j.h.ID, World: j.world, Control: j.world != defaultWorld, FirstSeed: j.seed, LastSeed: j.seed,
-				Other: []report.OtherVerdict{}}
-			if !rate.Control && j.expected != verdict.Supported {
-				rate.Expected = j.expected
-			}
-			byWorld[key] = rate
-			order = append(order, key)
-		}
-		rate.FirstSeed, rate.LastSeed = min(rate.FirstSeed, j.seed), max(rate.LastSeed, j.seed)
-		if !r.has(j) {
-			out.Missing++
-			continue
-		}
-		line := r.done[rateKey(j.h.ID, j.world, j.seed)]
-		rate.Count(line.Outcome)
-		if rate.Errs(line.Outcome) {
-			rate.Other = append(rate.Other, report.OtherVerdict{Seed: j.seed, Outcome: line.Outcome, Reason: line.Reason})
-		}
-	}
-	rank := map[string]int{}
-	for i, h := range all {
-		rank[h.ID] = i
-	}
-	slices.SortStableFunc(order, func(a, b string) int {
-		return cmp.Or(cmp.Compare(rank[byWorld[a].Hypothesis], rank[byWorld[b].Hypothesis]))
-	})
-	for _, key := range order {
-		out.Rates = append(out.Rates, *byWorld[key])
-	}
-	return out
-}

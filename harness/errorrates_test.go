@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"sparkharness/harness/record"
 	"sparkharness/harness/report"
 	"sparkharness/harness/stats"
 	"sparkharness/harness/verdict"
@@ -88,7 +89,7 @@ type played struct {
 }
 
 func (p *played) execute(_ *testing.T, h Hypothesis, o *Options) (*verdict.Judgement, string) {
-	key := rateKey(h.ID, o.World, o.Seed)
+	key := rateName(h.ID, o.World, o.Seed)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.ran = append(p.ran, key)
@@ -117,11 +118,19 @@ func withSession(t *testing.T, o *Options) {
 	t.Cleanup(func() { session.options, session.out, session.interrupt = options, out, asked })
 }
 
+// countingRun is a count over one machine, which no fingerprint has to be measured of.
+func countingRun(t *testing.T, dir string) *ratesRun {
+	t.Helper()
+	return &ratesRun{t: t, dir: dir, published: filepath.Join(dir, "published"), commit: "abc", lines: map[string][]rateLine{},
+		print: func(*testing.T, Hypothesis, *Options) (string, error) { return "machine", nil }}
+}
+
 // ratesOf counts the runs of H2A and H1 with the lines of dir, as RunErrorRates does.
 func ratesOf(t *testing.T, p *played, dir string, seeds ...uint64) (report.ErrorRates, int) {
 	t.Helper()
 	p.ran = nil
-	r := &ratesRun{t: t, dir: dir, program: p.name, commit: "abc", execute: p.execute, done: map[string]rateLine{}}
+	r := countingRun(t, dir)
+	r.program, r.execute = record.Program{Judges: p.name}, p.execute
 	rates, runs, err := r.rates([]Hypothesis{smallH2A, smallH1}, seeds)
 	require.NoError(t, err)
 	return rates, runs
@@ -150,11 +159,11 @@ func TestErrorRatesCount(t *testing.T) {
 	assert.Equal(t, report.ErrorRates{Schema: report.ErrorRatesSchema, Commit: "abc", Program: "program", Rates: []report.ErrorRate{
 		{Hypothesis: "H2A", World: "default", FirstSeed: 1, LastSeed: 3, Supported: 2, Inconclusive: 1,
 			Other: []report.OtherVerdict{{Seed: 2, Outcome: verdict.Inconclusive, Reason: "too little data"}}},
-		{Hypothesis: "H2A", World: "swap_to_nvme", Control: true, FirstSeed: 1, LastSeed: 3, Supported: 1, Refuted: 2,
+		{Hypothesis: "H2A", World: "swap_to_nvme", Control: true, By: []string{"traffic_as_idle"}, FirstSeed: 1, LastSeed: 3, Supported: 1, Refuted: 2,
 			Other: []report.OtherVerdict{{Seed: 3, Outcome: verdict.Supported, Reason: "it holds"}}},
 		{Hypothesis: "H1", World: "default", FirstSeed: 1, LastSeed: 3, Supported: 1, Refuted: 1, Invalid: 1,
 			Other: []report.OtherVerdict{{Seed: 1, Outcome: verdict.Invalid, Reason: "gate treatment failed"}, {Seed: 3, Outcome: verdict.Refuted}}},
-		{Hypothesis: "H1", World: "lora_preloaded", Control: true, FirstSeed: 1, LastSeed: 3, Refuted: 3, Other: []report.OtherVerdict{}},
+		{Hypothesis: "H1", World: "lora_preloaded", Control: true, By: []string{"first_touch"}, FirstSeed: 1, LastSeed: 3, Refuted: 3, Other: []report.OtherVerdict{}},
 	}}, rates)
 
 	// Each run has left a line with what decided it.
@@ -166,19 +175,19 @@ func TestErrorRatesCount(t *testing.T) {
 		require.NoError(t, json.Unmarshal([]byte(l), &line))
 		seeds[line.Seed] = line
 	}
-	digest := seeds[1].Digest
-	assert.Regexp(t, "^[0-9a-f]{64}$", digest)
-	assert.NotEqual(t, digest, seeds[2].Digest, "the seed is part of the configuration")
 	line := seeds[1]
-	line.Seconds = 0
+	assert.Regexp(t, "^[0-9a-f]{16}$", line.Design)
+	assert.Regexp(t, "^[0-9a-f]{16}$", line.Rules)
+	assert.NotEqual(t, line.Design, seeds[2].Design, "the seed is part of the design")
+	assert.Equal(t, line.Rules, seeds[2].Rules)
 	assert.Equal(t, rateLine{Hypothesis: "H2A", World: "swap_to_nvme", Seed: 1, Outcome: verdict.Refuted, Reason: "the claim is not so",
-		Commit: "abc", Program: "program", Digest: digest}, line)
+		Checks: []rateCheck{}, Gates: []string{}, Commit: "abc", rateKey: rateKey{line.Design, "machine", line.Rules}}, line)
 	var supported []float64
 	for _, l := range linesIn(t, filepath.Join(dir, "h2a.default.jsonl")) {
 		require.NoError(t, json.Unmarshal([]byte(l), &line))
 		if line.Outcome == verdict.Supported {
 			require.NotNil(t, line.Effect)
-			supported = append(supported, *line.Effect)
+			supported = append(supported, float64(*line.Effect))
 		}
 	}
 	assert.Equal(t, []float64{1.5, 1.5}, supported)
@@ -243,10 +252,11 @@ func TestErrorRatesMissing(t *testing.T) {
 	assert.Equal(t, []int{1, 1}, []int{rates.Missing, rates.Rates[0].N()}, "another program's verdict does not stand in")
 
 	// Once the run is to stop, no verdict is taken, and nothing more is begun.
-	stopping := &ratesRun{t: t, dir: t.TempDir(), done: map[string]rateLine{}, execute: func(*testing.T, Hypothesis, *Options) (*verdict.Judgement, string) {
+	stopping := countingRun(t, t.TempDir())
+	stopping.execute = func(*testing.T, Hypothesis, *Options) (*verdict.Judgement, string) {
 		session.ask(func() {})
 		return &verdict.Judgement{Verdict: verdict.Verdict{Outcome: verdict.Refuted}}, ""
-	}}
+	}
 	rates, _, err := stopping.rates([]Hypothesis{smallH2A}, []uint64{1})
 	require.NoError(t, err)
 	assert.Equal(t, 2, rates.Missing)
@@ -293,7 +303,7 @@ func TestErrorRatesRepairKeepsBytes(t *testing.T) {
 	require.NoError(t, os.WriteFile(path, []byte(whole+whole[:30]), 0o644))
 	before, err := os.Stat(path)
 	require.NoError(t, err)
-	r := &ratesRun{t: t, dir: dir, done: map[string]rateLine{}}
+	r := countingRun(t, dir)
 	require.NoError(t, r.read("H2A", "default"))
 	b, err := os.ReadFile(path)
 	require.NoError(t, err)
@@ -306,7 +316,7 @@ func TestErrorRatesRepairKeepsBytes(t *testing.T) {
 // A line in the middle that cannot be read is not thrown away.
 func TestErrorRatesBrokenLine(t *testing.T) {
 	dir := t.TempDir()
-	r := &ratesRun{t: t, dir: dir, done: map[string]rateLine{}}
+	r := countingRun(t, dir)
 	for _, line := range []string{"{\"hypothesis\":\n{}\n", "{\"hypothesis\":\"H2A\",\"outcome\":\"Bogus\"}\n"} {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, "h2a.default.jsonl"), []byte(line), 0o644))
 		err := r.read("H2A", "default")
@@ -322,14 +332,15 @@ func TestErrorRatesRunsAreApart(t *testing.T) {
 		Results: t.TempDir(), Resume: true, PlanOnly: true})
 	var mu sync.Mutex
 	folders := map[string]bool{}
-	r := &ratesRun{t: t, dir: t.TempDir(), done: map[string]rateLine{}, execute: func(_ *testing.T, _ Hypothesis, o *Options) (*verdict.Judgement, string) {
+	r := countingRun(t, t.TempDir())
+	r.execute = func(_ *testing.T, _ Hypothesis, o *Options) (*verdict.Judgement, string) {
 		mu.Lock()
 		defer mu.Unlock()
 		assert.DirExists(t, o.Results)
 		assert.Equal(t, []bool{true, false, false}, []bool{o.Quiet, o.Resume, o.PlanOnly})
 		folders[o.Results] = true
 		return &verdict.Judgement{Verdict: verdict.Verdict{Outcome: verdict.Supported}}, ""
-	}}
+	}
 	_, _, err := r.rates([]Hypothesis{smallH2A}, []uint64{1, 2, 3})
 	require.NoError(t, err)
 	require.Len(t, folders, 6)

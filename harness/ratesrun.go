@@ -1,8 +1,7 @@
 package harness
 
 import (
-	"bytes"
-	"encoding/json"
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -16,49 +15,47 @@ import (
 	"testing"
 	"time"
 
+	"sparkharness/harness/config"
 	"sparkharness/harness/disk"
+	"sparkharness/harness/evidence"
 	"sparkharness/harness/experiment"
 	"sparkharness/harness/record"
-	"sparkharness/harness/regular"
 	"sparkharness/harness/report"
 	"sparkharness/harness/verdict"
 )
 
-// rateLine is what one run of a hypothesis in a world under a seed came to.
-type rateLine struct {
-	Hypothesis string          `json:"hypothesis"`
-	World      string          `json:"world"`
-	Seed       uint64          `json:"seed"`
-	Outcome    verdict.Outcome `json:"outcome"`
-	Reason     string          `json:"reason"` // first one
-	Effect     *float64        `json:"effect"`
-	Commit     string          `json:"commit"`
-	Program    string          `json:"program"`       // sha256 of the executable
-	Digest     string          `json:"config_digest"` // of the effective configuration, the seed included
-	Seconds    float64         `json:"wall_seconds"`
-}
-
 // rateJob is a run that is due.
 type rateJob struct {
-	h      Hypothesis
-	world  string
-	seed   uint64
-	digest string
-	// expected is the outcome that is due in the default world.
+	h     Hypothesis
+	world string
+	seed  uint64
+	key   rateKey
+	exp   *config.Experiment
+	// expected is the outcome that is due in the default world, by what a control world must contradict or fail.
 	expected verdict.Outcome
+	by       string
+	near     *config.Near // a world near a threshold
 }
 
-// ratesRun is one execution of RunErrorRates.
-type ratesRun struct {
-	t       *testing.T
-	dir     string
-	program string
-	commit  string
-	// execute runs a hypothesis; nil instead of a report fails or skips the run.
-	execute func(*testing.T, Hypothesis, *Options) (*verdict.Judgement, string)
+func (j rateJob) name() string { return rateName(j.h.ID, j.world, j.seed) }
 
-	mu   sync.Mutex
-	done map[string]rateLine // by rateKey
+func rateName(h, world string, seed uint64) string { return fmt.Sprintf("%s/%s/%d", h, world, seed) }
+
+// ratesRun is one execution of RunErrorRates or RunNearThreshold.
+type ratesRun struct {
+	t         *testing.T
+	dir       string
+	published string // folder of the lines that the repository holds
+	program   record.Program
+	commit    string
+	near      bool // worlds near thresholds, instead of the default and the control worlds
+	// execute runs a hypothesis; nil instead of a report fails or skips the run. It leaves the run below o.Results.
+	execute func(*testing.T, Hypothesis, *Options) (*verdict.Judgement, string)
+	// print takes a machine's fingerprint.
+	print func(*testing.T, Hypothesis, *Options) (string, error)
+
+	mu    sync.Mutex
+	lines map[string][]rateLine // by rateName, in the order in which they were counted
 }
 
 // rates runs what is due and counts all runs that are there; runs is how many were asked for. Interrupted while it finds
@@ -68,182 +65,311 @@ func (r *ratesRun) rates(all []Hypothesis, seeds []uint64) (rates report.ErrorRa
 	if err != nil {
 		return rates, 0, err
 	}
-	missing := slices.DeleteFunc(slices.Clone(jobs), func(j rateJob) bool { return r.has(j) })
-	fmt.Fprintf(session.out, "error rates: %d runs, %d of them done before by this program (%.12s)\n", len(jobs), len(jobs)-len(missing), r.program)
+	missing := slices.DeleteFunc(slices.Clone(jobs), func(j rateJob) bool { return r.line(j) != nil })
+	fmt.Fprintf(session.out, "error rates: %d runs, %d of them counted before under the same rules, designs and machines\n", len(jobs), len(jobs)-len(missing))
+	missing, again := r.judgeAgain(missing)
+	if again > 0 {
+		fmt.Fprintf(session.out, "error rates: %d runs judged again from what they left, by other rules than before\n", again)
+	}
 	r.run(missing)
 	return newErrorRates(r, jobs, all), len(jobs), nil
 }
 
 // jobs are all runs that are asked for; the lines of those that were done before are read.
 func (r *ratesRun) jobs(all []Hypothesis, seeds []uint64) (jobs []rateJob, err error) {
-	worlds := map[string][]string{}
-	for _, seed := range seeds {
-		for _, h := range all {
-			for _, world := range r.worldsOf(h) {
-				if session.stop.Load() {
-					return nil, errInterrupted
-				}
-				if !slices.Contains(worlds[h.ID], world) {
-					worlds[h.ID] = append(worlds[h.ID], world)
-					if err := r.read(h.ID, world); err != nil {
-						return nil, err
-					}
-				}
-				job, err := r.newJob(h, world, seed)
-				if err != nil {
-					return nil, err
-				}
-				jobs = append(jobs, job)
+	prints, err := readFingerprints(filepath.Join(r.dir, "machines.json"))
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(filepath.Join(r.dir, "evidence"), 0o755); err != nil {
+		return nil, err
+	}
+	var worlds []rateJob
+	for _, h := range all {
+		of, err := r.worldsOf(h)
+		if err != nil {
+			return nil, err
+		}
+		worlds = append(worlds, of...)
+	}
+	machines := make([]string, len(worlds))
+	faults := make([]error, len(worlds))
+	sideBySide(len(worlds), func(i int) { machines[i], faults[i] = r.machine(prints, worlds[i]) })
+	switch {
+	case session.stop.Load():
+		return nil, errInterrupted
+	case errors.Join(faults...) != nil:
+		return nil, errors.Join(faults...)
+	}
+	if err := prints.save(); err != nil {
+		return nil, err
+	}
+	for i, w := range worlds {
+		if err := r.read(w.h.ID, w.world); err != nil {
+			return nil, err
+		}
+		for n, seed := range seeds {
+			if session.stop.Load() {
+				return nil, errInterrupted
 			}
+			if w.near != nil && n >= w.near.Runs {
+				break
+			}
+			job, err := r.newJob(w, seed)
+			if err != nil {
+				return nil, err
+			}
+			job.key.Machine = machines[i]
+			jobs = append(jobs, job)
 		}
 	}
+	// Seed by seed, so that what an interruption leaves is even; and first the worlds of which most runs are wanted.
+	slices.SortStableFunc(jobs, func(a, b rateJob) int {
+		return cmp.Or(-cmp.Compare(a.wanted(), b.wanted()), cmp.Compare(a.seed, b.seed))
+	})
 	return jobs, nil
 }
 
-func rateKey(h, world string, seed uint64) string { return fmt.Sprintf("%s/%s/%d", h, world, seed) }
-
-func (r *ratesRun) has(j rateJob) bool {
-	line, ok := r.done[rateKey(j.h.ID, j.world, j.seed)]
-	return ok && line.Program == r.program && line.Digest == j.digest
+func (j rateJob) wanted() int {
+	if j.near == nil {
+		return 0
+	}
+	return j.near.Runs
 }
 
-// worldsOf are the default world and the hypothesis's control worlds.
-func (r *ratesRun) worldsOf(h Hypothesis) []string {
+// sideBySide calls f for 0 to n-1 on as many goroutines as processors.
+func sideBySide(n int, f func(int)) {
+	next := make(chan int)
+	var wg sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		wg.Go(func() {
+			for i := range next {
+				f(i)
+			}
+		})
+	}
+	for i := range n {
+		if session.stop.Load() {
+			break
+		}
+		next <- i
+	}
+	close(next)
+	wg.Wait()
+}
+
+// line is what a run has come to under the job's rules, design and machine; nil if that is not known.
+func (r *ratesRun) line(j rateJob) *rateLine {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	lines := r.lines[j.name()]
+	for i := len(lines) - 1; i >= 0; i-- {
+		if lines[i].rateKey == j.key {
+			return &lines[i]
+		}
+	}
+	return nil
+}
+
+// worldsOf are the default world and the hypothesis's control worlds, or those near its thresholds, as jobs without a seed.
+func (r *ratesRun) worldsOf(h Hypothesis) ([]rateJob, error) {
 	o := *session.options
 	o.World = defaultWorld
 	exp, err := experiment.Load(demand(h), o.choices())
 	if err != nil {
-		r.t.Fatal(err)
+		return nil, err
 	}
-	return append([]string{defaultWorld}, slices.Sorted(maps.Keys(exp.Hypothesis.Controls))...)
+	if r.near {
+		var out []rateJob
+		for _, n := range exp.Hypothesis.Near {
+			out = append(out, rateJob{h: h, world: n.World, near: &n})
+		}
+		return out, nil
+	}
+	out := []rateJob{{h: h, world: defaultWorld}}
+	for _, world := range slices.Sorted(maps.Keys(exp.Hypothesis.Controls)) {
+		out = append(out, rateJob{h: h, world: world, by: exp.Hypothesis.Controls[world]})
+	}
+	return out, nil
 }
 
-func (r *ratesRun) newJob(h Hypothesis, world string, seed uint64) (rateJob, error) {
-	o := *session.options
-	o.World, o.Seed = world, seed
-	p, err := plan(r.t, h, &o)
+// machine is the fingerprint of a world's machine, taken if this program has not taken it.
+func (r *ratesRun) machine(prints *fingerprints, w rateJob) (string, error) {
+	seeded, err := r.newJob(w, fingerprintSeed)
 	if err != nil {
-		return rateJob{}, err
+		return "", err
 	}
-	p.close()
-	expected, err := new(Options).Expected(h.ID, p.exp.Hypothesis.Expected)
-	return rateJob{h: h, world: world, seed: seed, digest: p.plan.Digest, expected: expected}, err
+	name := w.h.ID + "/" + w.world
+	r.mu.Lock()
+	known, ok := prints.known[name]
+	r.mu.Unlock()
+	if ok && known.Program == r.program && known.Design == seeded.key.Design && known.Machine != "" {
+		return known.Machine, nil
+	}
+	fmt.Fprintf(session.out, "error rates: fingerprint of %s\n", name)
+	o, done, err := r.quiet(w.world, fingerprintSeed)
+	if err != nil {
+		return "", err
+	}
+	defer done()
+	print, err := r.print(r.t, w.h, o)
+	if err != nil {
+		return "", err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	prints.known[name] = fingerprint{r.program, seeded.key.Design, print}
+	return print, nil
+}
+
+// quiet are the options of a run of which only a line is kept, in a folder of its own that done removes.
+func (r *ratesRun) quiet(world string, seed uint64) (o *Options, done func(), err error) {
+	scratch, err := disk.NewScratch(rigs[session.options.Rig].scratch())
+	if err != nil {
+		return nil, nil, err
+	}
+	own := *session.options
+	own.World, own.Seed, own.Results, own.Quiet, own.Resume, own.PlanOnly = world, seed, scratch.Dir(), true, false, false
+	return &own, func() { _ = scratch.Close() }, nil // what is left is swept by the next run
+}
+
+func (r *ratesRun) newJob(w rateJob, seed uint64) (rateJob, error) {
+	o := *session.options
+	o.World, o.Seed = w.world, seed
+	p, err := plan(r.t, w.h, &o)
+	if err != nil {
+		return w, err
+	}
+	defer p.close()
+	w.seed, w.exp = seed, p.exp
+	if w.expected, err = new(Options).Expected(w.h.ID, p.exp.Hypothesis.Expected); err != nil {
+		return w, err
+	}
+	if w.key.Design, err = designOf(p, o.Root); err != nil {
+		return w, err
+	}
+	w.key.Rules, err = rulesOf(p.exp, r.program)
+	return w, err
 }
 
 func (r *ratesRun) path(h, world string) string {
 	return filepath.Join(r.dir, strings.ToLower(h)+"."+world+".jsonl")
 }
 
-// read takes the lines of earlier executions. The last line of a run counts.
+// read takes the lines of earlier executions, and those that the repository holds.
 func (r *ratesRun) read(h, world string) error {
-	torn, err := record.ReadLines(r.path(h, world), func(text []byte) error {
-		var l rateLine
-		if err := json.Unmarshal(text, &l); err != nil {
-			return fmt.Errorf("not a line of this file: %w", err)
-		}
-		if o, err := verdict.ParseOutcome(string(l.Outcome)); err != nil || o != l.Outcome {
-			return fmt.Errorf("not a line of this file: outcome %q", l.Outcome)
-		}
-		r.done[rateKey(l.Hypothesis, l.World, l.Seed)] = l
-		return nil
-	})
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	case err != nil:
-		return fmt.Errorf("%w (move the file away to start anew)", err)
-	case torn:
-		return cutTorn(r.path(h, world))
+	published, err := readRates(publishedPath(r.published, h), false)
+	if err != nil {
+		return err
+	}
+	published = slices.DeleteFunc(published, func(l rateLine) bool { return l.World != world })
+	own, err := readRates(r.path(h, world), true)
+	if err != nil {
+		return err
+	}
+	for _, l := range append(published, own...) {
+		name := rateName(l.Hypothesis, l.World, l.Seed)
+		r.lines[name] = append(r.lines[name], l)
 	}
 	return nil
 }
 
-// maxRates is the most bytes of a file of error rates: a line of some hundred for each of ten thousand seeds.
-const maxRates = 64 << 20
+// judgeAgain judges runs by their kept evidence, and returns those that have to be run.
+func (r *ratesRun) judgeAgain(missing []rateJob) (left []rateJob, judged int) {
+	keep := make([]bool, len(missing))
+	sideBySide(len(missing), func(i int) {
+		ok, err := r.again(missing[i])
+		if err != nil {
+			r.t.Error(err)
+		}
+		keep[i] = ok
+	})
+	for i, j := range missing {
+		if keep[i] {
+			judged++
+			continue
+		}
+		left = append(left, j)
+	}
+	return left, judged
+}
 
-// cutTorn removes what stands after a file's last whole line: a killed process has left half a line, to
-// which what follows must not be appended.
-func cutTorn(path string) error {
-	b, err := regular.Read(path, maxRates)
+// again judges one run by its kept evidence; false if there is none, or not enough.
+func (r *ratesRun) again(j rateJob) (bool, error) {
+	kept, err := evidence.ReadReduced(keptPath(r.dir, j))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
 	if err != nil {
+		return false, err
+	}
+	rep, err := judgeKept(j.h, j.exp, kept)
+	if rep == nil || err != nil {
+		return false, err
+	}
+	return true, r.keep(newRateLine(j, rep, r.commit))
+}
+
+// keep appends a line.
+func (r *ratesRun) keep(l rateLine) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := appendLine(r.path(l.Hypothesis, l.World), l); err != nil {
 		return err
 	}
-	return os.Truncate(path, int64(bytes.LastIndexByte(b, '\n')+1))
+	name := rateName(l.Hypothesis, l.World, l.Seed)
+	r.lines[name] = append(r.lines[name], l)
+	return nil
 }
 
 // run executes the jobs side by side. Each runs its cells side by side too, but concludes on one processor:
 // with as many jobs as processors none of them idles.
 func (r *ratesRun) run(missing []rateJob) {
-	next := make(chan rateJob)
 	started := time.Now()
-	var finished int
-	var wg sync.WaitGroup
-	for range runtime.GOMAXPROCS(0) {
-		wg.Go(func() {
-			for j := range next {
-				line, ok := r.one(j)
-				if !ok {
-					continue
-				}
-				r.mu.Lock()
-				finished++
-				left := time.Since(started).Seconds() / float64(finished) * float64(len(missing)-finished)
-				fmt.Fprintf(session.out, "%4d/%d  %-4s %-18s seed %-4d %-13s %5.1f s  about %.0f min left\n",
-					finished, len(missing), j.h.ID, j.world, j.seed, line.Outcome, line.Seconds, left/60)
-				r.mu.Unlock()
-			}
-		})
-	}
-	for _, j := range missing {
-		if session.stop.Load() {
-			break
+	finished := 0
+	sideBySide(len(missing), func(i int) {
+		j, began := missing[i], time.Now()
+		line, ok := r.one(j)
+		if !ok {
+			return
 		}
-		next <- j
-	}
-	close(next)
-	wg.Wait()
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		finished++
+		left := time.Since(started).Seconds() / float64(finished) * float64(len(missing)-finished)
+		fmt.Fprintf(session.out, "%4d/%d  %-4s %-18s seed %-4d %-13s %5.1f s  about %.0f min left\n",
+			finished, len(missing), j.h.ID, j.world, j.seed, line.Outcome, time.Since(began).Seconds(), left/60)
+	})
 }
 
-// one executes a job in a folder of its own that is removed afterwards, and appends its line.
+// one executes a job in a folder of its own that is removed afterwards, and keeps its line and its reduced evidence.
 func (r *ratesRun) one(j rateJob) (line rateLine, ok bool) {
-	scratch, err := disk.NewScratch(rigs[session.options.Rig].scratch())
+	o, done, err := r.quiet(j.world, j.seed)
 	if err != nil {
 		r.t.Error(err)
 		return line, false
 	}
-	defer func() { _ = scratch.Close() }() // what is left is swept by the next run
-	o := *session.options
-	o.World, o.Seed, o.Results, o.Quiet, o.Resume, o.PlanOnly = j.world, j.seed, scratch.Dir(), true, false, false
-	start := time.Now()
+	defer done()
 	var rep *verdict.Judgement
-	r.t.Run(fmt.Sprintf("%s/%s/seed=%d", j.h.ID, j.world, j.seed), func(t *testing.T) { rep, _ = r.execute(t, j.h, &o) })
+	var path string
+	r.t.Run(fmt.Sprintf("%s/%s/seed=%d", j.h.ID, j.world, j.seed), func(t *testing.T) { rep, path = r.execute(t, j.h, o) })
 	if rep == nil || rep.Interrupted || session.stop.Load() {
 		return line, false // not a verdict of the whole run
 	}
-	line = rateLine{Hypothesis: j.h.ID, World: j.world, Seed: j.seed, Outcome: rep.Verdict.Outcome, Reason: firstReason(rep),
-		Commit: r.commit, Program: r.program, Digest: j.digest, Seconds: time.Since(start).Seconds()}
-	if e := rep.Verdict.Effect; e != nil {
-		line.Effect = e.Value
+	if path != "" {
+		ev, err := evidence.Load(filepath.Dir(path), nil)
+		if err == nil {
+			err = ev.WriteReduced(keptPath(r.dir, j))
+		}
+		if err != nil {
+			r.t.Error(err)
+			return line, false
+		}
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if err := appendLine(r.path(j.h.ID, j.world), line); err != nil {
+	line = newRateLine(j, rep, r.commit)
+	if err := r.keep(line); err != nil {
 		r.t.Error(err)
 		return line, false
 	}
-	r.done[rateKey(j.h.ID, j.world, j.seed)] = line
 	return line, true
-}
-
-func appendLine(path string, v any) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(append(b, '\n'))
-	return errors.Join(err, f.Close())
 }

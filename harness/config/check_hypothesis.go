@@ -35,6 +35,7 @@ func (h *Hypothesis) check(r *reader) {
 		r.plain(join("controls", world), world)
 		r.plain(join("controls", world), h.Controls[world])
 	}
+	h.checkNear(r)
 	h.Load.check(r)
 	h.Sweep.check(r)
 	h.Sweep.checkArrivals(r, h.Run.Warmup.Min)
@@ -63,6 +64,9 @@ func (h *Hypothesis) checkFiles(r *reader, folder *Folder) {
 	}
 	for _, world := range slices.Sorted(maps.Keys(h.Controls)) {
 		folder.asks(r, join("controls", world), "worlds/"+world+".yaml")
+	}
+	for i, n := range h.Near {
+		folder.asks(r, fmt.Sprintf("near[%d].world", i), "worlds/"+n.World+".yaml")
 	}
 	for i, name := range h.Sweep.Fio {
 		folder.asksFio(r, fmt.Sprintf("sweep.fio[%d]", i), name)

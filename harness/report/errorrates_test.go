@@ -108,7 +108,7 @@ func TestRateOf(t *testing.T) {
 func TestErrorRatesWrite(t *testing.T) {
 	dir := t.TempDir()
 	want := sampleErrorRates()
-	require.NoError(t, want.Write(dir))
+	require.NoError(t, want.Write(dir, "error_rates"))
 	data, err := os.ReadFile(filepath.Join(dir, "error_rates.json"))
 	require.NoError(t, err)
 	assert.True(t, strings.HasSuffix(string(data), "}\n"))
@@ -120,7 +120,7 @@ func TestErrorRatesWrite(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, text, string(data))
 	}
-	err = want.Write(filepath.Join(dir, "error_rates.md")) // a file, not a folder
+	err = want.Write(filepath.Join(dir, "error_rates.md"), "error_rates") // a file, not a folder
 	require.Error(t, err)
 	assert.Contains(t, err.Error(), "error_rates.md")
 }

@@ -1,0 +1,83 @@
+package harness
+
+import (
+	"slices"
+
+	"sparkharness/harness/config"
+	"sparkharness/harness/evidence"
+	"sparkharness/harness/experiment"
+	"sparkharness/harness/gate"
+	"sparkharness/harness/record"
+	"sparkharness/harness/verdict"
+)
+
+// judgeKept derives from the kept evidence of a run what it comes to under this program's rules and exp's thresholds, gates and
+// looks, in the steps in which a run would: after the first block, at each look, at the end. It is nil where a run would need
+// what was not measured: cells of another second stage, more blocks, a cell once more.
+func judgeKept(h Hypothesis, exp *config.Experiment, kept *evidence.Evidence) (*verdict.Judgement, error) {
+	plan := *kept.Plan
+	plan.Ended = ""
+	ev := &evidence.Evidence{Exp: exp, Plan: &plan, Cells: kept.Cells, Quarantined: kept.Quarantined, Notes: kept.Notes}
+	if len(ev.Cells) == 0 {
+		return nil, nil
+	}
+	staged := h.Stages(exp)
+	first := firstBlock(ev)
+	if g := gate.Treatment(first, gate.Claim{}); !g.Passed {
+		rep, _ := verdict.Judge(h, first)
+		return rep, nil
+	}
+	if staged {
+		same, err := sameStage(h, ev)
+		if !same || err != nil {
+			return nil, err
+		}
+	}
+	ats := exp.Hypothesis.Run.Looks()
+	for i, at := range ats {
+		until := ev.Until(at)
+		if !until.Look().Reached || until.Look().Blocks != at || len(gate.Again(until)) > 0 {
+			return nil, nil
+		}
+		rep, _ := verdict.Judge(h, until)
+		if i == len(ats)-1 || rep.Verdict.Outcome != verdict.Inconclusive {
+			return rep, nil
+		}
+	}
+	return nil, nil
+}
+
+// firstBlock is the evidence of the block after which a run looks at nothing but its treatments.
+func firstBlock(ev *evidence.Evidence) *evidence.Evidence {
+	out := *ev
+	out.Cells = nil
+	for _, c := range ev.Cells {
+		if c.Stage == 1 && c.Rep <= 1 {
+			out.Cells = append(out.Cells, c)
+		}
+	}
+	return &out
+}
+
+// sameStage says whether this program's rules would have planned the second stage that was measured.
+func sameStage(h Hypothesis, ev *evidence.Evidence) (bool, error) {
+	screened := *ev
+	screened.Cells = slices.DeleteFunc(slices.Clone(ev.Cells), func(c *evidence.Cell) bool { return c.Stage != 1 })
+	plan := *ev.Plan
+	plan.Cells = slices.DeleteFunc(slices.Clone(ev.Plan.Cells), func(pc record.PlannedCell) bool { return pc.Stage != 1 })
+	if err := experiment.Extend(&plan, ev.Exp, h.Refine(&screened)); err != nil {
+		return false, err
+	}
+	// Blocks that were planned beyond those of today are no difference, and the other way round is found at the looks.
+	last := ev.Exp.Hypothesis.Run.Reps
+	keys := func(cells []record.PlannedCell) (out []string) {
+		for _, pc := range cells {
+			if pc.Rep <= last {
+				out = append(out, pc.Key)
+			}
+		}
+		slices.Sort(out)
+		return out
+	}
+	return slices.Equal(keys(plan.Cells), keys(ev.Plan.Cells)), nil
+}

@@ -1,0 +1,117 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"sparkharness/harness/verdict"
+)
+
+// nearColumns are those of worlds near a threshold.
+func nearColumns() []column[ErrorRate] {
+	near := func(name, unit string, get func(*ErrorRate, *Near) string) column[ErrorRate] {
+		return column[ErrorRate]{name: name, unit: unit, has: always[ErrorRate], cell: func(r *ErrorRate) string {
+			if r.Near == nil {
+				return "-"
+			}
+			return get(r, r.Near)
+		}}
+	}
+	return []column[ErrorRate]{
+		{name: "hypothesis", text: true, has: always[ErrorRate], cell: func(r *ErrorRate) string { return clean(r.Hypothesis) }},
+		near("check", "", func(_ *ErrorRate, n *Near) string { return clean(n.Check) }),
+		near("truth", "thresholds", func(_ *ErrorRate, n *Near) string { return fmt.Sprintf("%.3g", n.Truth) }),
+		near("measured", "", func(_ *ErrorRate, n *Near) string { return optional(n.Measured) }),
+		near("mean of the runs", "", func(r *ErrorRate, n *Near) string {
+			if c := r.check(n.Check); c.Of > 0 {
+				return fmt.Sprintf("%.4g", c.Sum/float64(c.Of))
+			}
+			return "-"
+		}),
+		{name: "world", has: always[ErrorRate], cell: func(r *ErrorRate) string { return clean(r.World) }},
+		{name: "seeds", has: always[ErrorRate], cell: func(r *ErrorRate) string { return fmt.Sprintf("%d-%d", r.FirstSeed, r.LastSeed) }},
+		near("n", "runs", func(r *ErrorRate, n *Near) string {
+			if r.N() < n.Wanted {
+				return fmt.Sprintf("%d of %d", r.N(), n.Wanted)
+			}
+			return count(r.N())
+		}),
+		near("check holds", "% [95 %]", func(r *ErrorRate, n *Near) string { return rateOf(r.check(n.Check).Holds, r.N()) }),
+		near("Supported", "% [95 %]", func(r *ErrorRate, _ *Near) string { return rateOf(r.Supported, r.N()) }),
+		near("Inconclusive", "% [95 %]", func(r *ErrorRate, _ *Near) string { return rateOf(r.Inconclusive, r.N()) }),
+		near("Invalid", "% [95 %]", func(r *ErrorRate, _ *Near) string { return rateOf(r.Invalid, r.N()) }),
+		near("target", "", func(r *ErrorRate, n *Near) string {
+			switch {
+			case r.N() == 0:
+				return "-"
+			case n.Power:
+				return "power"
+			case r.met():
+				return "met"
+			}
+			return "MISSED"
+		}),
+	}
+}
+
+// Matrix is, for each deciding check, how it came out in the worlds that have to contradict it.
+func (e ErrorRates) Matrix() string {
+	var rows []matrixRow
+	for i := range e.Rates {
+		r := &e.Rates[i]
+		if r.Near != nil || r.Control {
+			continue
+		}
+		for _, c := range r.Checks {
+			row := matrixRow{hypothesis: r.Hypothesis, check: c.Name, holds: rateOf(c.Holds, r.N())}
+			for k := range e.Rates {
+				w := &e.Rates[k]
+				if w.Hypothesis != r.Hypothesis || !w.Control || w.Near != nil {
+					continue
+				}
+				told := w.check(c.Name)
+				text := fmt.Sprintf("%s %d of %d", clean(w.World), told.Contradicted, w.N())
+				switch {
+				case slices.Contains(w.By, c.Name):
+					row.named = append(row.named, text)
+				case w.N() > 0 && told.Contradicted == w.N():
+					row.too = append(row.too, text)
+				}
+			}
+			rows = append(rows, row)
+		}
+	}
+	text := func(name, unit string, get func(*matrixRow) string) column[matrixRow] {
+		return column[matrixRow]{name: name, unit: unit, has: always[matrixRow], cell: get}
+	}
+	list := func(l []string) string {
+		if len(l) == 0 {
+			return "-"
+		}
+		return strings.Join(l, ", ")
+	}
+	return markdown([]column[matrixRow]{
+		text("hypothesis", "", func(r *matrixRow) string { return clean(r.hypothesis) }),
+		text("check", "", func(r *matrixRow) string { return clean(r.check) }),
+		text("holds in the default world", "% [95 %]", func(r *matrixRow) string { return r.holds }),
+		text("has to be contradicted in", "runs", func(r *matrixRow) string { return list(r.named) }),
+		text("is always contradicted in, too", "runs", func(r *matrixRow) string { return list(r.too) }),
+	}, rows)
+}
+
+type matrixRow struct {
+	hypothesis, check, holds string
+	named, too               []string
+}
+
+// Named says whether a run in a control world came out by all that it names: its checks contradicted, its gates failed.
+func Named(by []string, o verdict.Outcome, contradicted, gates []string) bool {
+	for _, name := range by {
+		if gate, ok := strings.CutPrefix(name, "gate."); ok && slices.Contains(gates, gate) || slices.Contains(contradicted, name) {
+			continue
+		}
+		return false
+	}
+	return o != verdict.Supported
+}
