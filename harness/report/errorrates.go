@@ -231,7 +231,7 @@ func (e ErrorRates) Text() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "verdicts over seeds, exact binomial 95 %% intervals; target: Supported at most %.0f %% in a control world, at least %.0f %% in the default world\ncommit %s, program %.12s\n\n",
 		100*controlTarget, 100*defaultTarget, clean(e.Commit), clean(e.Program))
-	b.WriteString(columnLines(e.columns(), e.Rates, cellWidth))
+	b.WriteString(columnLines(filled(e.columns(), e.Rates), e.Rates, cellWidth))
 	for i := range e.Rates {
 		for _, o := range e.Rates[i].Other {
 			fmt.Fprintf(&b, "\n%s/%s seed %d: %s: %s", clean(e.Rates[i].Hypothesis), clean(e.Rates[i].World), o.Seed, clean(string(o.Outcome)), clean(o.Reason))
@@ -256,9 +256,7 @@ func (e ErrorRates) columns() []column[ErrorRate] {
 
 func markdown[R any](all []column[R], rows []R) string {
 	var b strings.Builder
-	columns := slices.DeleteFunc(slices.Clone(all), func(c column[R]) bool {
-		return !slices.ContainsFunc(rows, func(r R) bool { return c.has(&r) })
-	})
+	columns := filled(all, rows)
 	for _, c := range columns {
 		fmt.Fprintf(&b, "| %s ", c.heading())
 	}
