@@ -106,6 +106,7 @@ var bounds = map[string]bound{
 
 	"mechanisms.scrape_stall":        {Duration(time.Minute), "no scrape lasts longer"},
 	"mechanisms.paged_weights_bytes": hostMemory,
+	"mechanisms.request_log_bytes":   hostMemory,
 	"mechanisms.bursts.read_bytes":   hostMemory,
 	"mechanisms.bursts.write_bytes":  hostMemory,
 	"mechanisms.bursts.every":        oneDay,

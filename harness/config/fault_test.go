@@ -334,9 +334,13 @@ func TestFileFaults(t *testing.T) {
 		"cron never rests": {"world: w\nnote: n\nmechanisms: {cron_reads: {mean_gap: 1s, bytes: 2GB}}\n", "w.yaml:3: mechanisms.cron_reads.bytes: are 2GB each 1s, 2e+09 B/s: a program that comes now and then moves at most 1e+09 B/s in the mean"},
 		"cron without gap": {"world: w\nnote: n\nmechanisms: {cron_writes: {bytes: 2GB}}\n", "w.yaml:3: mechanisms.cron_writes.mean_gap: required field is missing"},
 		"sleepless":        {"world: w\nnote: n\nmechanisms: {power_save: {idle: 100us, exit: 8ms}}\n", "w.yaml:3: mechanisms.power_save.idle: is 100µs, and the shortest time that makes sense is 1ms"},
-		"carries nothing":  {"world: w\nnote: n\nmechanisms: {carry_over: {latency: 1, decay: 20m, writes_in_flight: 32}}\n", "w.yaml:3: mechanisms.carry_over.latency: is 1: it is how many times as long the drive takes, more than 1"},
-		"reset at once":    {"world: w\nnote: n\nmechanisms: {counters_reset: 1us}\n", "w.yaml:3: mechanisms.counters_reset: is 1µs, and the shortest time that makes sense is 1ms"},
-		"no note":          {"world: w/v\n", "w.yaml:1: note: required field is missing\nw.yaml:1: world: \"w/v\" is not a plain name: letters, digits, '.', '_', '-'"},
+		"all on the system's drive": {"world: w\nnote: n\nmechanisms: {kv_on_second_drive: true, kv_system_drive_share: 1}\n",
+			"w.yaml:3: mechanisms.kv_system_drive_share: is a share below 1, not 1"},
+		"a share of one drive": {"world: w\nnote: n\nmechanisms: {kv_system_drive_share: 0.5}\n",
+			"w.yaml:3: mechanisms.kv_system_drive_share: is of a tier on two drives: kv_on_second_drive is not set"},
+		"carries nothing": {"world: w\nnote: n\nmechanisms: {carry_over: {latency: 1, decay: 20m, writes_in_flight: 32}}\n", "w.yaml:3: mechanisms.carry_over.latency: is 1: it is how many times as long the drive takes, more than 1"},
+		"reset at once":   {"world: w\nnote: n\nmechanisms: {counters_reset: 1us}\n", "w.yaml:3: mechanisms.counters_reset: is 1µs, and the shortest time that makes sense is 1ms"},
+		"no note":         {"world: w/v\n", "w.yaml:1: note: required field is missing\nw.yaml:1: world: \"w/v\" is not a plain name: letters, digits, '.', '_', '-'"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := parseWorld("w.yaml", []byte(c.text))

@@ -83,6 +83,12 @@ func (m *Mechanisms) check(r *reader, path string) {
 	if s := m.PowerSave; s != nil {
 		atLeast("power_save.idle", s.Idle)
 	}
+	switch path := join(path, "kv_system_drive_share"); {
+	case m.KVSystemDriveShare >= 1 && r.ok(path):
+		r.refuse(path, "is a share below 1, not %g", m.KVSystemDriveShare)
+	case m.KVSystemDriveShare > 0 && !m.KVOnSecondDrive && r.ok(path):
+		r.refuse(path, "is of a tier on two drives: kv_on_second_drive is not set")
+	}
 	if c := m.CarryOver; c != nil {
 		atLeast("carry_over.decay", c.Decay)
 		if c.Latency <= 1 {

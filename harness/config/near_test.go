@@ -14,7 +14,7 @@ func TestNear(t *testing.T) {
 	for _, tc := range []struct{ text, want string }{
 		{good, ""},
 		{strings.Replace(good, "truth: 1", "truth: 11", 1), "near[0].truth: is 11: it is counted in thresholds"},
-		{strings.Replace(good, "runs: 40", "runs: 0", 1), "near[0].runs: is 0: give from 1 to 10000"},
+		{strings.Replace(good, "runs: 40", "runs: 20000", 1), "near[0].runs: is 20000: give from 1 to 10000"},
 		{strings.Replace(good, "source: arithmetic, ", "", 1), "near[0].source: required field is missing"},
 		{good + good, "near[1].world: w3 stands twice"},
 		{strings.Replace(good, "w3", "w1", 1), "near[0].world: w1 is a control, too"},

@@ -40,11 +40,12 @@ type Mechanisms struct {
 	LoRAPreloaded      bool `yaml:"lora_preloaded,omitempty"`       // the server reads every adapter when it starts
 	IgnoreTierSettings bool `yaml:"ignore_tier_settings,omitempty"` // the KV manager runs with a host tier of its own choice, whatever it is told
 
-	KVOnSecondDrive bool     `yaml:"kv_on_second_drive,omitempty"` // the KV tier lies on a drive of its own, nvme1n1
-	AsyncKVLoader   bool     `yaml:"async_kv_loader,omitempty"`    // no task sleeps on the I/O of the KV loader
-	BlockingFetch   bool     `yaml:"blocking_fetch,omitempty"`     // each request sleeps in I/O until its tier-2 blocks are there
-	BufferedKVTier  bool     `yaml:"buffered_kv_tier,omitempty"`   // the NVMe tier reads and writes through the page cache
-	ScrapeStall     Duration `yaml:"scrape_stall,omitempty"`       // each metrics page of a server holds the engine for that long
+	KVOnSecondDrive    bool     `yaml:"kv_on_second_drive,omitempty"`                      // the KV tier lies on a drive of its own, nvme1n1
+	KVSystemDriveShare float64  `yaml:"kv_system_drive_share,omitempty" json:",omitempty"` // but for this share of prefixes
+	AsyncKVLoader      bool     `yaml:"async_kv_loader,omitempty"`                         // no task sleeps on the I/O of the KV loader
+	BlockingFetch      bool     `yaml:"blocking_fetch,omitempty"`                          // each request sleeps in I/O until its tier-2 blocks are there
+	BufferedKVTier     bool     `yaml:"buffered_kv_tier,omitempty"`                        // the NVMe tier reads and writes through the page cache
+	ScrapeStall        Duration `yaml:"scrape_stall,omitempty"`                            // each metrics page of a server holds the engine for that long
 
 	PagedWeightsBytes Size `yaml:"paged_weights_bytes,omitempty"` // each iteration reads so much of the weights from the NVMe
 
@@ -52,17 +53,18 @@ type Mechanisms struct {
 	PhantomHits    bool `yaml:"phantom_hits,omitempty" json:",omitempty"`     // loads from the NVMe tier are counted, and nothing is read from the drive
 	WrongKV        bool `yaml:"wrong_kv,omitempty" json:",omitempty"`         // loads from the NVMe tier leave another prompt's KV
 
-	WriteOnlySpill  bool             `yaml:"write_only_spill,omitempty" json:",omitempty"` // KV of sequences that end goes to the NVMe and never comes back
-	Bursts          *Bursts          `yaml:"bursts,omitempty" json:",omitempty"`           // the server moves bytes at once, and then nothing
-	PolicyInverted  bool             `yaml:"policy_inverted,omitempty" json:",omitempty"`  // the host tier evicts what its policy should keep
-	ThermalSlowdown *ThermalSlowdown `yaml:"thermal_slowdown,omitempty" json:",omitempty"` // the GPU's clock falls while it is busy
-	CronReads       *CronVisits      `yaml:"cron_reads,omitempty" json:",omitempty"`       // another program reads the system's drive now and then
-	CronWrites      *CronVisits      `yaml:"cron_writes,omitempty" json:",omitempty"`      // another program writes to it now and then
-	PowerSave       *PowerSave       `yaml:"power_save,omitempty" json:",omitempty"`       // an idle drive falls asleep
-	CarryOver       *CarryOver       `yaml:"carry_over,omitempty" json:",omitempty"`       // the drive stays slow after a cell with writes beside it
-	CountersFrozen  bool             `yaml:"counters_frozen,omitempty" json:",omitempty"`  // /proc/diskstats does not move
-	IOStatsOff      bool             `yaml:"iostats_off,omitempty" json:",omitempty"`      // nor does it here, and queue/iostats says so: 0
-	CountersReset   Duration         `yaml:"counters_reset,omitempty" json:",omitempty"`   // /proc/diskstats begins at zero again so long after the machine's start
+	WriteOnlySpill  bool             `yaml:"write_only_spill,omitempty" json:",omitempty"`  // KV of sequences that end goes to the NVMe and never comes back
+	RequestLogBytes Size             `yaml:"request_log_bytes,omitempty" json:",omitempty"` // the server appends them to a log when a request ends
+	Bursts          *Bursts          `yaml:"bursts,omitempty" json:",omitempty"`            // the server moves bytes at once, and then nothing
+	PolicyInverted  bool             `yaml:"policy_inverted,omitempty" json:",omitempty"`   // the host tier evicts what its policy should keep
+	ThermalSlowdown *ThermalSlowdown `yaml:"thermal_slowdown,omitempty" json:",omitempty"`  // the GPU's clock falls while it is busy
+	CronReads       *CronVisits      `yaml:"cron_reads,omitempty" json:",omitempty"`        // another program reads the system's drive now and then
+	CronWrites      *CronVisits      `yaml:"cron_writes,omitempty" json:",omitempty"`       // another program writes to it now and then
+	PowerSave       *PowerSave       `yaml:"power_save,omitempty" json:",omitempty"`        // an idle drive falls asleep
+	CarryOver       *CarryOver       `yaml:"carry_over,omitempty" json:",omitempty"`        // the drive stays slow after a cell with writes beside it
+	CountersFrozen  bool             `yaml:"counters_frozen,omitempty" json:",omitempty"`   // /proc/diskstats does not move
+	IOStatsOff      bool             `yaml:"iostats_off,omitempty" json:",omitempty"`       // nor does it here, and queue/iostats says so: 0
+	CountersReset   Duration         `yaml:"counters_reset,omitempty" json:",omitempty"`    // /proc/diskstats begins at zero again so long after the machine's start
 }
 
 // WorldLoad overrides what the users do, and what other programs do.

@@ -12,6 +12,8 @@ type drives struct {
 	kv     *NVMeDevice // loads, tier-2 writes and swapped sequences; the system's own without the mechanism
 	all    []*NVMeDevice
 
+	systemShare float64 // of the KV tier, that lies on the system's drive although kv is another
+
 	visitors []*visitor    // other programs on the system's drive (CronReads, CronWrites)
 	shown    shownCounters // of /proc/diskstats
 
@@ -20,6 +22,10 @@ type drives struct {
 	moved      moved   // bytes of them
 	stalls     []Stall
 }
+
+// systemShares is in how many parts the KV tier is cut where it lies on two drives: a prefix belongs to the part of its first
+// block's key, which is a hash.
+const systemShares = 1 << 16
 
 // driveIO is an I/O of the engine as a transfer of a drive.
 type driveIO struct {
@@ -35,6 +41,7 @@ func newDrives(p Params, seed uint64) *drives {
 		drive.sleep = p.Mechanisms.PowerSave
 	}
 	d.system.carry(p.Mechanisms.CarryOver, p.WritesBefore)
+	d.systemShare = p.Mechanisms.KVSystemDriveShare
 	d.visitors, d.shown = p.Mechanisms.visitors(seed), newShownCounters(p.Mechanisms)
 	return d
 }
@@ -57,14 +64,21 @@ func oneDrive(d *NVMeDevice) *drives {
 
 // Submit begins a transfer on the drive of the I/O's area.
 func (d *drives) Submit(now int64, io IO) {
-	drive := d.kv
-	switch io.Area {
-	case AreaAdapters, AreaWeights, AreaOther:
-		drive = d.system
-	}
+	drive := d.of(io)
 	// A query between two events may have moved the device to a later time than theirs.
 	transfer := drive.Start(max(now, drive.asked), io.Stream, io.Bytes)
 	d.underWay = append(d.underWay, driveIO{io: io, on: drive, transfer: transfer})
+}
+
+// of is the drive on which the bytes of an I/O lie.
+func (d *drives) of(io IO) *NVMeDevice {
+	switch {
+	case io.Area == AreaAdapters, io.Area == AreaWeights, io.Area == AreaOther:
+		return d.system
+	case io.Area == AreaKV && len(io.Blocks) > 0 && float64(io.Blocks[0].Key%systemShares) < d.systemShare*systemShares:
+		return d.system
+	}
+	return d.kv
 }
 
 // Cancel stops a transfer; the CPU time that it took stays counted.

@@ -24,6 +24,8 @@ type Mechanisms struct {
 	// KVOnSecondDrive: the KV tier lies on a second drive, nvme1n1, of the same make. The operating system,
 	// files and other programs stay on the first.
 	KVOnSecondDrive bool
+	// KVSystemDriveShare of the KV tier stays on the system's drive all the same: that share of prefixes, whole.
+	KVSystemDriveShare float64 `json:",omitempty"`
 	// AsyncKVLoader: the loader reads and writes with io_uring and asks a completion ring in user space, so
 	// that no task sleeps on its I/O: neither iowait nor the pressure on I/O see it. Its pace is the same; the
 	// CPU time of asking is not counted.
@@ -51,6 +53,8 @@ type Mechanisms struct {
 
 	// WriteOnlySpill: the engine writes the KV of sequences that end to the NVMe and never reads it back (spill.go).
 	WriteOnlySpill bool `json:",omitempty"`
+	// RequestLogBytes are appended to a log on the NVMe when a sequence ends.
+	RequestLogBytes int64 `json:",omitempty"`
 	// Bursts: the server moves bytes at once, and then nothing until the next burst.
 	Bursts BurstSpec `json:",omitzero"`
 	// PolicyInverted: the host tier's policy, unless it is FIFO, evicts exactly what it should keep, and goes by its name.

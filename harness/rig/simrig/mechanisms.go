@@ -28,13 +28,15 @@ func mechanisms(m config.Mechanisms) sim.Mechanisms {
 		PhantomHits:    m.PhantomHits,
 		WrongKV:        m.WrongKV,
 
-		WriteOnlySpill: m.WriteOnlySpill,
-		PolicyInverted: m.PolicyInverted,
-		CountersFrozen: m.CountersFrozen,
-		IOStatsOff:     m.IOStatsOff,
-		CountersReset:  time.Duration(m.CountersReset),
-		CronReads:      visits(m.CronReads),
-		CronWrites:     visits(m.CronWrites),
+		WriteOnlySpill:     m.WriteOnlySpill,
+		RequestLogBytes:    int64(m.RequestLogBytes),
+		KVSystemDriveShare: m.KVSystemDriveShare,
+		PolicyInverted:     m.PolicyInverted,
+		CountersFrozen:     m.CountersFrozen,
+		IOStatsOff:         m.IOStatsOff,
+		CountersReset:      time.Duration(m.CountersReset),
+		CronReads:          visits(m.CronReads),
+		CronWrites:         visits(m.CronWrites),
 	}
 	if b := m.Bursts; b != nil {
 		out.Bursts = sim.BurstSpec{ReadBytes: int64(b.ReadBytes), WriteBytes: int64(b.WriteBytes), Every: time.Duration(b.Every)}
