@@ -36,7 +36,8 @@ func judgeKept(h Hypothesis, exp *config.Experiment, kept *evidence.Evidence) (*
 	ats := exp.Hypothesis.Run.Looks()
 	for i, at := range ats {
 		until := ev.Until(at)
-		if !until.Look().Reached || until.Look().Blocks != at || len(gate.Again(until)) > 0 {
+		planned := slices.ContainsFunc(plan.Cells, func(pc record.PlannedCell) bool { return pc.Rep == at })
+		if !planned || !until.Look().Reached || until.Look().Blocks != at || len(gate.Again(until)) > 0 {
 			return nil, nil
 		}
 		rep, _ := verdict.Judge(h, until)
