@@ -12,7 +12,7 @@ import (
 const mostNamed = 5
 
 // keepFinite takes every number from the judgement that is not finite, because no report could hold it, and says in a
-// finding which. What may be absent becomes null; a point, a row or an account without its number is left out.
+// finding which; sentences say open instead. What may be absent becomes null; a point, a row or an account without its number is left out.
 func (r *Judgement) keepFinite() {
 	f := finite{}
 	v := reflect.ValueOf(r).Elem()
@@ -33,6 +33,9 @@ func (r *Judgement) keepFinite() {
 		" would not be finite: look in the lines of the cells for values that cannot be"})
 }
 
+// openEnds calls an end of an interval that one block leaves at infinity what tables call it.
+var openEnds = strings.NewReplacer("+Inf", "open", "-Inf", "open")
+
 // finite are the paths of numbers that were taken away, each once.
 type finite struct{ lost []string }
 
@@ -47,6 +50,8 @@ func (f *finite) keep(v reflect.Value, path string) bool {
 	switch v.Kind() {
 	case reflect.Float64:
 		return !math.IsNaN(v.Float()) && !math.IsInf(v.Float(), 0)
+	case reflect.String:
+		v.SetString(openEnds.Replace(v.String()))
 	case reflect.Pointer:
 		if !v.IsNil() && !f.keep(v.Elem(), path) {
 			v.SetZero()

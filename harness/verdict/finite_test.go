@@ -1,6 +1,7 @@
 package verdict_test
 
 import (
+	"fmt"
 	"math"
 	"testing"
 
@@ -83,4 +84,19 @@ func TestNumbersThatAreNotFiniteAreLeftOut(t *testing.T) {
 	r, _ = verdict.Judge(h, ev)
 	require.NoError(t, report.Write(t.TempDir(), r))
 	assert.Contains(t, leftOut(t, r), "cell_seconds, ")
+}
+
+// Sentences call an end at infinity open, as tables do.
+func TestSentencesSayOpen(t *testing.T) {
+	h := verdict.Hypothesis{ID: "HX", Decide: func(ev *evidence.Evidence) verdict.Conclusion {
+		one, err := stats.NewBlocks([]float64{1.2}, stats.Linear)
+		require.NoError(t, err)
+		lo, hi := one.Interval(0.025)
+		c := verdict.AlphaOf(ev).Above(verdict.Check{Name: "c", N: 1, Of: "requests"}, one, 1)
+		c.Detail = fmt.Sprintf("it is 1.2 [%.2f, %+.3g]", lo, hi)
+		return verdict.Conclusion{Checks: []verdict.Check{c}}
+	}}
+	r, _ := verdict.Judge(h, recorded(t))
+	assert.Equal(t, "it is 1.2 [open, open]", r.Verdict.Checks[0].Detail)
+	assert.Contains(t, r.Verdict.Reasons, "undecided: it is 1.2 [open, open]")
 }
