@@ -1,11 +1,7 @@
 package hypotheses
 
 import (
-	"encoding/json"
-	"fmt"
 	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -13,61 +9,33 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sparkharness/harness"
-	"sparkharness/harness/report"
 )
 
-// The table of error rates in VALIDATION.md is that of the data in the tree, with the commits that were counted.
-// -update writes it anew.
+// The tables of VALIDATION.md are what the lines in fixtures/rates come to, with the commits that were counted. -update writes
+// them anew.
 func TestGoldenErrorRates(t *testing.T) {
-	const begin, end = "<!-- rates -->\n", "<!-- /rates -->\n"
-	want := "\n" + countedRates(t, filepath.Join(harness.Root(), "fixtures", "rates", "first_release.json")) + "\n"
-
+	worlds, near, commits, err := harness.PublishedRates(all, harness.Root())
+	require.NoError(t, err)
 	text, err := os.ReadFile("VALIDATION.md")
 	require.NoError(t, err)
-	head, rest, ok := strings.Cut(string(text), begin)
-	require.True(t, ok)
-	table, tail, ok := strings.Cut(rest, end)
-	require.True(t, ok)
+	want := string(text)
+	for name, table := range map[string]string{"rates": worlds.Markdown() + "\nCounted at: " + commits + ".\n", "near": near.Markdown(), "matrix": worlds.Matrix()} {
+		want = between(t, want, name, table)
+	}
 	if harness.Updating() {
-		require.NoError(t, os.WriteFile("VALIDATION.md", []byte(head+begin+want+end+tail), 0o644))
-		table = want
+		require.NoError(t, os.WriteFile("VALIDATION.md", []byte(want), 0o644))
+		return
 	}
-	assert.Equal(t, want, table)
+	assert.Equal(t, want, string(text))
 }
 
-// countedRates renders a file of error rates, a list with one element a commit: one table in the order of the
-// hypotheses, and which commit stands behind which of them.
-func countedRates(t *testing.T, path string) string {
+// between puts a table between the marks of its name.
+func between(t *testing.T, text, name, table string) string {
 	t.Helper()
-	b, err := os.ReadFile(path)
-	require.NoError(t, err)
-	var counts []report.ErrorRates
-	require.NoError(t, json.Unmarshal(b, &counts))
-	whole := report.ErrorRates{Schema: report.ErrorRatesSchema}
-	var of []string
-	seen := map[string]string{}
-	for _, c := range counts {
-		require.Equal(t, report.ErrorRatesSchema, c.Schema)
-		require.NotEmpty(t, c.Commit)
-		var ids []string
-		for _, r := range c.Rates {
-			require.GreaterOrEqual(t, rankOf(r.Hypothesis), 0, "no hypothesis %s", r.Hypothesis)
-			key := r.Hypothesis + " in " + r.World
-			require.Empty(t, seen[key], "%s is counted twice", key)
-			seen[key] = c.Commit
-			if !slices.Contains(ids, r.Hypothesis) {
-				ids = append(ids, r.Hypothesis)
-			}
-		}
-		whole.Rates = append(whole.Rates, c.Rates...)
-		of = append(of, fmt.Sprintf("%s for %s", c.Commit, strings.Join(ids, ", ")))
-	}
-	// Worlds stay in the order of the file: the default one first.
-	slices.SortStableFunc(whole.Rates, func(a, b report.ErrorRate) int { return rankOf(a.Hypothesis) - rankOf(b.Hypothesis) })
-	return whole.Markdown() + "\nAs of commits " + strings.Join(of, "; ") + ".\n"
-}
-
-// rankOf is where a hypothesis stands among all, -1 if there is no such.
-func rankOf(id string) int {
-	return slices.IndexFunc(all, func(h harness.Hypothesis) bool { return h.ID == id })
+	begin, end := "<!-- "+name+" -->\n", "<!-- /"+name+" -->\n"
+	head, rest, ok := strings.Cut(text, begin)
+	require.True(t, ok, "no mark %s", begin)
+	_, tail, ok := strings.Cut(rest, end)
+	require.True(t, ok, "no mark %s", end)
+	return head + begin + "\n" + table + "\n" + end + tail
 }

@@ -135,8 +135,9 @@ func TestStorageFails(t *testing.T) {
 // An answer under way is cut when the device fails.
 func TestStorageFailsInStream(t *testing.T) {
 	m, f := onFiles(t)
+	begun := make(chan struct{}) // the answer has, for the client
 	f.fault = func(sim.IO) error {
-		time.Sleep(20 * time.Millisecond) // some tokens
+		<-begun
 		return syscall.ENOSPC
 	}
 	srv := httptest.NewServer(m.handlers["frontend"])
@@ -150,6 +151,10 @@ func TestStorageFailsInStream(t *testing.T) {
 	res, err := srv.Client().Do(req)
 	require.NoError(t, err)
 	defer res.Body.Close()
+	first := make([]byte, 1)
+	_, err = io.ReadFull(res.Body, first)
+	require.NoError(t, err)
+	close(begun)
 	body, err := io.ReadAll(res.Body)
 	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 	require.NoError(t, ctx.Err())

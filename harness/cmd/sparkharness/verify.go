@@ -91,7 +91,7 @@ func runsBelow(dirs []string) ([]string, error) {
 		}
 		entries, err := os.ReadDir(dir)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%w: give the folder of a run, which holds a plan.json, or one of runs, such as results", err)
 		}
 		for _, e := range entries {
 			if path := filepath.Join(dir, e.Name()); !strings.HasPrefix(e.Name(), ".") && isRun(path) {

@@ -61,6 +61,12 @@ func TestRunsBelow(t *testing.T) {
 	assert.Equal(t, []string{filepath.Join(dir, "a"), filepath.Join(dir, "b"), filepath.Join(dir, "c"), filepath.Join(dir, "d"), filepath.Join(dir, "b")}, runs)
 }
 
+// A folder that is not there is named, with what to give instead.
+func TestVerifyNothing(t *testing.T) {
+	_, err := runsBelow([]string{filepath.Join(t.TempDir(), "gone")})
+	require.ErrorContains(t, err, "gone: no such file or directory: give the folder of a run")
+}
+
 // What folders hold is shown fit for a terminal.
 func TestVerifiedIsClean(t *testing.T) {
 	const red = "\x1b[31m"
