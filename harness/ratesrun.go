@@ -126,8 +126,11 @@ func (r *ratesRun) newJob(h Hypothesis, world string, seed uint64) (rateJob, err
 		return rateJob{}, err
 	}
 	p.close()
-	expected, err := new(Options).Expected(h.ID, p.exp.Hypothesis.Expected)
-	return rateJob{h: h, world: world, seed: seed, digest: p.plan.Digest, expected: expected}, err
+	expected, err := new(Options).Expected(h.ID, p.exp.Expected())
+	if err != nil {
+		return rateJob{}, err
+	}
+	return rateJob{h: h, world: world, seed: seed, digest: p.plan.Digest, expected: expected[0]}, nil
 }
 
 func (r *ratesRun) path(h, world string) string {

@@ -1,4 +1,4 @@
-// Package config reads the YAML files under configs/: stacks, hypotheses and their gates, profiles and worlds, and the
+// Package config reads the YAML files under configs/: stacks, hypotheses and their gates, plans, profiles and worlds, and the
 // models, engines, drives and machines that a simulated machine is made of.
 //
 // Reading is strict, because a field that is silently ignored is a treatment that never happened: an

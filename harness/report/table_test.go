@@ -98,9 +98,9 @@ func TestTableCannotMoveTheCursor(t *testing.T) {
 func TestClosingGolden(t *testing.T) {
 	var b strings.Builder
 	require.NoError(t, Closing(&b, []Line{
-		{Report: sampleH0(), Path: "results/20260301T090000Z-h0-sim-default-s1/report.json", Expected: verdict.Supported},
-		{Report: sampleH2B(), Path: "results/20260301T101500Z-h2b-sim-default-s1/report.json", Expected: verdict.Supported},
-		{Path: "results/h4b", Expected: verdict.Supported, Err: "the rig did not start: port 9000 is taken; stop the other server or set frontend.port"},
+		{Report: sampleH0(), Path: "results/20260301T090000Z-h0-sim-default-s1/report.json", Expected: []verdict.Outcome{verdict.Supported}},
+		{Report: sampleH2B(), Path: "results/20260301T101500Z-h2b-sim-default-s1/report.json", Expected: []verdict.Outcome{verdict.Supported}},
+		{Path: "results/h4b", Expected: []verdict.Outcome{verdict.Supported}, Err: "the rig did not start: port 9000 is taken; stop the other server or set frontend.port"},
 	}))
 	golden(t, "closing.txt", []byte(b.String()))
 }
