@@ -105,6 +105,29 @@ func TestClosingGolden(t *testing.T) {
 	golden(t, "closing.txt", []byte(b.String()))
 }
 
+// One of several outcomes may pass, or any; a profile is named with the rig.
+func TestClosingOfAProfile(t *testing.T) {
+	r := sampleH2B()
+	r.Profile = "hour"
+	for _, tc := range []struct {
+		expected []verdict.Outcome
+		shows    string
+		passes   bool
+	}{
+		{nil, `(?m)^H2B +A, B +Supported +- `, true},
+		{[]verdict.Outcome{verdict.Supported, verdict.Inconclusive}, `(?m)^H2B +A, B +Supported +Supported or .*\n +Inconclusive `, true},
+		{[]verdict.Outcome{verdict.Refuted, verdict.Inconclusive}, `(?m)^H2B +A, B +Supported \* +Refuted or .*\n +Inconclusive `, false},
+	} {
+		line := Line{Report: r, Expected: tc.expected}
+		assert.Equal(t, tc.passes, line.Passes())
+		var b strings.Builder
+		require.NoError(t, Closing(&b, []Line{line}))
+		assert.Regexp(t, tc.shows, b.String())
+		assert.Equal(t, !tc.passes, strings.Contains(b.String(), "* not the expected verdict"))
+		assert.Contains(t, b.String(), "rig=sim clock=virtual world=default profile=hour: ")
+	}
+}
+
 func TestClosingNamesEachRigIfTheyDiffer(t *testing.T) {
 	spark := sampleH0()
 	spark.Rig, spark.Clock, spark.World = "spark", "real", ""
