@@ -139,11 +139,11 @@ var useless = []struct {
 	beside []string
 	why    string
 }{
-	{"replay", []string{"rig", "configs", "config", "profile", "world", "seed", "reps", "duration", "wear-budget", "plan-only", "resume", "update", "seeds", "only"},
-		"a run is judged as it was measured"},
+	{"replay", []string{"rig", "configs", "config", "profile", "world", "seed", "reps", "duration", "wear-budget", "plan-only", "resume", "update",
+		"seeds", "only"}, "a run is judged as it was measured"},
 	{"plan-only", []string{"resume", "expect", "update", "seeds"}, "nothing is run"},
-	{"verify", []string{"rig", "configs", "config", "profile", "world", "seed", "reps", "duration", "wear-budget", "plan-only", "resume", "update", "seeds", "only", "replay", "expect"},
-		"runs are looked over as they lie there"},
+	{"verify", []string{"rig", "configs", "config", "profile", "world", "seed", "reps", "duration", "wear-budget", "plan-only", "resume", "update",
+		"seeds", "only", "replay", "expect"}, "runs are looked over as they lie there"},
 	{"seeds", []string{"world", "seed", "resume", "expect"}, "each hypothesis runs in its own worlds, under each seed"},
 	{"seeds", []string{"profile"}, "the rates are those of the plan without a profile"},
 	{"profile", []string{"config"}, "a profile lies over the configurations of the folder, which -configs chooses"},
@@ -233,7 +233,8 @@ func (o *Options) Expected(id string, configured []string) ([]verdict.Outcome, e
 
 // choices are what the options say of the experiment.
 func (o *Options) choices() experiment.Choices {
-	c := experiment.Choices{Root: o.Root, Configs: o.configs(), Config: o.Config, Profile: o.Profile, Rig: o.Rig, Seed: o.Seed, Reps: o.Reps, Duration: o.Duration}
+	c := experiment.Choices{Root: o.Root, Configs: o.configs(), Config: o.Config, Profile: o.Profile, Rig: o.Rig,
+		Seed: o.Seed, Reps: o.Reps, Duration: o.Duration}
 	if rigs[o.Rig].worlds {
 		c.World = o.World
 	}

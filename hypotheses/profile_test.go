@@ -63,7 +63,8 @@ func TestProfileDecidesWhatPasses(t *testing.T) {
 	t.Parallel()
 	configs := shortConfigs(t, "h1.yaml", fewSamples)
 	results := t.TempDir()
-	for name, of := range map[string]string{"any": "{H1: {}}", "two": "{H1: {expected: [Inconclusive, Refuted]}}", "not": "{H1: {expected: [Supported, Inconclusive]}}"} {
+	for name, of := range map[string]string{"any": "{H1: {}}", "two": "{H1: {expected: [Inconclusive, Refuted]}}",
+		"not": "{H1: {expected: [Supported, Inconclusive]}}"} {
 		withProfile(t, configs, name, of)
 	}
 	run := func(name string, flags ...string) child {

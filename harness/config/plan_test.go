@@ -96,7 +96,8 @@ func TestPlanWithABase(t *testing.T) {
 
 // A plan is read as strictly as every other file, each fault with its place.
 func TestPlanFaults(t *testing.T) {
-	const decides = "is not for a profile to say: what decides is the same in every plan (a profile has expected, model, profile, load, sweep and run)"
+	const decides = "is not for a profile to say: what decides is the same in every plan (a profile has expected, model, " +
+		"profile, load, sweep and run)"
 	for _, tc := range []struct{ name, part, want string }{
 		{"a threshold", "H2B:\n    thresholds: {fetch_share: 0.1}", ":5: hypotheses.H2B.thresholds: " + decides},
 		{"a gate", "H2B:\n    model: L8B\n    gates: {min_samples: 10}", ":6: hypotheses.H2B.gates: " + decides},
@@ -168,7 +169,8 @@ func TestUsedPlanIsSaved(t *testing.T) {
 	require.NoError(t, err)
 	st, err := LoadStack(folder.Path("stackA_llama70b_baseline.yaml"))
 	require.NoError(t, err)
-	for name, plan := range map[string]*UsedPlan{"none": nil, "one": {Plan: "p", Note: "n", Expected: []string{"Supported", "Invalid"}}, "any": {Plan: "p", Note: "n"}} {
+	for name, plan := range map[string]*UsedPlan{"none": nil, "any": {Plan: "p", Note: "n"},
+		"two": {Plan: "p", Note: "n", Expected: []string{"Supported", "Invalid"}}} {
 		dir := t.TempDir()
 		e := &Experiment{Rig: "sim", Plan: plan, Hypothesis: full, Stacks: map[string]*Stack{"A": st}}
 		require.NoError(t, e.Save(dir))

@@ -46,7 +46,8 @@ func TestSchemaAcceptsReports(t *testing.T) {
 	repeated.CellsAgain = 2
 	profiled := sampleH2B()
 	profiled.Profile = "hour"
-	for name, r := range map[string]*verdict.Judgement{"H2B": sampleH2B(), "measured again": repeated, "by a profile": profiled, "H0": scatter, "nothing measured": least} {
+	for name, r := range map[string]*verdict.Judgement{"H2B": sampleH2B(), "measured again": repeated, "by a profile": profiled, "H0": scatter,
+		"nothing measured": least} {
 		assert.NoError(t, s.Validate(document(t, r)), name)
 	}
 }
