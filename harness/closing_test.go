@@ -54,7 +54,8 @@ func closing(t *testing.T) *sessionState {
 	rep, err := Replay(smallH2A, recordedH2A(t))
 	require.NoError(t, err)
 	o := testOptions(t)
-	return &sessionState{interrupt: newInterrupt(), options: o, out: os.Stdout, lines: []report.Line{{Report: rep, Expected: rep.Verdict.Outcome}}}
+	return &sessionState{interrupt: newInterrupt(), options: o, out: os.Stdout,
+		lines: []report.Line{{Report: rep, Expected: []verdict.Outcome{rep.Verdict.Outcome}}}}
 }
 
 // What spans all runs may break: the rest is written, the lock freed, and the execution has not passed.

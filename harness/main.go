@@ -99,6 +99,10 @@ func Main(m *testing.M, rules fs.FS, all ...Hypothesis) int {
 		return 1
 	}
 	session.due = dueOf(all)
+	if err := session.options.checkProfile(session.due); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 2
+	}
 	var err error
 	if session.program, err = identify(sources, rules, session.options.Root); err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -23,6 +23,7 @@ type Options struct {
 	Rig      string
 	Configs  string
 	Config   string
+	Profile  string
 	World    string
 	Seed     uint64
 	Reps     int
@@ -51,13 +52,15 @@ func (o *Options) Register(fs *flag.FlagSet) {
 	fs.StringVar(&o.Rig, "rig", defaultRig, "where cells run: "+strings.Join(rigNames(), ", "))
 	fs.StringVar(&o.Configs, "configs", "", "`folder` of the configuration files, which may be laid over another (default configs/ in the repository)")
 	fs.StringVar(&o.Config, "config", "", "hypothesis `file` to use instead of configs/hypotheses/<id>.yaml")
+	fs.StringVar(&o.Profile, "profile", "", "`name` of another plan, a file of configs/plans: what it says of a hypothesis lies over its configuration, and "+
+		"hypotheses that it does not name are left out")
 	fs.StringVar(&o.World, "world", "default", "`name` of the simulated machine, a file of configs/worlds")
 	fs.Uint64Var(&o.Seed, "seed", 0, "seed of every random choice, instead of the configuration's")
 	fs.IntVar(&o.Reps, "reps", 0, "repetitions, instead of the configuration's")
 	fs.DurationVar(&o.Duration, "duration", 0, "least length of the measure phase, instead of the configuration's")
 	fs.StringVar(&o.Results, "results", "", "`folder` for results (default results/ in the repository)")
 	fs.StringVar(&o.Expect, "expect", "", "outcome that makes the test pass: one for all, or H0=Refuted,H2A=Invalid (default what the "+
-		"configuration expects, else Supported)")
+		"configuration expects, else Supported; with -profile what that expects, else any)")
 	fs.BoolVar(&o.PlanOnly, "plan-only", false, "print the ordered cells and what they will cost, run nothing")
 	fs.Float64Var(&o.WearBudget, "wear-budget", 0, "`terabytes` that all hypotheses together may write to the drive (default 1 % of what configs/drives says that it is rated for, 8 where it says nothing)")
 	fs.BoolVar(&o.Resume, "resume", false, "keep the complete cells of an earlier run with the same configuration")
@@ -128,7 +131,7 @@ func (o *Options) check(fs *flag.FlagSet, known []string) error {
 }
 
 // named are the flags whose value is a name: an empty one comes from a variable that was not set.
-var named = []string{"rig", "configs", "config", "world", "results", "expect", "replay", "seeds", "only", "verify-results"}
+var named = []string{"rig", "configs", "config", "profile", "world", "results", "expect", "replay", "seeds", "only", "verify-results"}
 
 // useless are flags that mean nothing beside another one. -results may stand beside -replay, because make gives it always.
 var useless = []struct {
@@ -136,12 +139,14 @@ var useless = []struct {
 	beside []string
 	why    string
 }{
-	{"replay", []string{"rig", "configs", "config", "world", "seed", "reps", "duration", "wear-budget", "plan-only", "resume", "update", "seeds", "only"},
-		"a run is judged as it was measured"},
+	{"replay", []string{"rig", "configs", "config", "profile", "world", "seed", "reps", "duration", "wear-budget", "plan-only", "resume", "update",
+		"seeds", "only"}, "a run is judged as it was measured"},
 	{"plan-only", []string{"resume", "expect", "update", "seeds"}, "nothing is run"},
-	{"verify", []string{"rig", "configs", "config", "world", "seed", "reps", "duration", "wear-budget", "plan-only", "resume", "update", "seeds", "only", "replay", "expect"},
-		"runs are looked over as they lie there"},
+	{"verify", []string{"rig", "configs", "config", "profile", "world", "seed", "reps", "duration", "wear-budget", "plan-only", "resume", "update",
+		"seeds", "only", "replay", "expect"}, "runs are looked over as they lie there"},
 	{"seeds", []string{"world", "seed", "resume", "expect"}, "each hypothesis runs in its own worlds, under each seed"},
+	{"seeds", []string{"profile"}, "the rates are those of the plan without a profile"},
+	{"profile", []string{"config"}, "a profile lies over the configurations of the folder, which -configs chooses"},
 }
 
 // folders is a flag that may be given several times.
@@ -199,9 +204,9 @@ func unknownIDs(list string, known []string) (out []string) {
 	return out
 }
 
-// Expected is the outcome that makes the hypothesis's test pass: what -expect says of it, else of all, else its configuration
-// (configured, "" if that says nothing), else Supported.
-func (o *Options) Expected(id, configured string) (verdict.Outcome, error) {
+// Expected are the outcomes that make the hypothesis's test pass: what -expect says of it, else of all, else those of its
+// configuration (configured); any if that names none.
+func (o *Options) Expected(id string, configured []string) ([]verdict.Outcome, error) {
 	var common, own string
 	for part := range strings.SplitSeq(o.Expect, ",") {
 		name, outcome, named := strings.Cut(strings.TrimSpace(part), "=")
@@ -212,16 +217,24 @@ func (o *Options) Expected(id, configured string) (verdict.Outcome, error) {
 			own = outcome
 		}
 	}
-	out, err := verdict.ParseOutcome(cmp.Or(own, common, configured, string(verdict.Supported)))
-	if err != nil {
-		return "", fmt.Errorf("-expect: %w", err)
+	if said := cmp.Or(own, common); said != "" {
+		configured = []string{said}
+	}
+	var out []verdict.Outcome
+	for _, name := range configured {
+		outcome, err := verdict.ParseOutcome(name)
+		if err != nil {
+			return nil, fmt.Errorf("-expect: %w", err)
+		}
+		out = append(out, outcome)
 	}
 	return out, nil
 }
 
 // choices are what the options say of the experiment.
 func (o *Options) choices() experiment.Choices {
-	c := experiment.Choices{Root: o.Root, Configs: o.configs(), Config: o.Config, Rig: o.Rig, Seed: o.Seed, Reps: o.Reps, Duration: o.Duration}
+	c := experiment.Choices{Root: o.Root, Configs: o.configs(), Config: o.Config, Profile: o.Profile, Rig: o.Rig,
+		Seed: o.Seed, Reps: o.Reps, Duration: o.Duration}
 	if rigs[o.Rig].worlds {
 		c.World = o.World
 	}

@@ -107,7 +107,7 @@ func PublishedRates(all []Hypothesis, root string) (worlds, near report.ErrorRat
 // jobOf is the run that a line is of.
 func jobOf(h Hypothesis, hc *config.Hypothesis, l *rateLine) (j rateJob, err error) {
 	j = rateJob{h: h, world: l.World, seed: l.Seed}
-	if j.expected, err = new(Options).Expected(h.ID, hc.Expected); err != nil {
+	if j.expected, err = verdict.ParseOutcome(cmp.Or(hc.Expected, string(verdict.Supported))); err != nil {
 		return j, err
 	}
 	if l.Hypothesis != h.ID {

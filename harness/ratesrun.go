@@ -242,9 +242,11 @@ func (r *ratesRun) newJob(w rateJob, seed uint64) (rateJob, error) {
 	}
 	defer p.close()
 	w.seed, w.exp = seed, p.exp
-	if w.expected, err = new(Options).Expected(w.h.ID, p.exp.Hypothesis.Expected); err != nil {
+	expected, err := new(Options).Expected(w.h.ID, p.exp.Expected())
+	if err != nil {
 		return w, err
 	}
+	w.expected = expected[0]
 	if w.key.Design, err = designOf(p, o.Root); err != nil {
 		return w, err
 	}

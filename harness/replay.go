@@ -51,7 +51,7 @@ func replayFolder(t *testing.T, h Hypothesis, dir string) *verdict.Judgement {
 func Rerecord(t *testing.T, h Hypothesis, configs, dir string) {
 	t.Helper()
 	o := *session.options
-	o.Configs, o.Results, o.World, o.Resume = configs, t.TempDir(), "default", false
+	o.Configs, o.Results, o.World, o.Profile, o.Resume = configs, t.TempDir(), "default", "", false
 	rep, path := execute(t, h, &o)
 	if rep == nil {
 		t.Fatal("nothing was recorded")

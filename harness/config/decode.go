@@ -60,6 +60,10 @@ func (r *reader) structure(v reflect.Value, in []layer, at place, path string) {
 func (r *reader) value(v reflect.Value, f field, in []layer, path string) {
 	at := in[0].at
 	r.places[path] = at
+	if later, ok := v.Addr().Interface().(*overlay); ok {
+		later.layers = in
+		return
+	}
 	if isNull(target(in[0].node)) {
 		if !f.nullable && !f.optional {
 			r.fault(at, path, "has no value")

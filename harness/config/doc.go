@@ -1,4 +1,4 @@
-// Package config reads the YAML files under configs/: stacks, hypotheses and their gates, profiles and worlds, and the
+// Package config reads the YAML files under configs/: stacks, hypotheses and their gates, plans, profiles and worlds, and the
 // models, engines, drives and machines that a simulated machine is made of.
 //
 // Reading is strict, because a field that is silently ignored is a treatment that never happened: an
@@ -23,7 +23,10 @@
 //	sweep: {fio: [none, heavy]}               # lists and scalars replace
 //	windows: null                             # takes away what need not be there, or an entry of a map
 //
-// So may a folder: its configs.yaml names the folder below (base: ../configs), from which every file is taken
+// A plan (plans/, -profile) lies over hypotheses: what it says of one is one more file above it, of the fields that say what
+// is measured and none of those that decide.
+//
+// So may a folder be laid over another: its configs.yaml names the folder below (base: ../configs), from which every file is taken
 // that it does not hold itself. The gates of all hypotheses stand in the folder's gates.yaml, which lies below the
 // block gates of each. What counts, and is saved with a run, is the effective configuration; a fault names
 // the file and line that hold it.

@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -16,12 +17,31 @@ import (
 // saved as config.yaml, and its digest stands in the report.
 type Experiment struct {
 	Rig        string            `yaml:"rig"`
+	Plan       *UsedPlan         `yaml:"plan,omitempty"` // the profile that it is laid out by; null for none
 	Hypothesis *Hypothesis       `yaml:"hypothesis"`
 	Stacks     map[string]*Stack `yaml:"stacks"`
 	World      *World            `yaml:"world"`              // of a simulated machine; null elsewhere
 	Twin       *Twin             `yaml:"twin,omitempty"`     // of a simulated machine: what it is made of
 	Adapters   []string          `yaml:"adapters,omitempty"` // names of the adapter list
 	Fio        map[string]string `yaml:"fio,omitempty"`      // text of the job files by profile
+}
+
+// UsedPlan is the profile that an experiment was laid out by.
+type UsedPlan struct {
+	Plan string `yaml:"plan"`
+	Note string `yaml:"note"`
+	// Expected are the outcomes that pass, none where any does. They decide nothing of what is measured and judged, so they are
+	// no part of a digest.
+	Expected []string `yaml:"expected,omitempty"`
+}
+
+// Expected are the outcomes that pass where -expect names none: what the profile says, if there is one, of which none is any;
+// else that of the hypothesis's file, else Supported.
+func (e *Experiment) Expected() []string {
+	if e.Plan != nil {
+		return e.Plan.Expected
+	}
+	return []string{cmp.Or(e.Hypothesis.Expected, "Supported")}
 }
 
 // StackNames are the experiment's stacks in order.

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// Folder is a folder of configurations: stacks and gates.yaml, hypotheses/, worlds/, profiles/ and fio/, and the parts
+// Folder is a folder of configurations: stacks and gates.yaml, hypotheses/, plans/, worlds/, profiles/ and fio/, and the parts
 // of simulated machines: models/, engines/, drives/ and machines/. One that holds a configs.yaml is laid over another
 // folder, from which files that it does not hold are taken.
 type Folder struct {

@@ -36,7 +36,11 @@ const gatesFile = "gates.yaml"
 // give are those of the folder's gates.yaml; the stacks, the profile and the control worlds that it names must
 // exist in the folder.
 func LoadHypothesis(folder *Folder, path string) (*Hypothesis, error) {
-	r := newReader(readFile)
+	return loadHypothesis(newReader(readFile), folder, path, nil)
+}
+
+// loadHypothesis is LoadHypothesis with layers that lie over the file.
+func loadHypothesis(r *reader, folder *Folder, path string, over []layer) (*Hypothesis, error) {
 	in, err := r.chain(path)
 	if err != nil {
 		return nil, err
@@ -49,6 +53,9 @@ func LoadHypothesis(folder *Folder, path string) (*Hypothesis, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	if in != nil { // else it has a fault already
+		in = append(over, in...)
 	}
 	return parse(r, in, under("gates", gates), func(h *Hypothesis, r *reader) {
 		h.check(r)

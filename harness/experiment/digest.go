@@ -18,7 +18,11 @@ func Digest(e *config.Experiment, root string, f record.Facts) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("index of the prompts: %w (make inputs writes it)", err)
 	}
-	return config.Digest(e.Rig, e.Hypothesis, e.Stacks, e.World, e.Adapters, e.Fio, string(prompts), f.Machine)
+	parts := []any{e.Rig, e.Hypothesis, e.Stacks, e.World, e.Adapters, e.Fio, string(prompts), f.Machine}
+	if e.Plan != nil {
+		parts = append(parts, e.Plan.Plan)
+	}
+	return config.Digest(parts...)
 }
 
 // RunID names a run by what decides its outcome, so that the same run has the same name.

@@ -30,13 +30,41 @@ type Choices struct {
 	Configs  string // folder of the configuration files
 	Config   string // hypothesis file instead of the demand's; "" for none
 	Rig      string
+	Profile  string // a file of plans/ that lies over the hypotheses, "" for none
 	World    string // of a simulated machine, "" for none
 	Seed     uint64 // 0 for the configuration's
 	Reps     int
 	Duration time.Duration
 }
 
-// Load reads the files that a hypothesis names and applies the choices.
+// LeftOutError says that a profile has other hypotheses.
+type LeftOutError struct {
+	Hypothesis, Profile string
+	Has                 []string // what the profile has
+}
+
+func (e *LeftOutError) Error() string {
+	return fmt.Sprintf("%s: left out by -profile %s, which has %s", e.Hypothesis, e.Profile, strings.Join(e.Has, ", "))
+}
+
+// LoadPlan reads the profile that was chosen, nil for none.
+func LoadPlan(o Choices) (*config.Plan, error) {
+	if o.Profile == "" {
+		return nil, nil
+	}
+	folder, err := config.OpenFolder(o.Configs)
+	if err != nil {
+		return nil, err
+	}
+	p, err := config.LoadPlan(folder, o.Profile)
+	if err != nil {
+		return nil, fmt.Errorf("-profile %s: %w", o.Profile, err)
+	}
+	return p, nil
+}
+
+// Load reads the files that a hypothesis names and applies the choices. It is a LeftOutError if the profile that was chosen
+// does not have the hypothesis.
 func Load(h Demand, o Choices) (*config.Experiment, error) {
 	folder, err := config.OpenFolder(o.Configs)
 	if err != nil {
@@ -46,7 +74,19 @@ func Load(h Demand, o Choices) (*config.Experiment, error) {
 	if path == "" {
 		path = folder.Path("hypotheses/" + h.Config)
 	}
-	hc, err := config.LoadHypothesis(folder, path)
+	plan, err := LoadPlan(o)
+	if err != nil {
+		return nil, err
+	}
+	var hc *config.Hypothesis
+	switch {
+	case plan == nil:
+		hc, err = config.LoadHypothesis(folder, path)
+	case plan.Has(h.ID):
+		hc, err = plan.LoadHypothesis(folder, path, h.ID)
+	default:
+		err = &LeftOutError{Hypothesis: h.ID, Profile: plan.Plan, Has: plan.IDs()}
+	}
 	if errors.Is(err, fs.ErrNotExist) && o.Config != "" {
 		return nil, fmt.Errorf("-config %s: %w", o.Config, err)
 	}
@@ -79,6 +119,10 @@ func Load(h Demand, o Choices) (*config.Experiment, error) {
 		hc.Run.MaxDuration = max(hc.Run.MaxDuration, hc.Run.Duration)
 	}
 	e := &config.Experiment{Rig: o.Rig, Hypothesis: hc, Stacks: map[string]*config.Stack{}}
+	if plan != nil {
+		e.Plan = &config.UsedPlan{Plan: plan.Plan, Note: plan.Note, Expected: plan.Hypotheses[h.ID].Expected}
+		hc.Expected = "" // of the plan that the hypothesis's file lays out
+	}
 	if o.World != "" {
 		if filepath.Base(o.World) != o.World {
 			return nil, fmt.Errorf("-world %s is a path, not a name (%s)", o.World, listWorlds(folder))

@@ -19,6 +19,9 @@ func Print(w io.Writer, p *record.Plan, e *config.Experiment, claim string, stag
 	r := e.Hypothesis.Run
 	fmt.Fprintf(w, "%s  %s\n", p.Hypothesis, claim)
 	fmt.Fprintf(w, "run id %s, %d cells in %d blocks, config %s\n", p.RunID, len(p.Cells), r.Reps, p.Digest[:12])
+	if e.Plan != nil {
+		fmt.Fprintf(w, "profile %s: %s\n", e.Plan.Plan, e.Plan.Note)
+	}
 	fmt.Fprintf(w, "each cell: %v baseline, warm-up of at least %v and %d passes, measure %v (up to %v for %d requests)\n",
 		r.Baseline, r.Warmup.Min, r.Warmup.Passes, r.Duration, r.MaxDuration, r.MinRequests)
 	clock := "of the machine's time"

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -16,8 +17,22 @@ import (
 type Line struct {
 	Report   *verdict.Judgement // nil if there is none
 	Path     string             // of report.json, as the reader can open it
-	Expected verdict.Outcome
-	Err      string // why there is no report, or what went wrong after it
+	Expected []verdict.Outcome  // that pass, none where any does
+	Err      string             // why there is no report, or what went wrong after it
+}
+
+// Passes says that the verdict is one that is expected.
+func (l Line) Passes() bool {
+	return len(l.Expected) == 0 || slices.Contains(l.Expected, l.Report.Verdict.Outcome)
+}
+
+// expected are the outcomes that pass, a line each.
+func (l Line) expected() string {
+	lines := make([]string, len(l.Expected))
+	for i, o := range l.Expected {
+		lines[i] = string(o)
+	}
+	return strings.Join(lines, " or\n")
 }
 
 // Closing prints the verdicts of several hypotheses below each other.
@@ -37,7 +52,7 @@ func Closing(w io.Writer, lines []Line) error {
 	differs := false
 	for _, l := range lines {
 		row := closingRow(l, effectWidth, reasonWidth, common == "")
-		if l.Report != nil && l.Expected != "" && l.Report.Verdict.Outcome != l.Expected {
+		if l.Report != nil && !l.Passes() {
 			row[2] = fmt.Sprint(row[2]) + " *"
 			differs = true
 		}
@@ -60,7 +75,7 @@ func closingRow(l Line, effectWidth, reasonWidth int, withRig bool) table.Row {
 	}
 	r := l.Report
 	if r == nil {
-		return table.Row{"-", "-", "none", dash(string(l.Expected)), "-", "-", "-", strings.Join(append(last, reportPath(l)...), "\n")}
+		return table.Row{"-", "-", "none", dash(l.expected()), "-", "-", "-", strings.Join(append(last, reportPath(l)...), "\n")}
 	}
 	v := r.Verdict
 	if len(v.Reasons) > 0 {
@@ -77,7 +92,7 @@ func closingRow(l Line, effectWidth, reasonWidth int, withRig bool) table.Row {
 		headline, n = wrap(e.Name+": "+effect(e), effectWidth), strings.ReplaceAll(sample(e.N, e.Of), " ", "\n")
 	}
 	passed, total := gateCount(v.Gates)
-	return table.Row{dash(clean(r.Hypothesis)), dash(clean(strings.Join(r.Stacks, ", "))), string(v.Outcome), dash(string(l.Expected)),
+	return table.Row{dash(clean(r.Hypothesis)), dash(clean(strings.Join(r.Stacks, ", "))), string(v.Outcome), dash(l.expected()),
 		strings.Join(headline, "\n"), n, fmt.Sprintf("%d/%d", passed, total),
 		strings.Join(append(last, reportPath(l)...), "\n")}
 }

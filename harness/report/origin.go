@@ -13,6 +13,9 @@ func rigLine(r *verdict.Judgement) string {
 	if r.World != "" {
 		s += " world=" + clean(r.World)
 	}
+	if r.Profile != "" {
+		s += " profile=" + clean(r.Profile)
+	}
 	return s
 }
 

@@ -44,7 +44,10 @@ func TestSchemaAcceptsReports(t *testing.T) {
 	least.Verdict.Outcome = "Inconclusive"
 	repeated := sampleH2B()
 	repeated.CellsAgain = 2
-	for name, r := range map[string]*verdict.Judgement{"H2B": sampleH2B(), "measured again": repeated, "H0": scatter, "nothing measured": least} {
+	profiled := sampleH2B()
+	profiled.Profile = "hour"
+	for name, r := range map[string]*verdict.Judgement{"H2B": sampleH2B(), "measured again": repeated, "by a profile": profiled, "H0": scatter,
+		"nothing measured": least} {
 		assert.NoError(t, s.Validate(document(t, r)), name)
 	}
 }

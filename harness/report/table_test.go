@@ -98,11 +98,34 @@ func TestTableCannotMoveTheCursor(t *testing.T) {
 func TestClosingGolden(t *testing.T) {
 	var b strings.Builder
 	require.NoError(t, Closing(&b, []Line{
-		{Report: sampleH0(), Path: "results/20260301T090000Z-h0-sim-default-s1/report.json", Expected: verdict.Supported},
-		{Report: sampleH2B(), Path: "results/20260301T101500Z-h2b-sim-default-s1/report.json", Expected: verdict.Supported},
-		{Path: "results/h4b", Expected: verdict.Supported, Err: "the rig did not start: port 9000 is taken; stop the other server or set frontend.port"},
+		{Report: sampleH0(), Path: "results/20260301T090000Z-h0-sim-default-s1/report.json", Expected: []verdict.Outcome{verdict.Supported}},
+		{Report: sampleH2B(), Path: "results/20260301T101500Z-h2b-sim-default-s1/report.json", Expected: []verdict.Outcome{verdict.Supported}},
+		{Path: "results/h4b", Expected: []verdict.Outcome{verdict.Supported}, Err: "the rig did not start: port 9000 is taken; stop the other server or set frontend.port"},
 	}))
 	golden(t, "closing.txt", []byte(b.String()))
+}
+
+// One of several outcomes may pass, or any; a profile is named with the rig.
+func TestClosingOfAProfile(t *testing.T) {
+	r := sampleH2B()
+	r.Profile = "hour"
+	for _, tc := range []struct {
+		expected []verdict.Outcome
+		shows    string
+		passes   bool
+	}{
+		{nil, `(?m)^H2B +A, B +Supported +- `, true},
+		{[]verdict.Outcome{verdict.Supported, verdict.Inconclusive}, `(?m)^H2B +A, B +Supported +Supported or .*\n +Inconclusive `, true},
+		{[]verdict.Outcome{verdict.Refuted, verdict.Inconclusive}, `(?m)^H2B +A, B +Supported \* +Refuted or .*\n +Inconclusive `, false},
+	} {
+		line := Line{Report: r, Expected: tc.expected}
+		assert.Equal(t, tc.passes, line.Passes())
+		var b strings.Builder
+		require.NoError(t, Closing(&b, []Line{line}))
+		assert.Regexp(t, tc.shows, b.String())
+		assert.Equal(t, !tc.passes, strings.Contains(b.String(), "* not the expected verdict"))
+		assert.Contains(t, b.String(), "rig=sim clock=virtual world=default profile=hour: ")
+	}
 }
 
 func TestClosingNamesEachRigIfTheyDiffer(t *testing.T) {

@@ -20,11 +20,14 @@ func Judge(h Hypothesis, ev *evidence.Evidence) (*Judgement, Conclusion) {
 		Schema: Schema, RunID: ev.Plan.RunID, Hypothesis: h.ID,
 		Claim: h.Claim, Mechanism: h.Mechanism, Falsifier: h.Falsifier,
 		Rig: ev.Plan.Facts.Rig, Clock: ev.Plan.Facts.Clock, Origin: ev.Plan.Facts.Origin, Simulated: ev.Plan.Facts.Simulated, Model: e.Hypothesis.Model, Stacks: e.StackNames(),
-		Seed: e.Hypothesis.Run.Seed, ConfigDigest: ev.Plan.Digest, Expected: e.Hypothesis.Expected,
+		Seed: e.Hypothesis.Run.Seed, ConfigDigest: ev.Plan.Digest, Expected: e.Expected(),
 		CellsPlanned: len(ev.Plan.Cells), CellsMeasured: len(ev.Cells), CellsAgain: len(again(ev.Quarantined)),
 		Look:         look,
 		Interrupted:  ev.Plan.Ended == "" && (len(ev.Cells) < len(ev.Plan.Cells) || claim.Staged && !ev.Plan.Refined),
 		Uncalibrated: append([]string{}, ev.Plan.Facts.Uncalibrated...), Findings: []Finding{}, Rows: []evidence.Row{}, Accounts: []evidence.Account{}, Figures: []Figure{},
+	}
+	if e.Plan != nil {
+		r.Profile = e.Plan.Plan
 	}
 	if e.World != nil {
 		r.World, r.WorldNote = e.World.World, e.World.Note

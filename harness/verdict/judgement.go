@@ -21,14 +21,15 @@ type Judgement struct {
 	Simulated    bool     `json:"simulated"` // some of what was measured is not hardware
 	World        string   `json:"world"`     // of the simulated rig, "" elsewhere
 	WorldNote    string   `json:"world_note"`
-	Uncalibrated []string `json:"uncalibrated"` // parts of the simulated machine that rest on no measurement
+	Uncalibrated []string `json:"uncalibrated"`      // parts of the simulated machine that rest on no measurement
+	Profile      string   `json:"profile,omitempty"` // that laid out the plan (-profile), "" for none
 	Model        string   `json:"model"`
 	Stacks       []string `json:"stacks"`
 	Seed         uint64   `json:"seed"`
 	ConfigDigest string   `json:"config_digest"` // sha256 of the effective configuration, thresholds included
 
-	// Expected is the outcome that the configuration expects, "" for Supported. No conclusion follows from it.
-	Expected string `json:"-"`
+	// Expected are the outcomes that the configuration lets pass, none where it lets any. No conclusion follows from it.
+	Expected []string `json:"-"`
 
 	Look evidence.Look `json:"look"` // the moment of judgement, among those that the configuration declares
 

@@ -8,11 +8,15 @@ import (
 	"sparkharness/harness/evidence"
 )
 
-// scope says what a verdict is about, in a line: model and engines, the levels of every factor of the sweep, and the machine.
+// scope says what a verdict is about, in a line: profile, model and engines, the levels of every factor of the sweep, and the machine.
 // Nothing was measured elsewhere, and nothing is claimed there.
 func scope(ev *evidence.Evidence) string {
 	e := ev.Exp
-	parts := []string{e.Hypothesis.Model}
+	var parts []string
+	if e.Plan != nil {
+		parts = append(parts, "profile "+e.Plan.Plan)
+	}
+	parts = append(parts, e.Hypothesis.Model)
 	for _, name := range e.StackNames() {
 		on := "Stack " + name
 		if engine := e.Stacks[name].Engine; engine != "" {
