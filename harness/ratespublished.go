@@ -13,6 +13,7 @@ import (
 	"sparkharness/harness/config"
 	"sparkharness/harness/disk"
 	"sparkharness/harness/report"
+	"sparkharness/harness/verdict"
 )
 
 // publishedDir is the folder of the lines that the repository holds, a file a hypothesis.

@@ -20,7 +20,7 @@ func TestGoldenErrorRates(t *testing.T) {
 	require.NoError(t, err)
 	want := string(text)
 	for name, table := range map[string]string{"rates": worlds.Markdown() + "\nCounted at: " + commits + ".\n", "near": near.Markdown(), "matrix": worlds.Matrix()} {
-		want = between(t, want, name, table)
+		want = betweenMarks(t, want, name, table)
 	}
 	if harness.Updating() {
 		require.NoError(t, os.WriteFile("VALIDATION.md", []byte(want), 0o644))
@@ -29,8 +29,8 @@ func TestGoldenErrorRates(t *testing.T) {
 	assert.Equal(t, want, string(text))
 }
 
-// between puts a table between the marks of its name.
-func between(t *testing.T, text, name, table string) string {
+// betweenMarks puts a table between the marks of its name.
+func betweenMarks(t *testing.T, text, name, table string) string {
 	t.Helper()
 	begin, end := "<!-- "+name+" -->\n", "<!-- /"+name+" -->\n"
 	head, rest, ok := strings.Cut(text, begin)
