@@ -260,13 +260,14 @@ func kneeIsQueue(ev *evidence.Evidence, stack string, ls []sweepLevel, knee int)
 	if err != nil {
 		return verdict.Open(name, fmt.Sprintf("stack %s: %v", stack, err))
 	}
-	more, err := ev.Blocks(stats.Log, func(rep int) (float64, error) {
+	// A difference: below the knee hardly anybody waits, and a ratio to next to nothing scatters without end.
+	more, err := ev.Blocks(stats.Linear, func(rep int) (float64, error) {
 		x, err := at.waiting(rep)
 		if err != nil {
 			return 0, err
 		}
 		y, err := below.waiting(rep)
-		return x / y, err
+		return x - y, err
 	})
 	if err != nil {
 		return verdict.Open(name, fmt.Sprintf("stack %s: %v", stack, err))
@@ -281,7 +282,7 @@ func kneeIsQueue(ev *evidence.Evidence, stack string, ls []sweepLevel, knee int)
 		}
 		tails = append(tails, a.Above(c, tail, ev.Threshold("rule_ratio")))
 	}
-	return a.All(name, []verdict.Check{a.Any(name, tails, ""), a.Above(c, share, ev.Threshold("queue_wait_share")), a.Above(c, more, 1)}, "")
+	return a.All(name, []verdict.Check{a.Any(name, tails, ""), a.Above(c, share, ev.Threshold("queue_wait_share")), a.Above(c, more, 0)}, "")
 }
 
 // noQueue is the check of a knee where none was found: it is contradicted if every level from which the rule could fire misses the
