@@ -6,11 +6,13 @@ type Hypothesis struct {
 	Hypothesis string `yaml:"hypothesis"`
 	// Expected is the outcome that passes where -expect names none, Supported if absent: one of Outcomes. The file says why it
 	// is another. It decides nothing of what is measured and judged, so it is no part of a digest.
-	Expected   string             `yaml:"expected,omitempty" json:"-"`
-	Model      string             `yaml:"model"`
-	Stacks     map[string]string  `yaml:"stacks"`            // A and B to a stack file, relative to configs/
-	Profile    string             `yaml:"profile,omitempty"` // optional: a KV budget of configs/profiles
-	Controls   map[string]string  `yaml:"controls"`          // control world to the check that it must contradict, or to gate.<name> that it must fail
+	Expected string            `yaml:"expected,omitempty" json:"-"`
+	Model    string            `yaml:"model"`
+	Stacks   map[string]string `yaml:"stacks"`            // A and B to a stack file, relative to configs/
+	Profile  string            `yaml:"profile,omitempty"` // optional: a KV budget of configs/profiles
+	Controls map[string]Shown  `yaml:"controls"`          // control world to the checks that it must contradict, or to gate.<name> that it must fail
+	// Unshown are deciding checks that no control world contradicts, each with the reason. Nothing is measured or judged by it.
+	Unshown    map[string]string  `yaml:"unshown,omitempty" json:"-"`
 	Load       Load               `yaml:"load"`
 	Sweep      Sweep              `yaml:"sweep"`
 	Run        Run                `yaml:"run"`
