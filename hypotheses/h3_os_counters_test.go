@@ -46,8 +46,9 @@ var h3 = harness.Hypothesis{
 	Config:    "h3.yaml",
 	Requires:  []string{"a_r2_min", "a_gain_max", "b_gain_min"},
 
-	Windows: true,
-	Decide:  decideH3,
+	Windows:  true,
+	Deciding: []string{"os_explains_a", "device_adds_little_on_a", "kv_adds_on_b"},
+	Decide:   decideH3,
 }
 
 func TestH3(t *testing.T) { harness.Run(t, h3) }
