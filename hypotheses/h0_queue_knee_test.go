@@ -43,6 +43,7 @@ var h0 = harness.Hypothesis{
 	Overloads: func(c record.Cell) bool { return c.Level("rate") != "" },
 	Validate:  validH0,
 	Refine:    refineH0,
+	Deciding:  []string{"A.queue_knee", "A.growth_stops", "A.repetitions_agree", "B.queue_knee", "B.growth_stops", "B.repetitions_agree"},
 	Decide:    decideH0,
 }
 
@@ -225,6 +226,11 @@ func decideH0Stack(ev *evidence.Evidence, stack string, c *verdict.Conclusion) {
 	switch {
 	case !ok:
 		c.Checks = append(c.Checks, noQueue(ev, stack, ls))
+		// Without a knee growth is that of the sweep's last step, where it would have stopped first. A sweep that has no room for a
+		// knee (the level below, the steps of the rule, one beyond) has no such end.
+		if len(ls) >= int(ev.Threshold("rule_consecutive"))+2 {
+			c.Checks = append(c.Checks, growthStops(ev, stack, ls, len(ls)-2))
+		}
 		return
 	case knee == 0:
 		c.Checks = append(c.Checks, fromTheFirst(ev, stack, ls[0]))
@@ -358,7 +364,7 @@ func (l sweepLevel) tail(rep int) (float64, error) {
 }
 
 // growthStops holds if completed requests per second grow less than growth_ratio times as fast as
-// concurrency from the knee to the end of the sweep.
+// concurrency from a level, that of the knee if there is one, to the end of the sweep.
 func growthStops(ev *evidence.Evidence, stack string, ls []sweepLevel, knee int) verdict.Check {
 	at, last := ls[knee], ls[len(ls)-1]
 	name, a, need := stack+".growth_stops", verdict.AlphaOf(ev), ev.Threshold("growth_ratio")
