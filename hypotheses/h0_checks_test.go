@@ -160,7 +160,7 @@ func TestGrowthStops(t *testing.T) {
 	})
 }
 
-// Where there is no knee growth is asked of the last step, if the sweep has an end: a level below a knee, two of the rule, one beyond.
+// Where there is no knee growth is asked of the end of the sweep, if it was looked at closely.
 func TestGrowthIsAskedWithoutAKnee(t *testing.T) {
 	t.Parallel()
 	quiet := func(n int) edit {
@@ -168,16 +168,16 @@ func TestGrowthIsAskedWithoutAKnee(t *testing.T) {
 			for i := range s {
 				s[i].waits = both(0)
 			}
-			s[len(s)-2].n, s[len(s)-1].n = 200, n // 28 and 40 users
+			s[len(s)-4].n, s[len(s)-1].n = 200, n // 20 and 40 users
 		}
 	}
-	for n, want := range map[int]verdict.State{200: verdict.Holds, 238: verdict.Holds, 248: verdict.Contradicted, 286: verdict.Contradicted} {
+	for n, want := range map[int]verdict.State{200: verdict.Holds, 298: verdict.Holds, 302: verdict.Contradicted, 400: verdict.Contradicted} {
 		checks, users := knees(t, quiet(n), nil)
 		assert.Zero(t, users)
 		assert.Equal(t, want, checks["A.growth_stops"].State, "%d: %s", n, checks["A.growth_stops"].Detail)
-		assert.Contains(t, checks["A.growth_stops"].Detail, "from 28 to 40 users")
+		assert.Contains(t, checks["A.growth_stops"].Detail, "from 20 to 40 users")
 	}
-	for levels, want := range map[int]bool{3: false, 4: true} {
+	for levels, want := range map[int]bool{4: false, 5: true} {
 		steps := usual()[:levels]
 		quiet(200)(steps)
 		assert.Equal(t, want, decidingOf(decideH0(sweepOfA(steps...)).Checks)["A.growth_stops"].Name != "", "%d levels", levels)
