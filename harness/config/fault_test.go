@@ -335,10 +335,6 @@ func TestFileFaults(t *testing.T) {
 		"cron without gap": {"world: w\nnote: n\nmechanisms: {cron_writes: {bytes: 2GB}}\n", "w.yaml:3: mechanisms.cron_writes.mean_gap: required field is missing"},
 		"sleepless":        {"world: w\nnote: n\nmechanisms: {power_save: {idle: 100us, exit: 8ms}}\n", "w.yaml:3: mechanisms.power_save.idle: is 100µs, and the shortest time that makes sense is 1ms"},
 		"carries nothing":  {"world: w\nnote: n\nmechanisms: {carry_over: {latency: 1, decay: 20m, writes_in_flight: 32}}\n", "w.yaml:3: mechanisms.carry_over.latency: is 1: it is how many times as long the drive takes, more than 1"},
-		"filter at once":   {"world: w\nnote: n\nmechanisms: {prompt_filter: 1us}\n", "w.yaml:3: mechanisms.prompt_filter: is 1µs, and the shortest time that makes sense is 1ms"},
-		"pinned anyway":    {"world: w\nnote: n\nmechanisms: {pinned_limit: {most: 2GiB, instead: 2GiB}}\n", "w.yaml:3: mechanisms.pinned_limit.instead: is 2GiB: less than most, 2GiB, is what is left of a tier that cannot be pinned"},
-		"pages for free":   {"world: w\nnote: n\nmechanisms: {small_pages: 1}\n", "w.yaml:3: mechanisms.small_pages: is 1: it is how many times as long the GPU takes, more than 1"},
-		"all are awake":    {"world: w\nnote: n\nmechanisms: {cpu_sleep: {exit: 60us, kept_awake: 1.5}}\n", "w.yaml:3: mechanisms.cpu_sleep.kept_awake: is 1.5: it is a share, 0 to 1"},
 		"reset at once":    {"world: w\nnote: n\nmechanisms: {counters_reset: 1us}\n", "w.yaml:3: mechanisms.counters_reset: is 1µs, and the shortest time that makes sense is 1ms"},
 		"no note":          {"world: w/v\n", "w.yaml:1: note: required field is missing\nw.yaml:1: world: \"w/v\" is not a plain name: letters, digits, '.', '_', '-'"},
 	} {
