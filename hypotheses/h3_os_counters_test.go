@@ -37,7 +37,7 @@ import (
 //
 // Beside the server other programs read files and compute now and then (configs/fio/neighbours.fio), as they do
 // on a workstation: with nothing else on the machine every stall and every busy CPU is the KV loader's, and OS
-// counters would know as much as it does. That is the control world.
+// counters would know as much as it does (the world quiet_neighbours).
 var h3 = harness.Hypothesis{
 	ID:        "H3",
 	Claim:     "Beside other programs, OS counters explain the tail of A; on B they are not enough, and KV telemetry adds what is missing",
