@@ -6,19 +6,17 @@ import (
 	"strings"
 	"testing"
 
+	"sparkharness/harness/config"
 	"sparkharness/harness/experiment"
 	"sparkharness/harness/report"
 	"sparkharness/harness/verdict"
 )
 
-// gatePrefix marks a control whose run must be refused by a gate, instead of refuted by a check.
-const gatePrefix = "gate."
-
 // notSupported are the outcomes of a control whose run may be too short to say more.
 var notSupported = []verdict.Outcome{verdict.Refuted, verdict.Inconclusive, verdict.Invalid}
 
 // RunControl executes a hypothesis in each of its control worlds. In one that lacks the mechanism of the
-// claim the verdict must be Refuted, and by the check that the configuration names: a run that is
+// claim the verdict must be Refuted, and by each of the checks that the configuration names: a run that is
 // Inconclusive or Invalid there has shown nothing. In one where a treatment does not reach the machine
 // (gate.<name>) the verdict must be the one that the gate ends in, Invalid or Inconclusive, by that gate. With a profile, whose runs
 // may be short, it must only not be Supported.
@@ -43,7 +41,7 @@ func RunControl(t *testing.T, h Hypothesis) {
 		t.Fatal(err)
 	}
 	for _, world := range slices.Sorted(maps.Keys(exp.Hypothesis.Controls)) {
-		check := exp.Hypothesis.Controls[world]
+		shown := exp.Hypothesis.Controls[world]
 		t.Run(world, func(t *testing.T) {
 			defer begun(t)()
 			o := base
@@ -52,20 +50,7 @@ func RunControl(t *testing.T, h Hypothesis) {
 			if rep == nil {
 				return
 			}
-			want := verdict.Refuted
-			gate, byGate := strings.CutPrefix(check, gatePrefix)
-			if byGate {
-				want = verdict.Invalid
-			}
-			seen := false
-			for _, c := range rep.Verdict.Checks {
-				seen = seen || !byGate && c.Name == check && c.State == verdict.Contradicted
-			}
-			for _, g := range rep.Verdict.Gates {
-				if byGate && g.Name == gate && !g.Passed && !g.Grade {
-					seen, want = true, g.OnFailure
-				}
-			}
+			missed, want := notShown(rep.Verdict, shown)
 			got := rep.Verdict.Outcome
 			if rep.Profile != "" {
 				session.add(report.Line{Report: rep, Path: path, Expected: notSupported})
@@ -75,9 +60,38 @@ func RunControl(t *testing.T, h Hypothesis) {
 				return
 			}
 			session.add(report.Line{Report: rep, Path: path, Expected: []verdict.Outcome{want}})
-			if got != want || !seen {
-				t.Errorf("%s in world %s is %s; expected %s by %s: %s", h.ID, world, got, want, check, firstReason(rep))
+			if got != want || len(missed) > 0 {
+				by := missed
+				if len(by) == 0 {
+					by = shown
+				}
+				t.Errorf("%s in world %s is %s; expected %s by %s: %s", h.ID, world, got, want, strings.Join(by, ", "), firstReason(rep))
 			}
 		})
 	}
+}
+
+// notShown are the checks that a control run should have contradicted and has not, or the gate that it should have failed, and the
+// verdict that is due.
+func notShown(v verdict.Verdict, shown config.Shown) (missed []string, want verdict.Outcome) {
+	want = verdict.Refuted
+	for _, name := range shown {
+		gate, byGate := strings.CutPrefix(name, config.GatePrefix)
+		if byGate {
+			want = verdict.Invalid
+		}
+		seen := false
+		for _, c := range v.Checks {
+			seen = seen || !byGate && c.Name == name && c.State == verdict.Contradicted
+		}
+		for _, g := range v.Gates {
+			if byGate && g.Name == gate && !g.Passed && !g.Grade {
+				seen, want = true, g.OnFailure
+			}
+		}
+		if !seen {
+			missed = append(missed, name)
+		}
+	}
+	return missed, want
 }

@@ -24,7 +24,9 @@ func stating(state func(evidence.Look) verdict.State) Hypothesis {
 }
 
 // always states the same at each look.
-func always(s verdict.State) Hypothesis { return stating(func(evidence.Look) verdict.State { return s }) }
+func always(s verdict.State) Hypothesis {
+	return stating(func(evidence.Look) verdict.State { return s })
+}
 
 // keptRun runs a hypothesis and reads what is kept of it.
 func keptRun(t *testing.T, h Hypothesis, o *Options) (*verdict.Judgement, *evidence.Evidence) {

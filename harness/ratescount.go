@@ -33,9 +33,7 @@ func (j rateJob) rate() report.ErrorRate {
 	if j.world == defaultWorld && j.expected != verdict.Supported {
 		rate.Expected = j.expected
 	}
-	if j.by != "" {
-		rate.By = []string{j.by}
-	}
+	rate.By = j.by
 	if n := j.near; n != nil {
 		rate.Near = &report.Near{Check: n.Check, Truth: n.Truth, Measured: new(n.Measured), Power: n.Power, Wanted: n.Runs}
 	}

@@ -33,7 +33,7 @@ type rateJob struct {
 	exp   *config.Experiment
 	// expected is the outcome that is due in the default world, by what a control world must contradict or fail.
 	expected verdict.Outcome
-	by       string
+	by       config.Shown
 	near     *config.Near // a world near a threshold
 }
 

@@ -72,6 +72,7 @@ func (r *recording) again(t *testing.T) *recording {
 // gatesDecide is a hypothesis without its rule, to which some gates of its own may be given: the verdict is then
 // Supported unless a gate says otherwise.
 func gatesDecide(h harness.Hypothesis, own ...func(*evidence.Evidence) gate.Gate) harness.Hypothesis {
+	h.Deciding = []string{"always"}
 	h.Decide = func(ev *evidence.Evidence) verdict.Conclusion {
 		c := verdict.Conclusion{Checks: []verdict.Check{{Name: "always", State: verdict.Holds, Detail: "holds"}}}
 		for _, gate := range own {

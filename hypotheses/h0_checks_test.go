@@ -98,7 +98,7 @@ func TestQueueKnee(t *testing.T) {
 			assert.Equal(t, tc.want, c.State, c.Detail)
 			assert.Equal(t, tc.users, users)
 			if users == 0 {
-				assert.Len(t, checks, 1, "without a knee there is nothing to ask about it")
+				assert.NotContains(t, checks, "A.repetitions_agree", "without a knee there is nothing to ask about it")
 			}
 		})
 	}
@@ -158,6 +158,30 @@ func TestGrowthStops(t *testing.T) {
 		}
 		return c
 	})
+}
+
+// Where there is no knee growth is asked of the end of the sweep, if it was looked at closely.
+func TestGrowthIsAskedWithoutAKnee(t *testing.T) {
+	t.Parallel()
+	quiet := func(n int) edit {
+		return func(s []step) {
+			for i := range s {
+				s[i].waits = both(0)
+			}
+			s[len(s)-4].n, s[len(s)-1].n = 200, n // 20 and 40 users
+		}
+	}
+	for n, want := range map[int]verdict.State{200: verdict.Holds, 298: verdict.Holds, 302: verdict.Contradicted, 400: verdict.Contradicted} {
+		checks, users := knees(t, quiet(n), nil)
+		assert.Zero(t, users)
+		assert.Equal(t, want, checks["A.growth_stops"].State, "%d: %s", n, checks["A.growth_stops"].Detail)
+		assert.Contains(t, checks["A.growth_stops"].Detail, "from 20 to 40 users")
+	}
+	for levels, want := range map[int]bool{4: false, 5: true} {
+		steps := usual()[:levels]
+		quiet(200)(steps)
+		assert.Equal(t, want, decidingOf(decideH0(sweepOfA(steps...)).Checks)["A.growth_stops"].Name != "", "%d levels", levels)
+	}
 }
 
 // slowly is a sweep whose growth past the knee differs between blocks.

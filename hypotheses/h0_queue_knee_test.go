@@ -43,6 +43,7 @@ var h0 = harness.Hypothesis{
 	Overloads: func(c record.Cell) bool { return c.Level("rate") != "" },
 	Validate:  validH0,
 	Refine:    refineH0,
+	Deciding:  []string{"A.queue_knee", "A.growth_stops", "A.repetitions_agree", "B.queue_knee", "B.growth_stops", "B.repetitions_agree"},
 	Decide:    decideH0,
 }
 
@@ -138,11 +139,15 @@ func queueKnee(ev *evidence.Evidence, ls []sweepLevel) (knee int, blind []int, o
 	return 0, blind, false
 }
 
+// endLevels are the levels that make up the end of a sweep without a knee: the last three of the coarse one, and the fine one
+// before the last. A single step is too short to tell growth from scatter.
+const endLevels = 4
+
 // refineH0 names what the deciding blocks measure: around the first step of the screening block at which the rule's ratio is
 // exceeded with requests waiting for admission, that step, its neighbours and fine levels between them; the two ends of the
 // sweep, which tell growth and the unloaded latency; and the open loop. A single step is enough to look closer: past saturation
-// the ratio falls again, so that on a coarse grid two consecutive steps may not show it. Where no step shows it, the last steps
-// have to show that there is none.
+// the ratio falls again, so that on a coarse grid two consecutive steps may not show it. Where no step shows it, the last two steps
+// have to show that there is none, and whether growth has stopped.
 func refineH0(ev *evidence.Evidence) []record.Cell {
 	var out []record.Cell
 	for _, stack := range ev.Exp.StackNames() {
@@ -150,10 +155,10 @@ func refineH0(ev *evidence.Evidence) []record.Cell {
 		if len(ls) == 0 {
 			continue
 		}
-		at := len(ls) - 1
+		at, none := len(ls)-1, true
 		for i, l := range ls {
 			if l.p99 > ev.Threshold("rule_ratio")*l.p50 && l.share > ev.Threshold("queue_wait_share") {
-				at = i
+				at, none = i, false
 				break
 			}
 		}
@@ -167,6 +172,9 @@ func refineH0(ev *evidence.Evidence) []record.Cell {
 			for _, n := range between(lo, hi, ev.Exp.Hypothesis.Sweep.FineStep) {
 				users[n] = true
 			}
+		}
+		if none && at > 1 {
+			users[int(ls[at-2].x)] = true // growth over the last steps says whether it has stopped
 		}
 		for _, n := range slices.Sorted(maps.Keys(users)) {
 			c := ls[at].group.Cell.Without("conc", "rep")
@@ -225,6 +233,11 @@ func decideH0Stack(ev *evidence.Evidence, stack string, c *verdict.Conclusion) {
 	switch {
 	case !ok:
 		c.Checks = append(c.Checks, noQueue(ev, stack, ls))
+		// Without a knee growth is that of the sweep's end, where it would have stopped first. One that has not been looked at closely
+		// has no such end.
+		if len(ls) > endLevels {
+			c.Checks = append(c.Checks, growthStops(ev, stack, ls, len(ls)-endLevels))
+		}
 		return
 	case knee == 0:
 		c.Checks = append(c.Checks, fromTheFirst(ev, stack, ls[0]))
@@ -359,7 +372,7 @@ func (l sweepLevel) tail(rep int) (float64, error) {
 }
 
 // growthStops holds if completed requests per second grow less than growth_ratio times as fast as
-// concurrency from the knee to the end of the sweep.
+// concurrency from a level, that of the knee if there is one, to the end of the sweep.
 func growthStops(ev *evidence.Evidence, stack string, ls []sweepLevel, knee int) verdict.Check {
 	at, last := ls[knee], ls[len(ls)-1]
 	name, a, need := stack+".growth_stops", verdict.AlphaOf(ev), ev.Threshold("growth_ratio")

@@ -33,6 +33,7 @@ var h1 = harness.Hypothesis{
 	OneLevel:  []string{"ctx", "conc"},
 	// The second half of the claim is "no effect": noise could hide one.
 	Equivalence: true,
+	Deciding:    []string{"first_touch", "later_p99_equivalent"},
 	Decide:      decideH1,
 }
 

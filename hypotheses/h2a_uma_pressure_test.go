@@ -32,6 +32,7 @@ var h2a = harness.Hypothesis{
 	Requires:  append([]string{"r2_min"}, trafficThresholds...),
 	// Refusals are what overload looks like on this stack: they are counted, and no reason to drop a cell.
 	ClaimsFailures: true,
+	Deciding:       []string{"traffic_as_idle", "queue_explains_p99"},
 	Decide:         decideH2A,
 }
 

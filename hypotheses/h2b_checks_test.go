@@ -296,6 +296,15 @@ func TestRisesAtKnee(t *testing.T) {
 	}
 }
 
+// A tier that is never read does not rise: no test is needed for that, and none could be made.
+func TestNothingReadDoesNotRise(t *testing.T) {
+	t.Parallel()
+	quiet := underKnee.change(func(x *tier2) { x.mb = both(0) })
+	c := tiers(t, quiet, quiet).check("rises_at_knee")
+	assert.Equal(t, verdict.Contradicted, c.State, c.Detail)
+	assert.Contains(t, c.Detail, "at ctx 4096 nothing is read from tier 2 in any block")
+}
+
 // A KV manager that does not count what it reads leaves it open.
 func TestRisesAtKneeNeedsCounts(t *testing.T) {
 	t.Parallel()

@@ -37,6 +37,7 @@ var h2b = harness.Hypothesis{
 	OneLevel:  []string{"conc"},
 	Validate:  validH2B,
 	Refine:    refineH2B,
+	Deciding:  []string{"storage_knee", "not_at_first_level", "rises_at_knee", "stack_a_has_none"},
 	Decide:    decideH2B,
 }
 
@@ -202,7 +203,7 @@ func notAtFirst(ev *evidence.Evidence, b []*evidence.Group, knee verdict.Check) 
 }
 
 // risesAtKnee compares the knee with the level below it: bytes that KVBM read from tier 2, and reads that the block device
-// completed, are both higher.
+// completed, are both higher. Where tier 2 is not read at all nothing rises.
 func risesAtKnee(ev *evidence.Evidence, below, knee *evidence.Group) verdict.Check {
 	const name = "rises_at_knee"
 	a := verdict.AlphaOf(ev)
@@ -240,6 +241,12 @@ func risesAtKnee(ev *evidence.Evidence, below, knee *evidence.Group) verdict.Che
 	rlo, rhi := reads.Interval(float64(a))
 	c := verdict.Check{N: len(knee.Cells), Of: "blocks", Detail: fmt.Sprintf("from ctx %d to %d tier-2 reads rise by %.0f MB/s [%.0f, %.0f] and NVMe reads by %.0f/s [%.0f, %.0f] (%s intervals over %d blocks, both above 0)",
 		below.Cells[0].ContextTokens, knee.Cells[0].ContextTokens, bytes.Mean()/1e6, blo/1e6, bhi/1e6, reads.Mean(), rlo, rhi, percent(a), bytes.N())}
+	if !slices.ContainsFunc(knee.Cells, func(c *evidence.Cell) bool { return *c.KV.Tier2BytesOut > 0 }) {
+		// What is not there at all is contradicted without a test: differences of nothing have no scatter to be tested by.
+		c.Name, c.State, c.Unit, c.Estimate = name, verdict.Contradicted, "bytes/s", stats.Alone(0)
+		c.Detail = fmt.Sprintf("at ctx %d nothing is read from tier 2 in any block: %s", knee.Cells[0].ContextTokens, c.Detail)
+		return c
+	}
 	of := func(unit string) verdict.Check { c := c; c.Unit = unit; return c }
 	return a.All(name, []verdict.Check{a.Above(of("bytes/s"), bytes, 0), a.Above(of("reads/s"), reads, 0)}, "")
 }

@@ -37,7 +37,7 @@ import (
 //
 // Beside the server other programs read files and compute now and then (configs/fio/neighbours.fio), as they do
 // on a workstation: with nothing else on the machine every stall and every busy CPU is the KV loader's, and OS
-// counters would know as much as it does. That is the control world.
+// counters would know as much as it does (the world quiet_neighbours).
 var h3 = harness.Hypothesis{
 	ID:        "H3",
 	Claim:     "Beside other programs, OS counters explain the tail of A; on B they are not enough, and KV telemetry adds what is missing",
@@ -46,8 +46,9 @@ var h3 = harness.Hypothesis{
 	Config:    "h3.yaml",
 	Requires:  []string{"a_r2_min", "a_gain_max", "b_gain_min"},
 
-	Windows: true,
-	Decide:  decideH3,
+	Windows:  true,
+	Deciding: []string{"os_explains_a", "device_adds_little_on_a", "kv_adds_on_b"},
+	Decide:   decideH3,
 }
 
 func TestH3(t *testing.T) { harness.Run(t, h3) }

@@ -178,8 +178,8 @@ func TestArmsEquivalentNeedsThemAll(t *testing.T) {
 			r.lose(cell)
 		}
 		checks := r.deciding()
-		assert.Equal(t, verdict.Undecided, checks["p99_equivalent"].State, "%s is missing", cells)
-		assert.Len(t, checks, 1)
+		assert.Equal(t, verdict.Undecided, checks["ttft_p99_equivalent"].State, "%s is missing", cells)
+		assert.Len(t, checks, 2)
 	}
 }
 

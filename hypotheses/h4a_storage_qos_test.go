@@ -33,6 +33,7 @@ var h4a = harness.Hypothesis{
 	OneLevel:    []string{"ctx", "conc"},
 	Equivalence: true,
 	Validate:    twoFioArms,
+	Deciding:    []string{"ttft_p99_equivalent", "e2e_p99_equivalent"},
 	Decide:      decideH4A,
 }
 
@@ -42,7 +43,8 @@ func decideH4A(ev *evidence.Evidence) verdict.Conclusion {
 	out := verdict.Conclusion{Gates: []gate.Gate{gate.FioReached(ev, ev.Threshold("r_await_ratio"))}}
 	arms, ok := fioArms(ev)
 	if !ok {
-		out.Checks = []verdict.Check{{Name: "p99_equivalent", State: verdict.Undecided, Detail: "an arm or a repetition was not measured"}}
+		const missing = "an arm or a repetition was not measured"
+		out.Checks = []verdict.Check{verdict.Open("ttft_p99_equivalent", missing), verdict.Open("e2e_p99_equivalent", missing)}
 		return out
 	}
 	ttft, effect := armsEquivalent(ev, arms, "ttft_p99_equivalent", "TTFT", (*evidence.Cell).TTFT)

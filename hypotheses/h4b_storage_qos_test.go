@@ -39,6 +39,7 @@ var h4b = harness.Hypothesis{
 	OneLevel:  []string{"ctx", "conc"},
 	Windows:   true,
 	Validate:  twoFioArms,
+	Deciding:  []string{"p99_rises", "p99_ratio", "p99_tracks_fetch"},
 	Decide:    decideH4B,
 }
 

@@ -39,6 +39,7 @@ var h5 = harness.Hypothesis{
 	Requires:  []string{"p99_ratio", "reads_margin_rps", "working_set_tolerance", "rate_tolerance"},
 	OneLevel:  []string{"ctx"},
 	Validate:  validH5,
+	Deciding:  []string{"p95_rises", "p99_rises", "reads_rise", "p99_ratio"},
 	Decide:    decideH5,
 }
 

@@ -31,6 +31,7 @@ var h6 = harness.Hypothesis{
 	Tier2:     gate.Tier2OnDevice,
 	Requires:  []string{"fetch_share", "tier2_hit_share", "policy_margin"},
 	OneLevel:  []string{"conc"},
+	Deciding:  []string{"knee_moves", "monotone", "policies_differ"},
 	Decide:    decideH6,
 }
 

@@ -38,6 +38,7 @@ var h7 = harness.Hypothesis{
 	OneLevel:  []string{"ctx", "conc"},
 	Windows:   true,
 	Validate:  validH7,
+	Deciding:  checksOfH7,
 	Decide:    decideH7,
 }
 

@@ -30,6 +30,7 @@ var h8a = harness.Hypothesis{
 	Config:         "h8a.yaml",
 	Requires:       []string{"iowait_margin_cpus", "p99_growth"},
 	ClaimsFailures: true,
+	Deciding:       []string{"iowait_flat", "p99_grows"},
 	Decide:         decideH8A,
 }
 

@@ -35,6 +35,7 @@ var h8b = harness.Hypothesis{
 	OneLevel:  []string{"conc"},
 	Windows:   true,
 	Validate:  twoFioArms,
+	Deciding:  []string{"r_await_tracks", "stall_tracks"},
 	Decide:    decideH8B,
 }
 

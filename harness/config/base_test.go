@@ -32,7 +32,7 @@ thresholds: {shift: null, ratio: 3}
 	require.NoError(t, err)
 	require.NotNil(t, whole.Windows)
 	want := *whole
-	want.Controls = map[string]string{"w1": "a_check", "w3": "a_third"}
+	want.Controls = map[string]Shown{"w1": {"a_check"}, "w3": {"a_third"}}
 	want.Sweep.Conc = []int{8}
 	want.Run.Duration = Duration(time.Minute)
 	want.Windows = nil

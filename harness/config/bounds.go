@@ -123,7 +123,14 @@ var bounds = map[string]bound{
 	"mechanisms.carry_over.latency":             {1000.0, "a drive that slow has failed"},
 	"mechanisms.carry_over.decay":               oneWeek,
 	"mechanisms.carry_over.writes_in_flight":    {float64(queue.most.(int)), queue.why},
-	"mechanisms.counters_reset":                 oneWeek,
+
+	"mechanisms.prompt_filter":        oneDay,
+	"mechanisms.index_search":         hostMemory,
+	"mechanisms.pinned_limit.most":    hostMemory,
+	"mechanisms.pinned_limit.instead": hostMemory,
+	"mechanisms.small_pages":          {1000.0, "a GPU that slow has failed"},
+	"mechanisms.cpu_sleep.exit":       oneDay,
+	"mechanisms.counters_reset":       oneWeek,
 
 	"shape.layers":             {10_000, "no model has more"},
 	"shape.kv_heads":           {10_000, "no model has more"},

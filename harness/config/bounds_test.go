@@ -29,7 +29,7 @@ var boundedElsewhere = []string{
 	"sweep.policies_at.tier1", "sweep.policies_at.ctx", // levels of lists that are
 	"gates.steady_alpha", "gates.steady_max_drift", "gates.steady_tail_alpha", "gates.steady_max_tail_drift",
 	"gates.reproduced_within", "gates.cadence_tolerance", "gates.min_fio_presence", "gates.max_foreign_reads", "gates.max_carry_over",
-	"gates.min_told", "gates.max_clock_difference", "gates.max_again_share",
+	"gates.min_told", "gates.max_clock_difference", "mechanisms.cpu_sleep.kept_awake", "gates.max_again_share",
 }
 
 // leaves are the paths of the numbers of a configuration.

@@ -33,7 +33,13 @@ func (h *Hypothesis) check(r *reader) {
 	}
 	for _, world := range slices.Sorted(maps.Keys(h.Controls)) {
 		r.plain(join("controls", world), world)
-		r.plain(join("controls", world), h.Controls[world])
+		h.Controls[world].check(r, join("controls", world))
+	}
+	for _, check := range slices.Sorted(maps.Keys(h.Unshown)) {
+		r.plain(join("unshown", check), check)
+		if h.Unshown[check] == "" {
+			r.refuse(join("unshown", check), "gives no reason")
+		}
 	}
 	h.checkNear(r)
 	h.Load.check(r)

@@ -107,6 +107,10 @@ func (r *reader) fill(v reflect.Value, f field, in []layer, path string) error {
 		}
 		r.structure(v, in, in[len(in)-1].at, path)
 	case reflect.Slice:
+		if s, ok := v.Addr().Interface().(*Shown); ok && isText(n) {
+			*s = Shown{n.Value}
+			return nil
+		}
 		if n.Kind != yaml.SequenceNode {
 			return wrong("a list", n)
 		}

@@ -10,7 +10,9 @@ type Hypothesis struct {
 	Model    string            `yaml:"model"`
 	Stacks   map[string]string `yaml:"stacks"`            // A and B to a stack file, relative to configs/
 	Profile  string            `yaml:"profile,omitempty"` // optional: a KV budget of configs/profiles
-	Controls map[string]string `yaml:"controls"`          // control world to the check that it must contradict, or to gate.<name> that it must fail
+	Controls map[string]Shown  `yaml:"controls"`          // control world to the checks that it must contradict, or to gate.<name> that it must fail
+	// Unshown are deciding checks that no control world contradicts, each with the reason. Nothing is measured or judged by it.
+	Unshown map[string]string `yaml:"unshown,omitempty" json:"-"`
 	// Near are worlds near a threshold, in which error rates are counted. Like Expected they decide nothing.
 	Near       []Near             `yaml:"near,omitempty" json:"-"`
 	Load       Load               `yaml:"load"`

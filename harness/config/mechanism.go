@@ -44,6 +44,20 @@ type CarryOver struct {
 	WritesInFlight float64  `yaml:"writes_in_flight"`
 }
 
+// PinnedLimit is what the KV manager may pin of the memory. A host tier larger than Most cannot be pinned, and its manager goes
+// on with Instead.
+type PinnedLimit struct {
+	Most    Size `yaml:"most"`
+	Instead Size `yaml:"instead"`
+}
+
+// CPUSleep are CPUs that sleep deeply while idle, and take Exit to wake. Each job of another program keeps the share KeptAwake
+// of those awake that the others leave asleep.
+type CPUSleep struct {
+	Exit      Duration `yaml:"exit"`
+	KeptAwake float64  `yaml:"kept_awake"`
+}
+
 // leastMechanismTime is the shortest time of a mechanism: more events than that would be all that the machine does.
 const leastMechanismTime = Duration(time.Millisecond)
 
@@ -97,5 +111,17 @@ func (m *Mechanisms) check(r *reader, path string) {
 	}
 	if m.CountersReset > 0 {
 		atLeast("counters_reset", m.CountersReset)
+	}
+	if m.PromptFilter > 0 {
+		atLeast("prompt_filter", m.PromptFilter)
+	}
+	if l := m.PinnedLimit; l != nil && l.Instead >= l.Most && r.ok(join(path, "pinned_limit.most"), join(path, "pinned_limit.instead")) {
+		r.refuse(join(path, "pinned_limit.instead"), "is %v: less than most, %v, is what is left of a tier that cannot be pinned", l.Instead, l.Most)
+	}
+	if m.SmallPages != 0 && !(m.SmallPages > 1) {
+		r.refuse(join(path, "small_pages"), "is %g: it is how many times as long the GPU takes, more than 1", m.SmallPages)
+	}
+	if s := m.CPUSleep; s != nil && !(s.KeptAwake >= 0 && s.KeptAwake <= 1) {
+		r.refuse(join(path, "cpu_sleep.kept_awake"), "is %g: it is a share, 0 to 1", s.KeptAwake)
 	}
 }

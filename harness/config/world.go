@@ -65,6 +65,12 @@ type Mechanisms struct {
 	CountersFrozen  bool             `yaml:"counters_frozen,omitempty" json:",omitempty"`   // /proc/diskstats does not move
 	IOStatsOff      bool             `yaml:"iostats_off,omitempty" json:",omitempty"`       // nor does it here, and queue/iostats says so: 0
 	CountersReset   Duration         `yaml:"counters_reset,omitempty" json:",omitempty"`    // /proc/diskstats begins at zero again so long after the machine's start
+
+	PromptFilter Duration     `yaml:"prompt_filter,omitempty" json:",omitempty"` // something before the server looks at each prompt first, so long in the mean
+	IndexSearch  Size         `yaml:"index_search,omitempty" json:",omitempty"`  // the server searches an index on the drive for each prompt, and reads so much of it in the mean
+	PinnedLimit  *PinnedLimit `yaml:"pinned_limit,omitempty" json:",omitempty"`  // a host tier that cannot be pinned is smaller than its manager says
+	SmallPages   float64      `yaml:"small_pages,omitempty" json:",omitempty"`   // a GPU whose memory came in small pages takes that many times as long
+	CPUSleep     *CPUSleep    `yaml:"cpu_sleep,omitempty" json:",omitempty"`     // idle CPUs take time to wake for what the loader waits for
 }
 
 // WorldLoad overrides what the users do, and what other programs do.

@@ -42,6 +42,7 @@ type engine struct {
 	step        step  // that iteration
 	burstNS     int64 // when the next burst begins (Bursts), or Never
 	thermal     thermal
+	pageFactor  float64 // how many times as long the GPU takes for the pages that its memory is in (SmallPages)
 	paged       pagedStep
 	chunks      []planned
 	decoding    []*sequence
@@ -111,6 +112,8 @@ func newEngine(spec Spec, p Params, h *host, storage Storage) (*engine, error) {
 	e.stats.KVMaxBlocks = kv.device.capacity
 	e.thermal = newThermal(p.Mechanisms.ThermalSlowdown, p.Host.GPUMaxMHz)
 	e.armBursts(0)
+	kv.pinned(p.Mechanisms.PinnedLimit)
+	e.pages()
 	return e, nil
 }
 

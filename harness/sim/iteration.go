@@ -45,6 +45,7 @@ func (e *engine) startStep(now int64) {
 		full, windowed := e.spec.kvByLayers()
 		e.step = e.spec.Model.stepOf(work, full, windowed)
 		e.step.weights = max(e.step.weights, e.spec.Model.leastNS(work, full, windowed, e.host.p.DRAMBytesPerSec))
+		e.step = e.step.in(e.pageFactor)
 	}
 	held := e.heldNS(now)
 	if e.mech.PagedWeightsBytes > 0 {

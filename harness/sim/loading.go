@@ -78,6 +78,8 @@ func (e *engine) moved(j job, now int64) {
 		e.adapterMoved(j, now)
 	case jobWeights:
 		e.weightsRead(now)
+	case jobSearch:
+		close(j.done)
 	}
 }
 

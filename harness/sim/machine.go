@@ -19,6 +19,7 @@ type Machine struct {
 	stalls  stalls
 	foreign *foreign
 	server  serverProcess
+	seed    uint64          // of what the machine draws beside its drives
 	ctx     context.Context // of the machine's life; its cause says why that ended
 	cancel  context.CancelCauseFunc
 
@@ -32,7 +33,7 @@ func Start(spec Spec, p Params, seed uint64) (*Machine, error) {
 		return nil, err
 	}
 	d := newDrives(p, seed)
-	return power(spec, p, d, d.system)
+	return power(spec, p, d, d.system, seed)
 }
 
 // StartOn is Start with a storage that the caller opens before, and closes after the machine. The parameters of
@@ -45,11 +46,11 @@ func StartOn(spec Spec, p Params, storage Storage) (*Machine, error) {
 		m.CountersFrozen || m.IOStatsOff || m.CountersReset > 0 {
 		return nil, errors.New("CronReads, CronWrites, PowerSave, CarryOver, CountersFrozen, IOStatsOff and CountersReset are of the modelled drives: switch them off")
 	}
-	return power(spec, p, storage, nil)
+	return power(spec, p, storage, nil, 0)
 }
 
 // power starts the machine; the drive is the modelled one that other programs load, if there is one.
-func power(spec Spec, p Params, storage Storage, drive *NVMeDevice) (*Machine, error) {
+func power(spec Spec, p Params, storage Storage, drive *NVMeDevice, seed uint64) (*Machine, error) {
 	began := time.Now()
 	if err := spec.check(); err != nil {
 		return nil, err
@@ -68,9 +69,9 @@ func power(spec Spec, p Params, storage Storage, drive *NVMeDevice) (*Machine, e
 	}
 	ctx, cancel := context.WithCancelCause(context.Background())
 	e.fail = cancel
-	m := &Machine{spec: spec, engine: e, host: h, disk: drive, ctx: ctx, cancel: cancel}
+	m := &Machine{spec: spec, engine: e, host: h, disk: drive, seed: seed, ctx: ctx, cancel: cancel}
 	m.foreign = &foreign{nsPerIO: float64(p.Host.ForeignNSPerIO), turnNS: nvmeNever, turn: m.turnForeign}
-	e.foreign = m.foreign
+	e.foreign, e.mover.foreign = m.foreign, m.foreign
 	e.settle = func() {
 		if p.Mechanisms.stallsInPlaces() || p.Mechanisms.visited() || m.foreign.thinks() {
 			m.account()
@@ -173,6 +174,10 @@ func (m *Machine) send(ctx context.Context, msg message) error {
 // submit hands a request to the engine; its events come on the returned sequence's channel. One that can
 // never fit is answered here: the channel of the others has room for all their events.
 func (m *Machine) submit(ctx context.Context, r Submission) (*sequence, error) {
+	m.filtered(ctx, r.ID)
+	if err := m.searched(ctx, r.ID); err != nil {
+		return nil, err
+	}
 	s := &sequence{id: r.ID, promptTokens: r.PromptTokens, maxTokens: r.MaxTokens, hashes: r.Hashes, adapter: r.Adapter}
 	if r.MaxTokens > m.spec.MaxSequenceTokens()-r.PromptTokens {
 		s.events = make(chan Event, 1)

@@ -12,6 +12,7 @@ type mover struct {
 	host    HostParams
 	mech    Mechanisms
 	storage Storage
+	foreign *foreign // other programs, which keep CPUs awake (CPUSleep)
 	ended   *completions
 	lanes   [laneCount]lane
 	lastID  int64   // of an I/O
@@ -31,6 +32,7 @@ const (
 	laneWeights // weights that memory does not hold
 	laneSpill   // KV of sequences that have ended (WriteOnlySpill)
 	laneBurst   // what the server moves at once (Bursts)
+	laneSearch  // what it looks up for each prompt (IndexSearch)
 	laneCount
 )
 
@@ -61,6 +63,7 @@ const (
 	jobSpill      // KV of a sequence that has ended
 	jobBurstRead
 	jobBurstWrite
+	jobSearch // of an index, for one prompt
 )
 
 // job is one transfer of a request's blocks or of an adapter.
@@ -82,6 +85,7 @@ type job struct {
 	drops     int // of the page cache before the load began
 	promotion *promotion
 	cascade   *cascade
+	done      chan struct{} // of a search, closed at its end
 }
 
 // String says what the transfer is, for errors.
@@ -103,6 +107,8 @@ func (j *job) String() string {
 		return fmt.Sprintf("write of %d bytes of KV of a sequence that has ended", j.bytes)
 	case jobBurstRead, jobBurstWrite:
 		return fmt.Sprintf("burst of %d bytes", j.bytes)
+	case jobSearch:
+		return fmt.Sprintf("search that reads %d bytes", j.bytes)
 	}
 	return fmt.Sprintf("copy of %d blocks", j.blocks)
 }
@@ -189,7 +195,7 @@ func (m *mover) io(l int, j *job) IO {
 		io.Area = AreaWeights
 	case jobSpill:
 		io.Area = AreaSpill
-	case jobBurstRead, jobBurstWrite:
+	case jobBurstRead, jobBurstWrite, jobSearch:
 		io.Area = AreaOther
 	}
 	return io
@@ -210,8 +216,11 @@ func (m *mover) stream(l int, kind jobKind) NVMeStream {
 	if l == laneAdapter || l == laneWeights {
 		return m.host.fileRead()
 	}
+	if l == laneSearch {
+		return searchStream
+	}
 	s := NVMeStream{Name: "kv-load", ReadShare: 1, IOBytes: m.spec.Loader.IOBytes, Depth: m.spec.Loader.QueueDepth,
-		SoftwareNS: m.spec.Loader.SoftwareNSPerIO, Sync: m.sleeps(kind)}
+		SoftwareNS: m.spec.Loader.SoftwareNSPerIO + m.wakeNS(), Sync: m.sleeps(kind)}
 	switch kind {
 	case jobSpill, jobBurstRead, jobBurstWrite:
 		return m.serverFile(kind)

@@ -74,6 +74,17 @@ type Mechanisms struct {
 	IOStatsOff bool `json:",omitempty"`
 	// CountersReset: so long after the machine's start the counters of /proc/diskstats begin at 0 again.
 	CountersReset time.Duration `json:",omitempty"`
+
+	// PromptFilter: something before the server looks at each prompt first, so long in the mean (promptfilter.go).
+	PromptFilter time.Duration `json:",omitempty"`
+	// IndexSearch: the server reads so many bytes of an index in the mean before it queues a prompt (indexsearch.go).
+	IndexSearch int64 `json:",omitempty"`
+	// PinnedLimit: a host tier that cannot be pinned is smaller than its manager says.
+	PinnedLimit PinSpec `json:",omitzero"`
+	// SmallPages: how many times as long a GPU takes whose memory came in small pages (smallpages.go); 0: it does not matter.
+	SmallPages float64 `json:",omitempty"`
+	// CPUSleep: idle CPUs take time to wake for what the loader waits for.
+	CPUSleep CPUSleepSpec `json:",omitzero"`
 }
 
 // HostParams describe the CPU side.

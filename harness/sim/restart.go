@@ -24,8 +24,8 @@ func (m *Machine) Restart(ctx context.Context) error {
 // restart is for the engine's goroutine.
 func (m *Machine) restart() error {
 	e := m.engine
-	if st := e.stats; st.Running+st.Waiting > 0 {
-		return fmt.Errorf("the server cannot restart: %d requests are running and %d waiting; let them end first", st.Running, st.Waiting)
+	if st, searched := e.stats, len(e.mover.lanes[laneSearch].queue); st.Running+st.Waiting+searched > 0 {
+		return fmt.Errorf("the server cannot restart: %d requests are running and %d waiting; let them end first", st.Running, st.Waiting+searched)
 	}
 	kv, err := newKVManager(e.spec)
 	if err != nil {
@@ -42,6 +42,8 @@ func (m *Machine) restart() error {
 	e.stats = EngineStats{KVMaxBlocks: kv.device.capacity}
 	e.perf = nil
 	e.heldUntilNS = 0
+	kv.pinned(e.mech.PinnedLimit)
+	e.pages()
 	e.armBursts(now)
 	e.loadAdapter(now) // a preload begins with the process
 	m.started()

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 )
@@ -36,7 +37,7 @@ func startupLog(k *kvManager, dialect string) string {
 }
 
 func (t *tier) describe(name string, blockBytes int64) string {
-	return fmt.Sprintf("tier=%s blocks=%d bytes_per_block=%d eviction_policy=%s", name, t.capacity, blockBytes, t.order.name())
+	return fmt.Sprintf("tier=%s blocks=%d bytes_per_block=%d eviction_policy=%s", name, cmp.Or(t.told, t.capacity), blockBytes, t.order.name())
 }
 
 // unaskedHost is the host tier that a KV manager with the mechanism IgnoreTierSettings builds. Its size

@@ -3,6 +3,7 @@ package sim
 // tier is a set of cached blocks with a capacity in blocks.
 type tier struct {
 	capacity int
+	told     int // what its manager says of it, 0: the capacity
 	order    policy
 	blocks   map[uint64]*block
 	used     int // blocks with refs > 0

@@ -1,5 +1,7 @@
 package sim
 
+import "cmp"
+
 // TierStats are the counters of one KV tier since the server's start, and its gauges. No server exposes
 // them all; the HTTP pages show what the real ones do.
 type TierStats struct {
@@ -49,6 +51,6 @@ func (k *kvManager) snapshot() KVCounters {
 
 func (t *tier) snapshot() TierStats {
 	s := t.stats
-	s.OccupancyBlocks, s.CapacityBlocks = len(t.blocks), t.capacity
+	s.OccupancyBlocks, s.CapacityBlocks = len(t.blocks), cmp.Or(t.told, t.capacity)
 	return s
 }

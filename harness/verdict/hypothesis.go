@@ -1,6 +1,10 @@
 package verdict
 
 import (
+	"fmt"
+	"slices"
+	"strings"
+
 	"sparkharness/harness/config"
 	"sparkharness/harness/evidence"
 	"sparkharness/harness/gate"
@@ -40,6 +44,9 @@ type Hypothesis struct {
 	ClocksVary bool
 	// Refine plans a second stage from the evidence of the first; optional.
 	Refine func(*evidence.Evidence) []record.Cell
+	// Deciding are the names of the checks that Decide may conclude with and that are not noted: what a verdict can depend on.
+	// A conclusion with another one breaks. Nil: any, of a rule that nobody relies on.
+	Deciding []string
 	// Decide applies the decision rule.
 	Decide func(*evidence.Evidence) Conclusion
 }
@@ -52,4 +59,15 @@ func (h Hypothesis) Stages(e *config.Experiment) bool {
 // claim is what the gates have to know of the hypothesis.
 func (h Hypothesis) claim(e *config.Experiment) gate.Claim {
 	return gate.Claim{Equivalence: h.Equivalence, Failures: h.ClaimsFailures, Overloads: h.Overloads, ClocksVary: h.ClocksVary, Staged: h.Stages(e), Tier2: h.Tier2}
+}
+
+// decidesByNamed panics on a check that decides and that the hypothesis does not name: nobody would know that a verdict can depend
+// on it, and no control would have to show that it can be contradicted.
+func (h Hypothesis) decidesByNamed(checks []Check) {
+	for _, c := range checks {
+		if h.Deciding != nil && c.decides() && !slices.Contains(h.Deciding, c.Name) {
+			panic(fmt.Sprintf("%s concludes with the check %s, which is none of its deciding ones (%s): name it in Deciding, and a control that contradicts it",
+				h.ID, c.Name, strings.Join(h.Deciding, ", ")))
+		}
+	}
 }

@@ -50,6 +50,7 @@ func Judge(h Hypothesis, ev *evidence.Evidence) (*Judgement, Conclusion) {
 	deciding := ev.Deciding()
 	gates := gate.Common(deciding, claim)
 	c := h.Decide(deciding)
+	h.decidesByNamed(c.Checks)
 	if c.Checks == nil {
 		c.Checks = []Check{}
 	}

@@ -37,6 +37,10 @@ func mechanisms(m config.Mechanisms) sim.Mechanisms {
 		CountersReset:      time.Duration(m.CountersReset),
 		CronReads:          visits(m.CronReads),
 		CronWrites:         visits(m.CronWrites),
+
+		PromptFilter: time.Duration(m.PromptFilter),
+		IndexSearch:  int64(m.IndexSearch),
+		SmallPages:   m.SmallPages,
 	}
 	if b := m.Bursts; b != nil {
 		out.Bursts = sim.BurstSpec{ReadBytes: int64(b.ReadBytes), WriteBytes: int64(b.WriteBytes), Every: time.Duration(b.Every)}
@@ -49,6 +53,12 @@ func mechanisms(m config.Mechanisms) sim.Mechanisms {
 	}
 	if c := m.CarryOver; c != nil {
 		out.CarryOver = sim.CarryOverSpec{Latency: c.Latency, Decay: time.Duration(c.Decay), WritesInFlight: c.WritesInFlight}
+	}
+	if l := m.PinnedLimit; l != nil {
+		out.PinnedLimit = sim.PinSpec{Most: int64(l.Most), Instead: int64(l.Instead)}
+	}
+	if s := m.CPUSleep; s != nil {
+		out.CPUSleep = sim.CPUSleepSpec{Exit: time.Duration(s.Exit), KeptAwake: s.KeptAwake}
 	}
 	return out
 }
