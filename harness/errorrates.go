@@ -56,7 +56,7 @@ func countRates(t *testing.T, all []Hypothesis, near bool) {
 	}
 	defer func() { _ = lock.Release() }() // a file too many does no harm
 	disk.SweepReplaced(dir)
-	r := &ratesRun{t: t, dir: dir, published: publishedDir(o.Root), program: session.program, commit: runner.Commit(o.Root), near: near,
+	r := &ratesRun{t: t, dir: dir, published: publishedDir(o.Root), program: session.program, commit: shortCommit(runner.Commit(o.Root)), near: near,
 		execute: execute, print: takeFingerprint, lines: map[string][]rateLine{}}
 	rates, runs, err := r.rates(all, seeds)
 	switch {
@@ -87,6 +87,17 @@ func countRates(t *testing.T, all []Hypothesis, near bool) {
 	case len(rates.Missed()) > 0:
 		t.Errorf("targets missed: %s", strings.Join(rates.Missed(), "; "))
 	}
+}
+
+// shortCommit is a commit as tables show it, with the mark of a changed checkout.
+func shortCommit(commit string) string {
+	const shown = 12
+	hash, changed, dirty := strings.Cut(commit, "-")
+	hash = hash[:min(shown, len(hash))]
+	if dirty {
+		return hash + "-" + changed
+	}
+	return hash
 }
 
 // parseSeeds reads a range of seeds such as 1-40, or a single one; nil for an empty text.
