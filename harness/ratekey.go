@@ -21,9 +21,9 @@ import (
 // digits of a digest are enough to tell a project's configurations and machines apart.
 const digits = 16
 
-// designOf is the digest of what is measured of a plan: not of what judges it, of notes, and of how many blocks there are.
-func designOf(p planned, root string) (string, error) {
-	e, h := *p.exp, *p.exp.Hypothesis
+// designOf is the digest of what is measured in an experiment: not of what judges it, of notes, and of how many blocks there are.
+func designOf(exp *config.Experiment, facts record.Facts, root string) (string, error) {
+	e, h := *exp, *exp.Hypothesis
 	h.Thresholds, h.Gates, h.Controls, h.Run.Reps, h.Run.EarlyLooks = nil, config.Gates{}, nil, 0, nil
 	e.Hypothesis = &h
 	if e.World != nil {
@@ -31,7 +31,7 @@ func designOf(p planned, root string) (string, error) {
 		w.Note = ""
 		e.World = &w
 	}
-	digest, err := experiment.Digest(&e, root, p.rig.Facts())
+	digest, err := experiment.Digest(&e, root, facts)
 	if err != nil {
 		return "", err
 	}

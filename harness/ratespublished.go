@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -60,30 +61,39 @@ func (r *ratesRun) publish(all []Hypothesis) error {
 	return errors.Join(faults...)
 }
 
-// PublishedRates are the error rates that the lines in the repository come to, of default and control worlds and of worlds near
-// thresholds. commits says of which commit the lines of a hypothesis are, and worlds that no configuration names are refused.
-func PublishedRates(all []Hypothesis, root string) (worlds, near report.ErrorRates, commits string, err error) {
+// Published is what the lines in the repository come to.
+type Published struct {
+	Worlds, Near report.ErrorRates // of default and control worlds, and of worlds near thresholds
+	Checks       []report.Deciding // every check that can decide
+	Commits      string            // of which commits the lines of each hypothesis are
+}
+
+// PublishedRates counts the lines in the repository. Worlds that no configuration names are refused.
+func PublishedRates(all []Hypothesis, root string) (out Published, err error) {
 	folder, err := config.OpenFolder(filepath.Join(root, "configs"))
 	if err != nil {
-		return worlds, near, "", err
+		return out, err
 	}
 	ofWorlds, ofNear := rateCounter{all: all}, rateCounter{all: all}
 	var stamps []string
 	for _, h := range all {
 		hc, err := config.LoadHypothesis(folder, folder.Path("hypotheses/"+h.Config))
 		if err != nil {
-			return worlds, near, "", err
+			return out, err
 		}
 		lines, err := readRates(publishedPath(publishedDir(root), h.ID), false)
 		if err != nil {
-			return worlds, near, "", err
+			return out, err
+		}
+		for _, check := range h.Deciding {
+			out.Checks = append(out.Checks, decidingCheck(h.ID, check, hc))
 		}
 		var of []string
 		for i := range lines {
 			l := &lines[i]
 			job, err := jobOf(h, hc, l)
 			if err != nil {
-				return worlds, near, "", err
+				return out, err
 			}
 			counter := &ofWorlds
 			if job.near != nil {
@@ -100,9 +110,21 @@ func PublishedRates(all []Hypothesis, root string) (worlds, near report.ErrorRat
 			stamps = append(stamps, h.ID+" "+strings.Join(of, ", "))
 		}
 	}
-	worlds = report.ErrorRates{Schema: report.ErrorRatesSchema, Rates: ofWorlds.inOrder()}
-	near = report.ErrorRates{Schema: report.ErrorRatesSchema, Rates: ofNear.inOrder()}
-	return worlds, near, strings.Join(stamps, "; "), nil
+	out.Worlds = report.ErrorRates{Schema: report.ErrorRatesSchema, Rates: ofWorlds.inOrder()}
+	out.Near = report.ErrorRates{Schema: report.ErrorRatesSchema, Rates: ofNear.inOrder()}
+	out.Commits = strings.Join(stamps, "; ")
+	return out, nil
+}
+
+// decidingCheck is a check with the control worlds that the configuration names for it.
+func decidingCheck(id, check string, hc *config.Hypothesis) report.Deciding {
+	d := report.Deciding{Hypothesis: id, Check: check, Unshown: hc.Unshown[check]}
+	for _, world := range slices.Sorted(maps.Keys(hc.Controls)) {
+		if slices.Contains(hc.Controls[world], check) {
+			d.Worlds = append(d.Worlds, world)
+		}
+	}
+	return d
 }
 
 // jobOf is the run that a line is of.

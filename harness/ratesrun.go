@@ -30,7 +30,8 @@ type rateJob struct {
 	world string
 	seed  uint64
 	key   rateKey
-	exp   *config.Experiment
+	exp   *config.Experiment // nil until a run of the world was planned
+	facts record.Facts
 	// expected is the outcome that is due in the default world, by what a control world must contradict or fail.
 	expected verdict.Outcome
 	by       config.Shown
@@ -119,6 +120,7 @@ func (r *ratesRun) jobs(all []Hypothesis, seeds []uint64) (jobs []rateJob, err e
 			if err != nil {
 				return nil, err
 			}
+			w = job
 			job.key.Machine = machines[i]
 			jobs = append(jobs, job)
 		}
@@ -233,24 +235,33 @@ func (r *ratesRun) quiet(world string, seed uint64) (o *Options, done func(), er
 	return &own, func() { _ = scratch.Close() }, nil // what is left is swept by the next run
 }
 
+// newJob is the run of a world under a seed. Of the configuration only that is another one under another seed, so that it is
+// read once a world.
 func (r *ratesRun) newJob(w rateJob, seed uint64) (rateJob, error) {
-	o := *session.options
-	o.World, o.Seed = w.world, seed
-	p, err := plan(r.t, w.h, &o)
-	if err != nil {
+	if w.exp == nil {
+		o := *session.options
+		o.World, o.Seed = w.world, seed
+		p, err := plan(r.t, w.h, &o)
+		if err != nil {
+			return w, err
+		}
+		w.exp, w.facts = p.exp, p.rig.Facts()
+		p.close()
+		expected, err := new(Options).Expected(w.h.ID, w.exp.Expected())
+		if err != nil {
+			return w, err
+		}
+		w.expected = expected[0]
+	}
+	exp, hypothesis := *w.exp, *w.exp.Hypothesis
+	hypothesis.Run.Seed = seed
+	exp.Hypothesis = &hypothesis
+	w.seed, w.exp = seed, &exp
+	var err error
+	if w.key.Design, err = designOf(w.exp, w.facts, session.options.Root); err != nil {
 		return w, err
 	}
-	defer p.close()
-	w.seed, w.exp = seed, p.exp
-	expected, err := new(Options).Expected(w.h.ID, p.exp.Expected())
-	if err != nil {
-		return w, err
-	}
-	w.expected = expected[0]
-	if w.key.Design, err = designOf(p, o.Root); err != nil {
-		return w, err
-	}
-	w.key.Rules, err = rulesOf(p.exp, r.program)
+	w.key.Rules, err = rulesOf(w.exp, r.program)
 	return w, err
 }
 

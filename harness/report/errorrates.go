@@ -255,6 +255,9 @@ func (e ErrorRates) columns() []column[ErrorRate] {
 }
 
 func markdown[R any](all []column[R], rows []R) string {
+	if len(rows) == 0 {
+		return "Nothing has been counted.\n"
+	}
 	var b strings.Builder
 	columns := filled(all, rows)
 	for _, c := range columns {

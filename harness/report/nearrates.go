@@ -55,32 +55,42 @@ func nearColumns() []column[ErrorRate] {
 	}
 }
 
-// Matrix is, for each deciding check, how it came out in the worlds that have to contradict it.
-func (e ErrorRates) Matrix() string {
+// Deciding is a check that can decide a verdict, with the control worlds that have to contradict it; or why none does.
+type Deciding struct {
+	Hypothesis, Check string
+	Worlds            []string
+	Unshown           string
+}
+
+// Matrix is, for each deciding check, how it came out in the default world, in the worlds that have to contradict it, and in
+// which others it was contradicted in every run.
+func (e ErrorRates) Matrix(checks []Deciding) string {
 	var rows []matrixRow
-	for i := range e.Rates {
-		r := &e.Rates[i]
-		if r.Near != nil || r.Control {
-			continue
-		}
-		for _, c := range r.Checks {
-			row := matrixRow{hypothesis: r.Hypothesis, check: c.Name, holds: rateOf(c.Holds, r.N())}
-			for k := range e.Rates {
-				w := &e.Rates[k]
-				if w.Hypothesis != r.Hypothesis || !w.Control || w.Near != nil {
-					continue
-				}
-				told := w.check(c.Name)
-				text := fmt.Sprintf("%s %d of %d", clean(w.World), told.Contradicted, w.N())
-				switch {
-				case slices.Contains(w.By, c.Name):
-					row.named = append(row.named, text)
-				case w.N() > 0 && told.Contradicted == w.N():
-					row.too = append(row.too, text)
-				}
+	for _, d := range checks {
+		row := matrixRow{Deciding: d, holds: "-"}
+		for i := range e.Rates {
+			r := &e.Rates[i]
+			told := r.check(d.Check)
+			switch {
+			case r.Hypothesis != d.Hypothesis || r.Near != nil || r.N() == 0:
+			case !r.Control:
+				row.holds = rateOf(told.Holds, r.N())
+			case slices.Contains(d.Worlds, r.World):
+				row.counted = append(row.counted, r.World)
+				row.named = append(row.named, fmt.Sprintf("%s %d of %d", clean(r.World), told.Contradicted, r.N()))
+			case told.Contradicted == r.N():
+				row.too = append(row.too, clean(r.World))
 			}
-			rows = append(rows, row)
 		}
+		for _, world := range d.Worlds {
+			if !slices.Contains(row.counted, world) {
+				row.named = append(row.named, clean(world)+" not counted")
+			}
+		}
+		if d.Unshown != "" {
+			row.named = []string{"none: " + clean(d.Unshown)}
+		}
+		rows = append(rows, row)
 	}
 	text := func(name, unit string, get func(*matrixRow) string) column[matrixRow] {
 		return column[matrixRow]{name: name, unit: unit, has: always[matrixRow], cell: get}
@@ -92,17 +102,18 @@ func (e ErrorRates) Matrix() string {
 		return strings.Join(l, ", ")
 	}
 	return markdown([]column[matrixRow]{
-		text("hypothesis", "", func(r *matrixRow) string { return clean(r.hypothesis) }),
-		text("check", "", func(r *matrixRow) string { return clean(r.check) }),
+		text("hypothesis", "", func(r *matrixRow) string { return clean(r.Hypothesis) }),
+		text("check", "", func(r *matrixRow) string { return clean(r.Check) }),
 		text("holds in the default world", "% [95 %]", func(r *matrixRow) string { return r.holds }),
 		text("has to be contradicted in", "runs", func(r *matrixRow) string { return list(r.named) }),
-		text("is always contradicted in, too", "runs", func(r *matrixRow) string { return list(r.too) }),
+		text("always contradicted in, too", "", func(r *matrixRow) string { return list(r.too) }),
 	}, rows)
 }
 
 type matrixRow struct {
-	hypothesis, check, holds string
-	named, too               []string
+	Deciding
+	holds               string
+	named, too, counted []string
 }
 
 // Named says whether a run in a control world came out by all that it names: its checks contradicted, its gates failed.
