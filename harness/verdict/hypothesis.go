@@ -40,6 +40,9 @@ type Hypothesis struct {
 	ClocksVary bool
 	// Refine plans a second stage from the evidence of the first; optional.
 	Refine func(*evidence.Evidence) []record.Cell
+	// Foresees names the second stage that Refine is expected to plan, by which a run is priced before anything is
+	// measured; where there is Refine, it must be. The evidence has the cells of the first stage, and nothing in them.
+	Foresees func(*evidence.Evidence) []record.Cell
 	// Decide applies the decision rule.
 	Decide func(*evidence.Evidence) Conclusion
 }
