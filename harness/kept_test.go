@@ -24,7 +24,9 @@ func stating(state func(evidence.Look) verdict.State) Hypothesis {
 }
 
 // always states the same at each look.
-func always(s verdict.State) Hypothesis { return stating(func(evidence.Look) verdict.State { return s }) }
+func always(s verdict.State) Hypothesis {
+	return stating(func(evidence.Look) verdict.State { return s })
+}
 
 // keptRun runs a hypothesis and reads what is kept of it.
 func keptRun(t *testing.T, h Hypothesis, o *Options) (*verdict.Judgement, *evidence.Evidence) {
@@ -89,6 +91,7 @@ func TestKeptEvidenceOfAnotherStage(t *testing.T) {
 	h := always(verdict.Holds)
 	at := 512
 	h.Refine = func(*evidence.Evidence) []record.Cell { return []record.Cell{record.NewCell("ctx", at, "conc", 4)} }
+	h.Foresees = noStage
 	p := testPlan(t, h, o)
 	rep, kept := keptRun(t, h, o)
 	got, err := judgeKept(h, p.exp, kept)
