@@ -61,12 +61,12 @@ func TestCostsAsExpected(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			o := full(t, tc.h, tc.instead)
 			p := testPlan(t, tc.h, o)
-			x, priced := experiment.Expect(p.plan, p.exp, false, nil)
+			x, priced := experiment.Expect(p.plan, p.exp.Hypothesis.Run, nil)
 			require.True(t, priced)
 			ev, err := evidence.Load(walk(t, p, o, new(atomic.Bool)), nil)
 			require.NoError(t, err)
 			rep, _ := verdict.Judge(tc.h, ev)
-			for name, expected := range map[string]float64{"machine hours": x.Cost.Seconds / 3600, "terabytes written": x.Cost.WrittenBytes / 1e12} {
+			for name, expected := range map[string]float64{"machine hours": x.Most().Seconds / 3600, "terabytes written": x.Most().WrittenBytes / 1e12} {
 				f := finding(t, rep, name)
 				require.NotNil(t, f.Value)
 				assert.InEpsilon(t, expected, *f.Value, 0.2, "%s: %s", name, f.Detail)
@@ -93,35 +93,96 @@ func finding(t *testing.T, rep *verdict.Judgement, name string) verdict.Finding 
 	return verdict.Finding{}
 }
 
-// A plan that is shown tells what each cell and all of them cost, the second stage, and several plans together.
+// A plan that is shown tells what each cell and all of them cost, up to each look and with a second stage.
 func TestPlanTellsItsCost(t *testing.T) {
-	p := testPlan(t, smallH0, testOptions(t))
+	before, out := session.known, session.out
+	t.Cleanup(func() { session.known, session.out, session.planned = before, out, nil })
+	var b bytes.Buffer
+	session.out = &b
+	o := testOptions(t)
+	o.PlanOnly, o.Config = true, changed(t, o, "run: {reps: 3, early_looks: [2], screening: true}")
+	execute(t, smallStaged, o)
+	require.Len(t, session.planned, 1)
+	x := session.planned[0]
+	assert.Equal(t, []int{2 + 2*2, 2 + 3*2}, []int{x.Looks[0].Cells, x.Most().Cells},
+		"the block that screens, and two levels in each of the others")
+	p := testPlan(t, smallStaged, o)
+	require.Len(t, p.plan.Cells, 2, "what is run is the first stage")
 	for _, pc := range p.plan.Cells {
 		require.NotNil(t, pc.Price)
 		assert.Greater(t, pc.Price.Seconds, 70.0, "%s: baseline, warm-up and measure", pc.Key)
 		assert.Less(t, pc.Price.Seconds, 600.0, pc.Key)
 	}
-	var out bytes.Buffer
-	experiment.Print(&out, p.plan, p.exp, "a claim", true)
-	assert.Regexp(t, `expected: [0-9.]+ h of virtual time; the wall time is a small part of it; 0\.\d{4} TB written to the drive`, out.String())
-	assert.Regexp(t, `up to 2 levels a stack, 4 cells, [0-9.]+ h, 0\.\d{4} TB`, out.String())
-	assert.Regexp(t, `(?m)^ +1  \S+ +\d+\.\d{3} h +\d+\.\d{5} TB$`, out.String())
-	x, ok := experiment.Expect(p.plan, p.exp, true, nil)
-	require.True(t, ok)
-	assert.Equal(t, []int{len(p.plan.Cells), 4}, []int{x.Cells, x.Later})
-	assert.Greater(t, x.All().Seconds, x.Cost.Seconds)
-	// What an earlier plan measures costs nothing in a later one.
-	known := map[string]bool{}
-	first, _ := experiment.Expect(p.plan, p.exp, false, known)
-	second, _ := experiment.Expect(p.plan, p.exp, false, known)
-	assert.Equal(t, []any{0, x.Cost}, []any{first.Taken, first.Cost})
-	assert.Equal(t, []any{len(p.plan.Cells), record.Price{}}, []any{second.Taken, second.Cost})
-	other := x
-	other.Hypothesis = "H1"
-	out.Reset()
-	experiment.PrintExpected(&out, []experiment.Expected{x, other})
-	assert.Regexp(t, `(?m)^H0 +\d+ +0 +[0-9.]+ +[0-9.]+$`, out.String())
-	assert.Regexp(t, `(?m)^all +`+strconv.Itoa(2*(x.Cells+4))+` `, out.String())
+	assert.Regexp(t, `expected: [0-9.]+ h of virtual time and 0\.\d{4} TB written if look 1 of 2 \(2 blocks\) decides it, `+
+		`at most [0-9.]+ h and 0\.\d{4} TB \(3 blocks\)`, b.String())
+	assert.Regexp(t, `(?m)^then a second stage around what the first finds, such as these 6 cells, [0-9.]+ h, 0\.\d{4} TB:$`, b.String())
+	assert.Regexp(t, `(?m)^ +1  \S+/rep=0 +\d+\.\d{3} h +\d+\.\d{5} TB$`, b.String())
+	assert.Regexp(t, `(?m)^ +3x  \S+/conc=4 +\d+\.\d{3} h +\d+\.\d{5} TB$`, b.String())
+}
+
+// smallStaged confirms on others what it has found in a block.
+var smallStaged = func() Hypothesis {
+	h := smallH2A
+	h.Foresees = func(ev *evidence.Evidence) (out []record.Cell) {
+		for _, g := range ev.Groups() {
+			out = append(out, g.Cell)
+		}
+		return out
+	}
+	h.Refine = h.Foresees
+	return h
+}()
+
+// noStage is what a hypothesis foresees that has no second stage.
+func noStage(*evidence.Evidence) []record.Cell { return nil }
+
+// What a run with a second stage and looks is expected to cost, up to the look that ends it, is what it then costs.
+func TestStagedCostsAsExpected(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		state func(evidence.Look) verdict.State
+		look  int
+	}{
+		{"at the first look", func(evidence.Look) verdict.State { return verdict.Holds }, 0},
+		{"at the last", func(evidence.Look) verdict.State { return verdict.Undecided }, 1},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			o := testOptions(t)
+			o.Config = changed(t, o, "run: {reps: 3, early_looks: [2], screening: true}\ngates: {min_samples: 10}")
+			h := stating(tc.state)
+			h.Refine, h.Foresees = smallStaged.Refine, smallStaged.Foresees
+			p := testPlan(t, h, o)
+			require.NoError(t, p.priceWhole(o.Root))
+			x, ok := experiment.Expect(p.whole, p.exp.Hypothesis.Run, nil)
+			require.True(t, ok)
+			rep, _ := execute(t, h, o)
+			require.NotNil(t, rep)
+			want := x.Looks[tc.look]
+			assert.Equal(t, want.Cells, rep.CellsMeasured)
+			for name, expected := range map[string]float64{"machine hours": want.Seconds / 3600, "terabytes written": want.WrittenBytes / 1e12} {
+				f := finding(t, rep, name)
+				require.NotNil(t, f.Value)
+				assert.InEpsilon(t, expected, *f.Value, 0.2, "%s: %s", name, f.Detail)
+			}
+		})
+	}
+}
+
+// A second stage that nobody foresees, and one that no plan can hold, are refused before the first is measured.
+func TestSecondStageIsForeseen(t *testing.T) {
+	o := testOptions(t)
+	o.Config = changed(t, o, "run: {screening: true}")
+	h := smallStaged
+	h.Foresees = nil
+	_, err := plan(t, h, o)
+	require.ErrorContains(t, err, "H2A plans a second stage (Refine) and does not say which one it expects")
+	h.Refine = nil
+	testPlan(t, h, o)
+
+	h = smallStaged
+	h.Foresees = func(*evidence.Evidence) []record.Cell { return make([]record.Cell, record.MaxCells) }
+	_, err = plan(t, h, o)
+	require.ErrorContains(t, err, "in 2 repetitions beside 2 of the stages before, and a plan has at most ")
 }
 
 // A run that would, with the others of its execution, write more to a drive than its budget is refused before it begins. On
@@ -146,9 +207,9 @@ func TestWearBudget(t *testing.T) {
 	o.PlanOnly = true
 	session.out, session.options, session.due = &b, o, []Hypothesis{smallH4A, smallH4B}
 	p = testPlan(t, smallH4A, o)
-	one, ok := experiment.Expect(p.plan, p.exp, false, nil)
+	one, ok := experiment.Expect(p.plan, p.exp.Hypothesis.Run, nil)
 	require.True(t, ok)
-	o.WearBudget = one.Cost.WrittenBytes * 1.1 / 1e12 // enough for the one, not for both
+	o.WearBudget = one.Most().WrittenBytes * 1.1 / 1e12 // enough for the one, not for both
 	for range 2 {
 		execute(t, smallH4A, o)
 	}
@@ -158,6 +219,22 @@ func TestWearBudget(t *testing.T) {
 	session.warned, session.due = sync.Once{}, nil
 	execute(t, smallH4A, o)
 	assert.NotContains(t, b.String(), "warning:")
+}
+
+// What wears is the most that a run may come to: all blocks, and the second stage that is expected.
+func TestWearIsTheMost(t *testing.T) {
+	o := testOptions(t)
+	o.Config = changed(t, o, "run: {reps: 3, early_looks: [2], screening: true}")
+	p := testPlan(t, smallStaged, o)
+	require.NoError(t, p.priceWhole(o.Root))
+	all := 0.0
+	for _, pc := range p.whole.Cells {
+		all += pc.Price.WrittenBytes
+	}
+	wear := worn([]Hypothesis{smallStaged}, o)
+	require.Len(t, wear, 1)
+	assert.InEpsilon(t, all, wear[0].Cost.WrittenBytes, 1e-9)
+	assert.Len(t, p.whole.Cells, 8)
 }
 
 var smallH4A = small("H4A", "r_await_ratio", "equivalence_margin")

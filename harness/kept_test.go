@@ -91,6 +91,7 @@ func TestKeptEvidenceOfAnotherStage(t *testing.T) {
 	h := always(verdict.Holds)
 	at := 512
 	h.Refine = func(*evidence.Evidence) []record.Cell { return []record.Cell{record.NewCell("ctx", at, "conc", 4)} }
+	h.Foresees = noStage
 	p := testPlan(t, h, o)
 	rep, kept := keptRun(t, h, o)
 	got, err := judgeKept(h, p.exp, kept)

@@ -60,6 +60,7 @@ func TestSecondStage(t *testing.T) {
 		assert.Len(t, ev.Cells, 4)
 		return []record.Cell{record.NewCell("ctx", 1024, "conc", 4)}
 	}
+	h.Foresees = noStage
 	rep, path := execute(t, h, o)
 	require.NotNil(t, rep)
 	assert.Equal(t, 1, seen)
@@ -99,6 +100,7 @@ func TestScreeningBlockDecidesNothing(t *testing.T) {
 		}
 		return []record.Cell{record.NewCell("ctx", 512, "conc", 4)}
 	}
+	h.Foresees = noStage
 	h.Decide = func(ev *evidence.Evidence) verdict.Conclusion {
 		for _, c := range ev.Cells {
 			judged = append(judged, c.Rep)

@@ -42,7 +42,7 @@ type sessionState struct {
 	lines   []report.Line
 	resumed bool                  // an earlier run has been taken up
 	runs    map[string][]string   // folders of runs that came to their end, by results folder
-	known   map[string]bool       // digests of the cells of planned
+	known   experiment.Known      // the cells of planned
 	planned []experiment.Expected // with -plan-only
 }
 
@@ -63,13 +63,10 @@ func (s *sessionState) earlierIn(results string) []string {
 }
 
 // expect notes what a plan that is only shown costs.
-func (s *sessionState) expect(p planned, h Hypothesis) {
+func (s *sessionState) expect(p planned) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.known == nil {
-		s.known = map[string]bool{}
-	}
-	if x, ok := experiment.Expect(p.plan, p.exp, h.Refine != nil, s.known); ok {
+	if x, ok := experiment.Expect(p.whole, p.exp.Hypothesis.Run, &s.known); ok {
 		s.planned = append(s.planned, x)
 	}
 }

@@ -1,7 +1,6 @@
 package harness
 
 import (
-	"bytes"
 	"os"
 	"path/filepath"
 	"testing"
@@ -9,7 +8,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sparkharness/harness/experiment"
 	"sparkharness/harness/verdict"
 )
 
@@ -19,31 +17,6 @@ func profiled(t *testing.T, name string) *Options {
 	o := testOptions(t)
 	o.Configs, o.Profile = filepath.Join("..", "configs"), name
 	return o
-}
-
-// The hour's plan takes less than an hour and three minutes: what -plan-only counts, and with the blocks that confirm H2B's
-// knee, which are planned when one block has found it: two levels on both stacks.
-func TestHourTakesAnHour(t *testing.T) {
-	o := profiled(t, "hour")
-	var plans []experiment.Expected
-	confirmed := 0.0
-	for _, h := range []Hypothesis{smallH2B, smallH4B} {
-		p := testPlan(t, h, o)
-		x, ok := experiment.Expect(p.plan, p.exp, h.ID == "H2B", map[string]bool{})
-		require.True(t, ok)
-		plans = append(plans, x)
-		if run := p.exp.Hypothesis.Run; run.Screening {
-			confirmed += x.Cost.Seconds / float64(len(p.plan.Cells)) * float64(2*len(p.exp.Stacks)*run.Reps)
-		}
-		var out bytes.Buffer
-		experiment.Print(&out, p.plan, p.exp, "a claim", false)
-		assert.Contains(t, out.String(), "\nprofile hour: ")
-	}
-	require.NotZero(t, confirmed)
-	planned := plans[0].All().Seconds + plans[1].All().Seconds
-	assert.Less(t, (planned+confirmed)/3600, 1.05)
-	assert.Greater(t, planned/3600, 0.5)
-	assert.Less(t, (plans[0].All().WrittenBytes+plans[1].All().WrittenBytes)/1e12, 0.5)
 }
 
 // A profile that is due for none of the hypotheses is refused, and one that is not there, before anything is planned.

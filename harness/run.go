@@ -85,8 +85,11 @@ func execute(t *testing.T, h Hypothesis, o *Options) (*verdict.Judgement, string
 		if err := runner.Dry(run); err != nil {
 			t.Fatal(err)
 		}
-		experiment.Print(session.out, p.plan, p.exp, h.Claim, h.Refine != nil)
-		session.expect(p, h)
+		if err := p.priceWhole(o.Root); err != nil {
+			t.Fatal(err)
+		}
+		experiment.Print(session.out, p.whole, p.exp, h.Claim)
+		session.expect(p)
 		return nil, ""
 	}
 	out := session.out
@@ -162,6 +165,7 @@ type planned struct {
 	exp   *config.Experiment
 	rig   rig.Rig
 	plan  *record.Plan
+	whole *record.Plan // with the second stage that is expected
 	parts *config.Twin // what the prices take the machine for; nil without prices
 
 	unpriced error // why there are none
@@ -190,6 +194,9 @@ func plan(t *testing.T, h Hypothesis, o *Options) (p planned, err error) {
 	}
 	if err == nil {
 		err = p.price(o)
+	}
+	if err == nil {
+		err = p.foresee(h)
 	}
 	if err != nil {
 		return p, errors.Join(err, p.rig.Close())
@@ -247,10 +254,10 @@ func wears(h Hypothesis, p planned, o *Options) error {
 	return nil
 }
 
-// worn is what several hypotheses write, cells that are the same once. One that cannot be planned writes nothing: its own
+// worn is the most that several hypotheses write, cells that are the same once. One that cannot be planned writes nothing: its own
 // test says why.
 func worn(all []Hypothesis, o *Options) (out []price.Wear) {
-	known := map[string]bool{}
+	known := &experiment.Known{}
 	for _, h := range all {
 		exp, err := experiment.Load(demand(h), o.choices())
 		if err != nil {
@@ -260,11 +267,14 @@ func worn(all []Hypothesis, o *Options) (out []price.Wear) {
 		if p.plan, err = experiment.New(exp, record.Facts{}, "", ""); err != nil {
 			continue
 		}
-		if err := errors.Join(experiment.IdentifyCells(p.plan, exp, o.Root), p.price(o)); err != nil {
+		if err := errors.Join(experiment.IdentifyCells(p.plan, exp, o.Root), p.price(o), p.foresee(h)); err != nil {
 			continue
 		}
-		if x, ok := experiment.Expect(p.plan, exp, h.Refine != nil, known); ok {
-			out = append(out, price.Wear{Hypothesis: h.ID, Cost: x.All()})
+		if p.priceWhole(o.Root) != nil {
+			continue
+		}
+		if x, ok := experiment.Expect(p.whole, exp.Hypothesis.Run, known); ok {
+			out = append(out, price.Wear{Hypothesis: h.ID, Cost: x.Most().Price})
 		}
 	}
 	return out

@@ -3,7 +3,6 @@ package hypotheses
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -44,6 +43,7 @@ var h0 = harness.Hypothesis{
 	Validate:  validH0,
 	Refine:    refineH0,
 	Deciding:  []string{"A.queue_knee", "A.growth_stops", "A.repetitions_agree", "B.queue_knee", "B.growth_stops", "B.repetitions_agree"},
+	Foresees:  foreseenH0,
 	Decide:    decideH0,
 }
 
@@ -143,72 +143,12 @@ func queueKnee(ev *evidence.Evidence, ls []sweepLevel) (knee int, blind []int, o
 // before the last. A single step is too short to tell growth from scatter.
 const endLevels = 4
 
-// refineH0 names what the deciding blocks measure: around the first step of the screening block at which the rule's ratio is
-// exceeded with requests waiting for admission, that step, its neighbours and fine levels between them; the two ends of the
-// sweep, which tell growth and the unloaded latency; and the open loop. A single step is enough to look closer: past saturation
-// the ratio falls again, so that on a coarse grid two consecutive steps may not show it. Where no step shows it, the last two steps
-// have to show that there is none, and whether growth has stopped.
-func refineH0(ev *evidence.Evidence) []record.Cell {
-	var out []record.Cell
-	for _, stack := range ev.Exp.StackNames() {
-		ls := levels(ev, stack, false, 0)
-		if len(ls) == 0 {
-			continue
-		}
-		at, none := len(ls)-1, true
-		for i, l := range ls {
-			if l.p99 > ev.Threshold("rule_ratio")*l.p50 && l.share > ev.Threshold("queue_wait_share") {
-				at, none = i, false
-				break
-			}
-		}
-		users := map[int]bool{int(ls[0].x): true, int(ls[len(ls)-1].x): true, int(ls[at].x): true}
-		for _, side := range [][2]int{{at - 1, at}, {at, at + 1}} {
-			if side[0] < 0 || side[1] >= len(ls) {
-				continue
-			}
-			lo, hi := int(ls[side[0]].x), int(ls[side[1]].x)
-			users[lo], users[hi] = true, true
-			for _, n := range between(lo, hi, ev.Exp.Hypothesis.Sweep.FineStep) {
-				users[n] = true
-			}
-		}
-		if none && at > 1 {
-			users[int(ls[at-2].x)] = true // growth over the last steps says whether it has stopped
-		}
-		for _, n := range slices.Sorted(maps.Keys(users)) {
-			c := ls[at].group.Cell.Without("conc", "rep")
-			out = append(out, append(c, record.NewCell("conc", n)...))
-		}
-		for _, g := range ev.Groups() {
-			if g.Stack() == stack && g.Open() {
-				out = append(out, g.Cell)
-			}
-		}
-	}
-	return out
-}
-
 // validH0 asks for a block that screens.
 func validH0(ev *evidence.Evidence) error {
 	if !ev.Exp.Hypothesis.Run.Screening {
 		return errors.New("run.screening: must be true: the knee is looked for in one block and confirmed on others")
 	}
 	return nil
-}
-
-// between returns up to n whole numbers evenly spaced strictly between lo and hi.
-func between(lo, hi, n int) []int {
-	var out []int
-	last := lo
-	for i := 1; i <= n; i++ {
-		v := int(math.Round(float64(lo) + float64(hi-lo)*float64(i)/float64(n+1)))
-		if v > last && v < hi {
-			out = append(out, v)
-			last = v
-		}
-	}
-	return out
 }
 
 func decideH0(ev *evidence.Evidence) verdict.Conclusion {

@@ -38,6 +38,7 @@ var h2b = harness.Hypothesis{
 	Validate:  validH2B,
 	Refine:    refineH2B,
 	Deciding:  []string{"storage_knee", "not_at_first_level", "rises_at_knee", "stack_a_has_none"},
+	Foresees:  foreseenH2B,
 	Decide:    decideH2B,
 }
 
@@ -66,6 +67,20 @@ func refineH2B(ev *evidence.Evidence) []record.Cell {
 			break
 		}
 	}
+	return confirming(ev, b, at)
+}
+
+// foreseenH2B is the second stage with the knee at the last level, and without any.
+func foreseenH2B(ev *evidence.Evidence) []record.Cell {
+	_, b := byStackAB(ev)
+	if len(b) == 0 {
+		return nil
+	}
+	return confirming(ev, b, len(b)-1)
+}
+
+// confirming are the cells, on both stacks, of a level of b and of the one below it.
+func confirming(ev *evidence.Evidence, b []*evidence.Group, at int) []record.Cell {
 	var out []record.Cell
 	for _, g := range ev.Groups() {
 		if ctx := g.Cells[0].ContextTokens; ctx == b[at].Cells[0].ContextTokens || at > 0 && ctx == b[at-1].Cells[0].ContextTokens {

@@ -35,6 +35,7 @@ func TestOfAChild(t *testing.T) {
 		select {}
 	}
 	h := h2a
+	h.Foresees = func(*evidence.Evidence) []record.Cell { return nil }
 	switch fault {
 	case "hangs when it decides":
 		h.Decide = func(*evidence.Evidence) verdict.Conclusion { hang(); panic("it hangs") }

@@ -4,11 +4,15 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"sparkharness/harness"
 )
 
 // withProfile puts a profile into a folder of shortConfigs.
@@ -126,24 +130,54 @@ func TestProfileInControls(t *testing.T) {
 	}
 }
 
-// summed is the last line of what several plans cost: hours, and terabytes written.
-var summed = regexp.MustCompile(`(?m)^all +\d+ +\d+ +([0-9.]+) +([0-9.]+)$`)
+// summed is the last line of what several plans cost: hours up to their first looks and at most, and terabytes written.
+var summed = regexp.MustCompile(`(?m)^all +\d+ +\d+ +([0-9.]+) +([0-9.]+) +([0-9.]+)$`)
 
-// Every hypothesis of the committed profiles can be planned, and all twelve by that of the 70B: within 110 hours and 8 TB.
+// Every hypothesis of the committed profiles can be planned, all twelve by that of the 70B, within what the profile is for, every
+// look and second stage counted: the hour, and 110 hours and 8 TB.
 func TestCommittedProfilesCanBePlanned(t *testing.T) {
 	t.Parallel()
-	c := runChild(t, "^TestH", "-profile", "l70b", "-plan-only")
-	require.Zero(t, c.status, c.stdout+c.err)
-	assert.NotContains(t, c.stdout, "left out")
-	m := summed.FindStringSubmatch(c.stdout)
-	require.NotNil(t, m, c.stdout)
-	for i, most := range []float64{110, 8} {
-		x, err := strconv.ParseFloat(m[i+1], 64)
-		require.NoError(t, err)
-		assert.Less(t, x, most)
-		assert.Greater(t, x, most/2)
+	for _, tc := range []struct {
+		profile   string
+		due       []string
+		hours, tb float64
+	}{
+		{"l70b", idsOf(all), 110, 8},
+		{"hour", []string{"H2B", "H4B"}, 1.05, 0.25},
+	} {
+		c := runChild(t, "^TestH", "-profile", tc.profile, "-plan-only")
+		require.Zero(t, c.status, c.stdout+c.err)
+		m := summed.FindStringSubmatch(c.stdout)
+		require.NotNil(t, m, c.stdout)
+		var got []float64
+		for _, text := range m[1:] {
+			x, err := strconv.ParseFloat(text, 64)
+			require.NoError(t, err)
+			got = append(got, x)
+		}
+		assert.Less(t, got[1], tc.hours, tc.profile)
+		assert.Greater(t, got[1], tc.hours/2, tc.profile)
+		assert.LessOrEqual(t, got[0], got[1], tc.profile)
+		assert.Less(t, got[2], tc.tb, tc.profile)
+		assert.Greater(t, got[2], tc.tb/2, tc.profile)
+		for _, h := range all {
+			planned := regexp.MustCompile(`(?m)^` + h.ID + ` +\d+ +\d+ `).MatchString(c.stdout)
+			assert.Equal(t, slices.Contains(tc.due, h.ID), planned, "%s: %s", tc.profile, h.ID)
+		}
+		staged := 0
+		for _, h := range all {
+			if h.Refine != nil && slices.Contains(tc.due, h.ID) {
+				staged++
+			}
+		}
+		assert.Equal(t, staged, strings.Count(c.stdout, "\nthen a second stage around what the first finds, such as these "), tc.profile)
 	}
+}
+
+// idsOf are the names of hypotheses.
+func idsOf(all []harness.Hypothesis) (out []string) {
 	for _, h := range all {
-		assert.Contains(t, c.stdout, "\n"+h.ID+" ", h.ID)
+		out = append(out, h.ID)
 	}
+	return out
 }

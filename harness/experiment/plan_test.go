@@ -55,7 +55,9 @@ func testPlan(t *testing.T, h experiment.Demand, o *experiment.Choices) (*config
 func TestPlanGolden(t *testing.T) {
 	e, p := testPlan(t, smallH2B, choices())
 	var b bytes.Buffer
-	experiment.Print(&b, p, e, "a claim", false)
+	require.NoError(t, experiment.Extend(p, e, []record.Cell{
+		record.NewCell("stack", "A", "ctx", 4096, "conc", 32), record.NewCell("stack", "B", "ctx", 4096, "conc", 32)}))
+	experiment.Print(&b, p, e, "a claim")
 	golden := filepath.Join("testdata", "plan_h2b.txt")
 	if os.Getenv("UPDATE") != "" {
 		require.NoError(t, os.MkdirAll("testdata", 0o755))

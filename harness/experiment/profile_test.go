@@ -94,7 +94,7 @@ func TestHourGolden(t *testing.T) {
 	smallH4B.Windows = true
 	for _, h := range []experiment.Demand{smallH2B, smallH4B} {
 		e, p := testPlan(t, h, o)
-		experiment.Print(&b, p, e, "a claim", h.ID == "H2B")
+		experiment.Print(&b, p, e, "a claim")
 	}
 	golden := filepath.Join("testdata", "plan_hour.txt")
 	if os.Getenv("UPDATE") != "" {

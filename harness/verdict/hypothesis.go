@@ -47,6 +47,9 @@ type Hypothesis struct {
 	// Deciding are the names of the checks that Decide may conclude with and that are not noted: what a verdict can depend on.
 	// A conclusion with another one breaks. Nil: any, of a rule that nobody relies on.
 	Deciding []string
+	// Foresees names the second stage that Refine is expected to plan, by which a run is priced before anything is
+	// measured; where there is Refine, it must be. The evidence has the cells of the first stage, and nothing in them.
+	Foresees func(*evidence.Evidence) []record.Cell
 	// Decide applies the decision rule.
 	Decide func(*evidence.Evidence) Conclusion
 }
