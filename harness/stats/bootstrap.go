@@ -1,7 +1,6 @@
 package stats
 
 import (
-	"fmt"
 	"math/rand/v2"
 )
 
@@ -23,19 +22,18 @@ import (
 // statistic over the repetitions less R times its variance over the block draws, at least 0 (one-way
 // analysis of variance; Searle, Casella & McCulloch 1992, Variance Components, ch. 3). Where the
 // repetitions agree as well as their blocks predict, the interval is that of the blocks; where they
-// differ, it becomes the t interval over repetitions. Percentiles and ratios of positive data are
-// treated on the log scale, means and differences as they are.
+// differ, it becomes the t interval over repetitions. Percentiles of positive data are treated on the log
+// scale, means as they are.
 //
 // Measured coverage of nominal 95 % two-sided intervals (log-normal data, 1200 points a repetition of
 // 300 s, correlation time 3 s, blocks of 20 s; repetitions equal, or differing by 10 or 30 %):
 //
 //	repetitions         2            3            5
-//	ratio of two p99s   0.97-0.98    0.95-0.98    0.95-0.97
 //	mean                0.87-0.94    0.90-0.96    0.94-0.95
 //	p99                 0.83-0.93    0.85-0.94    0.83-0.94
 //
 // What p99 lacks is missed at the upper end, the lower end misses 2 % or less: the p99 of a few runs
-// lies below the p99 of all runs, and no resampling of those few can see that. In a ratio it cancels.
+// lies below the p99 of all runs, and no resampling of those few can see that.
 //
 // With a single repetition only blocks of time are resampled: the interval then says nothing about
 // another run (and p99 covered 0.85 of the time where there is no difference between runs).
@@ -45,11 +43,10 @@ type Bootstrap struct {
 	Seed  uint64
 }
 
-// Streams keep the randomness of unpaired arms apart.
+// Streams keep the randomness inside repetitions and between them apart.
 const (
-	streamFirst uint64 = iota + 1
-	streamSecond
-	streamBetween
+	streamFirst   uint64 = 1
+	streamBetween uint64 = 3
 )
 
 // statistic is a function of the current resample of an arm or a pair of arms.
@@ -82,60 +79,6 @@ func (b Bootstrap) Percentiles(reps []Rep, ps ...float64) ([]Dist, error) {
 	return out, nil
 }
 
-// Ratio returns the distribution of the p-quantile of num over the p-quantile of den, each pooled over
-// its repetitions. All values must be positive. If paired, repetition i of both arms belongs to one
-// block of the experiment and shares the load's randomness: the same times are drawn in both, and the
-// variance between repetitions is that of their ratios. Otherwise the arms are drawn independently.
-func (b Bootstrap) Ratio(num, den []Rep, p float64, paired bool) (Dist, error) {
-	if err := b.check([]float64{p}, num, den); err != nil {
-		return Dist{}, err
-	}
-	n, d := newRanked(num), newRanked(den)
-	if err := positive(n, d); err != nil {
-		return Dist{}, err
-	}
-	if !paired {
-		over, err := b.single(streamFirst, n, num, statistic{of: func() estimate { return n.percentile(p) }, log: true})
-		if err != nil {
-			return Dist{}, err
-		}
-		under, err := b.single(streamSecond, d, den, statistic{of: func() estimate { return d.percentile(p) }, log: true})
-		if err != nil {
-			return Dist{}, err
-		}
-		return over.combine(under, estimate.over).dist(), nil
-	}
-	if len(num) != len(den) {
-		return Dist{}, fmt.Errorf("paired ratio of %d and %d repetitions: give the same repetitions of both arms", len(num), len(den))
-	}
-	ratio := statistic{of: func() estimate { return n.percentile(p).over(d.percentile(p)) }, log: true}
-	all, err := b.draw(streamFirst, []statistic{ratio}, []arm{n, d}, num, den)
-	if err != nil {
-		return Dist{}, err
-	}
-	return all[0].dist(), nil
-}
-
-// PercentileRatio returns the distribution of one percentile over another of the same cell (p99 over
-// p50). All values must be positive.
-func (b Bootstrap) PercentileRatio(reps []Rep, pNum, pDen float64) (Dist, error) {
-	if err := b.check([]float64{pNum, pDen}, reps); err != nil {
-		return Dist{}, err
-	}
-	a := newRanked(reps)
-	if err := positive(a); err != nil {
-		return Dist{}, err
-	}
-	d, err := b.single(streamFirst, a, reps, statistic{log: true, of: func() estimate {
-		num, den := a.percentile(pNum), a.percentile(pDen)
-		return num.over(den)
-	}})
-	if err != nil {
-		return Dist{}, err
-	}
-	return d.dist(), nil
-}
-
 // Mean returns the distribution of the mean of all repetitions' values pooled.
 func (b Bootstrap) Mean(reps []Rep) (Dist, error) {
 	d, err := b.mean(streamFirst, reps)
@@ -143,19 +86,6 @@ func (b Bootstrap) Mean(reps []Rep) (Dist, error) {
 		return Dist{}, err
 	}
 	return d.dist(), nil
-}
-
-// MeanDifference returns the distribution of the mean of x less the mean of y, drawn independently.
-func (b Bootstrap) MeanDifference(x, y []Rep) (Dist, error) {
-	mx, err := b.mean(streamFirst, x)
-	if err != nil {
-		return Dist{}, err
-	}
-	my, err := b.mean(streamSecond, y)
-	if err != nil {
-		return Dist{}, err
-	}
-	return mx.combine(my, estimate.minus).dist(), nil
 }
 
 func (b Bootstrap) mean(stream uint64, reps []Rep) (draws, error) {

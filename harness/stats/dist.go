@@ -45,28 +45,10 @@ type estimate struct{ at, lo, hi float64 }
 
 func (e estimate) exact() bool { return e.lo == e.at && e.hi == e.at }
 
-// over divides two positive estimates.
-func (e estimate) over(den estimate) estimate {
-	return estimate{at: e.at / den.at, lo: e.lo / den.hi, hi: e.hi / den.lo}
-}
-
-func (e estimate) minus(b estimate) estimate {
-	return estimate{at: e.at - b.at, lo: e.lo - b.hi, hi: e.hi - b.lo}
-}
-
-// draws are the estimates of a statistic before sorting: draw i of two arms can still be paired.
+// draws are the estimates of a statistic before sorting.
 type draws struct {
 	value estimate
 	each  []estimate
-}
-
-// combine applies op draw by draw.
-func (d draws) combine(o draws, op func(a, b estimate) estimate) draws {
-	out := draws{value: op(d.value, o.value), each: make([]estimate, len(d.each))}
-	for i := range out.each {
-		out.each[i] = op(d.each[i], o.each[i])
-	}
-	return out
 }
 
 func (d draws) dist() Dist {
