@@ -56,7 +56,7 @@ func RunControl(t *testing.T, h Hypothesis) {
 			if rep.Profile != "" {
 				session.add(report.Line{Report: rep, Path: path, Expected: notSupported})
 				if got == verdict.Supported {
-					t.Errorf("%s in world %s is Supported with profile %s: %s", h.ID, world, rep.Profile, firstReason(rep))
+					t.Errorf("%s in world %s is Supported with profile %s: %s", h.ID, world, rep.Profile, rep.FirstReason())
 				}
 				return
 			}
@@ -66,7 +66,7 @@ func RunControl(t *testing.T, h Hypothesis) {
 				if len(by) == 0 {
 					by = shown
 				}
-				t.Errorf("%s in world %s is %s; expected %s by %s: %s", h.ID, world, got, want, strings.Join(by, ", "), firstReason(rep))
+				t.Errorf("%s in world %s is %s; expected %s by %s: %s", h.ID, world, got, want, strings.Join(by, ", "), rep.FirstReason())
 			}
 		})
 	}
