@@ -63,7 +63,8 @@ func countRates(t *testing.T, all []Hypothesis, near bool) {
 	}
 	defer func() { _ = lock.Release() }() // a file too many does no harm
 	disk.SweepReplaced(dir)
-	count := &rates.Count{Dir: dir, Root: o.Root, Program: session.program, Commit: shortCommit(runner.Commit(o.Root)), Near: near, Door: doorOf(t)}
+	count := &rates.Count{Dir: dir, Root: o.Root, Program: session.program, Commit: shortCommit(runner.Commit(o.Root)), Near: near,
+		Door: doorOf(t)}
 	counted, runs, err := count.Rates(all, seeds)
 	switch {
 	case errors.Is(err, rates.ErrInterrupted):
@@ -154,7 +155,8 @@ func firstBlock(t *testing.T, of rates.Run, results string) (*evidence.Evidence,
 		return nil, err
 	}
 	defer p.close()
-	r, err := runner.Open(runner.Options{Exp: p.exp, Plan: p.plan, Rig: p.rig, Parts: p.parts, Root: o.Root, Dir: o.results(), Stop: &session.stop, Out: io.Discard})
+	r, err := runner.Open(runner.Options{Exp: p.exp, Plan: p.plan, Rig: p.rig, Parts: p.parts, Root: o.Root, Dir: o.results(),
+		Stop: &session.stop, Out: io.Discard})
 	if err != nil {
 		return nil, err
 	}

@@ -83,10 +83,12 @@ func withSession(t *testing.T, o *Options) {
 
 // A run among many prints nothing, goes into a folder of its own, and is not taken up; the options of the session stay.
 func TestOneOfMany(t *testing.T) {
-	withSession(t, &Options{Rig: defaultRig, World: "default", Root: "..", Configs: "configurations", Results: "results", Resume: true, PlanOnly: true, Reps: 3})
+	withSession(t, &Options{Rig: defaultRig, World: "default", Root: "..", Configs: "configurations", Results: "results", Resume: true,
+		PlanOnly: true, Reps: 3})
 	before := *session.options
 	o := oneOfMany(rates.Run{Hypothesis: smallH2A, World: "swap_to_nvme", Seed: 7}, "own")
-	assert.Equal(t, &Options{Rig: defaultRig, World: "swap_to_nvme", Root: "..", Configs: "configurations", Results: "own", Quiet: true, Reps: 3, Seed: 7}, o)
+	assert.Equal(t, &Options{Rig: defaultRig, World: "swap_to_nvme", Root: "..", Configs: "configurations", Results: "own", Quiet: true,
+		Reps: 3, Seed: 7}, o)
 	assert.Equal(t, before, *session.options)
 }
 

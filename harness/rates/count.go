@@ -43,7 +43,8 @@ func (c *Count) Rates(all []verdict.Hypothesis, seeds []uint64) (rates report.Er
 		return rates, 0, err
 	}
 	missing := slices.DeleteFunc(slices.Clone(jobs), func(j job) bool { return c.line(j) != nil })
-	fmt.Fprintf(c.Door.Out, "error rates: %d runs, %d of them counted before under the same rules, designs and machines\n", len(jobs), len(jobs)-len(missing))
+	fmt.Fprintf(c.Door.Out, "error rates: %d runs, %d of them counted before under the same rules, designs and machines\n",
+		len(jobs), len(jobs)-len(missing))
 	missing, again := c.judgeAgain(missing)
 	if again > 0 {
 		fmt.Fprintf(c.Door.Out, "error rates: %d runs judged again from what they left, by other rules than before\n", again)

@@ -53,7 +53,8 @@ func (p *played) count(t *testing.T, dir string) *Count {
 }
 
 func (p *played) load(h verdict.Hypothesis) (*config.Experiment, error) {
-	exp := &config.Experiment{Rig: "sim", Hypothesis: &config.Hypothesis{Hypothesis: h.ID, Controls: controls[h.ID], Near: p.near}, World: &config.World{World: defaultWorld}}
+	exp := &config.Experiment{Rig: "sim", Hypothesis: &config.Hypothesis{Hypothesis: h.ID, Controls: controls[h.ID], Near: p.near},
+		World: &config.World{World: defaultWorld}}
 	exp.Hypothesis.Run.Reps = p.reps
 	return exp, nil
 }

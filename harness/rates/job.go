@@ -109,8 +109,8 @@ func (j job) wanted() int {
 
 // row is the empty row that the job belongs to.
 func (j job) row() report.ErrorRate {
-	row := report.ErrorRate{Hypothesis: j.Hypothesis.ID, World: j.World, Control: j.World != defaultWorld && j.near == nil, FirstSeed: j.Seed, LastSeed: j.Seed,
-		Other: []report.OtherVerdict{}}
+	row := report.ErrorRate{Hypothesis: j.Hypothesis.ID, World: j.World, Control: j.World != defaultWorld && j.near == nil,
+		FirstSeed: j.Seed, LastSeed: j.Seed, Other: []report.OtherVerdict{}}
 	if j.World == defaultWorld && j.expected != verdict.Supported {
 		row.Expected = j.expected
 	}
