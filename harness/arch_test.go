@@ -64,9 +64,11 @@ var rules = []rule{
 		"a judgement follows from evidence and gates, and knows nothing of how it is shown"},
 	{"harness/report", []string{"harness/disk", "harness/evidence", "harness/gate", "harness/regular", "harness/stats", "harness/verdict"}, []string{"github.com/jedib0t/go-pretty/v6", "gonum.org/v1/plot"},
 		"a report renders a judgement and reads no run"},
+	{"harness/rates", []string{"harness/config", "harness/disk", "harness/evidence", "harness/gate", "harness/record", "harness/regular", "harness/report", "harness/verdict"}, nil,
+		"a count is of judgements: what plans and measures for it is behind a door"},
 
 	// The door, and the commands beside it.
-	{"harness", []string{"harness/config", "harness/disk", "harness/evidence", "harness/experiment", "harness/gate", "harness/price", "harness/record", "harness/regular", "harness/report", "harness/rig", "harness/rig/simrig", "harness/runner", "harness/verdict"}, nil,
+	{"harness", []string{"harness/config", "harness/disk", "harness/evidence", "harness/experiment", "harness/gate", "harness/price", "harness/rates", "harness/record", "harness/regular", "harness/report", "harness/rig", "harness/rig/simrig", "harness/runner", "harness/verdict"}, nil,
 		"the door joins both sides; load, telemetry and simulator are behind runner and rig"},
 	{"harness/cmd/sparkharness", []string{"harness/config", "harness/disk", "harness/load", "harness/outgoing", "harness/prompt", "harness/record", "harness/regular", "harness/rig/simrig", "harness/sim", "harness/stats", "harness/trace"}, []string{"github.com/spf13/cobra"},
 		"commands serve, write and drive a trace; they decide nothing"},
@@ -82,7 +84,7 @@ var mayImportTesting = []string{"harness", "harness/rig/simrig"}
 // not by a detour either. So no import leads from the right of record to the left of it, nor the other way.
 var (
 	leftOfRecord  = []string{"harness/experiment", "harness/fio", "harness/load", "harness/memnet", "harness/outgoing", "harness/price", "harness/prompt", "harness/rig", "harness/runner", "harness/sim", "harness/telemetry", "harness/trace"} // and all rigs
-	rightOfRecord = []string{"harness/evidence", "harness/gate", "harness/report", "harness/verdict"}
+	rightOfRecord = []string{"harness/evidence", "harness/gate", "harness/rates", "harness/report", "harness/verdict"}
 )
 
 // isLeftOfRecord says whether a package is on the side that measures.
@@ -228,8 +230,7 @@ var readsItself = map[string]string{
 	"harness/disk/whole.go":           "folders, and what has just been written",
 	"harness/interrupt.go":            "the kernel's name of what started this",
 	"harness/record/attempts.go":      "the log, which is appended to",
-	"harness/ratesrun.go":             "lines, which are appended",
-	"harness/errorrates.go":           "the program's own executable",
+	"harness/rates/line.go":           "lines, which are appended",
 }
 
 // Whoever reads a file that a user names, or that lies in a results folder, does it through package regular: a pipe in its

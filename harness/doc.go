@@ -19,6 +19,8 @@
 //	  verdict               hypothesis + evidence + gates -> judgement: checks, estimates, findings, figures as plain data
 //	      |
 //	  report                report.json, table, CSV, figures, page: renderings of a judgement
+//	      |
+//	  rates                 how often each judgement comes out over seeds; the door measures for it
 //
 // What is above record here (left of it in arch_test.go) and what is below (right of it) do not import each other. So a run's folder is judged alike,
 // whichever rig measured it and wherever: nothing on the right asks a simulator anything, and -replay derives any verdict

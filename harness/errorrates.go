@@ -3,6 +3,7 @@ package harness
 import (
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -11,8 +12,14 @@ import (
 	"strings"
 	"testing"
 
+	"sparkharness/harness/config"
 	"sparkharness/harness/disk"
+	"sparkharness/harness/evidence"
+	"sparkharness/harness/experiment"
+	"sparkharness/harness/rates"
+	"sparkharness/harness/record"
 	"sparkharness/harness/runner"
+	"sparkharness/harness/verdict"
 )
 
 // errorRatesDir is where the lines of error rates lie below the results folder.
@@ -56,37 +63,113 @@ func countRates(t *testing.T, all []Hypothesis, near bool) {
 	}
 	defer func() { _ = lock.Release() }() // a file too many does no harm
 	disk.SweepReplaced(dir)
-	r := &ratesRun{t: t, dir: dir, published: publishedDir(o.Root), program: session.program, commit: shortCommit(runner.Commit(o.Root)), near: near,
-		execute: execute, print: takeFingerprint, lines: map[string][]rateLine{}}
-	rates, runs, err := r.rates(all, seeds)
+	count := &rates.Count{Dir: dir, Root: o.Root, Program: session.program, Commit: shortCommit(runner.Commit(o.Root)), Near: near,
+		Door: doorOf(t)}
+	counted, runs, err := count.Rates(all, seeds)
 	switch {
-	case errors.Is(err, errInterrupted):
+	case errors.Is(err, rates.ErrInterrupted):
 		giveUp(t, o, "error rates: interrupted before a run was begun; what is counted is kept in %s: run again to go on", dir)
 	case err != nil:
 		t.Fatal(err)
 	}
 	if o.Update {
-		if err := r.publish(all); err != nil {
+		if err := count.Publish(all); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if session.stop.Load() {
-		giveUp(t, o, "error rates: interrupted; %d of %d runs are counted and kept in %s: run again to go on", runs-rates.Missing, runs, dir)
+		giveUp(t, o, "error rates: interrupted; %d of %d runs are counted and kept in %s: run again to go on", runs-counted.Missing, runs, dir)
 	}
 	name := "error_rates"
 	if near {
 		name = "near_threshold"
 	}
-	if err := rates.Write(dir, name); err != nil {
+	if err := counted.Write(dir, name); err != nil {
 		t.Fatal(err)
 	}
-	fmt.Fprint(session.out, rates.Text())
+	fmt.Fprint(session.out, counted.Text())
 	switch {
-	case rates.Missing > 0:
-		t.Errorf("%d of %d runs are missing: run again to go on", rates.Missing, runs)
-	case len(rates.Missed()) > 0:
-		t.Errorf("targets missed: %s", strings.Join(rates.Missed(), "; "))
+	case counted.Missing > 0:
+		t.Errorf("%d of %d runs are missing: run again to go on", counted.Missing, runs)
+	case len(counted.Missed()) > 0:
+		t.Errorf("targets missed: %s", strings.Join(counted.Missed(), "; "))
 	}
+}
+
+// PublishedRates are those of the lines that the repository below root holds.
+func PublishedRates(all []Hypothesis, root string) (rates.Published, error) {
+	return rates.ReadPublished(all, root)
+}
+
+// doorOf is what a count asks of this package.
+func doorOf(t *testing.T) rates.Door {
+	return rates.Door{
+		Load: func(h Hypothesis) (*config.Experiment, error) {
+			o := *session.options
+			o.World = "default"
+			return experiment.Load(demand(h), o.choices())
+		},
+		Plan: func(r rates.Run) (*config.Experiment, record.Facts, error) {
+			o := *session.options
+			o.World, o.Seed = r.World, r.Seed
+			p, err := plan(t, r.Hypothesis, &o)
+			if err != nil {
+				return nil, record.Facts{}, err
+			}
+			defer p.close()
+			return p.exp, p.rig.Facts(), nil
+		},
+		Digest: func(exp *config.Experiment, facts record.Facts) (string, error) {
+			return experiment.Digest(exp, session.options.Root, facts)
+		},
+		Extend:     experiment.Extend,
+		FirstBlock: func(r rates.Run, results string) (*evidence.Evidence, error) { return firstBlock(t, r, results) },
+		Execute: func(r rates.Run, results string) (rep *verdict.Judgement, folder string) {
+			t.Run(fmt.Sprintf("%s/%s/seed=%d", r.Hypothesis.ID, r.World, r.Seed), func(t *testing.T) {
+				var path string
+				if rep, path = execute(t, r.Hypothesis, oneOfMany(r, results)); path != "" {
+					folder = filepath.Dir(path)
+				}
+			})
+			return rep, folder
+		},
+		Stopping: func() bool { return session.stop.Load() },
+		Scratch:  rigs[session.options.Rig].scratch,
+		Out:      session.out,
+		Fail:     func(err error) { t.Error(err) },
+	}
+}
+
+// oneOfMany are the options of a run of which only its verdict and its evidence are wanted.
+func oneOfMany(r rates.Run, results string) *Options {
+	o := *session.options
+	o.World, o.Seed, o.Results, o.Quiet, o.Resume, o.PlanOnly = r.World, r.Seed, results, true, false, false
+	return &o
+}
+
+// firstBlock measures the first block of a run, and reads it.
+func firstBlock(t *testing.T, of rates.Run, results string) (*evidence.Evidence, error) {
+	o := oneOfMany(of, results)
+	p, err := plan(t, of.Hypothesis, o)
+	if err != nil {
+		return nil, err
+	}
+	defer p.close()
+	r, err := runner.Open(runner.Options{Exp: p.exp, Plan: p.plan, Rig: p.rig, Parts: p.parts, Root: o.Root, Dir: o.results(),
+		Stop: &session.stop, Out: io.Discard})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = r.Close() }() // the folder is thrown away
+	if err := r.Walk(func(string, runner.Asked) (runner.Answer, error) {
+		return runner.Answer{Stop: "after the first block"}, nil
+	}); err != nil {
+		return nil, err
+	}
+	if r.Failed() || session.stop.Load() {
+		return nil, fmt.Errorf("%s in world %s: its first block could not be measured", of.Hypothesis.ID, of.World)
+	}
+	return evidence.Load(r.Dir(), nil)
 }
 
 // shortCommit is a commit as tables show it, with the mark of a changed checkout.
@@ -144,6 +227,3 @@ func onlyThose(all []Hypothesis, ids string) ([]Hypothesis, error) {
 	}
 	return out, nil
 }
-
-// defaultWorld is the calibrated machine.
-const defaultWorld = "default"

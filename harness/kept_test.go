@@ -2,7 +2,6 @@ package harness
 
 import (
 	"path/filepath"
-	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -10,6 +9,8 @@ import (
 
 	"sparkharness/harness/config"
 	"sparkharness/harness/evidence"
+	"sparkharness/harness/experiment"
+	"sparkharness/harness/rates"
 	"sparkharness/harness/record"
 	"sparkharness/harness/verdict"
 )
@@ -35,9 +36,9 @@ func keptRun(t *testing.T, h Hypothesis, o *Options) (*verdict.Judgement, *evide
 	require.NotNil(t, rep)
 	ev, err := evidence.Load(filepath.Dir(path), nil)
 	require.NoError(t, err)
-	file := filepath.Join(t.TempDir(), "kept.json.gz")
-	require.NoError(t, ev.WriteReduced(file))
-	kept, err := evidence.ReadReduced(file)
+	packed, err := ev.Reduce()
+	require.NoError(t, err)
+	kept, err := evidence.Expand("kept", packed)
 	require.NoError(t, err)
 	return rep, kept
 }
@@ -52,20 +53,20 @@ func TestKeptEvidenceIsJudgedAtEachLook(t *testing.T) {
 
 	whole, kept := keptRun(t, always(verdict.Undecided), o)
 	assert.Equal(t, verdict.Inconclusive, whole.Verdict.Outcome)
-	same, err := judgeKept(always(verdict.Undecided), p.exp, kept)
+	same, err := rates.Judge(always(verdict.Undecided), p.exp, kept, experiment.Extend)
 	require.NoError(t, err)
 	require.NotNil(t, same)
 	assert.Equal(t, whole, same)
-	early, err := judgeKept(always(verdict.Holds), p.exp, kept)
+	early, err := rates.Judge(always(verdict.Holds), p.exp, kept, experiment.Extend)
 	require.NoError(t, err)
 	assert.Equal(t, []any{verdict.Supported, 2, 4}, []any{early.Verdict.Outcome, early.Look.Blocks, early.CellsMeasured})
 
 	short, cut := keptRun(t, always(verdict.Holds), o)
 	assert.Equal(t, 4, short.CellsMeasured)
-	more, err := judgeKept(always(verdict.Undecided), p.exp, cut)
+	more, err := rates.Judge(always(verdict.Undecided), p.exp, cut, experiment.Extend)
 	require.NoError(t, err)
 	assert.Nil(t, more, "today's rules would have measured the blocks that are not there")
-	again, err := judgeKept(always(verdict.Contradicted), p.exp, cut)
+	again, err := rates.Judge(always(verdict.Contradicted), p.exp, cut, experiment.Extend)
 	require.NoError(t, err)
 	assert.Equal(t, verdict.Refuted, again.Verdict.Outcome)
 
@@ -74,12 +75,12 @@ func TestKeptEvidenceIsJudgedAtEachLook(t *testing.T) {
 	strict.Hypothesis = new(config.Hypothesis)
 	*strict.Hypothesis = *p.exp.Hypothesis
 	strict.Hypothesis.Gates.MinSamples = 1_000_000
-	few, err := judgeKept(always(verdict.Holds), &strict, kept)
+	few, err := rates.Judge(always(verdict.Holds), &strict, kept, experiment.Extend)
 	require.NoError(t, err)
 	assert.Equal(t, verdict.Inconclusive, few.Verdict.Outcome)
 	o.Reps = 6
 	longer := testPlan(t, smallH2A, o)
-	none, err := judgeKept(always(verdict.Undecided), longer.exp, kept)
+	none, err := rates.Judge(always(verdict.Undecided), longer.exp, kept, experiment.Extend)
 	require.NoError(t, err)
 	assert.Nil(t, none)
 }
@@ -94,11 +95,11 @@ func TestKeptEvidenceOfAnotherStage(t *testing.T) {
 	h.Foresees = noStage
 	p := testPlan(t, h, o)
 	rep, kept := keptRun(t, h, o)
-	got, err := judgeKept(h, p.exp, kept)
+	got, err := rates.Judge(h, p.exp, kept, experiment.Extend)
 	require.NoError(t, err)
 	assert.Equal(t, rep, got)
 	at = 256
-	got, err = judgeKept(h, p.exp, kept)
+	got, err = rates.Judge(h, p.exp, kept, experiment.Extend)
 	require.NoError(t, err)
 	assert.Nil(t, got)
 }
@@ -109,48 +110,8 @@ func TestKeptEvidenceOfAnUntreatedRun(t *testing.T) {
 	o.World = "ignored_tiers"
 	p := testPlan(t, smallH6, o)
 	rep, kept := keptRun(t, smallH6, o)
-	got, err := judgeKept(smallH6, p.exp, kept)
+	got, err := rates.Judge(smallH6, p.exp, kept, experiment.Extend)
 	require.NoError(t, err)
 	require.NotNil(t, got)
 	assert.Equal(t, rep.Verdict, got.Verdict)
-}
-
-// A count that has been made is not made again; under other rules it is judged from what was kept, without a run, and on another
-// machine or with another design it is run.
-func TestErrorRatesJudgeAgain(t *testing.T) {
-	o := testOptions(t)
-	o.Config = changed(t, o, "gates: {min_samples: 10}\ncontrols: {swap_to_nvme: c}")
-	withSession(t, o)
-	var ran atomic.Int32
-	r := countingRun(t, t.TempDir())
-	r.execute = func(t *testing.T, h Hypothesis, o *Options) (*verdict.Judgement, string) {
-		ran.Add(1)
-		return execute(t, h, o)
-	}
-	count := func(h Hypothesis, judges, machine string) (supported, refuted int) {
-		t.Helper()
-		r.program = record.Program{Judges: judges}
-		r.print = func(*testing.T, Hypothesis, *Options) (string, error) { return machine, nil }
-		r.lines = map[string][]rateLine{}
-		ran.Store(0)
-		rates, _, err := r.rates([]Hypothesis{h}, []uint64{3, 4})
-		require.NoError(t, err)
-		require.Zero(t, rates.Missing)
-		for _, row := range rates.Rates {
-			supported, refuted = supported+row.Supported, refuted+row.Refuted
-		}
-		return supported, refuted
-	}
-	of := func(a, b int) []int { return []int{a, b} }
-	assert.Equal(t, []int{4, 0}, of(count(always(verdict.Holds), "rules", "machine")))
-	assert.EqualValues(t, 4, ran.Load())
-	assert.Equal(t, []int{4, 0}, of(count(always(verdict.Holds), "rules", "machine")))
-	assert.Zero(t, ran.Load(), "counted before")
-	assert.Equal(t, []int{0, 4}, of(count(always(verdict.Contradicted), "other rules", "machine")))
-	assert.Zero(t, ran.Load(), "judged again")
-	assert.Equal(t, []int{0, 4}, of(count(always(verdict.Contradicted), "rules of a program with another machine", "another machine")))
-	assert.EqualValues(t, 4, ran.Load(), "what another machine leaves is not known")
-	o.Duration = 61e9
-	assert.Equal(t, []int{0, 4}, of(count(always(verdict.Contradicted), "rules of a program with another machine", "another machine")))
-	assert.EqualValues(t, 4, ran.Load(), "another design")
 }

@@ -25,7 +25,7 @@ var sources embed.FS
 
 // judging are the rooms after record; the door is one of them, because it decides when a run ends. All others have a
 // part in what is measured.
-var judging = []string{".", "evidence", "gate", "report", "stats", "verdict"}
+var judging = []string{".", "evidence", "gate", "rates", "report", "stats", "verdict"}
 
 // Program identifies this program: zero outside of Main.
 func Program() record.Program { return session.program }

@@ -40,7 +40,7 @@ func Run(t *testing.T, h Hypothesis) {
 	line := report.Line{Report: rep, Path: path, Expected: want}
 	session.add(line)
 	if !line.Passes() {
-		t.Errorf("%s: verdict %s, expected %s: %s", h.ID, rep.Verdict.Outcome, anyOf(want), firstReason(rep))
+		t.Errorf("%s: verdict %s, expected %s: %s", h.ID, rep.Verdict.Outcome, anyOf(want), rep.FirstReason())
 	}
 }
 
@@ -51,13 +51,6 @@ func anyOf(want []verdict.Outcome) string {
 		names[i] = string(o)
 	}
 	return strings.Join(names, " or ")
-}
-
-func firstReason(r *verdict.Judgement) string {
-	if len(r.Verdict.Reasons) == 0 {
-		return "no reason given"
-	}
-	return r.Verdict.Reasons[0]
 }
 
 // execute runs the hypothesis under the options and renders its report. It returns nil if there is none

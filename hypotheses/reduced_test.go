@@ -19,9 +19,9 @@ func TestReducedEvidenceIsJudgedAlike(t *testing.T) {
 		t.Run(h.ID, func(t *testing.T) {
 			ev, err := evidence.Load(filepath.Join(harness.Root(), "fixtures", "runs", strings.ToLower(h.ID)), nil)
 			require.NoError(t, err)
-			path := filepath.Join(t.TempDir(), "run.json.gz")
-			require.NoError(t, ev.WriteReduced(path))
-			again, err := evidence.ReadReduced(path)
+			packed, err := ev.Reduce()
+			require.NoError(t, err)
+			again, err := evidence.Expand(h.ID, packed)
 			require.NoError(t, err)
 
 			want, _ := verdict.Judge(h, ev)

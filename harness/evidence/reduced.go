@@ -11,9 +11,7 @@ import (
 	"io"
 
 	"sparkharness/harness/config"
-	"sparkharness/harness/disk"
 	"sparkharness/harness/record"
-	"sparkharness/harness/regular"
 	"sparkharness/harness/stats"
 )
 
@@ -47,16 +45,16 @@ func newReducedCell(c *Cell) reducedCell {
 	return reducedCell{c.PlannedCell, c.Info, c.Origin, c.Requests, c.Carried, c.Sys, c.KV, c.Windows}
 }
 
-// WriteReduced writes the evidence to a file, in some thousandths of the run's size, so that other rules can judge it without a
-// run. Numbers keep all their digits.
-func (ev *Evidence) WriteReduced(path string) error {
+// Reduce packs the evidence into some thousandths of the run's size, so that other rules can judge it without a run. Numbers keep
+// all their digits.
+func (ev *Evidence) Reduce() ([]byte, error) {
 	text, err := config.Encode(ev.Exp)
 	if err != nil {
-		return fmt.Errorf("reduce the evidence: %w", err)
+		return nil, fmt.Errorf("reduce the evidence: %w", err)
 	}
 	plan, err := json.Marshal(ev.Plan)
 	if err != nil {
-		return fmt.Errorf("reduce the evidence: %w", err)
+		return nil, fmt.Errorf("reduce the evidence: %w", err)
 	}
 	out := reduced{Schema: reducedSchema, Config: string(text), Plan: plan, Quarantined: ev.Quarantined, Notes: ev.Notes}
 	for _, c := range ev.Cells {
@@ -65,28 +63,21 @@ func (ev *Evidence) WriteReduced(path string) error {
 	var packed bytes.Buffer
 	zip, err := gzip.NewWriterLevel(&packed, gzip.BestSpeed)
 	if err != nil {
-		return err
-	}
-	if err := errors.Join(json.NewEncoder(zip).Encode(out), zip.Close()); err != nil {
-		return fmt.Errorf("reduce the evidence: %w", err)
-	}
-	return disk.Replace(path, packed.Bytes())
-}
-
-// Reduced evidence of a run is some megabytes, and unpacked some tens of them.
-const (
-	maxReduced  = 64 << 20
-	maxUnpacked = 1 << 30
-)
-
-// ReadReduced is the inverse of WriteReduced.
-func ReadReduced(path string) (*Evidence, error) {
-	packed, err := regular.Read(path, maxReduced)
-	if err != nil {
 		return nil, err
 	}
+	if err := errors.Join(json.NewEncoder(zip).Encode(out), zip.Close()); err != nil {
+		return nil, fmt.Errorf("reduce the evidence: %w", err)
+	}
+	return packed.Bytes(), nil
+}
+
+// maxUnpacked is the most bytes of reduced evidence, which is some tens of megabytes.
+const maxUnpacked = 1 << 30
+
+// Expand is the inverse of Reduce. name says in errors what could not be expanded, such as a file.
+func Expand(name string, packed []byte) (*Evidence, error) {
 	fault := func(err error) error {
-		return fmt.Errorf("%s: not the reduced evidence of a run: %w (remove it: it is made again by a run)", path, err)
+		return fmt.Errorf("%s: not the reduced evidence of a run: %w (remove it: it is made again by a run)", name, err)
 	}
 	zip, err := gzip.NewReader(bytes.NewReader(packed))
 	if err != nil {
@@ -104,10 +95,10 @@ func ReadReduced(path string) (*Evidence, error) {
 		return nil, fault(fmt.Errorf("schema %q, not %s", in.Schema, reducedSchema))
 	}
 	ev := &Evidence{Quarantined: in.Quarantined, Notes: in.Notes}
-	if ev.Plan, err = record.ParsePlan(path, in.Plan); err != nil {
+	if ev.Plan, err = record.ParsePlan(name, in.Plan); err != nil {
 		return nil, err
 	}
-	if ev.Exp, err = config.ParseExperiment(path, []byte(in.Config)); err != nil {
+	if ev.Exp, err = config.ParseExperiment(name, []byte(in.Config)); err != nil {
 		return nil, err
 	}
 	planned := map[string]record.PlannedCell{}

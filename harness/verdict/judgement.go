@@ -46,3 +46,11 @@ type Judgement struct {
 	Accounts []evidence.Account `json:"accounts"` // bytes on the NVMe, for the cells of a stack with a KV manager
 	Figures  []Figure           `json:"figures"`
 }
+
+// FirstReason is the reason that stands first.
+func (j *Judgement) FirstReason() string {
+	if len(j.Verdict.Reasons) == 0 {
+		return "no reason given"
+	}
+	return j.Verdict.Reasons[0]
+}

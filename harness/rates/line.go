@@ -1,4 +1,4 @@
-package harness
+package rates
 
 import (
 	"bytes"
@@ -15,8 +15,8 @@ import (
 	"sparkharness/harness/verdict"
 )
 
-// rateLine is what one run of a hypothesis in a world under a seed came to.
-type rateLine struct {
+// line is what one run of a hypothesis in a world under a seed came to.
+type line struct {
 	Hypothesis string          `json:"hypothesis"`
 	World      string          `json:"world"`
 	Seed       uint64          `json:"seed"`
@@ -24,27 +24,14 @@ type rateLine struct {
 	Reason     string          `json:"reason"` // first one
 	Effect     *rounded        `json:"effect"`
 	Blocks     int             `json:"blocks"` // measured, at the look that ended the run
-	Checks     []rateCheck     `json:"checks"` // those that decide
+	Checks     []check         `json:"checks"` // those that decide
 	Gates      []string        `json:"gates"`  // those that failed, grades left out
 	Commit     string          `json:"commit"`
-	rateKey
+	key
 }
 
-// rateKey says of what a line speaks: a line counts for a program that would leave the same three.
-type rateKey struct {
-	// Design is the digest of what is measured: the configuration, seed included, without what only judges it.
-	Design string `json:"design"`
-	// Machine is the fingerprint of what the simulated machine does in the first block of this hypothesis in this world.
-	Machine string `json:"machine"`
-	// Rules are the digest of what judges: sources of the rules, thresholds, gates and looks.
-	Rules string `json:"rules"`
-}
-
-// measures says whether two keys speak of the same measurement, whichever rules judged it.
-func (k rateKey) measures(o rateKey) bool { return k.Design == o.Design && k.Machine == o.Machine }
-
-// rateCheck is what a run said of one deciding check.
-type rateCheck struct {
+// check is what a run said of one deciding check.
+type check struct {
 	Name  string        `json:"name"`
 	State verdict.State `json:"state"`
 	Value *rounded      `json:"value"`
@@ -67,15 +54,15 @@ func newRounded(v *float64) *rounded {
 	return new(rounded(*v))
 }
 
-func newRateLine(j rateJob, rep *verdict.Judgement, commit string) rateLine {
-	l := rateLine{Hypothesis: j.h.ID, World: j.world, Seed: j.seed, Outcome: rep.Verdict.Outcome, Reason: firstReason(rep), Blocks: rep.Look.Blocks,
-		Checks: []rateCheck{}, Gates: []string{}, Commit: commit, rateKey: j.key}
+func newLine(j job, rep *verdict.Judgement, commit string) line {
+	l := line{Hypothesis: j.Hypothesis.ID, World: j.World, Seed: j.Seed, Outcome: rep.Verdict.Outcome, Reason: rep.FirstReason(),
+		Blocks: rep.Look.Blocks, Checks: []check{}, Gates: []string{}, Commit: commit, key: j.key}
 	if e := rep.Verdict.Effect; e != nil {
 		l.Effect = newRounded(e.Value)
 	}
 	for _, c := range rep.Verdict.Checks {
 		if c.State != verdict.Noted {
-			l.Checks = append(l.Checks, rateCheck{c.Name, c.State, newRounded(c.Value), newRounded(c.Lo), newRounded(c.Hi)})
+			l.Checks = append(l.Checks, check{c.Name, c.State, newRounded(c.Value), newRounded(c.Lo), newRounded(c.Hi)})
 		}
 	}
 	for _, g := range rep.Verdict.Gates {
@@ -86,18 +73,20 @@ func newRateLine(j rateJob, rep *verdict.Judgement, commit string) rateLine {
 	return l
 }
 
+func (l *line) name() string { return nameOf(l.Hypothesis, l.World, l.Seed) }
+
 // failed says that a gate stops a verdict.
 func failed(g gate.Gate) bool { return !g.Passed && !g.Grade }
 
-// maxRates is the most bytes of a file of error rates: a line of a thousand for each of ten thousand seeds in several worlds.
-const maxRates = 256 << 20
+// maxLines is the most bytes of a file of error rates: a line of a thousand for each of ten thousand seeds in several worlds.
+const maxLines = 256 << 20
 
-// readRates takes the lines of a file, none if there is no such file. What a killed process has left half of is cut off where
+// linesOf takes the lines of a file, none if there is no such file. What a killed process has left half of is cut off where
 // the file may be mended.
-func readRates(path string, mend bool) ([]rateLine, error) {
-	var out []rateLine
+func linesOf(path string, mend bool) ([]line, error) {
+	var out []line
 	torn, err := record.ReadLines(path, func(text []byte) error {
-		var l rateLine
+		var l line
 		if err := json.Unmarshal(text, &l); err != nil {
 			return fmt.Errorf("not a line of this file: %w", err)
 		}
@@ -123,15 +112,16 @@ func readRates(path string, mend bool) ([]rateLine, error) {
 // cutTorn removes what stands after a file's last whole line: a killed process has left half a line, to
 // which what follows must not be appended.
 func cutTorn(path string) error {
-	b, err := regular.Read(path, maxRates)
+	b, err := regular.Read(path, maxLines)
 	if err != nil {
 		return err
 	}
 	return os.Truncate(path, int64(bytes.LastIndexByte(b, '\n')+1))
 }
 
-func appendLine(path string, v any) error {
-	b, err := json.Marshal(v)
+// appendLine adds a line to a file.
+func appendLine(path string, l line) error {
+	b, err := json.Marshal(l)
 	if err != nil {
 		return err
 	}

@@ -1,11 +1,10 @@
-package harness
+package rates
 
 import (
 	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -17,35 +16,35 @@ import (
 	"sparkharness/harness/verdict"
 )
 
-// publishedDir is the folder of the lines that the repository holds, a file a hypothesis.
+// publishedDir is the folder of the lines that a repository holds, a file a hypothesis.
 func publishedDir(root string) string { return filepath.Join(root, "fixtures", "rates") }
 
 func publishedPath(dir, h string) string { return filepath.Join(dir, strings.ToLower(h)+".jsonl") }
 
-// publish writes the counted lines into the repository. A run that is counted there under other rules, or on another machine, is
+// Publish writes the counted lines into the repository. A run that is counted there under other rules, or on another machine, is
 // replaced; those of worlds and seeds that were not asked for stay.
-func (r *ratesRun) publish(all []Hypothesis) error {
+func (c *Count) Publish(all []verdict.Hypothesis) error {
 	var faults []error
 	for _, h := range all {
-		path := publishedPath(r.published, h.ID)
-		before, err := readRates(path, false)
+		path := publishedPath(publishedDir(c.Root), h.ID)
+		before, err := linesOf(path, false)
 		if err != nil {
 			return err
 		}
-		newest := map[string]rateLine{}
+		newest := map[string]line{}
 		for _, l := range before {
-			newest[rateName(l.Hypothesis, l.World, l.Seed)] = l
+			newest[l.name()] = l
 		}
-		for name, lines := range r.lines {
+		for name, lines := range c.lines {
 			if l := lines[len(lines)-1]; l.Hypothesis == h.ID {
 				newest[name] = l
 			}
 		}
-		var lines []rateLine
+		var lines []line
 		for _, l := range newest {
 			lines = append(lines, l)
 		}
-		slices.SortFunc(lines, func(a, b rateLine) int { return cmp.Or(strings.Compare(a.World, b.World), cmp.Compare(a.Seed, b.Seed)) })
+		slices.SortFunc(lines, func(a, b line) int { return cmp.Or(strings.Compare(a.World, b.World), cmp.Compare(a.Seed, b.Seed)) })
 		if len(lines) == 0 {
 			continue
 		}
@@ -68,20 +67,20 @@ type Published struct {
 	Commits      string            // of which commits the lines of each hypothesis are
 }
 
-// PublishedRates counts the lines in the repository. Worlds that no configuration names are refused.
-func PublishedRates(all []Hypothesis, root string) (out Published, err error) {
+// ReadPublished counts the lines in a repository. Worlds that no configuration names are refused.
+func ReadPublished(all []verdict.Hypothesis, root string) (out Published, err error) {
 	folder, err := config.OpenFolder(filepath.Join(root, "configs"))
 	if err != nil {
 		return out, err
 	}
-	ofWorlds, ofNear := rateCounter{all: all}, rateCounter{all: all}
+	ofWorlds, ofNear := rows{all: all}, rows{all: all}
 	var stamps []string
 	for _, h := range all {
 		hc, err := config.LoadHypothesis(folder, folder.Path("hypotheses/"+h.Config))
 		if err != nil {
 			return out, err
 		}
-		lines, err := readRates(publishedPath(publishedDir(root), h.ID), false)
+		lines, err := linesOf(publishedPath(publishedDir(root), h.ID), false)
 		if err != nil {
 			return out, err
 		}
@@ -95,13 +94,11 @@ func PublishedRates(all []Hypothesis, root string) (out Published, err error) {
 			if err != nil {
 				return out, err
 			}
-			counter := &ofWorlds
 			if job.near != nil {
-				counter = &ofNear
+				ofNear.add(job, l)
+			} else {
+				ofWorlds.add(job, l)
 			}
-			rate := counter.of(job.rate())
-			rate.FirstSeed, rate.LastSeed = min(rate.FirstSeed, l.Seed), max(rate.LastSeed, l.Seed)
-			l.count(rate)
 			if !slices.Contains(of, l.Commit) {
 				of = append(of, l.Commit)
 			}
@@ -125,30 +122,4 @@ func decidingCheck(id, check string, hc *config.Hypothesis) report.Deciding {
 		}
 	}
 	return d
-}
-
-// jobOf is the run that a line is of.
-func jobOf(h Hypothesis, hc *config.Hypothesis, l *rateLine) (j rateJob, err error) {
-	j = rateJob{h: h, world: l.World, seed: l.Seed}
-	if j.expected, err = verdict.ParseOutcome(cmp.Or(hc.Expected, string(verdict.Supported))); err != nil {
-		return j, err
-	}
-	if l.Hypothesis != h.ID {
-		return j, fmt.Errorf("%s: a line of %s", publishedPath("fixtures/rates", h.ID), l.Hypothesis)
-	}
-	if l.World == defaultWorld {
-		return j, nil
-	}
-	if by, ok := hc.Controls[l.World]; ok {
-		j.by = by
-		return j, nil
-	}
-	for i := range hc.Near {
-		if hc.Near[i].World == l.World {
-			j.near = &hc.Near[i]
-			return j, nil
-		}
-	}
-	return j, fmt.Errorf("%s: world %s, which %s names neither as a control nor as near a threshold: remove its lines", publishedPath("fixtures/rates", h.ID),
-		l.World, h.Config)
 }

@@ -1,20 +1,87 @@
-package harness
+package rates
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
 	"slices"
 
 	"sparkharness/harness/config"
+	"sparkharness/harness/disk"
 	"sparkharness/harness/evidence"
-	"sparkharness/harness/experiment"
 	"sparkharness/harness/gate"
 	"sparkharness/harness/record"
+	"sparkharness/harness/regular"
 	"sparkharness/harness/verdict"
 )
 
-// judgeKept derives from the kept evidence of a run what it comes to under this program's rules and exp's thresholds, gates and
+// keptPath is the file of what is kept of a run.
+func keptPath(dir string, j job) string {
+	return filepath.Join(dir, "evidence", fmt.Sprintf("%s.%s.%d.%s-%s.json.gz", j.Hypothesis.ID, j.World, j.Seed, j.key.Design, j.key.Machine))
+}
+
+// keep writes the reduced evidence of a run.
+func keep(path string, ev *evidence.Evidence) error {
+	packed, err := ev.Reduce()
+	if err != nil {
+		return err
+	}
+	return disk.Replace(path, packed)
+}
+
+// maxKept is the most bytes of what is kept of a run, which is some megabytes.
+const maxKept = 64 << 20
+
+// readKept is the inverse of keep; fs.ErrNotExist if nothing was kept.
+func readKept(path string) (*evidence.Evidence, error) {
+	packed, err := regular.Read(path, maxKept)
+	if err != nil {
+		return nil, err
+	}
+	return evidence.Expand(path, packed)
+}
+
+// judgeAgain judges runs by their kept evidence, and returns those that have to be run.
+func (c *Count) judgeAgain(missing []job) (left []job, judged int) {
+	done := make([]bool, len(missing))
+	c.sideBySide(len(missing), func(i int) {
+		ok, err := c.again(missing[i])
+		if err != nil {
+			c.Door.Fail(err)
+		}
+		done[i] = ok
+	})
+	for i, j := range missing {
+		if done[i] {
+			judged++
+			continue
+		}
+		left = append(left, j)
+	}
+	return left, judged
+}
+
+// again judges one run by its kept evidence; false if there is none, or not enough.
+func (c *Count) again(j job) (bool, error) {
+	kept, err := readKept(keptPath(c.Dir, j))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	rep, err := Judge(j.Hypothesis, j.exp, kept, c.Door.Extend)
+	if rep == nil || err != nil {
+		return false, err
+	}
+	return true, c.add(newLine(j, rep, c.Commit))
+}
+
+// Judge derives from the kept evidence of a run what it comes to under this program's rules and exp's thresholds, gates and
 // looks, in the steps in which a run would: after the first block, at each look, at the end. It is nil where a run would need
 // what was not measured: cells of another second stage, more blocks, a cell once more.
-func judgeKept(h Hypothesis, exp *config.Experiment, kept *evidence.Evidence) (*verdict.Judgement, error) {
+func Judge(h verdict.Hypothesis, exp *config.Experiment, kept *evidence.Evidence, extend Extend) (*verdict.Judgement, error) {
 	plan := *kept.Plan
 	plan.Ended = ""
 	ev := &evidence.Evidence{Exp: exp, Plan: &plan, Cells: kept.Cells, Quarantined: kept.Quarantined, Notes: kept.Notes}
@@ -28,7 +95,7 @@ func judgeKept(h Hypothesis, exp *config.Experiment, kept *evidence.Evidence) (*
 		return rep, nil
 	}
 	if staged {
-		same, err := sameStage(h, ev)
+		same, err := sameStage(h, ev, extend)
 		if !same || err != nil {
 			return nil, err
 		}
@@ -61,12 +128,12 @@ func firstBlock(ev *evidence.Evidence) *evidence.Evidence {
 }
 
 // sameStage says whether this program's rules would have planned the second stage that was measured.
-func sameStage(h Hypothesis, ev *evidence.Evidence) (bool, error) {
+func sameStage(h verdict.Hypothesis, ev *evidence.Evidence, extend Extend) (bool, error) {
 	screened := *ev
 	screened.Cells = slices.DeleteFunc(slices.Clone(ev.Cells), func(c *evidence.Cell) bool { return c.Stage != 1 })
 	plan := *ev.Plan
 	plan.Cells = slices.DeleteFunc(slices.Clone(ev.Plan.Cells), func(pc record.PlannedCell) bool { return pc.Stage != 1 })
-	if err := experiment.Extend(&plan, ev.Exp, h.Refine(&screened)); err != nil {
+	if err := extend(&plan, ev.Exp, h.Refine(&screened)); err != nil {
 		return false, err
 	}
 	// Blocks that were planned beyond those of today are no difference, and the other way round is found at the looks.

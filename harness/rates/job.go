@@ -1,0 +1,122 @@
+package rates
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+
+	"sparkharness/harness/config"
+	"sparkharness/harness/record"
+	"sparkharness/harness/report"
+	"sparkharness/harness/verdict"
+)
+
+// job is a run that is due.
+type job struct {
+	Run
+	key   key
+	exp   *config.Experiment // nil until a run of the world was planned
+	facts record.Facts
+	// expected is the outcome that is due in the default world, by what a control world must contradict or fail.
+	expected verdict.Outcome
+	by       config.Shown
+	near     *config.Near // a world near a threshold
+}
+
+// defaultWorld is the calibrated machine.
+const defaultWorld = "default"
+
+// worldsOf are the default world and the hypothesis's control worlds, or those near its thresholds, as jobs without a seed.
+func (c *Count) worldsOf(h verdict.Hypothesis) ([]job, error) {
+	exp, err := c.Door.Load(h)
+	if err != nil {
+		return nil, err
+	}
+	if c.Near {
+		var out []job
+		for _, n := range exp.Hypothesis.Near {
+			out = append(out, job{Run: Run{Hypothesis: h, World: n.World}, near: &n})
+		}
+		return out, nil
+	}
+	out := []job{{Run: Run{Hypothesis: h, World: defaultWorld}}}
+	for _, world := range slices.Sorted(maps.Keys(exp.Hypothesis.Controls)) {
+		out = append(out, job{Run: Run{Hypothesis: h, World: world}, by: exp.Hypothesis.Controls[world]})
+	}
+	return out, nil
+}
+
+// seeded is the run of a world under a seed. Of the configuration only that is another one under another seed, so that it is
+// read once a world.
+func (c *Count) seeded(j job, seed uint64) (job, error) {
+	j.Seed = seed
+	if j.exp == nil {
+		exp, facts, err := c.Door.Plan(j.Run)
+		if err != nil {
+			return j, err
+		}
+		j.exp, j.facts = exp, facts
+		if j.expected, err = verdict.ParseOutcome(exp.Expected()[0]); err != nil {
+			return j, err
+		}
+	}
+	exp, hypothesis := *j.exp, *j.exp.Hypothesis
+	hypothesis.Run.Seed = seed
+	exp.Hypothesis = &hypothesis
+	j.exp = &exp
+	var err error
+	if j.key.Design, err = c.Door.design(j.exp, j.facts); err != nil {
+		return j, err
+	}
+	j.key.Rules, err = rulesOf(j.exp, c.Program)
+	return j, err
+}
+
+// jobOf is the run that a line in the repository is of.
+func jobOf(h verdict.Hypothesis, hc *config.Hypothesis, l *line) (j job, err error) {
+	j = job{Run: Run{Hypothesis: h, World: l.World, Seed: l.Seed}}
+	if j.expected, err = verdict.ParseOutcome(cmp.Or(hc.Expected, string(verdict.Supported))); err != nil {
+		return j, err
+	}
+	if l.Hypothesis != h.ID {
+		return j, fmt.Errorf("%s: a line of %s", publishedPath("fixtures/rates", h.ID), l.Hypothesis)
+	}
+	if l.World == defaultWorld {
+		return j, nil
+	}
+	if by, ok := hc.Controls[l.World]; ok {
+		j.by = by
+		return j, nil
+	}
+	for i := range hc.Near {
+		if hc.Near[i].World == l.World {
+			j.near = &hc.Near[i]
+			return j, nil
+		}
+	}
+	return j, fmt.Errorf("%s: world %s, which %s names neither as a control nor as near a threshold: remove its lines",
+		publishedPath("fixtures/rates", h.ID), l.World, h.Config)
+}
+
+// wanted is how many runs of a world near a threshold are, 0 of others.
+func (j job) wanted() int {
+	if j.near == nil {
+		return 0
+	}
+	return j.near.Runs
+}
+
+// row is the empty row that the job belongs to.
+func (j job) row() report.ErrorRate {
+	row := report.ErrorRate{Hypothesis: j.Hypothesis.ID, World: j.World, Control: j.World != defaultWorld && j.near == nil,
+		FirstSeed: j.Seed, LastSeed: j.Seed, Other: []report.OtherVerdict{}}
+	if j.World == defaultWorld && j.expected != verdict.Supported {
+		row.Expected = j.expected
+	}
+	row.By = j.by
+	if n := j.near; n != nil {
+		row.Near = &report.Near{Check: n.Check, Truth: n.Truth, Measured: new(n.Measured), Power: n.Power, Wanted: n.Runs}
+	}
+	return row
+}

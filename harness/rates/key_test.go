@@ -1,0 +1,54 @@
+package rates
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"sparkharness/harness/config"
+	"sparkharness/harness/record"
+)
+
+// What only judges a run is no part of its design, and what it measures is none of its rules.
+func TestKeys(t *testing.T) {
+	var d Door
+	d.Digest = digest
+	of := func(change func(e *config.Experiment, facts *record.Facts, program *record.Program)) (design, rules string) {
+		t.Helper()
+		e := &config.Experiment{Hypothesis: &config.Hypothesis{}, World: &config.World{World: defaultWorld}}
+		facts, program := record.Facts{}, record.Program{Measures: "m", Judges: "j"}
+		change(e, &facts, &program)
+		design, err := d.design(e, facts)
+		require.NoError(t, err)
+		rules, err = rulesOf(e, program)
+		require.NoError(t, err)
+		assert.Len(t, design, digits)
+		assert.Len(t, rules, digits)
+		return design, rules
+	}
+	design, rules := of(func(*config.Experiment, *record.Facts, *record.Program) {})
+	for _, tc := range []struct {
+		name                    string
+		change                  func(e *config.Experiment, facts *record.Facts, program *record.Program)
+		otherDesign, otherRules bool
+	}{
+		{"seed", func(e *config.Experiment, _ *record.Facts, _ *record.Program) { e.Hypothesis.Run.Seed = 7 }, true, false},
+		{"duration", func(e *config.Experiment, _ *record.Facts, _ *record.Program) { e.Hypothesis.Run.Duration = 7 }, true, false},
+		{"world", func(e *config.Experiment, _ *record.Facts, _ *record.Program) { e.World.World = "other" }, true, false},
+		{"machine", func(_ *config.Experiment, f *record.Facts, _ *record.Program) { f.Machine = "other" }, true, false},
+		{"note", func(e *config.Experiment, _ *record.Facts, _ *record.Program) { e.World.Note = "in words" }, false, false},
+		{"controls", func(e *config.Experiment, _ *record.Facts, _ *record.Program) { e.Hypothesis.Controls = controls["H1"] }, false, false},
+		{"what measures", func(_ *config.Experiment, _ *record.Facts, p *record.Program) { p.Measures = "other" }, false, false},
+		{"what judges", func(_ *config.Experiment, _ *record.Facts, p *record.Program) { p.Judges = "other" }, false, true},
+		{"threshold", func(e *config.Experiment, _ *record.Facts, _ *record.Program) {
+			e.Hypothesis.Thresholds = map[string]float64{"r2_min": 1}
+		}, false, true},
+		{"gate", func(e *config.Experiment, _ *record.Facts, _ *record.Program) { e.Hypothesis.Gates.MinSamples = 7 }, false, true},
+		{"blocks", func(e *config.Experiment, _ *record.Facts, _ *record.Program) { e.Hypothesis.Run.Reps = 7 }, false, true},
+		{"looks", func(e *config.Experiment, _ *record.Facts, _ *record.Program) { e.Hypothesis.Run.EarlyLooks = []int{1} }, false, true},
+	} {
+		d, r := of(tc.change)
+		assert.Equal(t, []bool{tc.otherDesign, tc.otherRules}, []bool{d != design, r != rules}, tc.name)
+	}
+}
