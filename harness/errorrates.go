@@ -63,7 +63,7 @@ func countRates(t *testing.T, all []Hypothesis, near bool) {
 	}
 	defer func() { _ = lock.Release() }() // a file too many does no harm
 	disk.SweepReplaced(dir)
-	count := &rates.Count{Dir: dir, Root: o.Root, Program: session.program, Commit: shortCommit(runner.Commit(o.Root)), Near: near,
+	count := &rates.Count{Dir: dir, Root: o.Root, Program: session.program, Commit: shortCommit(runner.Commit(o.Root)), Near: near, Worlds: namesIn(o.Worlds),
 		Door: doorOf(t)}
 	counted, runs, err := count.Rates(all, seeds)
 	switch {
@@ -181,6 +181,16 @@ func shortCommit(commit string) string {
 		return hash + "-" + changed
 	}
 	return hash
+}
+
+// namesIn are the names of a list, as flags take one.
+func namesIn(names string) (out []string) {
+	for name := range strings.SplitSeq(names, ",") {
+		if name = strings.TrimSpace(name); name != "" {
+			out = append(out, name)
+		}
+	}
+	return out
 }
 
 // parseSeeds reads a range of seeds such as 1-40, or a single one; nil for an empty text.

@@ -37,6 +37,7 @@ type Options struct {
 	Verify   folders // of runs that are looked over
 	Seeds    string  // of error rates, such as 1-40
 	Only     string  // hypotheses of error rates, by id
+	Worlds   string  // worlds of error rates, by name
 	// VerifyResults is the file for what was found in the folders of Verify.
 	VerifyResults string
 	// WearBudget is what an execution may write to the drive, 1e12 bytes; 0: a share of what the drive is rated for.
@@ -69,6 +70,7 @@ func (o *Options) Register(fs *flag.FlagSet) {
 	fs.StringVar(&o.VerifyResults, "verify-results", "", "`file` that TestVerify writes what it found into, as JSON")
 	fs.StringVar(&o.Seeds, "seeds", "", "`range` of seeds for TestErrorRates, such as 1-40")
 	fs.StringVar(&o.Only, "only", "", "`ids` of the hypotheses that TestErrorRates runs, such as H4A,H4B (default all)")
+	fs.StringVar(&o.Worlds, "worlds", "", "`names` of the worlds that TestErrorRates and TestNearThreshold count, such as default (default all)")
 	fs.BoolVar(&o.Update, "update", false, "rewrite golden files instead of comparing with them")
 }
 
@@ -118,6 +120,9 @@ func (o *Options) check(fs *flag.FlagSet, known []string) error {
 			refuse("-only %s: there is no hypothesis %q; there are %s", o.Only, id, strings.Join(known, ", "))
 		}
 	}
+	if given["worlds"] && !given["seeds"] {
+		refuse("-worlds chooses the worlds of -seeds: give -seeds, or choose the world of a run with -world")
+	}
 	if given["only"] && !given["seeds"] {
 		refuse("-only chooses the hypotheses of -seeds: give -seeds, or choose tests with -run")
 	}
@@ -131,7 +136,7 @@ func (o *Options) check(fs *flag.FlagSet, known []string) error {
 }
 
 // named are the flags whose value is a name: an empty one comes from a variable that was not set.
-var named = []string{"rig", "configs", "config", "profile", "world", "results", "expect", "replay", "seeds", "only", "verify-results"}
+var named = []string{"rig", "configs", "config", "profile", "world", "results", "expect", "replay", "seeds", "only", "worlds", "verify-results"}
 
 // useless are flags that mean nothing beside another one. -results may stand beside -replay, because make gives it always.
 var useless = []struct {
@@ -143,7 +148,7 @@ var useless = []struct {
 		"seeds", "only"}, "a run is judged as it was measured"},
 	{"plan-only", []string{"resume", "expect", "update", "seeds"}, "nothing is run"},
 	{"verify", []string{"rig", "configs", "config", "profile", "world", "seed", "reps", "duration", "wear-budget", "plan-only", "resume", "update",
-		"seeds", "only", "replay", "expect"}, "runs are looked over as they lie there"},
+		"seeds", "only", "worlds", "replay", "expect"}, "runs are looked over as they lie there"},
 	{"seeds", []string{"world", "seed", "resume", "expect"}, "each hypothesis runs in its own worlds, under each seed"},
 	{"seeds", []string{"profile"}, "the rates are those of the plan without a profile"},
 	{"profile", []string{"config"}, "a profile lies over the configurations of the folder, which -configs chooses"},

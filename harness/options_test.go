@@ -77,6 +77,7 @@ func TestFlagsAreChecked(t *testing.T) {
 		{[]string{"-expect", "h7=Refuted,H7=Invalid"}, "-expect h7=Refuted,H7=Invalid: H7 stands twice"},
 		{[]string{"-expect", "Refuted, Supported"}, "two outcomes for all: name the hypothesis of one, as in H2A=Supported"},
 		{[]string{"-seeds", "1-2", "-only", "H7,H9"}, `-only H7,H9: there is no hypothesis "H9"`},
+		{[]string{"-worlds", "default"}, "-worlds chooses the worlds of -seeds"},
 		{[]string{"-only", "H7"}, "-only chooses the hypotheses of -seeds"},
 		{[]string{"-replay", ""}, "-replay is empty: give a value, or leave the flag out"},
 		{[]string{"-config", "", "-seed", "2"}, "-config is empty"},

@@ -24,8 +24,9 @@ type Count struct {
 	Dir     string // folder of its lines
 	Root    string // of the repository, which holds lines, too
 	Program record.Program
-	Commit  string // as lines name it
-	Near    bool   // worlds near thresholds, instead of the default and the control worlds
+	Commit  string   // as lines name it
+	Near    bool     // worlds near thresholds, instead of the default and the control worlds
+	Worlds  []string // of them only these; empty: all
 	Door    Door
 
 	mu    sync.Mutex
@@ -85,6 +86,11 @@ func (c *Count) jobs(all []verdict.Hypothesis, seeds []uint64) (jobs []job, err 
 			return nil, err
 		}
 		worlds = append(worlds, of...)
+	}
+	for _, name := range c.Worlds {
+		if !slices.ContainsFunc(worlds, func(j job) bool { return j.World == name }) {
+			return nil, fmt.Errorf("-worlds %s: no hypothesis that is counted has a world of that name: those named in controls, or in near, of their configurations", name)
+		}
 	}
 	prints := make([]string, len(worlds))
 	faults := make([]error, len(worlds))

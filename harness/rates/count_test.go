@@ -173,3 +173,19 @@ func TestErrorRatesRunsAreApart(t *testing.T) {
 		assert.NoDirExists(t, f)
 	}
 }
+
+// Only the worlds that are asked for are counted; one that nothing has would else count nothing, and pass.
+func TestErrorRatesOfSomeWorlds(t *testing.T) {
+	p := &played{name: "program"}
+	c := p.count(t, t.TempDir())
+	c.Worlds = []string{"default"}
+	rates, runs, err := c.Rates([]verdict.Hypothesis{h2a, h1}, []uint64{1, 2})
+	require.NoError(t, err)
+	assert.Equal(t, 4, runs)
+	for _, r := range rates.Rates {
+		assert.Equal(t, "default", r.World)
+	}
+	c.Worlds = []string{"default", "nowhere"}
+	_, _, err = c.Rates([]verdict.Hypothesis{h2a, h1}, []uint64{1})
+	require.ErrorContains(t, err, "-worlds nowhere: no hypothesis that is counted has a world of that name")
+}

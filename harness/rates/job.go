@@ -38,13 +38,21 @@ func (c *Count) worldsOf(h verdict.Hypothesis) ([]job, error) {
 		for _, n := range exp.Hypothesis.Near {
 			out = append(out, job{Run: Run{Hypothesis: h, World: n.World}, near: &n})
 		}
-		return out, nil
+		return c.asked(out), nil
 	}
 	out := []job{{Run: Run{Hypothesis: h, World: defaultWorld}}}
 	for _, world := range slices.Sorted(maps.Keys(exp.Hypothesis.Controls)) {
 		out = append(out, job{Run: Run{Hypothesis: h, World: world}, by: exp.Hypothesis.Controls[world]})
 	}
-	return out, nil
+	return c.asked(out), nil
+}
+
+// asked are the jobs of the worlds that are asked for.
+func (c *Count) asked(all []job) []job {
+	if len(c.Worlds) == 0 {
+		return all
+	}
+	return slices.DeleteFunc(all, func(j job) bool { return !slices.Contains(c.Worlds, j.World) })
 }
 
 // seeded is the run of a world under a seed. Of the configuration only that is another one under another seed, so that it is
