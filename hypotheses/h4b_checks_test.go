@@ -192,7 +192,7 @@ func h4bTier2Engaged(t *testing.T, base *recording) {
 	judgeGate(t, base, "tier_2_engaged", []gated{
 		{"just enough in one arm", served(1, 0.3), "", "least: fio=heavy/ctx=4096/conc=16"},
 		{"not enough in one arm", allOf(slowed(1, 1), served(1, 0.28)), "not_engaged", "need 20 %; least: fio=heavy/ctx=4096/conc=16"},
-		{"less asked for", allOf(served(1, 0.28), given("tier2_hit_share", 0.19)), "", "need 19 %"},
+		{"less asked for", allOf(served(1, 0.28), given("tier2_hit_share", 0.18)), "", "need 18 %"},
 		{"no hits told", func(r *recording) {
 			r.lines("dynkv.jsonl", func(_ record.Cell, line object) bool { delete(line["tier2"].(object), "hits"); return true })
 		}, "not_reported", "the server tells no hits of tier 2"},
