@@ -31,6 +31,7 @@ type Count struct {
 
 	mu    sync.Mutex
 	lines map[string][]line // by the name of the run, in the order in which they were counted
+	asked []job             // that Rates was asked for
 }
 
 // ErrInterrupted says that the execution is to end, and that no run was begun.
@@ -43,6 +44,7 @@ func (c *Count) Rates(all []verdict.Hypothesis, seeds []uint64) (rates report.Er
 	if err != nil {
 		return rates, 0, err
 	}
+	c.asked = jobs
 	missing := slices.DeleteFunc(slices.Clone(jobs), func(j job) bool { return c.line(j) != nil })
 	fmt.Fprintf(c.Door.Out, "error rates: %d runs, %d of them counted before under the same rules, designs and machines\n",
 		len(jobs), len(jobs)-len(missing))

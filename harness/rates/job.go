@@ -38,17 +38,17 @@ func (c *Count) worldsOf(h verdict.Hypothesis) ([]job, error) {
 		for _, n := range exp.Hypothesis.Near {
 			out = append(out, job{Run: Run{Hypothesis: h, World: n.World}, near: &n})
 		}
-		return c.asked(out), nil
+		return c.wantedOf(out), nil
 	}
 	out := []job{{Run: Run{Hypothesis: h, World: defaultWorld}}}
 	for _, world := range slices.Sorted(maps.Keys(exp.Hypothesis.Controls)) {
 		out = append(out, job{Run: Run{Hypothesis: h, World: world}, by: exp.Hypothesis.Controls[world]})
 	}
-	return c.asked(out), nil
+	return c.wantedOf(out), nil
 }
 
-// asked are the jobs of the worlds that are asked for.
-func (c *Count) asked(all []job) []job {
+// wantedOf are the jobs of the worlds that are asked for.
+func (c *Count) wantedOf(all []job) []job {
 	if len(c.Worlds) == 0 {
 		return all
 	}

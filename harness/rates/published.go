@@ -21,8 +21,8 @@ func publishedDir(root string) string { return filepath.Join(root, "fixtures", "
 
 func publishedPath(dir, h string) string { return filepath.Join(dir, strings.ToLower(h)+".jsonl") }
 
-// Publish writes the counted lines into the repository. A run that is counted there under other rules, or on another machine, is
-// replaced; those of worlds and seeds that were not asked for stay.
+// Publish writes the lines that Rates has counted into the repository: those of this program's rules on its machine. What stands
+// there of other ones is replaced; worlds and seeds that were not asked for stay.
 func (c *Count) Publish(all []verdict.Hypothesis) error {
 	var faults []error
 	for _, h := range all {
@@ -35,9 +35,9 @@ func (c *Count) Publish(all []verdict.Hypothesis) error {
 		for _, l := range before {
 			newest[l.name()] = l
 		}
-		for name, lines := range c.lines {
-			if l := lines[len(lines)-1]; l.Hypothesis == h.ID {
-				newest[name] = l
+		for _, j := range c.asked {
+			if l := c.line(j); l != nil && l.Hypothesis == h.ID {
+				newest[l.name()] = *l
 			}
 		}
 		var lines []line

@@ -47,11 +47,25 @@ func TestPublish(t *testing.T) {
 	assert.Equal(t, []string{before[0], before[2]}, []string{after[0], after[3]}, "of seed 1")
 	assert.NotEqual(t, before[1], after[1])
 
+	// Lines of another program in the results folder are not those of this one, whichever was counted last.
+	mixed := p.count(t, t.TempDir())
+	mixed.Root = root
+	stale := mixed.Dir
+	old := &played{name: "old"}
+	other := old.count(t, stale)
+	other.Root = t.TempDir()
+	_, _, err := other.Rates([]verdict.Hypothesis{h2a}, []uint64{2})
+	require.NoError(t, err)
+	_, _, err = mixed.Rates([]verdict.Hypothesis{h2a}, []uint64{2})
+	require.NoError(t, err)
+	require.NoError(t, mixed.Publish([]verdict.Hypothesis{h2a}))
+	assert.Equal(t, after, linesIn(t, path))
+
 	// A count of other worlds leaves these.
 	p.near = []config.Near{{World: "at", Check: "c", Truth: 1, Runs: 2}}
 	c := p.count(t, t.TempDir())
 	c.Root, c.Near = root, true
-	_, _, err := c.Rates([]verdict.Hypothesis{h2a}, []uint64{1, 2})
+	_, _, err = c.Rates([]verdict.Hypothesis{h2a}, []uint64{1, 2})
 	require.NoError(t, err)
 	require.NoError(t, c.Publish([]verdict.Hypothesis{h2a}))
 	all := linesIn(t, path)
