@@ -58,13 +58,3 @@ func measured(r int, rep Rep) error {
 	}
 	return nil
 }
-
-// positive refuses values that have no ratio.
-func positive(arms ...*ranked) error {
-	for _, a := range arms {
-		if v := a.low.values[0]; v <= 0 {
-			return fmt.Errorf("ratio of percentiles with the value %g among the data: compare by a difference", v)
-		}
-	}
-	return nil
-}
