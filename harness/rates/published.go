@@ -74,7 +74,8 @@ func ReadPublished(all []verdict.Hypothesis, root string) (out Published, err er
 		return out, err
 	}
 	ofWorlds, ofNear := rows{all: all}, rows{all: all}
-	var stamps []string
+	byCommit := map[string][]string{} // hypotheses
+	var commits []string
 	for _, h := range all {
 		hc, err := config.LoadHypothesis(folder, folder.Path("hypotheses/"+h.Config))
 		if err != nil {
@@ -103,13 +104,21 @@ func ReadPublished(all []verdict.Hypothesis, root string) (out Published, err er
 				of = append(of, l.Commit)
 			}
 		}
-		if len(of) > 0 {
-			stamps = append(stamps, h.ID+" "+strings.Join(of, ", "))
+		for _, commit := range of {
+			if byCommit[commit] == nil {
+				commits = append(commits, commit)
+			}
+			byCommit[commit] = append(byCommit[commit], h.ID)
 		}
 	}
 	out.Worlds = report.ErrorRates{Schema: report.ErrorRatesSchema, Rates: ofWorlds.inOrder()}
 	out.Near = report.ErrorRates{Schema: report.ErrorRatesSchema, Rates: ofNear.inOrder()}
-	out.Commits = strings.Join(stamps, "; ")
+	for i, commit := range commits {
+		if i > 0 {
+			out.Commits += "; "
+		}
+		out.Commits += commit + " (" + strings.Join(byCommit[commit], ", ") + ")"
+	}
 	return out, nil
 }
 

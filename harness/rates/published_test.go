@@ -96,7 +96,7 @@ func TestReadPublished(t *testing.T) {
 	write("request_log_774", 5)
 	got, err := ReadPublished([]verdict.Hypothesis{h}, root)
 	require.NoError(t, err)
-	assert.Equal(t, "H2A abc", got.Commits)
+	assert.Equal(t, "abc (H2A)", got.Commits)
 	require.Len(t, got.Worlds.Rates, 1)
 	row := got.Worlds.Rates[0]
 	assert.True(t, row.Control)
