@@ -213,14 +213,15 @@ func kneeIsQueue(ev *evidence.Evidence, stack string, ls []sweepLevel, knee int)
 	if err != nil {
 		return verdict.Open(name, fmt.Sprintf("stack %s: %v", stack, err))
 	}
-	// A difference: below the knee hardly anybody waits, and a ratio to next to nothing scatters without end.
+	// A difference of arcsines of the roots, on which shares near 0 scatter as much as others (Freeman & Tukey 1950): below the
+	// knee hardly anybody waits, so that a ratio scatters without end, and at it a plain difference does.
 	more, err := ev.Blocks(stats.Linear, func(rep int) (float64, error) {
 		x, err := at.waiting(rep)
 		if err != nil {
 			return 0, err
 		}
 		y, err := below.waiting(rep)
-		return x - y, err
+		return math.Asin(math.Sqrt(x)) - math.Asin(math.Sqrt(y)), err
 	})
 	if err != nil {
 		return verdict.Open(name, fmt.Sprintf("stack %s: %v", stack, err))

@@ -44,7 +44,7 @@ func TestConfigOutsideTheTree(t *testing.T) {
 	for _, tc := range []struct{ id, config, says string }{
 		{"H4A", "based.yaml", "4 cells in 2 blocks"},
 		{"H4A", filepath.Join(dir, "based.yaml"), "4 cells in 2 blocks"},
-		{"H2B", "sub/relative.yaml", "4 cells in 1 blocks"},
+		{"H2B", "sub/relative.yaml", "4 cells in a block that screens"},
 		{"H1", "whole.yaml", "18 cells in 9 blocks"},
 	} {
 		c := elsewhere(t, dir, "^Test"+tc.id+"$", "-config", tc.config, "-plan-only", "-results", filepath.Join(dir, "results"))
