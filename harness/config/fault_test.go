@@ -47,7 +47,7 @@ telemetry:
   device: nvme0n1
 `
 
-const hypothesis = `hypothesis: H0
+var hypothesis = `hypothesis: H0
 model: L8B
 stacks: {A: stackA.yaml}
 controls: {w1: a_check}
@@ -69,30 +69,7 @@ run:
   baseline: 10s
   warmup: {min: 60s, max: 600s, passes: 1}
 gates:
-  min_coverage: 0.95
-  max_send_lag: 1ms
-  max_send_lag_share: 0.01
-  prompt_tolerance: 0.05
-  max_error_rate: 0.01
-  min_samples: 299
-  max_cov: 0.1
-  steady_alpha: 0.05
-  steady_max_drift: 0.25
-  reproduced_within: 0.05
-  max_baseline_rps: 50
-  cadence_tolerance: 0.05
-  min_fio_presence: 0.95
-  max_foreign_reads: 0.01
-  max_baseline_factor: 3
-  baseline_noise_rps: 10
-  min_told: 0.95
-  max_clock_difference: 0.03
-  max_again: 2
-  max_again_share: 0.2
-  max_carry_over: 0.2
-  steady_tail_alpha: 0.04
-  steady_max_tail_drift: 0.5
-thresholds: {ratio: 2, share: 0, shift: -1.5}
+` + "  " + strings.TrimSuffix(strings.ReplaceAll(gates, "\n", "\n  "), "  ") + `thresholds: {ratio: 2, share: 0, shift: -1.5}
 `
 
 // gates are the hypothesis's own as a gates.yaml.

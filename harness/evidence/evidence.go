@@ -36,11 +36,7 @@ func Load(dir string, known *Evidence) (*Evidence, error) { return load(dir, kno
 
 // load is Load by a way to read a cell. A panic of that is an error: on a goroutine of its own nobody else would catch it.
 func load(dir string, known *Evidence, read cellReader) (*Evidence, error) {
-	run, err := record.ReadRun(dir)
-	if err != nil {
-		return nil, err
-	}
-	exp, err := config.ReadExperiment(dir)
+	run, exp, err := open(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -86,13 +82,19 @@ func load(dir string, known *Evidence, read cellReader) (*Evidence, error) {
 	return ev, nil
 }
 
-// LoadSettings reads what the servers said of themselves in the cells that are complete, and no line of any.
-func LoadSettings(dir string) (*Evidence, error) {
+// open reads what a run's folder is of.
+func open(dir string) (*record.Run, *config.Experiment, error) {
 	run, err := record.ReadRun(dir)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	exp, err := config.ReadExperiment(dir)
+	return run, exp, err
+}
+
+// LoadSettings reads what the servers said of themselves in the cells that are complete, and no line of any.
+func LoadSettings(dir string) (*Evidence, error) {
+	run, exp, err := open(dir)
 	if err != nil {
 		return nil, err
 	}

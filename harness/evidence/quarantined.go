@@ -3,18 +3,13 @@ package evidence
 import (
 	"slices"
 
-	"sparkharness/harness/config"
 	"sparkharness/harness/record"
 )
 
 // LoadQuarantined reads the cells of a run's folder that were measured again, in the order in which they were put aside, so
 // that why they were can be asked of their lines.
 func LoadQuarantined(dir string) ([]*Cell, error) {
-	run, err := record.ReadRun(dir)
-	if err != nil {
-		return nil, err
-	}
-	exp, err := config.ReadExperiment(dir)
+	run, exp, err := open(dir)
 	if err != nil {
 		return nil, err
 	}
