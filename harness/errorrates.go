@@ -98,7 +98,7 @@ func countRates(t *testing.T, all []Hypothesis, near bool) {
 
 // PublishedRates are those of the lines that the repository below root holds.
 func PublishedRates(all []Hypothesis, root string) (rates.Published, error) {
-	return rates.ReadPublished(all, root)
+	return rates.ReadPublished(all, root, session.rules.Of)
 }
 
 // doorOf is what a count asks of this package.
@@ -122,6 +122,7 @@ func doorOf(t *testing.T) rates.Door {
 		Digest: func(exp *config.Experiment, facts record.Facts) (string, error) {
 			return experiment.Digest(exp, session.options.Root, facts)
 		},
+		Rules:      session.rules.Of,
 		Extend:     experiment.Extend,
 		FirstBlock: func(r rates.Run, results string) (*evidence.Evidence, error) { return firstBlock(t, r, results) },
 		Execute: func(r rates.Run, results string) (rep *verdict.Judgement, folder string) {

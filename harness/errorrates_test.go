@@ -121,6 +121,7 @@ func TestErrorRatesJudgeAgain(t *testing.T) {
 	count := func(h Hypothesis, judges string) (supported, refuted int) {
 		t.Helper()
 		c := &rates.Count{Dir: dir, Root: dir, Program: record.Program{Judges: judges}, Door: doorOf(t)}
+		c.Door.Rules = func(string) (string, error) { return judges, nil }
 		execute := c.Door.Execute
 		c.Door.Execute = func(r rates.Run, results string) (*verdict.Judgement, string) {
 			ran.Add(1)

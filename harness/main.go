@@ -16,6 +16,7 @@ import (
 
 	"sparkharness/harness/disk"
 	"sparkharness/harness/experiment"
+	"sparkharness/harness/rates"
 	"sparkharness/harness/record"
 	"sparkharness/harness/report"
 	"sparkharness/harness/rig/simrig"
@@ -32,6 +33,7 @@ type sessionState struct {
 	options *Options
 	out     io.Writer
 	program record.Program
+	rules   *rates.Rules
 	// spanning write what spans all runs of a results folder, and return warnings.
 	spanning []func(results string) ([]string, error)
 
@@ -102,6 +104,10 @@ func Main(m *testing.M, rules fs.FS, all ...Hypothesis) int {
 	}
 	var err error
 	if session.program, err = identify(sources, rules, session.options.Root); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 2
+	}
+	if session.rules, err = rates.NewRules(sources, rules); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 2
 	}

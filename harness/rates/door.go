@@ -31,6 +31,8 @@ type Door struct {
 	Plan func(Run) (*config.Experiment, record.Facts, error)
 	// Digest is that of an experiment on a rig of which the facts are true, hexadecimal.
 	Digest func(*config.Experiment, record.Facts) (string, error)
+	// Rules is the digest of the sources of the rules that judge a hypothesis.
+	Rules func(id string) (string, error)
 	// Extend appends a stage of cells to a plan.
 	Extend Extend
 	// FirstBlock measures the first block of a run below a folder.

@@ -44,7 +44,7 @@ type played struct {
 // count is an execution over a folder.
 func (p *played) count(t *testing.T, dir string) *Count {
 	t.Helper()
-	d := Door{Load: p.load, Plan: p.plan, Digest: digest, FirstBlock: p.firstBlock, Execute: p.execute, Stopping: p.stop.Load,
+	d := Door{Load: p.load, Plan: p.plan, Digest: digest, Rules: func(string) (string, error) { return p.name, nil }, FirstBlock: p.firstBlock, Execute: p.execute, Stopping: p.stop.Load,
 		Scratch: t.TempDir, Out: io.Discard, Fail: func(err error) { t.Error(err) }}
 	if p.door != nil {
 		p.door(&d)

@@ -77,7 +77,11 @@ func (c *Count) seeded(j job, seed uint64) (job, error) {
 	if j.key.Design, err = c.Door.design(j.exp, j.facts); err != nil {
 		return j, err
 	}
-	j.key.Rules, err = rulesOf(j.exp, c.Program)
+	rules, err := c.Door.Rules(j.Hypothesis.ID)
+	if err != nil {
+		return j, err
+	}
+	j.key.Rules, err = rulesOf(j.exp.Hypothesis, rules)
 	return j, err
 }
 

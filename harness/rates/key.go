@@ -35,10 +35,9 @@ func (d Door) design(exp *config.Experiment, facts record.Facts) (string, error)
 	return digest[:digits], nil
 }
 
-// rulesOf is the digest of what judges a plan.
-func rulesOf(exp *config.Experiment, program record.Program) (string, error) {
-	h := exp.Hypothesis
-	digest, err := config.Digest(program.Judges, h.Thresholds, h.Gates, h.Run.Reps, h.Run.EarlyLooks)
+// rulesOf is the digest of what judges a hypothesis, of which rules are the sources.
+func rulesOf(h *config.Hypothesis, rules string) (string, error) {
+	digest, err := config.Digest(rules, h.Thresholds, h.Gates, h.Run.Reps, h.Run.EarlyLooks)
 	if err != nil {
 		return "", err
 	}

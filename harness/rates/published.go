@@ -65,10 +65,12 @@ type Published struct {
 	Worlds, Near report.ErrorRates // of default and control worlds, and of worlds near thresholds
 	Checks       []report.Deciding // every check that can decide
 	Commits      string            // of which commits the lines of each hypothesis are
+	Earlier      []string          // hypotheses with lines by other rules than today's
 }
 
-// ReadPublished counts the lines in a repository. Worlds that no configuration names are refused.
-func ReadPublished(all []verdict.Hypothesis, root string) (out Published, err error) {
+// ReadPublished counts the lines in a repository, and tells those by rules that have changed since; rules are the digests of
+// today's sources. Worlds that no configuration names are refused.
+func ReadPublished(all []verdict.Hypothesis, root string, rules func(id string) (string, error)) (out Published, err error) {
 	folder, err := config.OpenFolder(filepath.Join(root, "configs"))
 	if err != nil {
 		return out, err
@@ -87,6 +89,17 @@ func ReadPublished(all []verdict.Hypothesis, root string) (out Published, err er
 		}
 		for _, check := range h.Deciding {
 			out.Checks = append(out.Checks, decidingCheck(h.ID, check, hc))
+		}
+		sources, err := rules(h.ID)
+		if err != nil {
+			return out, err
+		}
+		today, err := rulesOf(hc, sources)
+		if err != nil {
+			return out, err
+		}
+		if slices.ContainsFunc(lines, func(l line) bool { return l.Rules != today }) {
+			out.Earlier = append(out.Earlier, h.ID)
 		}
 		var of []string
 		for i := range lines {

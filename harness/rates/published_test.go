@@ -3,6 +3,7 @@ package rates
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -78,25 +79,33 @@ func TestReadPublished(t *testing.T) {
 	root := t.TempDir()
 	require.NoError(t, os.CopyFS(filepath.Join(root, "configs"), os.DirFS(filepath.Join("..", "..", "configs"))))
 	h := verdict.Hypothesis{ID: "H2A", Config: "h2a.yaml", Deciding: []string{"traffic_as_idle"}}
-	none, err := ReadPublished([]verdict.Hypothesis{h}, root)
+	source := func(string) (string, error) { return "today's", nil }
+	none, err := ReadPublished([]verdict.Hypothesis{h}, root, source)
 	require.NoError(t, err)
 	assert.Empty(t, none.Worlds.Rates)
 	require.Len(t, none.Checks, 1)
 	assert.Contains(t, none.Checks[0].Worlds, "swap_to_nvme")
 
 	path := publishedPath(publishedDir(root), "H2A")
-	write := func(world string, seed uint64) {
+	folder, err := config.OpenFolder(filepath.Join(root, "configs"))
+	require.NoError(t, err)
+	hc, err := config.LoadHypothesis(folder, folder.Path("hypotheses/h2a.yaml"))
+	require.NoError(t, err)
+	today, err := rulesOf(hc, "today's")
+	require.NoError(t, err)
+	write := func(world string, seed uint64, rules ...string) {
 		t.Helper()
 		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
 		require.NoError(t, appendLine(path, line{Hypothesis: "H2A", World: world, Seed: seed, Outcome: verdict.Refuted, Commit: "abc",
-			Checks: []check{{Name: "traffic_as_idle", State: verdict.Contradicted}}}))
+			Checks: []check{{Name: "traffic_as_idle", State: verdict.Contradicted}}, key: key{Rules: strings.Join(append(rules, today)[:1], "")}}))
 	}
 	write("swap_to_nvme", 7)
 	write("swap_to_nvme", 5)
 	write("request_log_774", 5)
-	got, err := ReadPublished([]verdict.Hypothesis{h}, root)
+	got, err := ReadPublished([]verdict.Hypothesis{h}, root, source)
 	require.NoError(t, err)
 	assert.Equal(t, "abc (H2A)", got.Commits)
+	assert.Empty(t, got.Earlier)
 	require.Len(t, got.Worlds.Rates, 1)
 	row := got.Worlds.Rates[0]
 	assert.True(t, row.Control)
@@ -106,8 +115,13 @@ func TestReadPublished(t *testing.T) {
 	assert.False(t, row.Control)
 	assert.Equal(t, []any{"traffic_as_idle", 1.0, 200}, []any{row.Near.Check, row.Near.Truth, row.Near.Wanted})
 
+	write("request_log_774", 6, "yesterday's")
+	got, err = ReadPublished([]verdict.Hypothesis{h}, root, source)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"H2A"}, got.Earlier)
+
 	write("no_such_world", 1)
-	_, err = ReadPublished([]verdict.Hypothesis{h}, root)
+	_, err = ReadPublished([]verdict.Hypothesis{h}, root, source)
 	require.ErrorContains(t, err, "world no_such_world, which h2a.yaml names neither as a control nor as near a threshold: remove its lines")
 }
 
