@@ -141,6 +141,11 @@ func uncovered(deciding, gates []string, c *config.Hypothesis) []string {
 			out = append(out, "unshown names a check that decides nothing: "+check)
 		}
 	}
+	for _, check := range c.Permuted {
+		if !slices.Contains(deciding, check) {
+			out = append(out, "permuted names a check that decides nothing: "+check)
+		}
+	}
 	slices.Sort(out)
 	return out
 }

@@ -14,7 +14,10 @@ type Hypothesis struct {
 	// Unshown are deciding checks that no control world contradicts, each with the reason. Nothing is measured or judged by it.
 	Unshown map[string]string `yaml:"unshown,omitempty" json:"-"`
 	// Near are worlds near a threshold, in which error rates are counted. Like Expected they decide nothing.
-	Near       []Near             `yaml:"near,omitempty" json:"-"`
+	Near []Near `yaml:"near,omitempty" json:"-"`
+	// Permuted are checks of a relation between windows: where the windows of each arm are permuted it is gone, and how often
+	// each holds then is counted.
+	Permuted   []string           `yaml:"permuted,omitempty" json:"-"`
 	Load       Load               `yaml:"load"`
 	Sweep      Sweep              `yaml:"sweep"`
 	Run        Run                `yaml:"run"`

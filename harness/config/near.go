@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 )
 
 // Near is a world at, or near, the threshold of one deciding check: there the check's errors are most likely.
@@ -25,6 +26,12 @@ const mostNearRuns = 10_000
 
 func (h *Hypothesis) checkNear(r *reader) {
 	seen := map[string]bool{}
+	for i, check := range h.Permuted {
+		r.plain(fmt.Sprintf("permuted[%d]", i), check)
+		if slices.Contains(h.Permuted[:i], check) {
+			r.refuse(fmt.Sprintf("permuted[%d]", i), "%s stands twice", check)
+		}
+	}
 	for i, n := range h.Near {
 		path := fmt.Sprintf("near[%d]", i)
 		r.plain(path+".world", n.World)

@@ -7,6 +7,21 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// A check whose windows are permuted stands once, under a plain name.
+func TestPermuted(t *testing.T) {
+	for text, want := range map[string]string{"[a, b]": "", "[a, a]": "permuted[1]: a stands twice", "[../a]": "permuted[0]"} {
+		_, folder := folderOf(t, files{"stackA.yaml": "", "worlds/w1.yaml": "", "worlds/w3.yaml": "", "gates.yaml": gates,
+			"hypotheses/h.yaml": withoutGates(t) + "permuted: " + text + "\n"})
+		h, err := LoadHypothesis(folder, folder.Path("hypotheses/h.yaml"))
+		if want == "" {
+			require.NoError(t, err)
+			require.Equal(t, []string{"a", "b"}, h.Permuted)
+			continue
+		}
+		require.ErrorContains(t, err, want, text)
+	}
+}
+
 // Worlds near a threshold are read as strictly as all else: a truth that nobody counts, or a world that is a control as well,
 // would be a row of a table that says something else.
 func TestNear(t *testing.T) {

@@ -21,6 +21,16 @@ type Evidence struct {
 	Notes []string
 
 	rows map[string]Row
+	// permuted says that windows' requests are not those of their readings (Permuted).
+	permuted bool
+}
+
+// Permuted is the evidence with the windows of each arm in another order for requests than for readings: what a rule still
+// finds, it finds in the arms.
+func (ev *Evidence) Permuted() *Evidence {
+	out := *ev
+	out.rows, out.permuted = nil, true
+	return &out
 }
 
 // Threshold is a number of the decision rule.

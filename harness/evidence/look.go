@@ -57,7 +57,7 @@ func (ev *Evidence) Deciding() *Evidence {
 	if !ev.Exp.Hypothesis.Run.Screening {
 		return ev
 	}
-	out := &Evidence{Exp: ev.Exp, Plan: ev.Plan, Notes: ev.Notes, Quarantined: ev.Quarantined}
+	out := &Evidence{Exp: ev.Exp, Plan: ev.Plan, Notes: ev.Notes, Quarantined: ev.Quarantined, permuted: ev.permuted}
 	for _, c := range ev.Cells {
 		if c.Rep > 0 {
 			out.Cells = append(out.Cells, c)

@@ -118,7 +118,7 @@ func Expand(name string, packed []byte) (*Evidence, error) {
 
 // Until is the evidence of the first blocks, as many as it says, and of those that only screen.
 func (ev *Evidence) Until(blocks int) *Evidence {
-	out := &Evidence{Exp: ev.Exp, Plan: ev.Plan, Notes: ev.Notes, Quarantined: ev.Quarantined}
+	out := &Evidence{Exp: ev.Exp, Plan: ev.Plan, Notes: ev.Notes, Quarantined: ev.Quarantined, permuted: ev.permuted}
 	for _, c := range ev.Cells {
 		if c.Rep <= blocks {
 			out.Cells = append(out.Cells, c)

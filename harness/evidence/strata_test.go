@@ -37,7 +37,7 @@ func TestSlowestIsARequest(t *testing.T) {
 func TestStrataAreCells(t *testing.T) {
 	ev := strataEvidence()
 	set := ev.Windows(ev.Groups())
-	times := set.of(func(w *Window) float64 { return w.At })
+	times := set.of(func(p placed) float64 { return p.w.At })
 	strata := set.Strata(times, set.Slowest(false))
 	require.Len(t, strata, 3)
 	assert.Equal(t, stats.Stratum{Block: "1", Arm: "conc=1", X: []float64{0, 10, 20, 30, 40, 50}, Y: []float64{100, 200, 300, 400, 500, 600}}, strata[0])
@@ -51,6 +51,28 @@ func TestStrataAreCells(t *testing.T) {
 		assert.Equal(t, [][]float64{strata[i].X, strata[i].Y}, [][]float64{r.Columns[0], r.Y})
 		assert.Equal(t, math.Log(r.Y[1]), r.Columns[1][1])
 	}
+}
+
+// Permuted, an arm's requests are those that it had, of other windows, the same whoever asks; readings stay where they were, and no
+// window's requests leave their arm or block.
+func TestPermutedIsOfAnArm(t *testing.T) {
+	ev := strataEvidence()
+	was := ev.Windows(ev.Groups())
+	set := ev.Permuted().Windows(ev.Groups())
+	times := set.of(func(p placed) float64 { return p.w.At })
+	before, after := was.Strata(times, was.Slowest(false)), set.Strata(times, set.Slowest(false))
+	for i := range before {
+		assert.Equal(t, before[i].X, after[i].X)
+		assert.ElementsMatch(t, before[i].Y, after[i].Y)
+		assert.NotEqual(t, before[i].Y, after[i].Y)
+	}
+	assert.NotEqual(t, after[0].Y, after[2].Y, "an order for each block")
+	assert.Equal(t, set.Slowest(true), ev.Permuted().Until(9).Windows(ev.Groups()).Slowest(true))
+	ev.Exp.Hypothesis.Run.Screening = true
+	assert.Equal(t, set.Slowest(false), ev.Permuted().Deciding().Windows(ev.Groups()).Slowest(false))
+	ev.Exp.Hypothesis.Run.Seed++
+	assert.NotEqual(t, set.Slowest(false), ev.Permuted().Windows(ev.Groups()).Slowest(false))
+	assert.Equal(t, was.Slowest(false), ev.Windows(ev.Groups()).Slowest(false))
 }
 
 // Blocks are found by their name, wherever they stand, and one that is not there has no value.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"strings"
 
@@ -26,6 +27,7 @@ type WindowSet struct {
 type placed struct {
 	t       float64
 	w       *Window
+	asked   *Window // the window of the requests: w, unless windows are permuted
 	before  *Window // of the same cell; the window itself where it is the first
 	stratum string  // group of the cell
 }
@@ -80,12 +82,31 @@ func (ev *Evidence) windows(groups []*Group, latency, before bool, need []Readin
 				case !set.known(w, need), before && !set.known(&c.Windows[max(0, k-1)], need):
 					set.Unknown++
 				default:
-					set.reps[c.Rep-1] = append(set.reps[c.Rep-1], placed{t: float64(i)*step + w.At, w: w, before: &c.Windows[max(0, k-1)], stratum: g.Cell.String()})
+					set.reps[c.Rep-1] = append(set.reps[c.Rep-1], placed{t: float64(i)*step + w.At, w: w, asked: w, before: &c.Windows[max(0, k-1)], stratum: g.Cell.String()})
 				}
 			}
 		}
 	}
+	if ev.permuted {
+		set.permute(ev.Exp.Hypothesis.Run.Seed)
+	}
 	return set
+}
+
+// permute gives the requests of each window to another one of its arm and block.
+func (s *WindowSet) permute(seed uint64) {
+	rng := rand.New(rand.NewPCG(seed, 0))
+	for _, rep := range s.reps {
+		for from := 0; from < len(rep); {
+			until := from + 1
+			for until < len(rep) && rep[until].stratum == rep[from].stratum {
+				until++
+			}
+			arm := rep[from:until]
+			rng.Shuffle(len(arm), func(i, j int) { arm[i].asked, arm[j].asked = arm[j].asked, arm[i].asked })
+			from = until
+		}
+	}
 }
 
 func (s *WindowSet) known(w *Window, need []Reading) bool {
@@ -124,8 +145,8 @@ func (s *WindowSet) N() int {
 // Values are a reading's values, one a window; log takes log(1 + x) of readings that span orders of
 // magnitude.
 func (s *WindowSet) Values(r Reading, log bool) []stats.Rep {
-	return s.of(func(w *Window) float64 {
-		v, _ := r.of(w, s.minReads)
+	return s.of(func(p placed) float64 {
+		v, _ := r.of(p.w, s.minReads)
 		if log && r.Log {
 			v = math.Log1p(v)
 		}
@@ -135,36 +156,31 @@ func (s *WindowSet) Values(r Reading, log bool) []stats.Rep {
 
 // Slowest are the windows' slowest TTFT in ms, or their logarithms.
 func (s *WindowSet) Slowest(log bool) []stats.Rep {
-	return s.of(func(w *Window) float64 {
+	return s.of(func(p placed) float64 {
 		if log {
-			return math.Log(w.Slowest())
+			return math.Log(p.asked.Slowest())
 		}
-		return w.Slowest()
+		return p.asked.Slowest()
 	})
 }
 
 // Before are a reading's values in the window before each.
 func (s *WindowSet) Before(r Reading, log bool) []stats.Rep {
-	out := make([]stats.Rep, len(s.reps))
-	for i, rep := range s.reps {
-		out[i] = make(stats.Rep, len(rep))
-		for k, p := range rep {
-			v, _ := r.of(p.before, s.minReads)
-			if log && r.Log {
-				v = math.Log1p(v)
-			}
-			out[i][k] = stats.Point{T: p.t, V: v}
+	return s.of(func(p placed) float64 {
+		v, _ := r.of(p.before, s.minReads)
+		if log && r.Log {
+			v = math.Log1p(v)
 		}
-	}
-	return out
+		return v
+	})
 }
 
-func (s *WindowSet) of(f func(*Window) float64) []stats.Rep {
+func (s *WindowSet) of(f func(placed) float64) []stats.Rep {
 	out := make([]stats.Rep, len(s.reps))
 	for i, rep := range s.reps {
 		out[i] = make(stats.Rep, len(rep))
 		for k, p := range rep {
-			out[i][k] = stats.Point{T: p.t, V: f(p.w)}
+			out[i][k] = stats.Point{T: p.t, V: f(p)}
 		}
 	}
 	return out

@@ -45,9 +45,14 @@ func (c *Count) Rates(all []verdict.Hypothesis, seeds []uint64) (rates report.Er
 		return rates, 0, err
 	}
 	c.asked = jobs
-	missing := slices.DeleteFunc(slices.Clone(jobs), func(j job) bool { return c.line(j) != nil })
+	due := map[string]bool{} // one run may be counted for several checks
+	missing := slices.DeleteFunc(slices.Clone(jobs), func(j job) bool {
+		again := due[j.name()]
+		due[j.name()] = true
+		return again || c.line(j) != nil
+	})
 	fmt.Fprintf(c.Door.Out, "error rates: %d runs, %d of them counted before under the same rules, designs and machines\n",
-		len(jobs), len(jobs)-len(missing))
+		len(due), len(due)-len(missing))
 	missing, again := c.judgeAgain(missing)
 	if again > 0 {
 		fmt.Fprintf(c.Door.Out, "error rates: %d runs judged again from what they left, by other rules than before\n", again)
@@ -90,13 +95,22 @@ func (c *Count) jobs(all []verdict.Hypothesis, seeds []uint64) (jobs []job, err 
 		worlds = append(worlds, of...)
 	}
 	for _, name := range c.Worlds {
-		if !slices.ContainsFunc(worlds, func(j job) bool { return j.World == name }) {
+		if !slices.ContainsFunc(worlds, func(j job) bool { return j.world() == name }) {
 			return nil, fmt.Errorf("-worlds %s: no hypothesis that is counted has a world of that name: those named in controls, or in near, of their configurations", name)
 		}
 	}
 	prints := make([]string, len(worlds))
 	faults := make([]error, len(worlds))
-	c.sideBySide(len(worlds), func(i int) { prints[i], faults[i] = c.fingerprint(known, worlds[i]) })
+	c.sideBySide(len(worlds), func(i int) {
+		if i == 0 || worlds[i].name() != worlds[i-1].name() { // several checks of one world lie behind each other
+			prints[i], faults[i] = c.fingerprint(known, worlds[i])
+		}
+	})
+	for i := 1; i < len(worlds); i++ {
+		if worlds[i].name() == worlds[i-1].name() {
+			prints[i] = prints[i-1]
+		}
+	}
 	switch {
 	case c.Door.Stopping():
 		return nil, ErrInterrupted
@@ -107,7 +121,7 @@ func (c *Count) jobs(all []verdict.Hypothesis, seeds []uint64) (jobs []job, err 
 		return nil, err
 	}
 	for i, w := range worlds {
-		if err := c.read(w.Hypothesis.ID, w.World); err != nil {
+		if err := c.read(w.Hypothesis.ID, w.world()); err != nil {
 			return nil, err
 		}
 		for n, seed := range seeds {
@@ -158,7 +172,7 @@ func (c *Count) sideBySide(n int, f func(int)) {
 func (c *Count) line(j job) *line {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	lines := c.lines[j.String()]
+	lines := c.lines[j.name()]
 	for i := len(lines) - 1; i >= 0; i-- {
 		if lines[i].key == j.key {
 			return &lines[i]
@@ -218,7 +232,7 @@ func (c *Count) run(missing []job) {
 		finished++
 		left := time.Since(started).Seconds() / float64(finished) * float64(len(missing)-finished)
 		fmt.Fprintf(c.Door.Out, "%4d/%d  %-4s %-18s seed %-4d %-13s %5.1f s  about %.0f min left\n",
-			finished, len(missing), j.Hypothesis.ID, j.World, j.Seed, l.Outcome, time.Since(began).Seconds(), left/60)
+			finished, len(missing), j.Hypothesis.ID, j.world(), j.Seed, l.Outcome, time.Since(began).Seconds(), left/60)
 	})
 }
 
@@ -242,6 +256,12 @@ func (c *Count) one(j job) (*line, error) {
 		if err != nil {
 			return nil, err
 		}
+	}
+	if j.permuted { // this was the run that the world's own count lacks, too
+		if ok, err := c.again(j); !ok || err != nil {
+			return nil, err
+		}
+		return c.line(j), nil
 	}
 	l := newLine(j, rep, c.Commit)
 	if err := c.add(l); err != nil {

@@ -33,6 +33,7 @@ type played struct {
 	machine  string // what it does, "" for one that never changes
 	reps     int
 	near     []config.Near
+	permuted []string
 	verdicts map[string]verdict.Judgement
 	door     func(*Door) // changes it
 
@@ -53,7 +54,7 @@ func (p *played) count(t *testing.T, dir string) *Count {
 }
 
 func (p *played) load(h verdict.Hypothesis) (*config.Experiment, error) {
-	exp := &config.Experiment{Rig: "sim", Hypothesis: &config.Hypothesis{Hypothesis: h.ID, Controls: controls[h.ID], Near: p.near},
+	exp := &config.Experiment{Rig: "sim", Hypothesis: &config.Hypothesis{Hypothesis: h.ID, Controls: controls[h.ID], Near: p.near, Permuted: p.permuted},
 		World: &config.World{World: defaultWorld}}
 	exp.Hypothesis.Run.Reps = p.reps
 	return exp, nil

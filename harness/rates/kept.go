@@ -71,6 +71,9 @@ func (c *Count) again(j job) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	if j.permuted {
+		kept = kept.Permuted()
+	}
 	rep, err := Judge(j.Hypothesis, j.exp, kept, c.Door.Extend)
 	if rep == nil || err != nil {
 		return false, err
@@ -84,7 +87,9 @@ func (c *Count) again(j job) (bool, error) {
 func Judge(h verdict.Hypothesis, exp *config.Experiment, kept *evidence.Evidence, extend Extend) (*verdict.Judgement, error) {
 	plan := *kept.Plan
 	plan.Ended = ""
-	ev := &evidence.Evidence{Exp: exp, Plan: &plan, Cells: kept.Cells, Quarantined: kept.Quarantined, Notes: kept.Notes}
+	whole := *kept
+	ev := &whole
+	ev.Exp, ev.Plan = exp, &plan
 	if len(ev.Cells) == 0 {
 		return nil, nil
 	}

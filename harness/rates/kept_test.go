@@ -11,6 +11,7 @@ import (
 	"sparkharness/harness/config"
 	"sparkharness/harness/evidence"
 	"sparkharness/harness/record"
+	"sparkharness/harness/report"
 	"sparkharness/harness/verdict"
 )
 
@@ -105,4 +106,42 @@ func TestErrorRatesBrokenEvidence(t *testing.T) {
 	assert.Equal(t, []string{"H2A/default/3"}, p.ran)
 	p.name = "still other rules"
 	assert.Empty(t, count(), "and it is whole again")
+}
+
+// With windows permuted, a run of the default world is judged from what it left, once for all its checks; what it left not yet,
+// it leaves now. A check that holds all the same has missed its target.
+func TestErrorRatesPermuted(t *testing.T) {
+	dir := t.TempDir()
+	p := keeping(t)
+	p.permuted = []string{"c", "d"}
+	h := stating(verdict.Holds)
+	count := func() report.ErrorRates {
+		t.Helper()
+		p.ran = nil
+		c := p.count(t, dir)
+		c.Near = true
+		rates, runs, err := c.Rates([]verdict.Hypothesis{h}, []uint64{3, 4})
+		require.NoError(t, err)
+		require.Equal(t, 4, runs)
+		require.Zero(t, rates.Missing)
+		require.NoError(t, c.Publish([]verdict.Hypothesis{h}))
+		return rates
+	}
+	for _, ran := range []int{2, 0} {
+		rates := count()
+		assert.Len(t, p.ran, ran)
+		assert.Contains(t, rates.Markdown(), "| permuted |")
+		require.Len(t, rates.Rates, 2)
+		for i, check := range []string{"c", "d"} {
+			row := rates.Rates[i]
+			assert.Equal(t, []any{"default.permuted", check, true, 2, 2}, []any{row.World, row.Near.Check, row.Near.Permuted, row.N(), row.Supported})
+		}
+		assert.Equal(t, []string{"H2A in world default.permuted: c holds in 2 of 2 runs (at most 5 %)"}, rates.Missed())
+	}
+	lines := linesIn(t, publishedPath(publishedDir(filepath.Join(dir, "repository")), "H2A"))
+	assert.Len(t, lines, 2)
+	c := p.count(t, dir)
+	left, err := os.ReadDir(filepath.Join(c.Dir, "evidence"))
+	require.NoError(t, err)
+	assert.Len(t, left, 2)
 }

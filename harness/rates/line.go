@@ -55,7 +55,7 @@ func newRounded(v *float64) *rounded {
 }
 
 func newLine(j job, rep *verdict.Judgement, commit string) line {
-	l := line{Hypothesis: j.Hypothesis.ID, World: j.World, Seed: j.Seed, Outcome: rep.Verdict.Outcome, Reason: rep.FirstReason(),
+	l := line{Hypothesis: j.Hypothesis.ID, World: j.world(), Seed: j.Seed, Outcome: rep.Verdict.Outcome, Reason: rep.FirstReason(),
 		Blocks: rep.Look.Blocks, Checks: []check{}, Gates: []string{}, Commit: commit, key: j.key}
 	if e := rep.Verdict.Effect; e != nil {
 		l.Effect = newRounded(e.Value)

@@ -104,14 +104,16 @@ func ReadPublished(all []verdict.Hypothesis, root string, rules func(id string) 
 		var of []string
 		for i := range lines {
 			l := &lines[i]
-			job, err := jobOf(h, hc, l)
+			jobs, err := jobsOf(h, hc, l)
 			if err != nil {
 				return out, err
 			}
-			if job.near != nil {
-				ofNear.add(job, l)
-			} else {
-				ofWorlds.add(job, l)
+			for _, j := range jobs {
+				if j.near != nil {
+					ofNear.add(j, l)
+				} else {
+					ofWorlds.add(j, l)
+				}
 			}
 			if !slices.Contains(of, l.Commit) {
 				of = append(of, l.Commit)

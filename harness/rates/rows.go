@@ -27,7 +27,8 @@ func (r *rows) add(j job, l *line) {
 // of is the row of the same hypothesis and world, which is the one given if there was none.
 func (r *rows) of(row report.ErrorRate) *report.ErrorRate {
 	for _, known := range r.rows {
-		if known.Hypothesis == row.Hypothesis && known.World == row.World {
+		same := known.Near == nil || row.Near == nil || known.Near.Check == row.Near.Check
+		if known.Hypothesis == row.Hypothesis && known.World == row.World && same {
 			return known
 		}
 	}

@@ -84,7 +84,9 @@ type Near struct {
 	// Measured is the truth in the check's unit, null where it is not known.
 	Measured *float64 `json:"measured"`
 	Power    bool     `json:"power"` // the check ought to hold there
-	Wanted   int      `json:"wanted"`
+	// Permuted says that the windows of each arm were permuted: the check must not hold, whatever the verdict.
+	Permuted bool `json:"permuted,omitempty"`
+	Wanted   int  `json:"wanted"`
 }
 
 // Tell adds what a run said of a check.
@@ -153,6 +155,8 @@ func (r *ErrorRate) met() bool {
 	switch {
 	case r.Near != nil && r.Near.Power:
 		return true // there is no target of power
+	case r.Near != nil && r.Near.Permuted:
+		return float64(r.check(r.Near.Check).Holds) <= controlTarget*float64(r.N())
 	case r.Near != nil:
 		_, most := stats.ClopperPearson(r.Supported, max(1, r.N()), 1-2*nearAlpha)
 		return share <= controlTarget && (r.N() < nearRuns || most <= nearMost)
@@ -182,7 +186,13 @@ func rateOf(k, n int) string {
 func (e ErrorRates) Missed() []string {
 	var out []string
 	for i := range e.Rates {
-		if r := &e.Rates[i]; r.N() > 0 && !r.met() {
+		r := &e.Rates[i]
+		switch {
+		case r.N() == 0 || r.met():
+		case r.Near != nil && r.Near.Permuted:
+			out = append(out, fmt.Sprintf("%s in world %s: %s holds in %d of %d runs (at most %.0f %%)", r.Hypothesis, r.World, r.Near.Check,
+				r.check(r.Near.Check).Holds, r.N(), 100*controlTarget))
+		default:
 			few := r.Control || r.Near != nil
 			out = append(out, fmt.Sprintf("%s in world %s is %s in %d of %d runs (%s %.0f %%)", r.Hypothesis, r.World, r.due(), r.of(r.due()), r.N(),
 				map[bool]string{true: "at most", false: "at least"}[few], 100*map[bool]float64{true: controlTarget, false: defaultTarget}[few]))

@@ -22,7 +22,12 @@ func nearColumns() []column[ErrorRate] {
 		{name: "hypothesis", text: true, has: always[ErrorRate], cell: func(r *ErrorRate) string { return clean(r.Hypothesis) }},
 		near("check", "", func(_ *ErrorRate, n *Near) string { return clean(n.Check) }),
 		near("truth", "thresholds", func(_ *ErrorRate, n *Near) string { return fmt.Sprintf("%.3g", n.Truth) }),
-		near("measured", "", func(_ *ErrorRate, n *Near) string { return optional(n.Measured) }),
+		near("measured", "", func(_ *ErrorRate, n *Near) string {
+			if n.Permuted {
+				return "permuted"
+			}
+			return optional(n.Measured)
+		}),
 		near("mean of the runs", "", func(r *ErrorRate, n *Near) string {
 			if c := r.check(n.Check); c.Of > 0 {
 				return fmt.Sprintf("%.4g", c.Sum/float64(c.Of))
