@@ -204,7 +204,7 @@ func TestCommittedProfiles(t *testing.T) {
 	assert.Equal(t, []Job{moderate}, load("moderate"))
 	files, err := filepath.Glob(configs + "/*")
 	require.NoError(t, err)
-	assert.Len(t, files, 5, "every committed profile is looked at here and below")
+	assert.Len(t, files, 10, "every committed profile is looked at here and below")
 }
 
 // Programs that read and compute now and then, and write nothing: three tasks that block, in cycles that meet
@@ -225,11 +225,18 @@ func TestCommittedNeighbours(t *testing.T) {
 
 // One task that reads a fifth of the time, in pieces much shorter than a window.
 func TestCommittedSteadyReader(t *testing.T) {
+	want := Job{Name: "steady", RW: "read", ReadShare: 1, BlockBytes: 128 << 10, IODepth: 1, NumJobs: 1, IOEngine: "psync", Direct: true,
+		Thread: true, Filename: "sparkharness-fio.dat", Size: 8 << 30, Runtime: 4 * time.Hour, TimeBased: true,
+		IOTime: 100 * time.Millisecond, ThinkTime: 400 * time.Millisecond}
 	jobs, err := Load(filepath.Join(configs, "steady.fio"))
 	require.NoError(t, err)
-	assert.Equal(t, []Job{{Name: "steady", RW: "read", ReadShare: 1, BlockBytes: 128 << 10, IODepth: 1, NumJobs: 1, IOEngine: "psync", Direct: true,
-		Thread: true, Filename: "sparkharness-fio.dat", Size: 8 << 30, Runtime: 4 * time.Hour, TimeBased: true,
-		IOTime: 100 * time.Millisecond, ThinkTime: 400 * time.Millisecond}}, jobs)
+	assert.Equal(t, []Job{want}, jobs)
+	for _, rest := range []int{459, 554, 583, 739, 1206} { // near a threshold of H7
+		want.IOTime, want.ThinkTime = 10*time.Millisecond, time.Duration(rest)*time.Millisecond
+		jobs, err := Load(filepath.Join(configs, fmt.Sprintf("steady_%d.fio", rest)))
+		require.NoError(t, err)
+		assert.Equal(t, []Job{want}, jobs)
+	}
 }
 
 // realFio is the path of fio, or skips the test.
