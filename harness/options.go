@@ -20,11 +20,14 @@ import (
 
 // Options are the flags of a hypothesis run.
 type Options struct {
-	Rig      string
-	Configs  string
-	Config   string
-	Profile  string
-	World    string
+	Rig     string
+	Configs string
+	Config  string
+	Profile string
+	World   string
+	// URL, Server, Metrics and Device name servers that run already: of rig server.
+	URL, Server, Metrics, Device string
+
 	Seed     uint64
 	Reps     int
 	Duration time.Duration
@@ -56,6 +59,10 @@ func (o *Options) Register(fs *flag.FlagSet) {
 	fs.StringVar(&o.Profile, "profile", "", "`name` of another plan, a file of configs/plans: what it says of a hypothesis lies over its configuration, and "+
 		"hypotheses that it does not name are left out")
 	fs.StringVar(&o.World, "world", "default", "`name` of the simulated machine, a file of configs/worlds")
+	fs.StringVar(&o.URL, "url", "", "`URL` of a server that runs, for -rig server: of stack A, or A=http://127.0.0.1:8000,B=http://127.0.0.1:9000")
+	fs.StringVar(&o.Server, "server", "openai", "`kind` of that server, a file of configs/servers: of all, or A=vllm,B=vllm-fs")
+	fs.StringVar(&o.Metrics, "metrics", "", "`URL` of its Prometheus page, where it is not where the file says: of stack A, or A=...,B=...")
+	fs.StringVar(&o.Device, "device", "", "`folder` on the drive that those servers use, or the name of the block device such as nvme0n1")
 	fs.Uint64Var(&o.Seed, "seed", 0, "seed of every random choice, instead of the configuration's")
 	fs.IntVar(&o.Reps, "reps", 0, "repetitions, instead of the configuration's")
 	fs.DurationVar(&o.Duration, "duration", 0, "least length of the measure phase, instead of the configuration's")
@@ -109,6 +116,7 @@ func (o *Options) check(fs *flag.FlagSet, known []string) error {
 	} else if given["world"] && !r.worlds {
 		refuse("-world %s: rig %s has no worlds", o.World, o.Rig)
 	}
+	faults = append(faults, o.checkServers(given)...)
 	if o.Expect != "" {
 		faults = append(faults, checkExpect(o.Expect, known)...)
 	}
@@ -136,7 +144,7 @@ func (o *Options) check(fs *flag.FlagSet, known []string) error {
 }
 
 // named are the flags whose value is a name: an empty one comes from a variable that was not set.
-var named = []string{"rig", "configs", "config", "profile", "world", "results", "expect", "replay", "seeds", "only", "worlds", "verify-results"}
+var named = []string{"rig", "configs", "config", "profile", "world", "url", "server", "metrics", "device", "results", "expect", "replay", "seeds", "only", "worlds", "verify-results"}
 
 // useless are flags that mean nothing beside another one. -results may stand beside -replay, because make gives it always.
 var useless = []struct {
@@ -240,6 +248,9 @@ func (o *Options) Expected(id string, configured []string) ([]verdict.Outcome, e
 func (o *Options) choices() experiment.Choices {
 	c := experiment.Choices{Root: o.Root, Configs: o.configs(), Config: o.Config, Profile: o.Profile, Rig: o.Rig,
 		Seed: o.Seed, Reps: o.Reps, Duration: o.Duration}
+	if rigs[o.Rig].servers {
+		c.Servers, c.Device = o.servers(), o.Device
+	}
 	if rigs[o.Rig].worlds {
 		c.World = o.World
 	}

@@ -67,7 +67,7 @@ func TestFlagsAreChecked(t *testing.T) {
 		{[]string{"-reps", "-4"}, "-reps -4"},
 		{[]string{"-seed", "0"}, "-seed 0"},
 		{[]string{"-duration", "1ns"}, "-duration 1ns: give at least 1s"},
-		{[]string{"-rig", "moon"}, "this build has bare, sim"},
+		{[]string{"-rig", "moon"}, "this build has bare, server, sim"},
 		{[]string{"-expect", "H7=Nonsense"}, "not one of"},
 		{[]string{"-reps", "1001"}, "-reps is at most 1000, not 1001: an interval"},
 		{[]string{"-duration", "2562047h"}, "-duration is at most 168h0m0s, not 2562047h0m0s: a machine"},

@@ -2,25 +2,30 @@ package harness
 
 import (
 	"maps"
+	"os"
 	"slices"
 	"testing"
 
 	"sparkharness/harness/config"
 	"sparkharness/harness/rig"
+	"sparkharness/harness/rig/serverrig"
 	"sparkharness/harness/rig/simrig"
 )
 
 // kindOfRig is a rig that this build has.
 type kindOfRig struct {
-	open   func(*testing.T, *config.Experiment) (rig.Rig, error)
-	worlds bool // its machine is a file of configs/worlds
+	open    func(*testing.T, *config.Experiment) (rig.Rig, error)
+	worlds  bool // its machine is a file of configs/worlds
+	servers bool // its stacks are servers that run already, named by their URLs
 	// scratch is the folder for runs of which only a line is kept, "" for the system's.
 	scratch func() string
 }
 
 // rigs are those of this build, by the name that -rig takes.
 var rigs = map[string]kindOfRig{
-	defaultRig: {simrig.New, true, simrig.MemoryBacked},
+	defaultRig: {open: simrig.New, worlds: true, scratch: simrig.MemoryBacked},
+	"server": {servers: true, scratch: func() string { return "" },
+		open: func(_ *testing.T, e *config.Experiment) (rig.Rig, error) { return serverrig.New(e, os.Stdout) }},
 }
 
 const defaultRig = "sim"

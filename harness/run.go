@@ -178,6 +178,10 @@ func plan(t *testing.T, h Hypothesis, o *Options) (p planned, err error) {
 	if p.rig, err = rigs[o.Rig].open(t, p.exp); err != nil {
 		return p, err
 	}
+	if h.Waits && !slices.Contains(p.rig.Facts().Capabilities, rig.TellsWaits) {
+		return p, errors.Join(fmt.Errorf("%s asks which requests waited for admission, and a server of these does not tell how long it kept one waiting: "+
+			"it cannot be decided there", h.ID), p.rig.Close())
+	}
 	digest, err := experiment.Digest(p.exp, o.Root, p.rig.Facts())
 	if err == nil {
 		if p.plan, err = experiment.New(p.exp, p.rig.Facts(), experiment.RunID(p.exp, digest), digest); err == nil {

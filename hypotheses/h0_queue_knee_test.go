@@ -32,19 +32,21 @@ import (
 // everybody waits alike, so that the ratio falls again. Think times and output lengths are random
 // (configs/hypotheses/h0.yaml) so that users do not move in lockstep.
 var h0 = harness.Hypothesis{
-	ID:        "H0",
-	Claim:     "Queue saturation defines usable concurrency",
-	Mechanism: "past the server's slots requests wait for admission, and p99 TTFT leaves p50 behind",
-	Falsifier: "no queue knee, throughput that keeps growing past it, or a knee that moves between repetitions",
-	Config:    "h0.yaml",
-	Requires:  []string{"rule_ratio", "rule_consecutive", "queue_wait_share", "growth_ratio"},
-	OneLevel:  []string{"ctx"},
-	Overloads: func(c record.Cell) bool { return c.Level("rate") != "" },
-	Validate:  validH0,
-	Refine:    refineH0,
-	Deciding:  []string{"A.queue_knee", "A.growth_stops", "A.repetitions_agree", "B.queue_knee", "B.growth_stops", "B.repetitions_agree"},
-	Foresees:  foreseenH0,
-	Decide:    decideH0,
+	ID:          "H0",
+	Claim:       "Queue saturation defines usable concurrency",
+	Mechanism:   "past the server's slots requests wait for admission, and p99 TTFT leaves p50 behind",
+	Falsifier:   "no queue knee, throughput that keeps growing past it, or a knee that moves between repetitions",
+	Config:      "h0.yaml",
+	EitherStack: true,
+	Waits:       true,
+	Requires:    []string{"rule_ratio", "rule_consecutive", "queue_wait_share", "growth_ratio"},
+	OneLevel:    []string{"ctx"},
+	Overloads:   func(c record.Cell) bool { return c.Level("rate") != "" },
+	Validate:    validH0,
+	Refine:      refineH0,
+	Deciding:    []string{"A.queue_knee", "A.growth_stops", "A.repetitions_agree", "B.queue_knee", "B.growth_stops", "B.repetitions_agree"},
+	Foresees:    foreseenH0,
+	Decide:      decideH0,
 }
 
 func TestH0(t *testing.T) { harness.Run(t, h0) }

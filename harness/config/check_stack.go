@@ -18,6 +18,9 @@ func (s *Stack) check(r *reader) {
 	if s.Engine != "" {
 		r.plain("engine", s.Engine)
 	}
+	if s.Runtime == (Runtime{}) && r.ok("runtime") {
+		r.refuse("runtime", "required field is missing")
+	}
 	s.Endpoint.check(r)
 	r.oneOf("runtime.kv_dtype", s.Runtime.KVDtype, "fp16", "fp8")
 	if r.ok("stack") {

@@ -8,9 +8,12 @@ type Stack struct {
 	Model     string    `yaml:"model"`            // a file of models/, such as L70B
 	Engine    string    `yaml:"engine,omitempty"` // a file of engines/; needed by a simulated machine
 	Endpoint  Endpoint  `yaml:"endpoint"`
-	Runtime   Runtime   `yaml:"runtime"`
+	Runtime   Runtime   `yaml:"runtime,omitempty"`
 	Dynamo    *Dynamo   `yaml:"dynamo,omitempty"` // required for B, forbidden for A
 	Telemetry Telemetry `yaml:"telemetry"`
+	// Server is what is known of a server that somebody else has started, of which then nothing else of this file is; absent: the
+	// server is as the file says.
+	Server *Server `yaml:"server,omitempty" json:",omitempty"`
 }
 
 // Endpoint says where the servers listen. A URL without a host that is loopback is refused by the

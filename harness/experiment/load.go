@@ -22,6 +22,8 @@ type Demand struct {
 	OneLevel []string // factors (ctx, conc) of which the sweep may have one level only
 	Windows  bool     // the configuration must have windows, otherwise it must not
 	Validate func(*config.Experiment) error
+	// EitherStack says that each stack is judged by itself, so that one alone is enough.
+	EitherStack bool
 }
 
 // Choices are what a user chose: which files, and what instead of their numbers.
@@ -35,6 +37,10 @@ type Choices struct {
 	Seed     uint64 // 0 for the configuration's
 	Reps     int
 	Duration time.Duration
+	// Servers are those that run already, by stack; nil: the stacks are as their files say. Device is the block device that they
+	// use, and Dir a folder on it.
+	Servers map[string]ServerChoice
+	Device  string
 }
 
 // LeftOutError says that a profile has other hypotheses.
@@ -151,8 +157,24 @@ func Load(h Demand, o Choices) (*config.Experiment, error) {
 			return nil, err
 		}
 	}
+	if o.Servers != nil {
+		if err := chosen(h, hc, o.Servers); err != nil {
+			return nil, err
+		}
+	}
 	for _, name := range slices.Sorted(maps.Keys(hc.Stacks)) {
 		file := hc.Stacks[name]
+		if o.Servers != nil {
+			st, err := serverStack(folder, name, file, o.Servers[name], o.Device)
+			if err != nil {
+				return nil, err
+			}
+			if hc.Run.Cadence > 0 {
+				st.Telemetry.Cadence = hc.Run.Cadence
+			}
+			e.Stacks[name] = st
+			continue
+		}
 		st, err := config.LoadStack(folder.Path(file))
 		if err != nil {
 			return nil, err

@@ -17,8 +17,8 @@ func Prompt(ev *evidence.Evidence, _ Claim) Gate {
 		for i := range c.Requests {
 			if p := c.Requests[i].Prompt; p != nil {
 				reported++
-				nominal := c.Requests[i].Nominal
-				bad.high(math.Abs(float64(*p)/float64(nominal)-1), fmt.Sprintf("%s: %d tokens for %d", c.Key, *p, nominal))
+				due := c.Info.Settings.PromptTokens.Of(c.Requests[i].Nominal)
+				bad.high(math.Abs(float64(*p)/due-1), fmt.Sprintf("%s: %d tokens for %.0f", c.Key, *p, due))
 			}
 		}
 		if reported == 0 && len(c.Requests) > 0 {
@@ -31,5 +31,9 @@ func Prompt(ev *evidence.Evidence, _ Claim) Gate {
 	case bad.value > tol:
 		return Fail(name, Invalid, "prompt_length", fmt.Sprintf("the server counted %s, more than %.0f %% off", bad.where, tol*100))
 	}
-	return Pass(name, fmt.Sprintf("server-reported prompt lengths within %.2f %% (allowed %.0f %%)", bad.value*100, tol*100))
+	own := ""
+	if r := ev.Cells[0].Info.Settings.PromptTokens; r != nil {
+		own = fmt.Sprintf("; to it each of the harness's tokens is %.3g of its own, and a prompt has %.0f more", r.Each, r.More)
+	}
+	return Pass(name, fmt.Sprintf("server-reported prompt lengths within %.2f %% (allowed %.0f %%)%s", bad.value*100, tol*100, own))
 }

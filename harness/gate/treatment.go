@@ -16,9 +16,12 @@ import (
 func Treatment(ev *evidence.Evidence, _ Claim) Gate {
 	const name = "treatment"
 	var untold, told, done []string
+	unasked := false
 	for _, c := range ev.Cells {
 		s := c.Info.Settings
 		switch {
+		case s.Unasked:
+			unasked = true
 		case s.KVPoolBytes == nil || s.BlockTokens == nil:
 			return Fail(name, Invalid, "not_read_back", c.Key+": the server does not tell its KV pool or block size")
 		case *s.BlockTokens != s.WantBlockTokens:
@@ -54,6 +57,9 @@ func Treatment(ev *evidence.Evidence, _ Claim) Gate {
 			}
 		}
 	}
+	if unasked {
+		return Pass(name, unaskedDetail(ev, untold, done))
+	}
 	if !slices.ContainsFunc(ev.Cells, func(c *evidence.Cell) bool { return c.Info.Settings.WantModel == "" }) {
 		told = append(told, "model")
 	}
@@ -71,6 +77,27 @@ func Treatment(ev *evidence.Evidence, _ Claim) Gate {
 		detail += "; the server does not tell: " + strings.Join(untold, ", ")
 	}
 	return Pass(name, detail)
+}
+
+// unaskedDetail is what is known of servers that somebody else has started: the factors of the sweep are those of the load, which
+// the records themselves tell.
+func unaskedDetail(ev *evidence.Evidence, untold, done []string) string {
+	detail := fmt.Sprintf("servers that were started by somebody else, of which nothing was asked but to serve; model %s in all %d cells",
+		ev.Cells[0].Info.Settings.Model, len(ev.Cells))
+	for _, c := range ev.Cells {
+		if c.Info.Settings.Model != ev.Cells[0].Info.Settings.Model {
+			detail = fmt.Sprintf("servers that were started by somebody else; model %s in %s", c.Info.Settings.Model, c.Key)
+		}
+	}
+	if len(done) > 0 {
+		slices.Sort(done)
+		detail += "; seen to take effect: " + strings.Join(done, ", ")
+	}
+	if len(untold) > 0 {
+		slices.Sort(untold)
+		detail += "; not told: " + strings.Join(untold, ", ")
+	}
+	return detail
 }
 
 // servesWanted reports whether the server serves the model that was asked for, as far as the run tells which that was. A

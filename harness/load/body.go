@@ -17,8 +17,8 @@ type requestBody struct {
 	Prompt        *string       `json:"prompt,omitempty"`   // completions
 	Messages      []chatMessage `json:"messages,omitempty"` // chat
 	MaxTokens     int           `json:"max_tokens"`
-	MinTokens     int           `json:"min_tokens"`
-	IgnoreEOS     bool          `json:"ignore_eos"`
+	MinTokens     int           `json:"min_tokens,omitempty"` // not of openai
+	IgnoreEOS     bool          `json:"ignore_eos,omitempty"` // likewise
 	Stream        bool          `json:"stream"`
 	StreamOptions streamOptions `json:"stream_options"`
 	Temperature   float64       `json:"temperature"`
@@ -58,6 +58,9 @@ func encodeBody(spec *Spec, prompt string, tokens int) (*body, error) {
 	fields := requestBody{
 		MaxTokens: tokens, MinTokens: tokens, IgnoreEOS: true,
 		Stream: true, StreamOptions: streamOptions{IncludeUsage: true},
+	}
+	if spec.Dialect == DialectOpenAI {
+		fields.MinTokens, fields.IgnoreEOS = 0, false
 	}
 	if spec.API == APIChat {
 		fields.Messages = []chatMessage{{Role: "user", Content: prompt}}

@@ -3,6 +3,7 @@ package load
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"sparkharness/harness/outgoing"
@@ -49,6 +50,8 @@ const (
 	APIChat        = "chat"
 	DialectTRTLLM  = "trtllm" // refuses unknown request fields
 	DialectDynamo  = "dynamo" // is asked for its own timing
+	DialectVLLM    = "vllm"   // knows what fixes an answer's length, and passes over what it does not know
+	DialectOpenAI  = "openai" // has the fields of OpenAI's API and no others
 )
 
 // Warmup ends on a state: Min has passed and every user of a closed loop has had Passes complete
@@ -127,7 +130,7 @@ func (s *Spec) Check() error {
 		"nonce %q is not none, per_user or per_request", string(s.Nonce))
 	refuse(s.Timeout <= 0, "request timeout %v is not above 0", s.Timeout)
 	refuse(s.API != APICompletions && s.API != APIChat, "api %q is not completions or chat", s.API)
-	refuse(s.Dialect != DialectTRTLLM && s.Dialect != DialectDynamo, "dialect %q is not trtllm or dynamo", s.Dialect)
+	refuse(!slices.Contains([]string{DialectTRTLLM, DialectDynamo, DialectVLLM, DialectOpenAI}, s.Dialect), "dialect %q is not trtllm, dynamo, vllm or openai", s.Dialect)
 	if s.Adapters != nil {
 		errs = append(errs, s.Adapters.check(s.Dialect))
 	}

@@ -29,7 +29,7 @@ func TestSpecIsChecked(t *testing.T) {
 			"reuses nothing":  func(s *Spec) { s.Nonce, s.Loop = NoncePerUser, Open{Poisson{1}} },
 			"request timeout": func(s *Spec) { s.Timeout = 0 },
 			`api ""`:          func(s *Spec) { s.API = "" },
-			`dialect "vllm"`:  func(s *Spec) { s.Dialect = "vllm" },
+			`dialect "moon"`:  func(s *Spec) { s.Dialect = "moon" },
 			"base url":        func(s *Spec) { s.BaseURL = "127.0.0.1:8355" },
 			"not loopback":    func(s *Spec) { s.BaseURL = "http://10.0.0.1:8355" },
 			`/v1" is not`:     func(s *Spec) { s.BaseURL += "/v1" },

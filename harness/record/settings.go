@@ -19,8 +19,27 @@ type Settings struct {
 	Tiers []TierSetting `json:"tiers,omitempty"`
 	// AdapterBytes are the sizes of the LoRA adapters' files by name.
 	AdapterBytes map[string]float64 `json:"adapter_bytes,omitempty"`
+	// Unasked says that the server was started by somebody else: nothing was asked of it but to serve, and what it tells is noted.
+	Unasked bool `json:"unasked,omitempty"`
+	// PromptTokens is how the server counts prompts; null where it counts in the harness's tokens.
+	PromptTokens *TokenRatio `json:"prompt_tokens,omitempty"`
 	// NotReadBack are settings that neither a page nor the log of the server tells.
 	NotReadBack []string `json:"not_read_back"`
+}
+
+// TokenRatio is how a server counts a prompt that is measured in the harness's tokens: Each for each of those, and More beside,
+// as of a chat template. It was measured on two prompts.
+type TokenRatio struct {
+	Each float64 `json:"each"`
+	More float64 `json:"more"`
+}
+
+// Of is how long a prompt of n of the harness's tokens ought to be to the server.
+func (r *TokenRatio) Of(n int) float64 {
+	if r == nil {
+		return float64(n)
+	}
+	return float64(n)*r.Each + r.More
 }
 
 // TierSetting compares a KV tier as the server built it with what was asked for.

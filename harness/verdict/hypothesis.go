@@ -31,6 +31,10 @@ type Hypothesis struct {
 	// OneLevel are the factors of the sweep (ctx, conc) that the decision rule holds fixed: a configuration
 	// with more levels of one is refused, because the rule would mix them.
 	OneLevel []string
+	// EitherStack says that the rule judges each stack by itself: of two, one alone is enough.
+	EitherStack bool
+	// Waits says that the rule asks which requests waited for admission: a server that does not tell cannot be judged.
+	Waits bool
 	// Windows says that the rule joins requests and telemetry in time: the configuration must say in windows
 	// of what length.
 	Windows bool

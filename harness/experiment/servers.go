@@ -1,0 +1,84 @@
+package experiment
+
+import (
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"sparkharness/harness/config"
+)
+
+// ServerChoice is a server that runs already and is to be a stack.
+type ServerChoice struct {
+	URL     string // http://host:port
+	Kind    string // a file of servers/
+	Metrics string // URL of its page; "" for where the file says
+	KV      string // URL of its page about KV tiers; likewise
+}
+
+// defaultCadence is that of a server's telemetry where neither hypothesis nor stack file says one.
+const defaultCadence = config.Duration(200 * time.Millisecond)
+
+// serverStack is the stack that a server is, of which the file named by the hypothesis says how often it is sampled and no more.
+func serverStack(folder *config.Folder, name, file string, c ServerChoice, device string) (*config.Stack, error) {
+	kind, err := config.LoadServer(folder, c.Kind)
+	if err != nil {
+		return nil, fmt.Errorf("-server: %w", err)
+	}
+	st := &config.Stack{Stack: name, Name: kind.Note, Server: kind,
+		Endpoint:  config.Endpoint{URL: strings.TrimRight(c.URL, "/"), API: kind.API, EngineMetrics: c.Metrics, KVBMMetrics: c.KV},
+		Telemetry: config.Telemetry{Cadence: defaultCadence, Device: device}}
+	if planned, err := config.LoadStack(folder.Path(file)); err == nil {
+		st.Telemetry.Cadence = planned.Telemetry.Cadence
+	}
+	for _, p := range []struct {
+		page *config.MetricsPage
+		url  *string
+	}{{kind.Engine, &st.Endpoint.EngineMetrics}, {kind.KV, &st.Endpoint.KVBMMetrics}} {
+		if p.page != nil && *p.url == "" {
+			if *p.url, err = pageURL(st.Endpoint.URL, p.page.At); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return st, nil
+}
+
+// pageURL is where a page is, seen from the URL of its server: a path, or another port of the same host and a path.
+func pageURL(base, at string) (string, error) {
+	u, err := url.Parse(base)
+	if err != nil || u.Hostname() == "" {
+		return "", fmt.Errorf("-url: not a URL, such as http://127.0.0.1:8000")
+	}
+	path := at
+	if port, ok := strings.CutPrefix(at, ":"); ok {
+		i := strings.IndexByte(port, '/')
+		u.Host, path = u.Hostname()+":"+port[:i], port[i:]
+		if strings.Contains(u.Hostname(), ":") {
+			u.Host = "[" + u.Hostname() + "]:" + port[:i]
+		}
+	}
+	u.Path = path
+	return u.String(), nil
+}
+
+// chosen are the stacks of a hypothesis that servers were named for. A hypothesis that needs more of them is refused.
+func chosen(h Demand, hc *config.Hypothesis, servers map[string]ServerChoice) error {
+	var missing []string
+	for _, name := range slices.Sorted(maps.Keys(hc.Stacks)) {
+		if _, ok := servers[name]; !ok {
+			missing = append(missing, name)
+		}
+	}
+	if len(missing) > 0 && (!h.EitherStack || len(missing) == len(hc.Stacks)) {
+		return fmt.Errorf("%s is about stack %s, for which there is no server: name each as in -url %s=http://127.0.0.1:8000",
+			h.ID, strings.Join(slices.Sorted(maps.Keys(hc.Stacks)), " and "), missing[0])
+	}
+	for _, name := range missing {
+		delete(hc.Stacks, name)
+	}
+	return nil
+}

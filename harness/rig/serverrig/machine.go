@@ -1,0 +1,182 @@
+package serverrig
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"sparkharness/harness/config"
+	"sparkharness/harness/load"
+	"sparkharness/harness/record"
+	"sparkharness/harness/rig"
+	"sparkharness/harness/telemetry"
+)
+
+// machine is a stack's server for one cell.
+type machine struct {
+	rig     *Rig
+	server  *server
+	stack   *config.Stack
+	watched []io.Closer
+	notes   []string // what could not be reset
+}
+
+// settle bounds the wait for the server to be done with what was asked before the cell.
+const settle = 2 * time.Minute
+
+// Begin waits until the server has nothing to do, and empties its caches as far as it lets anybody do that.
+func (m *machine) Begin(ctx context.Context, _ record.PlannedCell) error {
+	if err := m.idle(ctx); err != nil {
+		return err
+	}
+	for _, path := range m.server.kind.Reset {
+		if err := m.post(ctx, path); err != nil {
+			m.notes = append(m.notes, fmt.Sprintf("whether caches are empty (POST %s: %v)", path, err))
+		}
+	}
+	return nil
+}
+
+// idle returns when nothing runs and nobody waits, as the engine's page says; where there is none, at once.
+func (m *machine) idle(ctx context.Context) error {
+	p := m.server.kind.Engine
+	if p == nil || m.server.enginePage == "" {
+		return nil
+	}
+	page := telemetry.NewPage(m.rig.client, m.server.enginePage, "engine", metrics(p.Figures), nil)
+	deadline := time.Now().Add(settle)
+	for {
+		f, err := page.Read(ctx)
+		if err == nil && f["running"] == 0 && f["waiting"] == 0 {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			if err == nil {
+				err = fmt.Errorf("%.0f requests run and %.0f wait", f["running"], f["waiting"])
+			}
+			return fmt.Errorf("the server is not idle %v after the cell before: %w: end what else asks it", settle, err)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}
+
+func (m *machine) post(ctx context.Context, path string) error {
+	ctx, cancel := context.WithTimeout(ctx, asking)
+	defer cancel()
+	req, err := m.rig.client.Request(ctx, http.MethodPost, m.server.base+path, nil)
+	if err != nil {
+		return err
+	}
+	resp, err := m.rig.client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode/100 != 2 {
+		return errors.New(m.rig.client.Quote(resp.Status))
+	}
+	return nil
+}
+
+// Endpoint is the server's.
+func (m *machine) Endpoint() rig.Endpoint {
+	return rig.Endpoint{BaseURL: m.server.base, API: m.server.kind.API, Dialect: m.server.kind.Dialect, HTTP: m.rig.client}
+}
+
+// Sources are this machine's /proc, its block device, its GPU if it has one, and the server's pages.
+func (m *machine) Sources() rig.Sources {
+	s := rig.Sources{Scrapes: map[string]func() []byte{}}
+	proc, err := telemetry.NewProc(procRoot)
+	s.Sys = append(s.Sys, orFail("proc", proc, err))
+	m.watched = append(m.watched, proc)
+	if name := m.rig.drive.name; name != "" {
+		device := telemetry.Device(sysRoot, name)
+		s.Device = &device
+		block, err := telemetry.NewBlock(procRoot, sysRoot, name)
+		s.Sys = append(s.Sys, orFail("block", block, err))
+		m.watched = append(m.watched, block)
+	}
+	kind := m.server.kind
+	if kind.Engine != nil && m.server.enginePage != "" {
+		page := telemetry.NewPage(m.rig.client, m.server.enginePage, "engine", metrics(kind.Engine.Figures), identities(kind.Engine))
+		s.Sys = append(s.Sys, page)
+		s.Scrapes["engine.prom"] = page.LastScrape
+	}
+	if kind.KV != nil && m.server.kvPage != "" && !kind.KVBM {
+		page := telemetry.KVPage{Page: telemetry.NewPage(m.rig.client, m.server.kvPage, "kv", metrics(kind.KV.Figures), identities(kind.KV))}
+		s.KV = page
+		s.Scrapes["kv.prom"] = page.LastScrape
+	}
+	if kind.Waits == "perf_metrics" {
+		s.Perf = telemetry.NewPerf(m.rig.client, m.server.base)
+	}
+	return s
+}
+
+// ReadBack is what the server says of itself. Nothing was asked of it.
+func (m *machine) ReadBack(ctx context.Context) (record.Settings, error) {
+	out := record.Settings{Unasked: true, NotReadBack: m.notes}
+	if out.NotReadBack == nil {
+		out.NotReadBack = []string{}
+	}
+	var err error
+	if out.Model, err = load.ServedModel(ctx, m.rig.client, m.server.base); err != nil {
+		return out, err
+	}
+	if out.Model != m.server.model {
+		return out, fmt.Errorf("the server serves %s, and before the first cell it served %s: it was started anew", out.Model, m.server.model)
+	}
+	out.KVPoolBlocks, out.BlockTokens = m.server.poolBlocks, m.server.blockTokens
+	if out.KVPoolBlocks == nil {
+		out.NotReadBack = append(out.NotReadBack, "KV pool")
+	}
+	if m.server.build == "" {
+		out.NotReadBack = append(out.NotReadBack, "build")
+	}
+	if !m.server.ratio.sameTokens() {
+		out.PromptTokens = &record.TokenRatio{Each: m.server.ratio.each, More: m.server.ratio.more}
+	}
+	return out, nil
+}
+
+// ProveCounters reads and writes in the folder that was named as being on the watched device.
+func (m *machine) ProveCounters(ctx context.Context) (record.CountersProof, error) {
+	return m.rig.drive.prove(ctx)
+}
+
+// Apply refuses: nobody here can do anything to a server that somebody else has started.
+func (m *machine) Apply(_ context.Context, t rig.Treatment) (rig.Applied, error) {
+	return rig.Applied{}, fmt.Errorf("%s cannot be done to a server that is named by its URL", t.Kind)
+}
+
+// Close lets go of the files that were watched.
+func (m *machine) Close() error {
+	var errs []error
+	for _, w := range m.watched {
+		errs = append(errs, w.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// failed is a source that could not be opened: it is missing in every slot.
+type failed struct {
+	name string
+	err  error
+}
+
+func orFail(name string, src telemetry.SysSource, err error) telemetry.SysSource {
+	if err != nil {
+		return failed{name, err}
+	}
+	return src
+}
+
+func (f failed) Name() string                                    { return f.name }
+func (f failed) Sample(context.Context, *record.SysSample) error { return f.err }

@@ -1,0 +1,146 @@
+package serverrig
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"sparkharness/harness/config"
+	"sparkharness/harness/outgoing"
+	"sparkharness/harness/record"
+	"sparkharness/harness/rig"
+)
+
+// Rig measures servers by their URLs.
+type Rig struct {
+	exp     *config.Experiment
+	out     io.Writer
+	client  *outgoing.Client
+	servers map[string]*server // by stack
+	facts   record.Facts
+	drive   device
+}
+
+// asking bounds what a server is asked for before the first cell.
+const asking = 20 * time.Second
+
+// New asks the servers of an experiment who they are. The experiment's model becomes the one that they serve.
+func New(e *config.Experiment, out io.Writer) (rig.Rig, error) {
+	r := &Rig{exp: e, out: out, client: outgoing.New(outgoing.Options{}), servers: map[string]*server{}}
+	ctx, cancel := context.WithTimeout(context.Background(), asking)
+	defer cancel()
+	var origins, identity []string
+	caps := []string{rig.ProvesCounters}
+	waits, kv := true, true
+	for _, name := range e.StackNames() {
+		st := e.Stacks[name]
+		if st.Server == nil {
+			return nil, fmt.Errorf("stack %s has no server: give its URL with -url, as in -url %s=http://127.0.0.1:8000", name, name)
+		}
+		s, err := ask(ctx, r.client, st)
+		if err != nil {
+			return nil, fmt.Errorf("stack %s: %w", name, err)
+		}
+		r.servers[name] = s
+		if model := s.plainModel(); e.Hypothesis.Model == "" || len(origins) == 0 {
+			e.Hypothesis.Model = model
+		} else if e.Hypothesis.Model != model {
+			return nil, fmt.Errorf("the servers serve two models, %s and %s: stacks are compared on one", e.Hypothesis.Model, model)
+		}
+		st.Model = e.Hypothesis.Model
+		st.Engine = st.Server.Server
+		if t := s.blockTokens; t != nil {
+			st.Runtime.TokensPerBlock = int(*t)
+		}
+		origins = append(origins, fmt.Sprintf("%s: %s at %s", name, s.title(), outgoing.Shown(st.Endpoint.URL)))
+		identity = append(identity, name, st.Server.Server, s.build, s.model)
+		waits = waits && st.Server.Waits != ""
+		kv = kv && (st.Server.KV != nil || name == "A")
+	}
+	if waits {
+		caps = append(caps, rig.TellsWaits)
+	}
+	if kv {
+		caps = append(caps, rig.KVTelemetry)
+	}
+	var err error
+	if r.drive, err = openDevice(e); err != nil {
+		return nil, err
+	}
+	machine, err := config.Digest(identity, r.drive.identity, host())
+	if err != nil {
+		return nil, err
+	}
+	r.facts = record.Facts{Rig: e.Rig, Clock: record.ClockReal, Origin: "real servers, " + strings.Join(origins, "; "), Machine: machine, CPUs: runtime.NumCPU(),
+		Capabilities: caps, Uncalibrated: []string{}, Lacks: lacks(), MaxRequestBytes: r.drive.maxRequest}
+	return r, nil
+}
+
+// Facts are those of the servers and of this machine.
+func (r *Rig) Facts() record.Facts { return r.facts }
+
+// Check refuses what servers that somebody else started cannot be brought to do.
+func (r *Rig) Check(e *config.Experiment, _ *record.Plan) error {
+	if err := rig.Lacks(r.facts, e); err != nil {
+		return fmt.Errorf("%w; a server that is named by its URL runs as it was started", err)
+	}
+	for _, name := range e.StackNames() {
+		if e.Hypothesis.Load.Chat != nil && !r.servers[name].ratio.sameTokens() {
+			return fmt.Errorf("stack %s: its model has %.3g tokens for each of the harness's, and sessions are laid out in the harness's: "+
+				"take a workload of single prompts", name, r.servers[name].ratio.each)
+		}
+	}
+	return nil
+}
+
+// Prepare takes nothing.
+func (r *Rig) Prepare() error { return nil }
+
+// Open returns the stack's server for a cell.
+func (r *Rig) Open(_ context.Context, st *config.Stack) (rig.Machine, error) {
+	s := r.servers[st.Stack]
+	if s == nil {
+		return nil, errors.New("no server was named for stack " + st.Stack)
+	}
+	return &machine{rig: r, server: s, stack: st}, nil
+}
+
+// Run measures cells one after another.
+func (r *Rig) Run(cells []record.PlannedCell, w rig.Work) {
+	for _, pc := range cells {
+		start := time.Now()
+		err := w.Measure(pc)
+		if err := w.Done(pc, time.Since(start), err); err != nil && !errors.Is(err, rig.ErrSkipped) {
+			fmt.Fprintf(r.out, "cell %s: %v\n", pc.Key, err)
+		}
+	}
+}
+
+// Close lets go of the servers.
+func (r *Rig) Close() error {
+	r.client.CloseIdleConnections()
+	return nil
+}
+
+// title names a server as reports do.
+func (s *server) title() string {
+	return strings.TrimSpace(s.kind.Server + " " + cmp.Or(s.build, "of a build that it does not tell") + ", model " + s.model)
+}
+
+// plainModel is the served model as a label: the last part of a path, in letters that file names have.
+func (s *server) plainModel() string {
+	name := s.model[strings.LastIndexByte(s.model, '/')+1:]
+	plain := strings.Map(func(c rune) rune {
+		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || slices.Contains([]rune("._-"), c) {
+			return c
+		}
+		return '-'
+	}, name)
+	return cmp.Or(strings.Trim(plain, "."), "model")
+}

@@ -1,0 +1,85 @@
+package harness
+
+import (
+	"fmt"
+	"strings"
+
+	"sparkharness/harness/experiment"
+)
+
+// byStack reads what is said of stacks: A=x,B=y, or x alone of stack all.
+func byStack(text, all string) (map[string]string, error) {
+	out := map[string]string{}
+	if text == "" {
+		return out, nil
+	}
+	for part := range strings.SplitSeq(text, ",") {
+		name, value, named := strings.Cut(part, "=")
+		if !named || name != "A" && name != "B" { // a URL may hold an =
+			name, value = all, part
+		}
+		switch _, twice := out[name]; {
+		case twice:
+			return nil, fmt.Errorf("stack %s stands twice: name the stack of each, as in A=...,B=...", name)
+		case value == "":
+			return nil, fmt.Errorf("stack %s has an empty value", name)
+		}
+		out[name] = value
+	}
+	return out, nil
+}
+
+// everyStack is the name of what is said of all.
+const everyStack = "*"
+
+// servers are those that the flags name, which check has looked at.
+func (o *Options) servers() map[string]experiment.ServerChoice {
+	urls, _ := byStack(o.URL, "A")
+	kinds, _ := byStack(o.Server, everyStack)
+	pages, _ := byStack(o.Metrics, "A")
+	out := map[string]experiment.ServerChoice{}
+	for name, url := range urls {
+		kind, ok := kinds[name]
+		if !ok {
+			kind = kinds[everyStack]
+		}
+		out[name] = experiment.ServerChoice{URL: url, Kind: kind, Metrics: pages[name]}
+	}
+	return out
+}
+
+// checkServers refuses flags about servers that mean nothing.
+func (o *Options) checkServers(given map[string]bool) (faults []error) {
+	refuse := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+	ofServers := rigs[o.Rig].servers
+	for _, name := range []string{"url", "server", "metrics", "device"} {
+		if given[name] && !ofServers {
+			refuse("-%s names a server that runs: give -rig server, too", name)
+		}
+	}
+	if !ofServers {
+		return faults
+	}
+	if !given["url"] && !given["replay"] && !given["verify"] {
+		refuse("-rig server: which server? Give -url http://127.0.0.1:8000 and its kind with -server")
+	}
+	urls, err := byStack(o.URL, "A")
+	if err != nil {
+		refuse("-url: %w", err)
+	}
+	for _, f := range []struct{ name, value, all string }{{"server", o.Server, everyStack}, {"metrics", o.Metrics, "A"}} {
+		of, err := byStack(f.value, f.all)
+		if err != nil {
+			refuse("-%s: %w", f.name, err)
+		}
+		for stack := range of {
+			if _, ok := urls[stack]; !ok && stack != everyStack {
+				refuse("-%s names stack %s, which has no -url", f.name, stack)
+			}
+		}
+	}
+	if given["url"] && !given["device"] {
+		refuse("-rig server: which drive do the servers use? Give a folder on it with -device, or the name of the block device")
+	}
+	return faults
+}
