@@ -41,6 +41,10 @@ func ask(ctx context.Context, client *outgoing.Client, st *config.Stack) (*serve
 	if b := s.kind.Build; b != nil {
 		s.build = field(ctx, client, s.base+b.Path, b.Field)
 	}
+	// Some servers have figures on their pages only after a first request.
+	if s.ratio, err = measure(ctx, client, s); err != nil {
+		return nil, err
+	}
 	if s.enginePage != "" && s.kind.Engine != nil {
 		page := telemetry.NewPage(client, s.enginePage, "engine", metrics(s.kind.Engine.Figures), identities(s.kind.Engine))
 		figures, err := page.Read(ctx)
@@ -59,8 +63,7 @@ func ask(ctx context.Context, client *outgoing.Client, st *config.Stack) (*serve
 		}
 		s.blockTokens, s.poolBlocks = of("block_tokens"), of("kv_max_blocks")
 	}
-	s.ratio, err = measure(ctx, client, s)
-	return s, err
+	return s, nil
 }
 
 // maxField bounds a page with a version.
