@@ -418,25 +418,3 @@ func (f onSend) RoundTrip(r *http.Request) (*http.Response, error) { return f(r)
 
 // through is a client whose requests are carried by f.
 func through(f onSend) *outgoing.Client { return outgoing.New(outgoing.Options{Through: f}) }
-
-// Gaps between chunks of two tokens do not stand among those between tokens.
-func TestGapsOfChunks(t *testing.T) {
-	for name, perChunk := range map[string]int{"a token a chunk": 1, "two": 2} {
-		t.Run(name, func(t *testing.T) {
-			o := drive(t, func(w http.ResponseWriter, r *http.Request) {
-				text := stream(word("a"), word("a"), finished("a"), counts(fmt.Sprintf(`"completion_tokens":%d`, 3*perChunk)), "[DONE]")
-				replay(w, r, text, 20*time.Millisecond)
-			}, func(s *Spec) { s.Output = must[Dist](t)(NewConstant(float64(3 * perChunk))) })
-			require.NoError(t, o.err)
-			gaps, none := &o.sum.Gaps, o.sum.ChunkGaps
-			if perChunk == 2 {
-				none, gaps = gaps, o.sum.ChunkGaps
-				assert.Zero(t, none.Count())
-			} else {
-				assert.Nil(t, none)
-			}
-			assert.EqualValues(t, 2*o.sum.Counts[record.PhaseMeasure][record.RCOK], gaps.Count())
-			assert.Equal(t, 20*time.Millisecond, gaps.Max())
-		})
-	}
-}
