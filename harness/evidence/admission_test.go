@@ -27,3 +27,20 @@ func TestWaits(t *testing.T) {
 	require.Len(t, points, 3)
 	assert.Equal(t, []float64{0, 0, 1}, []float64{points[0].V, points[1].V, points[2].V})
 }
+
+// Where chunks hold several tokens the gaps between them stand for iterations, alone or beside those of tokens.
+func TestWaitsByChunks(t *testing.T) {
+	c := &Cell{Requests: []Request{{RC: record.RCOK, WaitMS: ptr(61.0)}, {RC: record.RCOK, WaitMS: ptr(205.0)}}}
+	c.Info.Load.ChunkGaps = new(record.GapHist)
+	for range 2000 {
+		c.Info.Load.ChunkGaps.Add(200 * time.Millisecond)
+	}
+	for range 2 {
+		points, answered := c.Waits()
+		assert.Equal(t, 2, answered)
+		require.Len(t, points, 2)
+		assert.Equal(t, []float64{0, 1}, []float64{points[0].V, points[1].V})
+		c.Info.Load.Gaps.Add(50 * time.Millisecond)
+	}
+	assert.EqualValues(t, 2000, c.Info.Load.ChunkGaps.Count(), "the cell's own stay as they are")
+}

@@ -18,10 +18,12 @@ type Cell struct {
 	Requests []Request // due in the measure phase, in order of intended send
 	// Carried is, for each session, the longest prefix that two of its prompts began with since the cell's
 	// start, in tokens; nil where the workload has no sessions.
-	Carried map[int]int
-	Sys     Machine
-	KV      *KVCounters // nil where the stack has no KV manager
-	Windows []Window    // of the measure phase; nil where the configuration asks for none
+	Carried   map[int]int
+	Sys       Machine
+	Answered  *Answered   // nil where no server counted
+	SentAgain int         // requests of the measure phase
+	KV        *KVCounters // nil where the stack has no KV manager
+	Windows   []Window    // of the measure phase; nil where the configuration asks for none
 }
 
 // TTFT are the cell's values on its own measure clock.

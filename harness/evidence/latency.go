@@ -23,7 +23,7 @@ type Percentile struct {
 	AtLeast bool `json:"at_least"` // a timed-out request decides the value: the true one is not smaller
 }
 
-// ITL are the pooled gaps between text chunks, ms.
+// ITL are pooled gaps, ms: between tokens, or between chunks with text that hold another number of tokens than one each.
 type ITL struct {
 	P50  float64 `json:"p50"`
 	P99  float64 `json:"p99"`

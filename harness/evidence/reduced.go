@@ -39,10 +39,17 @@ type reducedCell struct {
 	Sys      Machine
 	KV       *KVCounters
 	Windows  []Window
+	// Where every chunk held a token, no rule asks; and machines that were seen before chunks were counted stay alike.
+	Answered  *Answered `json:",omitempty"`
+	SentAgain int       `json:",omitempty"`
 }
 
 func newReducedCell(c *Cell) reducedCell {
-	return reducedCell{c.PlannedCell, c.Info, c.Origin, c.Requests, c.Carried, c.Sys, c.KV, c.Windows}
+	answered := c.Answered
+	if answered != nil && answered.Uneven == 0 {
+		answered = nil
+	}
+	return reducedCell{c.PlannedCell, c.Info, c.Origin, c.Requests, c.Carried, c.Sys, c.KV, c.Windows, answered, c.SentAgain}
 }
 
 // Reduce packs the evidence into some thousandths of the run's size, so that other rules can judge it without a run. Numbers keep
@@ -111,7 +118,7 @@ func Expand(name string, packed []byte) (*Evidence, error) {
 			return nil, fault(fmt.Errorf("cell %s is not in its plan", r.Planned.Key))
 		}
 		ev.Cells = append(ev.Cells, &Cell{PlannedCell: pc, Info: r.Info, Origin: r.Origin, Requests: r.Requests, Carried: r.Carried, Sys: r.Sys, KV: r.KV,
-			Windows: r.Windows})
+			Windows: r.Windows, Answered: r.Answered, SentAgain: r.SentAgain})
 	}
 	return ev, nil
 }

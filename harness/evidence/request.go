@@ -49,6 +49,7 @@ func (c *Cell) loadRequests(folder, runID string) error {
 		start = *c.Info.Load.MeasureStart
 	}
 	var keys []requestKey
+	var answered Answered
 	err := record.ReadComplete(filepath.Join(folder, record.FileMetrics), func(r *record.Request) error {
 		if r.RunID != runID {
 			return fmt.Errorf("a request of run %q, not of %s", r.RunID, runID)
@@ -63,6 +64,10 @@ func (c *Cell) loadRequests(folder, runID string) error {
 		if r.Phase != record.PhaseMeasure {
 			return nil
 		}
+		if r.SentAgain {
+			c.SentAgain++
+		}
+		answered.add(r)
 		d := Request{At: r.IntendedTS - start, RC: r.RC, WaitMS: r.ServerWaitMS, Nominal: r.ContextTokens, Prompt: r.PromptTokens,
 			Cached: r.CachedTokens, Reusable: r.Reusable, Session: r.Session, LagMS: r.SendLagMS, ITLMaxMS: r.ITLmaxMS}
 		if r.Adapter != nil {
@@ -87,6 +92,9 @@ func (c *Cell) loadRequests(folder, runID string) error {
 	})
 	if err != nil {
 		return err
+	}
+	if answered.Answers > 0 {
+		c.Answered = &answered
 	}
 	c.inOrder(keys)
 	return nil

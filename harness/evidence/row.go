@@ -54,6 +54,12 @@ type Row struct {
 	FirstTouchMS  *float64    `json:"first_touch_ttft_mean_ms"`
 	LaterP99      *Percentile `json:"later_ttft_p99_ms"` // over all other requests
 
+	// Of answers whose tokens the server counted. Left out where it counted none, as in lines of earlier versions.
+	TokensPerChunk *float64 `json:"tokens_per_chunk,omitempty"` // output tokens by chunks with text
+	TPOT           *float64 `json:"tpot_mean_ms,omitempty"`     // over answers of two tokens and more
+	ChunkGaps      *ITL     `json:"chunk_gap_ms,omitempty"`     // of answers in another number of chunks than tokens
+	SentAgain      *int     `json:"sent_again,omitempty"`       // requests that met a connection which the server was closing; left out if none
+
 	StorageColumns
 }
 
@@ -135,11 +141,7 @@ func (ev *Evidence) row(g *Group) Row {
 		idle.addSums(&c.Sys.Baseline)
 	}
 	r.TTFT, r.E2E = latency(g.TTFT()), latency(g.E2E())
-	if n := gaps.Count(); n > 0 {
-		p50, _ := gaps.Quantile(0.5)
-		p99, _ := gaps.Quantile(0.99)
-		r.ITL = &ITL{P50: p50.Seconds() * 1e3, P99: p99.Seconds() * 1e3, Max: gaps.Max().Seconds() * 1e3, Gaps: int64(n)}
-	}
+	r.ITL = newITL(&gaps)
 	if seconds > 0 {
 		r.RPS, r.TokS = completed/seconds, tokens/seconds
 	}
@@ -162,6 +164,7 @@ func (ev *Evidence) row(g *Group) Row {
 		gib := g.WorkingSet() / (1 << 30)
 		r.PromptTokens, r.ReuseOffered, r.WorkingSetGiB = &mean, &offered, &gib
 	}
+	answeredColumns(g, &r)
 	ev.adapterColumns(g, &r)
 	ev.kvColumns(g, &r)
 	return r

@@ -21,6 +21,7 @@ type answer struct {
 	done    bool   // [DONE] was seen
 	failed  string // the server's message, if it reported an error inside the stream
 	usage   usage
+	reused  int // llama.cpp's count of prompt tokens that its cache had, -1 for none
 	wait    float64
 	waited  bool                               // wait is set
 	observe func(comment []byte, at time.Time) // see Spec; usually nil
@@ -28,34 +29,29 @@ type answer struct {
 
 func (a *answer) reset(body io.Reader) {
 	a.frames.reset(body)
-	*a = answer{frames: a.frames, chunks: a.chunks, gaps: a.gaps[:0], usage: noUsage}
+	*a = answer{frames: a.frames, chunks: a.chunks, gaps: a.gaps[:0], usage: noUsage, reused: -1}
 }
 
-// read takes events until [DONE] or an error event (nil), until an event that came at limit or later
-// (errTimeLimit), or until the body ends in any other way (its error).
+// read takes events until [DONE] or what the server says is an error (nil), until an event that came at limit or
+// later (errTimeLimit), or until the body ends in any other way (its error).
 func (a *answer) read(limit time.Time) error {
 	for {
 		f, err := a.frames.next()
 		if err != nil {
 			if errors.Is(err, errFrameTooLong) || errors.Is(err, errStreamTooLong) {
-				err = fmt.Errorf("%w: %w", errMalformed, err)
+				return fmt.Errorf("%w: %w", errMalformed, err)
 			}
-			return err
+			return a.broken(err)
 		}
 		if !f.at.Before(limit) {
 			return errTimeLimit
 		}
 		a.end = f.at
+		if a.failed = f.failed(); a.failed != "" {
+			return nil
+		}
 		switch string(f.event) {
 		case "", "message":
-		case "error":
-			// Dynamo puts the text into a comment and still sends [DONE].
-			text := f.comment
-			if len(f.data) > 0 {
-				text = f.data
-			}
-			a.failed = "error event: " + string(bytes.TrimSpace(text))
-			return nil
 		default:
 			continue // an annotation
 		}
@@ -81,6 +77,43 @@ func (a *answer) read(limit time.Time) error {
 	}
 }
 
+// failed is what an event that is no chunk says went wrong, "" if it says nothing of the kind.
+func (f *frame) failed() string {
+	switch {
+	case string(f.event) == "error":
+		// Dynamo puts the text into a comment and still sends [DONE].
+		text := f.comment
+		for _, said := range [][]byte{f.failure, f.data} {
+			if len(said) > 0 {
+				text = said
+			}
+		}
+		return "error event: " + message(text)
+	case f.failure != nil:
+		return "error field: " + message(f.failure)
+	case f.object != nil:
+		if said := failureIn(f.object); said != "" {
+			return "error between events: " + said
+		}
+	}
+	return ""
+}
+
+// broken takes what a body that ended with err said last, which no blank line ended: nil if that tells what went wrong.
+func (a *answer) broken(err error) error {
+	last := a.frames.parse(append(bytes.Clone(a.frames.rest()), '\n'))
+	if a.failed = last.failed(); a.failed == "" {
+		if said := failureIn(last.data); said != "" {
+			a.failed = "error frame: " + said
+		}
+	}
+	if a.failed == "" {
+		return err
+	}
+	a.end = a.frames.at
+	return nil
+}
+
 func (a *answer) take(c chunk, at time.Time) {
 	if c.text {
 		if a.first.IsZero() {
@@ -101,6 +134,9 @@ func (a *answer) take(c chunk, at time.Time) {
 	if c.usage.output >= 0 {
 		a.usage.output = c.usage.output
 	}
+	if c.hasReused {
+		a.reused = c.reused
+	}
 	if c.hasWait {
 		a.wait, a.waited = c.wait, true
 	}
@@ -119,6 +155,32 @@ func (a *answer) shortfall(asked int) string {
 		return fmt.Sprintf("asked for %d output tokens, the server counted %d", asked, a.usage.output)
 	}
 	return ""
+}
+
+// texts is the number of chunks with text.
+func (a *answer) texts() int {
+	if a.first.IsZero() {
+		return 0
+	}
+	return len(a.gaps) + 1
+}
+
+// chunked reports whether the server counted another number of tokens than chunks with text came, so that a gap
+// between chunks is none between tokens.
+func (a *answer) chunked() bool {
+	return a.texts() > 0 && a.usage.output >= 0 && a.usage.output != a.texts()
+}
+
+// cached are the prompt tokens that the server says its cache had, -1 for none.
+func (a *answer) cached() int {
+	cached := a.usage.cached
+	if cached < 0 {
+		cached = a.reused
+	}
+	if a.usage.prompt >= 0 && cached > a.usage.prompt {
+		return -1 // no part is more than the whole
+	}
+	return cached
 }
 
 // gapStats are the median (type 7) and the largest gap, ms; it sorts the gaps.

@@ -16,6 +16,9 @@ type chunk struct {
 	// wait is nvext.timing.prefill_wait_time_ms, if hasWait.
 	wait    float64
 	hasWait bool
+	// reused is timings.cache_n, the prompt tokens that llama.cpp took from its cache, if hasReused.
+	reused    int
+	hasReused bool
 }
 
 // usage are the server's token counts; -1 is a count that it did not give.
@@ -71,11 +74,13 @@ type chunkJSON struct {
 	Object  json.RawMessage `json:"object"`
 	Error   json.RawMessage `json:"error"`
 	Message json.RawMessage `json:"message"`
+	Detail  json.RawMessage `json:"detail"`
 	Choices *[]struct {
 		Text  *string `json:"text"`
 		Delta *struct {
-			Content          *string `json:"content"`
-			ReasoningContent *string `json:"reasoning_content"`
+			Content          *string         `json:"content"`
+			ReasoningContent *string         `json:"reasoning_content"`
+			Reasoning        json.RawMessage `json:"reasoning"`
 		} `json:"delta"`
 		FinishReason *string `json:"finish_reason"`
 	} `json:"choices"`
@@ -91,11 +96,16 @@ type chunkJSON struct {
 			PrefillWaitTimeMS *float64 `json:"prefill_wait_time_ms"`
 		} `json:"timing"`
 	} `json:"nvext"`
+	Timings json.RawMessage `json:"timings"`
 }
 
 // decodeChunk is the complete reading of a chunk, by encoding/json: what a scanner must agree with.
 func decodeChunk(data []byte) (chunk, error) {
 	c := chunk{usage: noUsage}
+	if text := bytes.TrimSpace(data); len(text) > 0 && text[0] == '"' && json.Valid(text) {
+		c.failure = message(text)
+		return c, nil
+	}
 	var in chunkJSON
 	if err := json.Unmarshal(data, &in); err != nil {
 		return c, err
@@ -108,9 +118,11 @@ func decodeChunk(data []byte) (chunk, error) {
 		c.failure = message(in.Message)
 		return c, nil
 	case in.Choices == nil && in.Usage == nil:
-		if given(in.Message) {
-			c.failure = message(in.Message)
-			return c, nil
+		for _, said := range []json.RawMessage{in.Message, in.Detail} {
+			if given(said) {
+				c.failure = message(said)
+				return c, nil
+			}
 		}
 		return c, errors.New("a frame with neither choices nor usage")
 	}
@@ -119,7 +131,7 @@ func decodeChunk(data []byte) (chunk, error) {
 			c.text = c.text || filled(ch.Text)
 			c.finish = c.finish || filled(ch.FinishReason)
 			if d := ch.Delta; d != nil {
-				c.text = c.text || filled(d.Content) || filled(d.ReasoningContent)
+				c.text = c.text || filled(d.Content) || filled(d.ReasoningContent) || filledText(d.Reasoning)
 			}
 		}
 	}
@@ -132,6 +144,12 @@ func decodeChunk(data []byte) (chunk, error) {
 	}
 	if in.Nvext != nil && in.Nvext.Timing != nil && in.Nvext.Timing.PrefillWaitTimeMS != nil {
 		c.wait, c.hasWait = *in.Nvext.Timing.PrefillWaitTimeMS, true
+	}
+	var timings struct {
+		CacheN *int `json:"cache_n"`
+	}
+	if given(in.Timings) && json.Unmarshal(in.Timings, &timings) == nil && count(timings.CacheN) >= 0 {
+		c.reused, c.hasReused = *timings.CacheN, true
 	}
 	return c, nil
 }
@@ -146,19 +164,35 @@ func count(n *int) int {
 
 func filled(s *string) bool { return s != nil && *s != "" }
 
+// filledText reports whether a value that may be something else is a text that is not empty.
+func filledText(raw json.RawMessage) bool { return len(raw) > 2 && raw[0] == '"' }
+
 func given(raw json.RawMessage) bool { return len(raw) > 0 && string(raw) != "null" }
 
-// message is the text of an error value: a string, an object with a message, or else the JSON itself.
+// failureIn is what a text that may be JSON says went wrong, "" if it says nothing of the kind.
+func failureIn(text []byte) string {
+	c, _ := decodeChunk(bytes.TrimSpace(text)) // no JSON, no failure
+	return c.failure
+}
+
+// message is the text of an error value: a string, an object with a message or with another error value, or else
+// what stands there, JSON or not.
 func message(raw json.RawMessage) string {
 	var text string
 	if json.Unmarshal(raw, &text) == nil && text != "" {
 		return text
 	}
 	var object struct {
-		Message string `json:"message"`
+		Message string          `json:"message"`
+		Error   json.RawMessage `json:"error"`
 	}
-	if json.Unmarshal(raw, &object) == nil && object.Message != "" {
-		return object.Message
+	if json.Unmarshal(raw, &object) == nil {
+		switch {
+		case object.Message != "":
+			return object.Message
+		case given(object.Error):
+			return message(object.Error)
+		}
 	}
 	if s := strings.TrimSpace(string(raw)); s != "" {
 		return s

@@ -33,6 +33,19 @@ func TestParseChunk(t *testing.T) {
 		{"null text", `{"choices":[{"text":null,"finish_reason":null}]}`, none, true},
 		{"escaped text", `{"choices":[{"text":"\n\u00e9\""}]}`, text, true},
 		{"reasoning", `{"choices":[{"delta":{"content":null,"reasoning_content":"hm"}}]}`, text, true},
+		{"reasoning by another name", `{"choices":[{"delta":{"reasoning":"hm"}}]}`, text, true},
+		{"no reasoning", `{"choices":[{"delta":{"reasoning":"","content":null}}]}`, none, true},
+		{"reasoning that is no text", `{"choices":[{"delta":{"reasoning":{"effort":"low"}}}]}`, none, false},
+		{"llama.cpp's timings", `{"choices":[],"timings":{"cache_n":12,"prompt_ms":1.5,"prompt_per_second":null}}`, chunk{usage: noUsage, reused: 12, hasReused: true}, true},
+		{"timings of nothing cached", `{"choices":[],"timings":{"cache_n":0}}`, chunk{usage: noUsage, hasReused: true}, true},
+		{"timings without a cache", `{"choices":[],"timings":{"prompt_n":3}}`, none, true},
+		{"null timings", `{"choices":[],"timings":null}`, none, true},
+		{"negative timings", `{"choices":[],"timings":{"cache_n":-1}}`, none, false},
+		{"timings of another kind", `{"choices":[{"text":"a"}],"timings":[1]}`, text, false},
+		{"text alone", `"no blocks"`, failure("no blocks"), false},
+		{"text of spaces", ` "" `, failure(`""`), false},
+		{"detail", `{"detail":[{"msg":"no blocks"}]}`, failure(`[{"msg":"no blocks"}]`), false},
+		{"error in an error", `{"error":{"error":"no blocks"}}`, failure("no blocks"), false},
 		{"finish", `{"choices":[{"text":"","finish_reason":"length"}]}`, finish, true},
 		{"empty finish", `{"choices":[{"text":"","finish_reason":""}]}`, none, true},
 		{"text and finish", `{"choices":[{"finish_reason":"stop","text":"a"}]}`, chunk{text: true, finish: true, usage: noUsage}, true},
@@ -166,6 +179,8 @@ func FuzzChunk(f *testing.F) {
 	for _, seed := range []string{
 		`{"a":[1,-2.5e+3,{"B":[true,false,null,"\\"]}],"choices":[{"logprobs":{},"text":"a"}],"usage":null}`,
 		`{"choices":[{"text":"a","Text":null}],"error":null,"nvext":null}`,
+		`{"choices":[{"delta":{"reasoning":"a","Reasoning":""}}],"timings":{"cache_n":1,"Cache_n":2}}`,
+		`{"choices":[],"timings":{"cache_n":1,"cache_n":null}}`,
 		`{"choices":[{"text":"a","text":""}],"usage":{"completion_tokens":123456789,"completion_tokens":1e2}}`,
 	} {
 		f.Add([]byte(seed))

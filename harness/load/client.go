@@ -6,12 +6,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptrace"
 	"strings"
 	"sync"
 	"time"
 
-	"sparkharness/harness/outgoing"
 	"sparkharness/harness/record"
 )
 
@@ -56,11 +54,12 @@ func (r *request) id() string {
 
 // result is what became of a request.
 type result struct {
-	rec    record.Request
-	sent   time.Time
-	end    time.Time       // the answer's last event, or when it was given up
-	gaps   []time.Duration // between chunks with text, in any order; valid until release
-	answer *answer
+	rec     record.Request
+	sent    time.Time
+	end     time.Time       // the answer's last event, or when it was given up
+	gaps    []time.Duration // between chunks with text, in any order; valid until release
+	chunked bool            // the gaps are none between tokens
+	answer  *answer
 }
 
 var errTimeLimit = errors.New("no complete answer within the request's time limit")
@@ -94,10 +93,10 @@ func (c *client) do(ctx context.Context, req *request) *result {
 	defer timer.Stop()
 
 	rc, err := c.exchange(rctx, req, res, origin, limit, timer)
-	res.gaps = res.answer.gaps
+	res.gaps, res.chunked = res.answer.gaps, res.answer.chunked()
 	if !res.end.Before(limit) {
 		rc, err = record.RCTimeout, errTimeLimit
-	} else if rc == record.RCCut || rc == record.RCRefused {
+	} else if rc == record.RCCut || rc == record.RCUnanswered || rc == record.RCRefused {
 		// A cancelled request fails like a broken one.
 		if ctx.Err() != nil {
 			rc, err = record.RCCancelled, context.Cause(ctx)
@@ -110,52 +109,23 @@ func (c *client) do(ctx context.Context, req *request) *result {
 // exchange does the HTTP part and returns the result code with its reason. It sets res.end, and leaves
 // time limit and cancellation to the caller wherever they look like a broken connection.
 func (c *client) exchange(ctx context.Context, req *request, res *result, origin, limit time.Time, timer *time.Timer) (rc string, err error) {
-	connected := false
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GotConn: func(httptrace.GotConnInfo) { connected = true },
-		WroteRequest: func(w httptrace.WroteRequestInfo) {
-			if w.Err == nil {
-				req.body.release()
-			}
-		},
-	})
-	content, err := req.body.open()
-	if err != nil {
-		res.end = time.Now()
-		return record.RCHTTP, err
-	}
-	hreq, err := c.spec.HTTP.Request(ctx, http.MethodPost, c.url, content)
-	if err != nil {
-		res.end = time.Now()
-		return record.RCHTTP, err
-	}
-	// As net/http sets them for a body that it knows: it may have to send it on another connection.
-	hreq.ContentLength, hreq.GetBody = req.body.size(), req.body.open
-	hreq.Header.Set("Content-Type", "application/json")
-	hreq.Header.Set("Accept", "text/event-stream")
-	hreq.Header.Set("X-Request-Id", req.id())
-	resp, err := c.spec.HTTP.Do(hreq)
+	resp, rc, err := c.post(ctx, req, res)
 	res.end = time.Now()
-	var refusal *outgoing.Refusal
-	answered := err == nil || errors.As(err, &refusal) && refusal.Status != 0
-	if !answered {
-		if !connected {
-			return record.RCRefused, err
-		}
-		return record.RCCut, fmt.Errorf("no response: %w", err)
+	if err != nil && rc != record.RCHTTP {
+		return rc, err
 	}
 	headers := millis(res.end.Sub(origin))
 	res.rec.HeadersMS = &headers
 	if err != nil {
-		return record.RCHTTP, err // a redirect
+		return rc, err // a redirect
 	}
 	defer resp.Body.Close()
 
 	if resp.StatusCode != http.StatusOK {
 		return c.refusal(resp)
 	}
-	if ct := resp.Header.Get("Content-Type"); !strings.HasPrefix(ct, "text/event-stream") {
-		return record.RCMalformed, fmt.Errorf("content type %q instead of text/event-stream", ct)
+	if kind := resp.Header.Get("Content-Type"); !strings.HasPrefix(strings.ToLower(kind), "text/event-stream") {
+		return c.unstreamed(resp, kind, res)
 	}
 	a := res.answer
 	a.reset(resp.Body)
@@ -171,6 +141,9 @@ func (c *client) exchange(ctx context.Context, req *request, res *result, origin
 		}
 		if errors.Is(err, io.EOF) {
 			err = errors.New("the stream ended without [DONE]")
+		}
+		if rest := a.frames.rest(); len(rest) > 0 {
+			err = fmt.Errorf("%w, behind %s", err, rest[:min(len(rest), 4<<10)])
 		}
 		return record.RCCut, err
 	}
@@ -198,6 +171,16 @@ func (c *client) refusal(resp *http.Response) (rc string, err error) {
 	return record.RCHTTP, err
 }
 
+// unstreamed is an answer of another kind than a stream, with status 200.
+func (c *client) unstreamed(resp *http.Response, kind string, res *result) (rc string, err error) {
+	text, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+	res.end = time.Now()
+	if said := failureIn(text); said != "" {
+		return record.RCServer, fmt.Errorf("HTTP 200 with an error: %s", said)
+	}
+	return record.RCMalformed, fmt.Errorf("content type %q instead of text/event-stream: %s", kind, text)
+}
+
 // conclude fills in the record.
 func (c *client) conclude(res *result, rc string, err error, origin time.Time) {
 	rec, a := &res.rec, res.answer
@@ -216,17 +199,26 @@ func (c *client) conclude(res *result, rc string, err error, origin time.Time) {
 		e2e := millis(res.end.Sub(origin))
 		rec.E2Ems = &e2e
 	}
+	if n := a.texts(); n > 0 && a.usage.output >= 0 {
+		share := float64(a.usage.output) / float64(n)
+		rec.TokensPerChunk = &share
+	}
 	if n := len(a.gaps); n > 0 {
 		p50, most := a.gapStats()
-		mean := millis(a.last.Sub(a.first)) / float64(n)
-		rec.ITLp50ms, rec.ITLmaxMS, rec.ITLmeanMS = &p50, &most, &mean
+		if a.chunked() {
+			rec.ChunkGapP50MS, rec.ChunkGapMaxMS = &p50, &most
+			n = a.usage.output - 1
+		} else {
+			rec.ITLp50ms, rec.ITLmaxMS = &p50, &most
+		}
+		if n > 0 {
+			mean := millis(a.last.Sub(a.first)) / float64(n)
+			rec.ITLmeanMS = &mean
+		}
 	}
 	rec.PromptTokens = counted(a.usage.prompt)
-	rec.CachedTokens = counted(a.usage.cached)
+	rec.CachedTokens = counted(a.cached())
 	rec.OutputTokens = counted(a.usage.output)
-	if a.usage.prompt >= 0 && a.usage.cached > a.usage.prompt {
-		rec.CachedTokens = nil // no part is more than the whole
-	}
 	if wait := a.wait; a.waited && wait >= 0 && wait <= millis(res.end.Sub(res.sent)) {
 		rec.ServerWaitMS = &wait // no server can have let a request wait for longer than it took
 	}

@@ -106,7 +106,10 @@ func TestTranscripts(t *testing.T) {
 					assert.Zero(t, *rec.HeadersMS)
 				}
 				assert.Len(t, gaps, tt.gaps)
-				assert.Equal(t, tt.gaps > 0, rec.ITLmeanMS != nil && rec.ITLp50ms != nil && rec.ITLmaxMS != nil, "ITL figures go with gaps")
+				assert.Equal(t, tt.gaps > 0, rec.ITLmeanMS != nil, "figures go with gaps")
+				tokens := tt.gaps > 0 && tt.file != "multi_token_chunks"
+				assert.Equal(t, tokens, rec.ITLp50ms != nil && rec.ITLmaxMS != nil, "gaps between tokens")
+				assert.Equal(t, tt.gaps > 0 && !tokens, rec.ChunkGapP50MS != nil && rec.ChunkGapMaxMS != nil, "gaps between chunks")
 				if tt.error == "" {
 					assert.Nil(t, rec.Error)
 				} else if assert.NotNil(t, rec.Error) {
@@ -212,7 +215,7 @@ func TestBadEndpoints(t *testing.T) {
 			start(w)
 		}, rc: record.RCTimeout, e2e: &whole, error: "time limit"},
 		{name: "closes before the headers", handler: func(w http.ResponseWriter, _ *http.Request) { hijack(w) },
-			rc: record.RCCut, error: "no response"},
+			rc: record.RCUnanswered, error: "no response"},
 		{name: "breaks the stream", handler: func(w http.ResponseWriter, _ *http.Request) {
 			start(w)
 			panic(http.ErrAbortHandler)
@@ -220,7 +223,7 @@ func TestBadEndpoints(t *testing.T) {
 		{name: "answers with JSON", handler: func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
 			_, _ = io.WriteString(w, `{"choices":[{"text":"a"}]}`)
-		}, rc: record.RCMalformed, error: "application/json"},
+		}, rc: record.RCMalformed, error: `"application/json" instead of text/event-stream: {"choices":[{"text":"a"}]}`},
 		{name: "sends a frame without end", handler: func(w http.ResponseWriter, _ *http.Request) {
 			start(w)
 			_, _ = io.WriteString(w, "data: ")

@@ -255,8 +255,15 @@ func (r *run) account(req *request, res *result, end time.Duration) {
 	}
 	if req.phase == record.PhaseMeasure {
 		r.sum.MaxSendLag = max(r.sum.MaxSendLag, res.sent.Sub(req.intended))
+		gaps := &r.sum.Gaps
+		if res.chunked && len(res.gaps) > 0 {
+			if r.sum.ChunkGaps == nil {
+				r.sum.ChunkGaps = new(record.GapHist)
+			}
+			gaps = r.sum.ChunkGaps
+		}
 		for _, gap := range res.gaps {
-			r.sum.Gaps.Add(gap)
+			gaps.Add(gap)
 		}
 	}
 	switch rc {

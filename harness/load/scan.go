@@ -37,6 +37,8 @@ func (s *scanner) chunk() (c chunk, ok bool) {
 			ok = seen.once(2) && plain && string(text) != "error"
 		case "error", "nvext":
 			ok = s.null()
+		case "timings":
+			ok = seen.once(3) && (s.null() || s.timings(&c))
 		default:
 			ok = s.skip(0)
 		}
@@ -102,7 +104,35 @@ func (s *scanner) delta(c *chunk) bool {
 			ok = seen.once(0) && s.words(&c.text)
 		case "reasoning_content":
 			ok = seen.once(1) && s.words(&c.text)
+		case "reasoning":
+			ok = seen.once(2) && s.words(&c.text)
 		default:
+			ok = s.skip(0)
+		}
+		if !ok {
+			return false
+		}
+	}
+}
+
+func (s *scanner) timings(c *chunk) bool {
+	if !s.open('{') {
+		return false
+	}
+	var seen fields
+	for first := true; ; first = false {
+		key, st := s.member(first)
+		if st != more {
+			return st == closed
+		}
+		ok := false
+		if string(key) == "cache_n" {
+			n := -1
+			ok = seen.once(0) && s.count(&n)
+			if n >= 0 {
+				c.reused, c.hasReused = n, true
+			}
+		} else {
 			ok = s.skip(0)
 		}
 		if !ok {

@@ -14,6 +14,8 @@ type frame struct {
 	event   []byte // the event: field, nil if there was none
 	data    []byte // the data: fields, joined by newlines
 	comment []byte // the last comment line, without its colon and one space
+	failure []byte // the error: field, which the standard does not have and llama.cpp sends, nil if there was none
+	object  []byte // a JSON object that stands in no field, as servers write that break down, to the event's end; nil if there was none
 	at      time.Time
 }
 
@@ -36,15 +38,16 @@ var (
 // no server sends). Unlike a browser it also returns an event that has a name or a comment but no data:
 // Dynamo puts the text of an error there.
 type frameReader struct {
-	r    io.Reader
-	buf  []byte
-	from int // the event being read starts here
-	line int // its current line starts here
-	scan int // no newline before here
-	end  int
-	left int64     // bytes that may still come
-	at   time.Time // when the newest bytes came
-	join []byte    // the lines of a multi-line data field
+	r     io.Reader
+	buf   []byte
+	from  int // the event being read starts here
+	line  int // its current line starts here
+	scan  int // no newline before here
+	end   int
+	begun bool      // the first line is complete, and a byte order mark before it passed over
+	left  int64     // bytes that may still come
+	at    time.Time // when the newest bytes came
+	join  []byte    // the lines of a multi-line data field
 }
 
 // reset makes the reader ready for another body, of any length; buffers are kept, unless a frame has made them large.
@@ -72,6 +75,9 @@ func (f *frameReader) next() (frame, error) {
 			continue
 		}
 		nl += f.scan
+		if !f.begun {
+			f.begin(nl)
+		}
 		blank := nl == f.line || nl == f.line+1 && f.buf[f.line] == '\r'
 		lines := f.buf[f.from:f.line]
 		f.scan, f.line = nl+1, nl+1
@@ -83,6 +89,26 @@ func (f *frameReader) next() (frame, error) {
 			return f.parse(lines), nil
 		}
 	}
+}
+
+// byteOrderMark may stand before the first line and means nothing.
+var byteOrderMark = []byte("\ufeff")
+
+// begin passes over a byte order mark before the first line, which ends at end.
+func (f *frameReader) begin(end int) {
+	f.begun = true
+	if bytes.HasPrefix(f.buf[f.from:end], byteOrderMark) {
+		f.from += len(byteOrderMark)
+		f.line = f.from
+	}
+}
+
+// rest is what came behind the last event that was complete; valid until the reader is reset.
+func (f *frameReader) rest() []byte {
+	if !f.begun {
+		f.begin(f.end)
+	}
+	return f.buf[f.from:f.end]
 }
 
 // fill reads more bytes behind the event that is under way.
@@ -121,7 +147,7 @@ func (f *frameReader) parse(lines []byte) frame {
 	parts := 0
 	for len(lines) > 0 {
 		nl := bytes.IndexByte(lines, '\n')
-		line := lines[:nl]
+		line, from := lines[:nl], lines
 		lines = lines[nl+1:]
 		if n := len(line); n > 0 && line[n-1] == '\r' {
 			line = line[:n-1]
@@ -145,8 +171,14 @@ func (f *frameReader) parse(lines []byte) frame {
 			}
 		case "event":
 			out.event = value
+		case "error":
+			out.failure = value
 		case "":
 			out.comment = value
+		default:
+			if line[0] == '{' && out.object == nil {
+				out.object = from
+			}
 		}
 	}
 	return out

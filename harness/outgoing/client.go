@@ -25,6 +25,7 @@ type Options struct {
 // Client sends requests. Safe for concurrent use.
 type Client struct {
 	through http.RoundTripper
+	fresh   http.RoundTripper // like through, with a connection for each request
 	remote  bool
 	key     *Secret // a pointer, because package fmt prints what an unexported field holds; nil for none
 	origin  string  // the key's
@@ -32,7 +33,7 @@ type Client struct {
 
 // New makes a client without a key.
 func New(o Options) *Client {
-	c := &Client{through: o.Through, remote: o.Remote}
+	c := &Client{through: o.Through, fresh: o.Through, remote: o.Remote}
 	if c.through != nil {
 		return c
 	}
@@ -46,6 +47,9 @@ func New(o Options) *Client {
 		t.DialContext, t.ForceAttemptHTTP2 = dialer(o.Remote).DialContext, true
 	}
 	c.through = t
+	fresh := t.Clone()
+	fresh.DisableKeepAlives = true
+	c.fresh = fresh
 	return c
 }
 
@@ -107,7 +111,13 @@ func (c *Client) Request(ctx context.Context, method, rawURL string, body io.Rea
 // Do sends a request and returns the answer's head; the caller closes the body. A request that may not be sent, a
 // redirect and a switch of protocols are errors of type Refusal. Other errors are the transport's, with a text that
 // is fit to be shown.
-func (c *Client) Do(req *http.Request) (*http.Response, error) {
+func (c *Client) Do(req *http.Request) (*http.Response, error) { return c.do(c.through, req) }
+
+// DoFresh is Do on a connection that has carried no other request and will carry none, for one that came as the server
+// was closing an older connection. Options.Through sees to its connections itself.
+func (c *Client) DoFresh(req *http.Request) (*http.Response, error) { return c.do(c.fresh, req) }
+
+func (c *Client) do(through http.RoundTripper, req *http.Request) (*http.Response, error) {
 	if err := c.permit(req.URL); err != nil {
 		if req.Body != nil {
 			_ = req.Body.Close() // as a transport does
@@ -118,7 +128,7 @@ func (c *Client) Do(req *http.Request) (*http.Response, error) {
 		req = req.Clone(req.Context())
 		req.Header.Set("Authorization", "Bearer "+string(*c.key))
 	}
-	resp, err := c.through.RoundTrip(req)
+	resp, err := through.RoundTrip(req)
 	if err != nil {
 		return nil, c.Fit(err)
 	}

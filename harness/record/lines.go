@@ -61,6 +61,20 @@ func (r *Request) line(c codec) {
 	c.flag(&r.Censored)
 	c.key(`,"error":`)
 	c.optText(&r.Error)
+	may := func(text string, v **float64) {
+		if c.maybe(text, *v != nil) {
+			c.optNumber(v)
+		}
+	}
+	may(`,"tokens_per_chunk":`, &r.TokensPerChunk)
+	may(`,"chunk_gap_p50_ms":`, &r.ChunkGapP50MS)
+	may(`,"chunk_gap_max_ms":`, &r.ChunkGapMaxMS)
+	if c.maybe(`,"sent_again":`, r.SentAgain) {
+		c.flag(&r.SentAgain)
+	}
+	if c.maybe(`,"conn_reused":`, r.ConnReused != nil) {
+		c.optFlag(&r.ConnReused)
+	}
 	c.key(`}`)
 }
 

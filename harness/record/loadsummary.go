@@ -12,8 +12,10 @@ type LoadSummary struct {
 	// Counts are requests by phase and result code.
 	Counts     map[string]map[string]int `json:"counts"`
 	MaxSendLag time.Duration             `json:"max_send_lag_ns"` // of the requests of measure
-	// Gaps are the inter-token gaps of the requests of measure, however those ended.
-	Gaps GapHist `json:"itl_gaps"`
+	// Gaps are the inter-token gaps of the requests of measure, however those ended. ChunkGaps are the gaps between
+	// chunks of those whose tokens the server counted and came to another number than their chunks; nil if there is none.
+	Gaps      GapHist  `json:"itl_gaps"`
+	ChunkGaps *GapHist `json:"chunk_gaps,omitempty"`
 	// MeanThink is the mean wait of users between an answer and the next intended send, over the requests
 	// of measure; nil without any, as in an open loop.
 	MeanThink *time.Duration `json:"mean_think_ns"`

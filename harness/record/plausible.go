@@ -21,7 +21,7 @@ var requestPhases = []string{PhaseWarmup, PhaseMeasure}
 
 var samplePhases = []string{PhasePrepare, PhaseTreat, PhaseBaseline, PhaseWarmup, PhaseMeasure, PhaseDrain}
 
-var resultCodes = []string{RCOK, RCTimeout, RCRejected, RCHTTP, RCRefused, RCCut, RCServer, RCMalformed, RCShort, RCCancelled}
+var resultCodes = []string{RCOK, RCTimeout, RCRejected, RCHTTP, RCRefused, RCUnanswered, RCCut, RCServer, RCMalformed, RCShort, RCCancelled}
 
 // checkLine refuses a line that no measurement leaves: an unknown phase or result code, a number that is negative
 // or beyond what can be.
@@ -74,7 +74,7 @@ func (p *plausible) number(v *float64) {
 }
 
 // latencies are the fields that hold one request's time, ms.
-var latencies = []string{"lat_ttft_ms", "lat_e2e_ms", "send_lag_ms", "itl_p50_ms", "itl_max_ms", "itl_mean_ms", "headers_ms",
+var latencies = []string{"lat_ttft_ms", "lat_e2e_ms", "send_lag_ms", "itl_p50_ms", "itl_max_ms", "itl_mean_ms", "chunk_gap_p50_ms", "chunk_gap_max_ms", "headers_ms",
 	"server_wait_ms", "wait_ms", "prefill_ms", "fetch_p50_ms", "fetch_p95_ms", "fetch_p99_ms", "dt_ms"}
 
 // differences are those of two clock readings.

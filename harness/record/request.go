@@ -9,20 +9,24 @@ const (
 // Result codes of a request. Anything but RCOK is a failed request; RCTimeout is a censored
 // observation: it waited at least as long as its latency fields say.
 const (
-	RCOK        = "ok"
-	RCTimeout   = "timeout"   // no complete answer within the request's time limit
-	RCRejected  = "rejected"  // the server refused for load: 429, 503, 529
-	RCHTTP      = "http"      // another HTTP status
-	RCRefused   = "refused"   // no connection
-	RCCut       = "cut"       // the stream ended without [DONE]
-	RCServer    = "server"    // an error frame inside a 200
-	RCMalformed = "malformed" // a frame that is not what the protocol allows
-	RCShort     = "short"     // fewer or more output tokens than were asked for, or no text at all
-	RCCancelled = "cancelled" // the run was interrupted
+	RCOK         = "ok"
+	RCTimeout    = "timeout"    // no complete answer within the request's time limit
+	RCRejected   = "rejected"   // the server refused for load: 429, 503, 529
+	RCHTTP       = "http"       // another HTTP status
+	RCRefused    = "refused"    // no connection
+	RCUnanswered = "unanswered" // the connection ended before a byte of an answer
+	RCCut        = "cut"        // the stream ended without [DONE]
+	RCServer     = "server"     // an error frame inside a 200
+	RCMalformed  = "malformed"  // a frame that is not what the protocol allows
+	RCShort      = "short"      // fewer or more output tokens than were asked for, or no text at all
+	RCCancelled  = "cancelled"  // the run was interrupted
 )
 
 // Request is one line of metrics.jsonl. Times are Unix seconds on the cell's monotonic clock,
 // durations milliseconds.
+//
+// ITL figures are of gaps between tokens. Where the server counted another number of tokens than chunks with text
+// came there is only their mean, TPOT, and the gaps are those of chunks.
 type Request struct {
 	RunID         string   `json:"run_id"`
 	TS            float64  `json:"ts"` // actual send, s
@@ -50,11 +54,24 @@ type Request struct {
 	AskedTokens  int      `json:"asked_tokens"`
 	ITLp50ms     *float64 `json:"itl_p50_ms"`
 	ITLmaxMS     *float64 `json:"itl_max_ms"`
-	ITLmeanMS    *float64 `json:"itl_mean_ms"`    // (last text - first text) / (text chunks - 1)
+	ITLmeanMS    *float64 `json:"itl_mean_ms"`    // TPOT: (last text - first text) / (output tokens - 1); by chunks where nothing is counted
 	HeadersMS    *float64 `json:"headers_ms"`     // response headers; not comparable between stacks
 	ServerWaitMS *float64 `json:"server_wait_ms"` // arrival to first scheduling, as the server reported
 	Censored     bool     `json:"censored"`
 	Error        *string  `json:"error"`
+
+	// What follows is left out where it is null or false, as in lines of earlier versions.
+
+	TokensPerChunk *float64 `json:"tokens_per_chunk,omitempty"` // output tokens / chunks with text; null where the server did not count
+	// Gaps between chunks with text that are none between tokens.
+	ChunkGapP50MS *float64 `json:"chunk_gap_p50_ms,omitempty"`
+	ChunkGapMaxMS *float64 `json:"chunk_gap_max_ms,omitempty"`
+	// SentAgain says that the server closed a connection kept alive as the request came, and that it was sent once
+	// more on a new one; times count from the first sending.
+	SentAgain bool `json:"sent_again,omitempty"`
+	// ConnReused says of a request that was sent again or not answered whether its first connection had carried
+	// another one before. Null for all others: in virtual time chance decides which of two idle connections is taken.
+	ConnReused *bool `json:"conn_reused,omitempty"`
 }
 
 // Latency returns the request's TTFT counted from the intended send (open loop) or the actual send

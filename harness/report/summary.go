@@ -75,6 +75,8 @@ func summaryFields() []field {
 	ttft := func(r *evidence.Row) *evidence.Latency { return &r.TTFT }
 	e2e := func(r *evidence.Row) *evidence.Latency { return &r.E2E }
 	later := func(r *evidence.Row) *evidence.Latency { return &evidence.Latency{P99: r.LaterP99} }
+	tokens := func(r *evidence.Row) *evidence.ITL { return r.ITL }
+	chunks := func(r *evidence.Row) *evidence.ITL { return r.ChunkGaps }
 	point := func(name string, of func(*evidence.Row) *evidence.Latency, which func(*evidence.Latency) *evidence.Percentile) field {
 		return opt(name, func(r *evidence.Row) *float64 {
 			if p := which(of(r)); p != nil {
@@ -137,10 +139,10 @@ func summaryFields() []field {
 	fields = append(fields, boundFields("p99_e2e", e2e, p99)...)
 	fields = append(fields, opt("p99_e2e_mlperf_bound_ms", func(r *evidence.Row) *float64 { return r.E2E.P99Bound }))
 	fields = append(fields,
-		gapField("p50_itl_ms", func(g *evidence.ITL) string { return exact(g.P50) }),
-		gapField("p99_itl_ms", func(g *evidence.ITL) string { return exact(g.P99) }),
-		gapField("max_itl_ms", func(g *evidence.ITL) string { return exact(g.Max) }),
-		gapField("itl_gaps", func(g *evidence.ITL) string { return strconv.FormatInt(g.Gaps, 10) }),
+		gapField("p50_itl_ms", tokens, func(g *evidence.ITL) string { return exact(g.P50) }),
+		gapField("p99_itl_ms", tokens, func(g *evidence.ITL) string { return exact(g.P99) }),
+		gapField("max_itl_ms", tokens, func(g *evidence.ITL) string { return exact(g.Max) }),
+		gapField("itl_gaps", tokens, func(g *evidence.ITL) string { return strconv.FormatInt(g.Gaps, 10) }),
 		opt("prompt_tokens_mean", func(r *evidence.Row) *float64 { return r.PromptTokens }),
 		opt("reuse_offered_share", func(r *evidence.Row) *float64 { return r.ReuseOffered }),
 		opt("working_set_GiB", func(r *evidence.Row) *float64 { return r.WorkingSetGiB }),
@@ -158,7 +160,20 @@ func summaryFields() []field {
 	for _, c := range storageFigures {
 		fields = append(fields, opt(c.name, c.get))
 	}
-	return fields
+	return append(fields,
+		opt("tokens_per_chunk", func(r *evidence.Row) *float64 { return r.TokensPerChunk }),
+		opt("tpot_mean_ms", func(r *evidence.Row) *float64 { return r.TPOT }),
+		gapField("p50_chunk_gap_ms", chunks, func(g *evidence.ITL) string { return exact(g.P50) }),
+		gapField("p99_chunk_gap_ms", chunks, func(g *evidence.ITL) string { return exact(g.P99) }),
+		gapField("max_chunk_gap_ms", chunks, func(g *evidence.ITL) string { return exact(g.Max) }),
+		gapField("chunk_gaps", chunks, func(g *evidence.ITL) string { return strconv.FormatInt(g.Gaps, 10) }),
+		of("sent_again", func(r *evidence.Row) string {
+			if r.SentAgain == nil {
+				return ""
+			}
+			return strconv.Itoa(*r.SentAgain)
+		}),
+	)
 }
 
 // boundFields are the columns of a percentile's bounds.
@@ -178,13 +193,13 @@ func boundFields(name string, of func(*evidence.Row) *evidence.Latency, which fu
 	}
 }
 
-// gapField is a column of the gaps between text chunks.
-func gapField(name string, get func(*evidence.ITL) string) field {
+// gapField is a column of gaps between tokens or chunks.
+func gapField(name string, of func(*evidence.Row) *evidence.ITL, get func(*evidence.ITL) string) field {
 	return field{name, func(_ *verdict.Judgement, r *evidence.Row) string {
-		if r.ITL == nil {
-			return ""
+		if g := of(r); g != nil {
+			return get(g)
 		}
-		return get(r.ITL)
+		return ""
 	}}
 }
 

@@ -26,6 +26,7 @@ func Table(w io.Writer, r *verdict.Judgement) error {
 	tableHead(&b, r)
 	if len(r.Rows) > 0 {
 		writeColumns(&b, latencyColumns(r.Rows), r.Rows)
+		answersTable(&b, r.Rows)
 		workloadTable(&b, r.Rows)
 		storageTable(&b, r.Rows)
 	} else {
@@ -66,6 +67,14 @@ func tableHead(b *strings.Builder, r *verdict.Judgement) {
 		b.WriteString("  INTERRUPTED")
 	}
 	fmt.Fprintf(b, "\n%s\n\n", origin(r))
+}
+
+// answersTable prints how answers came, where they came otherwise than a token a chunk and at the first sending.
+func answersTable(b *strings.Builder, rows []evidence.Row) {
+	if columns := answersColumns(rows); columns != nil {
+		b.WriteString("\nanswers\n\n")
+		writeColumns(b, columns, rows)
+	}
 }
 
 // workloadTable prints what the load asked for and what it met, where anything is known of it.

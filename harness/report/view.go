@@ -43,6 +43,7 @@ type runView struct {
 	CheckRows  [][]string // state class, name, state, value, n, detail
 	Findings   [][]string // name, value, detail
 	Latency    tableView
+	Answers    tableView // no lines where each token came in a chunk and no request was sent again
 	Load       tableView // no lines where nothing is known of it
 	Storage    tableView // bytes; no lines where nothing is known of them
 	SizingRows tableView
@@ -119,6 +120,9 @@ func newRunView(resultsDir string, run folder) (runView, error) {
 		v.Findings = append(v.Findings, []string{f.Name, value(f.Value, f.Lo, f.Hi, f.Unit), f.Detail})
 	}
 	v.Latency = newTableView(latencyColumns(r.Rows), r.Rows)
+	if columns := answersColumns(r.Rows); columns != nil {
+		v.Answers = newTableView(columns, r.Rows)
+	}
 	if columns := workloadColumns(r.Rows); columns != nil {
 		v.Load = newTableView(columns, r.Rows)
 	}
