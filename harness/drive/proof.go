@@ -185,8 +185,8 @@ func (d *Drive) fault(w window, dir direction, size float64, tries int) string {
 	names := strings.Join(w.counters, ", ")
 	least := (1 - tolerance) * size
 	if w.bytes > d.most(dir, size) {
-		return fmt.Sprintf("%.1f MiB were %v, and the counters of %s moved by %.1f MiB at least, in %d tries: this looks like other programs that use the drive, "+
-			"which must end, or a layer that moves more than it is asked to", size/mib, dir, names, w.bytes/mib, tries)
+		return fmt.Sprintf("%.1f MiB were %v, and the counters of %s moved by %.1f MiB at least, in %d tries: this looks like other programs "+
+			"that use the drive, which must end, or a layer that moves more than it is asked to", size/mib, dir, names, w.bytes/mib, tries)
 	}
 	if w.bytes >= least {
 		return ""

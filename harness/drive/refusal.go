@@ -66,7 +66,8 @@ func refuseDevice(dir, name string) error {
 }
 
 // virtualModels begin the names that hypervisors give their NVMe and SCSI drives.
-var virtualModels = []string{"QEMU", "VMware", "VBOX", "Amazon Elastic Block Store", "Amazon EC2", "nvme_card", "PersistentDisk", "Msft Virtual", "Virtual"}
+var virtualModels = []string{"QEMU", "VMware", "VBOX", "Amazon Elastic Block Store", "Amazon EC2",
+	"nvme_card", "PersistentDisk", "Msft Virtual", "Virtual"}
 
 func isVirtual(name, transport, model string) bool {
 	if transport == "virtio" || transport == "xen" || strings.HasPrefix(name, "vd") || strings.HasPrefix(name, "xvd") {

@@ -125,7 +125,8 @@ func aligned(f *os.File, dir string, least int64) error {
 		}
 	}
 	if page := int64(os.Getpagesize()); page%memory != 0 || chunk%offset != 0 {
-		return fmt.Errorf("%s wants direct I/O aligned to %d bytes of memory and %d of the file, and has %d and %d: %s", dir, memory, offset, page, chunk, remedy)
+		return fmt.Errorf("%s wants direct I/O aligned to %d bytes of memory and %d of the file, and has %d and %d: %s",
+			dir, memory, offset, page, chunk, remedy)
 	}
 	return nil
 }
