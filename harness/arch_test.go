@@ -48,6 +48,8 @@ var rules = []rule{
 	{"harness/price", []string{"harness/config", "harness/fio", "harness/load", "harness/record"}, nil,
 		"what a plan will cost is arithmetic on what is configured: it asks neither rig nor simulator"},
 	{"harness/telemetry", []string{"harness/outgoing", "harness/record"}, []string{"github.com/prometheus/procfs"}, "telemetry cannot tell a rendered /proc from the real one"},
+	{"harness/drive", []string{"harness/record", "harness/regular", "harness/telemetry"}, []string{"github.com/prometheus/procfs", "golang.org/x/sys"},
+		"which device holds a directory, and whether its counters count, depends on the kernel alone and on no rig"},
 	{"harness/memnet", nil, nil, "a network knows nobody"},
 	{"harness/sim", nil, nil, "a simulator that imports the harness could know what is measured"},
 	{"harness/rig", []string{"harness/config", "harness/load", "harness/outgoing", "harness/record", "harness/telemetry"}, nil,
@@ -85,7 +87,7 @@ var mayImportTesting = []string{"harness", "harness/rig/simrig"}
 // A run's folder is judged alike, whichever rig measured it: whoever concludes must not be able to ask what measured,
 // not by a detour either. So no import leads from the right of record to the left of it, nor the other way.
 var (
-	leftOfRecord  = []string{"harness/experiment", "harness/fio", "harness/load", "harness/memnet", "harness/outgoing", "harness/price", "harness/prompt", "harness/rig", "harness/runner", "harness/sim", "harness/telemetry", "harness/trace"} // and all rigs
+	leftOfRecord  = []string{"harness/drive", "harness/experiment", "harness/fio", "harness/load", "harness/memnet", "harness/outgoing", "harness/price", "harness/prompt", "harness/rig", "harness/runner", "harness/sim", "harness/telemetry", "harness/trace"} // and all rigs
 	rightOfRecord = []string{"harness/evidence", "harness/gate", "harness/rates", "harness/report", "harness/verdict"}
 )
 
@@ -225,6 +227,7 @@ func TestNothingCrossesRecord(t *testing.T) {
 var readsItself = map[string]string{
 	"harness/regular/file.go":         "it is the one",
 	"harness/telemetry/kernelfile.go": "the kernel's own files, at paths that no user names",
+	"harness/drive/direct_linux.go":   "files of its own, for direct I/O",
 	"harness/runner/manifest.go":      "the kernel's release",
 	"harness/record/jsonl.go":         "lines, which are created",
 	"harness/disk/lock.go":            "locks, which are opened to be written",

@@ -3,6 +3,7 @@ package telemetry
 import (
 	"math"
 	"os"
+	"path/filepath"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -138,7 +139,8 @@ func TestBlockWrap(t *testing.T) {
 			prev, cur := busy, busy
 			tt.prev(&prev)
 			tt.cur(&cur)
-			n, err := nvme(&prev, &cur, time.Second)
+			n := &record.NVMe{}
+			err := addDeltas(n, &prev, &cur)
 			if tt.reset {
 				require.ErrorIs(t, err, ErrReset)
 				return
@@ -147,6 +149,49 @@ func TestBlockWrap(t *testing.T) {
 			assert.Equal(t, tt.ms, tt.want(n))
 		})
 	}
+}
+
+// Two disks that hold one file system: a stripe in which one of them is slower, and is busy all the time.
+func TestBlockOfSeveral(t *testing.T) {
+	tr := newTree(t)
+	for _, disk := range []string{"nvme1n1", "nvme2c0n1"} {
+		require.NoError(t, os.MkdirAll(filepath.Join(tr.sys, "block", disk), 0o755))
+	}
+	show := func(one, hidden string) {
+		tr.write("diskstats", " 259       0 nvme0n1 7 0 7 7 7 0 7 7 0 7 7 0 0 0 0 0 0\n 259       1 nvme1n1 "+one+
+			" 0 0 0 0 0 0\n   0       0 nvme2c0n1 "+hidden+" 0 0 0 0 0 0\n")
+	}
+	synctest.Test(t, func(t *testing.T) {
+		show("100 0 800 10 50 0 400 5 0 20 15", "10 0 80 1 5 0 40 1 0 2 2")
+		b, err := NewBlock(tr.proc, tr.sys, "nvme1n1", "nvme2c0n1")
+		require.NoError(t, err)
+		defer func() { require.NoError(t, b.Close()) }()
+		var s record.SysSample
+		require.NoError(t, b.Sample(t.Context(), &s))
+		time.Sleep(time.Second)
+		show("1100 0 16800 210 150 0 2000 35 0 420 245", "1010 0 16080 801 105 0 1640 51 0 1002 852")
+		require.NoError(t, b.Sample(t.Context(), &s))
+		assert.Equal(t, &record.NVMe{
+			RPS: 2000, RMBs: 16.384, RAwait: new(0.5), WPS: 200, WMBs: 1.6384, WAwait: new(0.4), AquSz: 1.08, UtilPct: 70,
+			Reads: 2000, ReadBytes: 32000 * 512, ReadMS: 1000, Writes: 200, WriteBytes: 3200 * 512, WriteMS: 80, IOms: 700, WeightedMS: 1080,
+		}, s.NVMe)
+
+		time.Sleep(time.Second)
+		show("1100 0 16800 210 150 0 2000 35 0 420 245", "0 0 0 0 0 0 0 0 0 0 0")
+		s = record.SysSample{}
+		require.ErrorIs(t, b.Sample(t.Context(), &s), ErrReset)
+		assert.True(t, s.Reset)
+		assert.Nil(t, s.NVMe)
+		time.Sleep(time.Second)
+		tr.replace("diskstats", " nvme2c0n1 ", " nvme3n1 ")
+		require.ErrorContains(t, b.Sample(t.Context(), &s), `"nvme2c0n1" has no line in diskstats, which lists: nvme0n1, nvme1n1, nvme3n1`)
+	})
+	_, err := NewBlock(tr.proc, tr.sys, "nvme1n1", "nvme1n1")
+	require.ErrorContains(t, err, `"nvme1n1" is named twice`)
+	_, err = NewBlock(tr.proc, tr.sys)
+	require.ErrorContains(t, err, "no block device is named")
+	_, err = NewBlock(tr.proc, tr.sys, "nvme1n1", "sdz")
+	require.ErrorContains(t, err, `"sdz" is no whole disk`)
 }
 
 func BenchmarkBlock(b *testing.B) {

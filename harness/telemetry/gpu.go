@@ -7,32 +7,17 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
 
+	"sparkharness/harness/outgoing"
 	"sparkharness/harness/record"
 )
 
 // gpuMaxAge is the age at which the newest nvidia-smi line no longer describes the machine: ten
 // periods of GPUCommand.
 const gpuMaxAge = 2 * time.Second
-
-// Bits of clocks_event_reasons.active (NVML, nvmlClocksEventReasons) that mean throttled: the hardware
-// or the driver holds the clocks below what was asked for, for heat or for lack of power.
-//
-// Not among them: 0x1 idle, 0x2 application clocks, 0x10 sync boost and 0x100 display clocks are
-// settings, and 0x4 software power cap is how a power-managed part runs at full load. A power supply
-// that negotiated too little sets no bit at all: sm_clock_mhz shows it.
-const (
-	hwSlowdown        = 0x08
-	swThermalSlowdown = 0x20
-	hwThermalSlowdown = 0x40
-	hwPowerBrake      = 0x80
-
-	gpuThrottled = hwSlowdown | swThermalSlowdown | hwThermalSlowdown | hwPowerBrake
-)
 
 // GPUCommand is the nvidia-smi call whose standard output NewGPU reads: a header line, then a line
 // every 200 ms until ctx ends.
@@ -48,15 +33,38 @@ func GPUCommand(ctx context.Context) *exec.Cmd {
 //	96, [N/A], 80.10, 2418, 0x0000000000000000
 //
 // of a machine with one GPU. A line that is torn or does not parse is skipped; the line before it stays
-// the newest until it is too old.
+// the newest until it is too old. Throttling is that of all lines since the previous sample: a GPU that was held back
+// between two samples was held back, whatever the newest line says.
 type GPU struct {
 	src  io.Reader
 	done chan struct{}
 
-	mu     sync.Mutex
-	newest record.GPU
-	at     time.Time // arrival of newest; zero: none yet
-	fault  error     // what was wrong with the latest skipped line, or how the stream ended
+	mu      sync.Mutex
+	newest  record.GPU
+	at      time.Time // arrival of newest; zero: none yet
+	since   gpuThrottling
+	sampled bool  // a sample has been taken
+	fault   error // what was wrong since newest came: the first line that did not parse, and how the stream ended
+}
+
+// gpuThrottling is what the lines since the previous sample say together.
+type gpuThrottling struct {
+	lines        int
+	held, untold bool // of any of them
+}
+
+func (t *gpuThrottling) add(throttled *bool) {
+	t.lines++
+	t.untold = t.untold || throttled == nil
+	t.held = t.held || throttled != nil && *throttled
+}
+
+// any is nil if a line does not tell and none was throttled: unknown is not none.
+func (t *gpuThrottling) any() *bool {
+	if t.untold && !t.held {
+		return nil
+	}
+	return new(t.held)
 }
 
 // NewGPU starts reading r. Close must be called.
@@ -81,16 +89,30 @@ func (g *GPU) read() {
 	defer close(g.done)
 	br := bufio.NewReader(g.src)
 	var cols []gpuColumn
+	said := "" // what came before the header
 	for {
 		line, err := gpuReadLine(br)
 		if err != nil {
-			g.failed(fmt.Errorf("stream ended: %w", err))
+			if cols == nil && line != "" {
+				g.failed(gpuSaid(said + " " + line))
+			}
+			g.ended(err)
 			return
 		}
+		if line == "" {
+			continue
+		}
 		if cols == nil {
-			if cols, err = gpuHeader(line); err != nil {
+			var known bool
+			if cols, known, err = gpuHeader(line); known {
 				g.failed(err)
+				continue
 			}
+			// The texts with which nvidia-smi gives up have several lines, and the first is not always the telling one.
+			if len(said) < outgoing.MaxQuote {
+				said += " " + line
+			}
+			g.failed(gpuSaid(said))
 			continue
 		}
 		v, err := gpuLine(cols, line)
@@ -101,14 +123,39 @@ func (g *GPU) read() {
 		now := time.Now()
 		g.mu.Lock()
 		g.newest, g.at, g.fault = v, now, nil
+		g.since.add(v.Throttled)
 		g.mu.Unlock()
 	}
 }
 
+// gpuSaid quotes what came in place of a table.
+func gpuSaid(text string) error {
+	return &gpuText{outgoing.Clean(text, outgoing.MaxQuote)}
+}
+
+// gpuText is a text in place of a table; a longer one replaces it.
+type gpuText struct{ text string }
+
+func (e *gpuText) Error() string { return "in place of a table nvidia-smi printed: " + e.text }
+
+// failed keeps what went wrong first: what comes after a broken line is mostly broken by the same.
 func (g *GPU) failed(err error) {
 	g.mu.Lock()
+	defer g.mu.Unlock()
+	var text *gpuText
+	if g.fault == nil || errors.As(g.fault, &text) {
+		g.fault = err
+	}
+}
+
+func (g *GPU) ended(err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	err = fmt.Errorf("stream ended: %w", err)
+	if g.fault != nil {
+		err = fmt.Errorf("%w; %w", g.fault, err)
+	}
 	g.fault = err
-	g.mu.Unlock()
 }
 
 // gpuReadLine returns the next whole line. What a killed nvidia-smi leaves without a newline is
@@ -120,77 +167,6 @@ func gpuReadLine(br *bufio.Reader) (string, error) {
 		_, err = br.ReadSlice('\n')
 	}
 	return strings.TrimSpace(line), err
-}
-
-// gpuColumn is what one CSV column means.
-type gpuColumn struct {
-	scale float64                     // to the unit of record.GPU
-	field func(*record.GPU) **float64 // nil: not a number of record.GPU
-	mask  bool                        // the clock event reasons
-}
-
-func gpuHeader(line string) ([]gpuColumn, error) {
-	known := 0
-	var cols []gpuColumn
-	for name := range strings.SplitSeq(line, ",") {
-		name, unit, _ := strings.Cut(strings.TrimSpace(name), " ")
-		var c gpuColumn
-		want := unit
-		switch name {
-		case "utilization.gpu":
-			c, want = gpuColumn{scale: 1, field: func(g *record.GPU) **float64 { return &g.Util }}, "[%]"
-		case "memory.used":
-			c, want = gpuColumn{scale: 1 << 20, field: func(g *record.GPU) **float64 { return &g.MemUsedBytes }}, "[MiB]"
-		case "power.draw":
-			c, want = gpuColumn{scale: 1, field: func(g *record.GPU) **float64 { return &g.PowerW }}, "[W]"
-		case "clocks.sm", "clocks.current.sm":
-			c, want = gpuColumn{scale: 1, field: func(g *record.GPU) **float64 { return &g.SMClockMHz }}, "[MHz]"
-		case "clocks_event_reasons.active", "clocks_throttle_reasons.active":
-			c, want = gpuColumn{mask: true}, ""
-		default:
-			known--
-		}
-		known++
-		if unit != want {
-			return nil, fmt.Errorf("nvidia-smi header: column %s has unit %q, not %q", name, unit, want)
-		}
-		cols = append(cols, c)
-	}
-	if known == 0 {
-		return nil, fmt.Errorf("nvidia-smi header: no known column in %.80q", line)
-	}
-	return cols, nil
-}
-
-func gpuLine(cols []gpuColumn, line string) (record.GPU, error) {
-	if n := strings.Count(line, ",") + 1; n != len(cols) {
-		return record.GPU{}, fmt.Errorf("nvidia-smi line has %d fields, the header %d: %.80q", n, len(cols), line)
-	}
-	var g record.GPU
-	for i := range cols {
-		f, rest, _ := strings.Cut(line, ",")
-		line, f = rest, strings.TrimSpace(f)
-		// nvidia-smi puts every reason for having no value into brackets: [N/A], [Not Supported],
-		// [Unknown Error]. dmon and the table use the bare forms.
-		if strings.HasPrefix(f, "[") || f == "N/A" || f == "-" {
-			continue
-		}
-		switch c := cols[i]; {
-		case c.mask:
-			bits, err := strconv.ParseUint(strings.TrimPrefix(f, "0x"), 16, 64)
-			if err != nil || !strings.HasPrefix(f, "0x") {
-				return record.GPU{}, fmt.Errorf("nvidia-smi line: clock event reasons %q are no hex mask", f)
-			}
-			g.Throttled = new(bits&gpuThrottled != 0)
-		case c.field != nil:
-			v, err := strconv.ParseFloat(f, 64)
-			if err != nil || !finite(v) {
-				return record.GPU{}, fmt.Errorf("nvidia-smi line: %q is no number", f)
-			}
-			*c.field(&g) = new(round4(v * c.scale))
-		}
-	}
-	return g, nil
 }
 
 // Name is "gpu".
@@ -208,6 +184,11 @@ func (g *GPU) Sample(_ context.Context, s *record.SysSample) error {
 		return g.why(fmt.Sprintf("newest nvidia-smi line is %v old", age.Round(time.Millisecond)))
 	}
 	v := g.newest
+	// What came before the first sample belongs to no interval.
+	if g.sampled && g.since.lines > 0 {
+		v.Throttled = g.since.any()
+	}
+	g.sampled, g.since = true, gpuThrottling{}
 	s.GPU = &v
 	return nil
 }

@@ -45,6 +45,8 @@ func TestGPULines(t *testing.T) {
 			&record.GPU{Util: new(87.), MemUsedBytes: new(40536. * (1 << 20)), SMClockMHz: new(1410.), Throttled: new(true)}},
 		"complete":                    {gpuHead + line, full},
 		"every kind of no value":      {gpuHead + "[N/A], N/A, -, [Not Supported], [Unknown Error]\n", &record.GPU{}},
+		"no value without brackets":   {gpuHead + "Not Supported, Unknown Error, ERR!, N/A, N/A\n", &record.GPU{}},
+		"busy, and reasons unknown":   {gpuHead + "96, [N/A], 80.10, 2450, [N/A]\n", &record.GPU{Util: new(96.), PowerW: new(80.1), SMClockMHz: new(2450.)}},
 		"idle":                        {reasons("0x0000000000000001"), throttled(false)},
 		"software power cap":          {reasons("0x0000000000000004"), throttled(false)},
 		"hardware slowdown":           {reasons("0x0000000000000008"), throttled(true)},
@@ -75,9 +77,18 @@ func TestGPUWithoutLine(t *testing.T) {
 	tests := map[string]struct{ stream, want string }{
 		"nothing":               {"", "gave no line yet: stream ended: EOF"},
 		"header only":           {gpuHead, "gave no line yet: stream ended: EOF"},
-		"torn header":           {"utilization.gpu [%], mem", "gave no line yet"},
-		"another unit":          {"memory.used [GiB]\n39\n", "gave no line yet"},
-		"not nvidia-smi at all": {"a, b\n1, 2\n", "gave no line yet"},
+		"torn header":           {"utilization.gpu [%], mem", "printed: utilization.gpu [%], mem; stream ended: EOF"},
+		"another unit":          {"memory.used [GiB]\n39\n", `gave no line yet: nvidia-smi header: column memory.used has unit "[GiB]", not "[MiB]"; stream ended: EOF`},
+		"not nvidia-smi at all": {"a, b\n1, 2\n", "in place of a table nvidia-smi printed: a, b 1, 2; stream ended: EOF"},
+		// Texts that users report: NVIDIA/k8s-device-plugin and NVIDIA/nvidia-container-toolkit have threads of each.
+		"driver updated under it": {"Failed to initialize NVML: Driver/library version mismatch\nNVML library version: 580.95\n",
+			"in place of a table nvidia-smi printed: Failed to initialize NVML: Driver/library version mismatch NVML library version: 580.95; stream ended"},
+		"text without a line's end":   {"No devices were found", "in place of a table nvidia-smi printed: No devices were found; stream ended"},
+		"text that colours":           {"\x1b[31mNVIDIA-SMI has failed\x1b[0m\n", `printed: \x1b[31mNVIDIA-SMI has failed\x1b[0m; stream ended`},
+		"text after a warning":        {"Warning: old\n" + gpuHead + "Unable to determine the device handle for GPU0\n\nReboot\n", "fields, the header 5: Unable to determine the device handle for GPU0; stream"},
+		"text without end":            {strings.Repeat("word ", 1<<16), "word word ...; stream ended"},
+		"units in the lines":          {gpuHead + "0 %, [N/A], 11.17 W, 208 MHz, 0x0000000000000001\n", `a figure with its unit, "0 %", did not parse: run nvidia-smi with --format=csv,nounits; stream`},
+		"units after what is unknown": {gpuHead + "[N/A], [N/A], [N/A], 208 MHz, 0x1\n0, 1\n", `a figure with its unit, "208 MHz", did not parse: run`},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -86,6 +97,44 @@ func TestGPUWithoutLine(t *testing.T) {
 			assert.Nil(t, got)
 		})
 	}
+}
+
+// What any line since the previous sample tells counts: the newest alone would hide a GPU that is held back most of the
+// time.
+func TestGPUThrottledBetweenSamples(t *testing.T) {
+	const none, heat, untold = "0x0000000000000000", "0x0000000000000040", "[N/A]"
+	synctest.Test(t, func(t *testing.T) {
+		r, w := io.Pipe()
+		g := NewGPU(r)
+		defer func() { require.NoError(t, g.Close()) }()
+		sample := func(masks ...string) *bool {
+			t.Helper()
+			text := ""
+			for _, mask := range masks {
+				text += "96, [N/A], 80.10, 2450, " + mask + "\n"
+			}
+			_, err := io.WriteString(w, text)
+			require.NoError(t, err)
+			synctest.Wait()
+			var s record.SysSample
+			require.NoError(t, g.Sample(t.Context(), &s))
+			return s.GPU.Throttled
+		}
+		_, err := io.WriteString(w, gpuHead)
+		require.NoError(t, err)
+		assert.Equal(t, new(false), sample(heat, none), "what came before the first sample is of no interval")
+		assert.Equal(t, new(false), sample(), "no new line: that of before still holds")
+		assert.Equal(t, new(true), sample(heat, heat, heat, none))
+		assert.Equal(t, new(false), sample(none, none), "kept once, not for ever")
+		assert.Nil(t, sample(untold, none), "unknown is not none")
+		assert.Equal(t, new(true), sample(untold, heat, untold))
+		assert.Nil(t, sample(), "no new line, and the newest does not tell")
+
+		time.Sleep(time.Minute)
+		var s record.SysSample
+		require.Error(t, g.Sample(t.Context(), &s), "nothing came")
+		assert.Equal(t, new(true), sample(heat, none))
+	})
 }
 
 // A stream that hangs says nothing about the machine: its newest line goes out of date.
