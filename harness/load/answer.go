@@ -23,6 +23,9 @@ type answer struct {
 	usage   usage
 	reused  int // llama.cpp's count of prompt tokens that its cache had, -1 for none
 	wait    float64
+	// computed is what the server took for the prompt once it had begun, ms, if hasComputed.
+	computed    float64
+	hasComputed bool
 	waited  bool                               // wait is set
 	observe func(comment []byte, at time.Time) // see Spec; usually nil
 }
@@ -136,6 +139,9 @@ func (a *answer) take(c chunk, at time.Time) {
 	}
 	if c.hasReused {
 		a.reused = c.reused
+	}
+	if c.hasComputed {
+		a.computed, a.hasComputed = c.computed, true
 	}
 	if c.hasWait {
 		a.wait, a.waited = c.wait, true

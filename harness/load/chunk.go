@@ -19,6 +19,9 @@ type chunk struct {
 	// reused is timings.cache_n, the prompt tokens that llama.cpp took from its cache, if hasReused.
 	reused    int
 	hasReused bool
+	// computed is timings.prompt_ms, what llama.cpp took for the prompt from the moment when it had a slot, if hasComputed.
+	computed    float64
+	hasComputed bool
 }
 
 // usage are the server's token counts; -1 is a count that it did not give.
@@ -146,10 +149,16 @@ func decodeChunk(data []byte) (chunk, error) {
 		c.wait, c.hasWait = *in.Nvext.Timing.PrefillWaitTimeMS, true
 	}
 	var timings struct {
-		CacheN *int `json:"cache_n"`
+		CacheN   *int     `json:"cache_n"`
+		PromptMS *float64 `json:"prompt_ms"`
 	}
-	if given(in.Timings) && json.Unmarshal(in.Timings, &timings) == nil && count(timings.CacheN) >= 0 {
-		c.reused, c.hasReused = *timings.CacheN, true
+	if given(in.Timings) && json.Unmarshal(in.Timings, &timings) == nil {
+		if count(timings.CacheN) >= 0 {
+			c.reused, c.hasReused = *timings.CacheN, true
+		}
+		if timings.PromptMS != nil {
+			c.computed, c.hasComputed = *timings.PromptMS, true
+		}
 	}
 	return c, nil
 }

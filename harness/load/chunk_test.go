@@ -36,7 +36,7 @@ func TestParseChunk(t *testing.T) {
 		{"reasoning by another name", `{"choices":[{"delta":{"reasoning":"hm"}}]}`, text, true},
 		{"no reasoning", `{"choices":[{"delta":{"reasoning":"","content":null}}]}`, none, true},
 		{"reasoning that is no text", `{"choices":[{"delta":{"reasoning":{"effort":"low"}}}]}`, none, false},
-		{"llama.cpp's timings", `{"choices":[],"timings":{"cache_n":12,"prompt_ms":1.5,"prompt_per_second":null}}`, chunk{usage: noUsage, reused: 12, hasReused: true}, true},
+		{"llama.cpp's timings", `{"choices":[],"timings":{"cache_n":12,"prompt_ms":1.5,"prompt_per_second":null}}`, chunk{usage: noUsage, reused: 12, hasReused: true, computed: 1.5, hasComputed: true}, false},
 		{"timings of nothing cached", `{"choices":[],"timings":{"cache_n":0}}`, chunk{usage: noUsage, hasReused: true}, true},
 		{"timings without a cache", `{"choices":[],"timings":{"prompt_n":3}}`, none, true},
 		{"null timings", `{"choices":[],"timings":null}`, none, true},

@@ -219,6 +219,10 @@ func (c *client) conclude(res *result, rc string, err error, origin time.Time) {
 	rec.PromptTokens = counted(a.usage.prompt)
 	rec.CachedTokens = counted(a.cached())
 	rec.OutputTokens = counted(a.usage.output)
+	if !a.waited && a.hasComputed && !a.first.IsZero() {
+		// The server does not tell the wait, but what it did since it ended: the first token comes with the prompt's end.
+		a.wait, a.waited = max(0, millis(a.first.Sub(res.sent))-a.computed), a.computed >= 0
+	}
 	if wait := a.wait; a.waited && wait >= 0 && wait <= millis(res.end.Sub(res.sent)) {
 		rec.ServerWaitMS = &wait // no server can have let a request wait for longer than it took
 	}

@@ -126,13 +126,16 @@ func (s *scanner) timings(c *chunk) bool {
 			return st == closed
 		}
 		ok := false
-		if string(key) == "cache_n" {
+		switch string(key) {
+		case "cache_n":
 			n := -1
 			ok = seen.once(0) && s.count(&n)
 			if n >= 0 {
 				c.reused, c.hasReused = n, true
 			}
-		} else {
+		case "prompt_ms": // no whole number, and of the last chunk alone
+			return false
+		default:
 			ok = s.skip(0)
 		}
 		if !ok {

@@ -2,12 +2,16 @@ package serverrig
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 
-	"sparkharness/harness/config"
+	"sparkharness/harness/drive"
 	"sparkharness/harness/record"
+	"sparkharness/harness/telemetry"
 )
 
 // Where the kernel tells of itself.
@@ -16,23 +20,74 @@ const (
 	sysRoot  = "/sys"
 )
 
-// device is the block device whose counters are read.
+// device is what the servers keep their files on.
 type device struct {
-	name       string
-	identity   []string
+	drive    *drive.Drive // nil where only a name was given
+	proof    *drive.Proof
+	names    []string
+	identity []record.DriveLeaf
+	// maxRequest is the largest request that it takes, bytes; nil if it does not tell.
 	maxRequest *float64
-	dir        string // a folder on it, "" if none was named
 }
 
-func openDevice(e *config.Experiment) (device, error) {
-	for _, name := range e.StackNames() {
-		return device{name: e.Stacks[name].Telemetry.Device}, nil
+// openDevice finds the device that was named: a folder on it, whose counters are proved with reads and writes, or a name of
+// /sys/block, of which nobody can see whether the counters move.
+func openDevice(ctx context.Context, named string, noise io.Reader) (device, error) {
+	if !strings.ContainsRune(named, filepath.Separator) {
+		if known := telemetry.Device(sysRoot, named); known.Number == "" {
+			return device{}, fmt.Errorf("-device %s: no block device of /sys/block: give a folder on the drive, such as /mnt/nvme, or a name such as nvme0n1", named)
+		}
+		return device{names: []string{named}}, nil
 	}
-	return device{}, nil
+	d, err := drive.Of(named, drive.Here())
+	if err != nil {
+		return device{}, fmt.Errorf("-device: %w", err)
+	}
+	proof, err := d.Prove(ctx, drive.FullProof, noise)
+	if err != nil {
+		return device{}, fmt.Errorf("-device: %w", err)
+	}
+	if !proof.Within() {
+		return device{}, fmt.Errorf("-device %s: %s", named, strings.Join([]string{proof.Fault, proof.Lacking}, ""))
+	}
+	out := device{drive: d, proof: &proof, names: proof.Counters, identity: d.Leaves}
+	if len(d.Leaves) == 1 && d.Leaves[0].MaxSectorsKB != nil {
+		out.maxRequest = new(float64(*d.Leaves[0].MaxSectorsKB) * 1024)
+	}
+	return out, nil
 }
 
-func (d device) prove(context.Context) (record.CountersProof, error) {
-	return record.CountersProof{Lacking: "no folder on it was named: give one with -device"}, nil
+// source reads the counters of the device.
+func (d device) source() (*telemetry.Block, error) {
+	if d.drive != nil {
+		return d.drive.Source(d.proof)
+	}
+	return telemetry.NewBlock(procRoot, sysRoot, d.names...)
+}
+
+// said is what the kernel says of the device.
+func (d device) said() *record.Device {
+	out := telemetry.Device(sysRoot, d.names[0])
+	out.Name = strings.Join(d.names, "+")
+	if len(d.names) > 1 {
+		out.Paths, out.Head, out.Number = nil, "", ""
+	}
+	return &out
+}
+
+// prove reads and writes a little where the servers' files are.
+func (d device) prove(ctx context.Context, noise io.Reader) (record.CountersProof, error) {
+	if d.drive == nil {
+		return record.CountersProof{Lacking: "of the device only a name is known: give a folder on it with -device"}, nil
+	}
+	proof, err := d.drive.Prove(ctx, drive.SmallProof, noise)
+	if ctx.Err() != nil {
+		return proof.CountersProof, ctx.Err()
+	}
+	if err != nil { // telemetry that fails stops no cell
+		return record.CountersProof{Lacking: err.Error()}, nil
+	}
+	return proof.CountersProof, nil
 }
 
 // host identifies this machine as far as results depend on it: the kernel and the kind of its processors.
@@ -51,7 +106,7 @@ func host() []string {
 
 // lacks are notions that this machine does not have: without NVIDIA's driver nobody could tell whether a GPU is throttled.
 func lacks() []string {
-	if _, err := os.Stat(filepath.Join(procRoot, "driver/nvidia")); err != nil {
+	if _, err := os.Stat(filepath.Join(procRoot, "driver/nvidia")); errors.Is(err, os.ErrNotExist) {
 		return []string{record.LacksThrottling}
 	}
 	return nil

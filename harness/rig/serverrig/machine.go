@@ -21,6 +21,7 @@ type machine struct {
 	server  *server
 	stack   *config.Stack
 	watched []io.Closer
+	gpu     *gpu     // nil: none
 	notes   []string // what could not be reset
 }
 
@@ -96,13 +97,14 @@ func (m *machine) Sources() rig.Sources {
 	proc, err := telemetry.NewProc(procRoot)
 	s.Sys = append(s.Sys, orFail("proc", proc, err))
 	m.watched = append(m.watched, proc)
-	if name := m.rig.drive.name; name != "" {
-		device := telemetry.Device(sysRoot, name)
-		s.Device = &device
-		block, err := telemetry.NewBlock(procRoot, sysRoot, name)
-		s.Sys = append(s.Sys, orFail("block", block, err))
-		m.watched = append(m.watched, block)
+	block, err := m.rig.device.source()
+	s.Device = m.rig.device.said()
+	s.Sys = append(s.Sys, orFail("block", block, err))
+	m.watched = append(m.watched, block)
+	if m.gpu = watchGPU(); m.gpu != nil {
+		s.Sys = append(s.Sys, m.gpu)
 	}
+	s.Sys = append(s.Sys, m.own())
 	kind := m.server.kind
 	if kind.Engine != nil && m.server.enginePage != "" {
 		page := telemetry.NewPage(m.rig.client, m.server.enginePage, "engine", metrics(kind.Engine.Figures), identities(kind.Engine))
@@ -118,6 +120,19 @@ func (m *machine) Sources() rig.Sources {
 		s.Perf = telemetry.NewPerf(m.rig.client, m.server.base)
 	}
 	return s
+}
+
+// own is what the server's own processes read and write.
+func (m *machine) own() telemetry.SysSource {
+	source, err := telemetry.NewServer(procRoot)
+	if err == nil {
+		m.watched = append(m.watched, source)
+		var pids []int
+		if pids, err = processesAt(procRoot, m.server.base); err == nil && len(pids) > 0 {
+			source.Watch(pids...)
+		}
+	}
+	return orFail("server", source, err)
 }
 
 // ReadBack is what the server says of itself. Nothing was asked of it.
@@ -148,7 +163,7 @@ func (m *machine) ReadBack(ctx context.Context) (record.Settings, error) {
 
 // ProveCounters reads and writes in the folder that was named as being on the watched device.
 func (m *machine) ProveCounters(ctx context.Context) (record.CountersProof, error) {
-	return m.rig.drive.prove(ctx)
+	return m.rig.device.prove(ctx, m.rig.noise)
 }
 
 // Apply refuses: nobody here can do anything to a server that somebody else has started.
@@ -159,6 +174,9 @@ func (m *machine) Apply(_ context.Context, t rig.Treatment) (rig.Applied, error)
 // Close lets go of the files that were watched.
 func (m *machine) Close() error {
 	var errs []error
+	if m.gpu != nil {
+		errs = append(errs, m.gpu.end())
+	}
 	for _, w := range m.watched {
 		errs = append(errs, w.Close())
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"runtime"
 	"slices"
 	"strings"
@@ -24,7 +25,8 @@ type Rig struct {
 	client  *outgoing.Client
 	servers map[string]*server // by stack
 	facts   record.Facts
-	drive   device
+	device  device
+	noise   io.Reader // what is written to prove counters
 }
 
 // asking bounds what a server is asked for before the first cell.
@@ -32,7 +34,7 @@ const asking = 20 * time.Second
 
 // New asks the servers of an experiment who they are. The experiment's model becomes the one that they serve.
 func New(e *config.Experiment, out io.Writer) (rig.Rig, error) {
-	r := &Rig{exp: e, out: out, client: outgoing.New(outgoing.Options{}), servers: map[string]*server{}}
+	r := &Rig{exp: e, out: out, client: outgoing.New(outgoing.Options{}), servers: map[string]*server{}, noise: rand.NewChaCha8([32]byte{1})}
 	ctx, cancel := context.WithTimeout(context.Background(), asking)
 	defer cancel()
 	var origins, identity []string
@@ -70,15 +72,15 @@ func New(e *config.Experiment, out io.Writer) (rig.Rig, error) {
 		caps = append(caps, rig.KVTelemetry)
 	}
 	var err error
-	if r.drive, err = openDevice(e); err != nil {
+	if r.device, err = openDevice(ctx, e.Stacks[e.StackNames()[0]].Telemetry.Device, r.noise); err != nil {
 		return nil, err
 	}
-	machine, err := config.Digest(identity, r.drive.identity, host())
+	machine, err := config.Digest(identity, r.device.names, r.device.identity, host())
 	if err != nil {
 		return nil, err
 	}
 	r.facts = record.Facts{Rig: e.Rig, Clock: record.ClockReal, Origin: "real servers, " + strings.Join(origins, "; "), Machine: machine, CPUs: runtime.NumCPU(),
-		Capabilities: caps, Uncalibrated: []string{}, Lacks: lacks(), MaxRequestBytes: r.drive.maxRequest}
+		Capabilities: caps, Uncalibrated: []string{}, Lacks: lacks(), MaxRequestBytes: r.device.maxRequest}
 	return r, nil
 }
 
