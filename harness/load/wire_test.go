@@ -170,6 +170,7 @@ func TestServerSaysWhatWentWrong(t *testing.T) {
 		{"object between events", "", begun + "{\"error\":{\"message\":\"no KV blocks left\"}}\n\n", "server"},
 		{"object of many lines", "", begun + "{\r\n  \"error\": {\r\n    \"message\": \"no KV blocks left\"\r\n  }\r\n}\r\n\r\n", "server"},
 		{"object at the end", "", begun + `{"error":{"message":"no KV blocks left"}}`, "server"},
+		{"error field after a byte order mark", "", "\ufefferror: no KV blocks left", "server"},
 		{"text at the end", "", begun + "no KV blocks left\n", "cut"},
 	}
 	for _, tt := range tests {

@@ -27,6 +27,8 @@ func TestLinesThatNobodyMeasures(t *testing.T) {
 		{request(func(r *Request) { r.Phase = PhaseDrain }), `phase is "drain": there are warmup, measure`},
 		{request(func(r *Request) { r.Phase = "" }), `phase is ""`},
 		{request(func(r *Request) { r.RC = "fine" }), `rc is "fine"`},
+		{request(func(r *Request) { r.RC = RCUnanswered }), ""},
+		{request(func(r *Request) { r.ChunkGapMaxMS = new(3e9) }), "chunk_gap_max_ms is 3e+09: longer than a month"},
 		{request(func(r *Request) { r.TTFTms = new(-5.0) }), "lat_ttft_ms is -5: it cannot be negative"},
 		{request(func(r *Request) { r.TTFTms = new(30 * 24 * 3600e3) }), ""},
 		{request(func(r *Request) { r.TTFTms = new(30*24*3600e3 + 1) }), "lat_ttft_ms is 2.592000001e+09: longer than a month"},
