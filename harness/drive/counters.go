@@ -16,12 +16,25 @@ import (
 // Documentation/admin-guide/iostats.rst).
 const sectorBytes = 512
 
-// Source reads the counters of the devices that a proof has seen to move, or without one those of the leaves. Close must
-// be called.
+// Source reads the counters of the devices that a proof has seen to move. Without one it takes the leaves, and the paths of
+// a multipath head that has counted nothing since the boot. Close must be called.
 func (d *Drive) Source(p *Proof) (*telemetry.Block, error) {
-	devices := d.names()
-	if p != nil && len(p.Counters) > 0 {
+	var devices []string
+	if p != nil {
 		devices = p.Counters
+	}
+	if len(devices) == 0 {
+		now, err := d.machine.snapshot()
+		if err != nil {
+			return nil, err
+		}
+		boot := snapshot{}
+		for name := range now {
+			boot[name] = blockdevice.IOStats{}
+		}
+		for i := range d.Leaves {
+			devices = append(devices, shown(&d.Leaves[i], now.since(boot))...)
+		}
 	}
 	return telemetry.NewBlock(d.machine.Proc, d.machine.Sys, devices...)
 }

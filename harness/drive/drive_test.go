@@ -54,6 +54,11 @@ func TestOf(t *testing.T) {
 			tr.nodes["/dev/nvme0n1p2"] = Number{259, 2}
 			tr.set("proc/self/mountinfo", "22 1 0:39 / / rw - btrfs /dev/nvme0n1p2 rw\n")
 		}, layers: []string{"nvme0n1p2 (partition)"}, leaves: []string{"nvme0n1"}},
+		"two ways to one drive": {tree: "md", on: Number{9, 0}, fs: "ext4", edit: func(tr *tree) {
+			slave := filepath.Join(tr.root, "sys/block/md0/slaves/nvme0n1")
+			require.NoError(tr.t, os.Remove(slave))
+			require.NoError(tr.t, os.Symlink(filepath.Join(tr.root, "sys/block/nvme1n1"), slave))
+		}, layers: []string{"md0 (raid0)", "nvme1n1p1 (partition)"}, leaves: []string{"nvme1n1"}},
 		"NVMe multipath": {tree: "multipath", on: Number{259, 1}, fs: "xfs", leaves: []string{"nvme0n1"},
 			notes: []string{"nvme0n1 is reached by nvme0c0n1, nvme0c1n1: where its own counters stand still, theirs are summed"}},
 		"virtio": {tree: "virtual", on: Number{254, 0}, fs: "ext4", leaves: []string{"vda"},
@@ -87,7 +92,7 @@ func TestOfRefuses(t *testing.T) {
 	}{
 		"tmpfs":          {magic: 0x01021994, want: "on no local drive: its file system is tmpfs, which is memory" + remedy},
 		"ramfs":          {magic: 0x858458f6, want: "is ramfs, which is memory" + remedy},
-		"overlay":        {magic: 0x794c7630, want: "is overlay, as in a container, whose files are on another file system" + remedy + ", such as one that is mounted into"},
+		"overlay":        {magic: 0x794c7630, want: "is overlay, as in a container, whose files are on another file system" + remedy + ", such as one"},
 		"NFS":            {magic: 0x6969, want: "is NFS, which is another machine's drive" + remedy},
 		"FUSE":           {magic: 0x65735546, want: "is FUSE, whose files a program serves" + remedy},
 		"9p":             {magic: 0x01021997, want: "is 9p, whose files the host serves" + remedy},
@@ -186,6 +191,15 @@ func TestIdentity(t *testing.T) {
 	d, err = tr.of()
 	require.NoError(t, err)
 	assert.Equal(t, record.DriveLeaf{Device: record.Device{Name: "nvme0n1", Number: "259:0"}}, d.Leaves[0])
+}
+
+func TestBelow(t *testing.T) {
+	for _, in := range [][2]string{{"/a", "/"}, {"/a", "/a"}, {"/a/b", "/a"}} {
+		assert.True(t, below(in[0], in[1]), in)
+	}
+	for _, out := range [][2]string{{"/ab", "/a"}, {"/a", "/a/b"}} {
+		assert.False(t, below(out[0], out[1]), out)
+	}
 }
 
 func TestVirtual(t *testing.T) {

@@ -112,7 +112,8 @@ func TestProve(t *testing.T) {
 				return map[string]float64{"nvme0n1": asked}
 			}, fault: "4.0 MiB were written, and the counters of nvme0n1 moved by 0.0 MiB: this looks like dead counters"},
 		"dead": {tree: "nvme", on: nvme, move: all(), tries: 2, counters: []string{"nvme0n1"},
-			fault: "moved by 0.0 MiB: this looks like dead counters, or the wrong device; 4.0 MiB were read, and the counters of nvme0n1 moved by 0.0 MiB: this looks like a cache that answered all of it, or dead counters"},
+			fault: "moved by 0.0 MiB: this looks like dead counters, or the wrong device; 4.0 MiB were read, " +
+				"and the counters of nvme0n1 moved by 0.0 MiB: this looks like a cache that answered all of it, or dead counters"},
 		"switched off meanwhile": {tree: "nvme", on: nvme, move: all(), tries: 2, counters: []string{"nvme0n1"},
 			after: func(tr *tree) func(direction) {
 				return func(direction) { tr.set("sys/block/nvme0n1/queue/iostats", "0\n") }
@@ -124,7 +125,8 @@ func TestProve(t *testing.T) {
 				tr.set("sys/block/sdb/dev", "8:16\n")
 				return nil
 			},
-			fault: "4.0 MiB were written, and the counters of nvme0n1 moved by 0.0 MiB: this looks like the wrong device, for those of sda moved by as much: watch that; 4.0 MiB were read"},
+			fault: "4.0 MiB were written, and the counters of nvme0n1 moved by 0.0 MiB: this looks like the wrong device, " +
+				"for those of sda moved by as much: watch that; 4.0 MiB were read"},
 		"the second reading from a cache": {tree: "nvme", on: nvme, move: only("nvme0n1", asked, asked/2),
 			w: asked, r: asked / 2, tries: 2, counters: []string{"nvme0n1"},
 			fault: "4.0 MiB were read, and the counters of nvme0n1 moved by 2.0 MiB: this looks like a cache that answered the rest: O_DIRECT is not direct here"},
@@ -153,6 +155,8 @@ func TestProve(t *testing.T) {
 		"a stripe that writes twice": {tree: "md", on: md, move: all("nvme0n1", "nvme1n1"),
 			w: 2 * asked, r: 2 * asked, tries: 12, counters: []string{"nvme0n1", "nvme1n1"},
 			fault: "or a layer that moves more than it is asked to"},
+		"a mirror that others read": {tree: "md", on: md, level: "raid1", move: all("nvme0n1", "nvme1n1"),
+			w: 2 * asked, r: 2 * asked, tries: 7, counters: []string{"nvme0n1", "nvme1n1"}, fault: "4.0 MiB were read, and the counters of nvme0n1, nvme1n1 moved by 8.0 MiB"},
 		"a mirror whose reads are short": {tree: "md", on: md, level: "raid1", move: only("nvme0n1", asked, asked/2),
 			w: asked, r: asked / 2, tries: 2, counters: []string{"nvme0n1", "nvme1n1"},
 			fault: "a cache that answered the rest"},
@@ -213,8 +217,10 @@ func TestProveFails(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		defer cancel()
 		c := &counting{tr: tr, moved: map[string][2]float64{}, move: func(int, direction) map[string]float64 { return map[string]float64{"nvme0n1": 9 * asked} }}
+		start := time.Now()
 		_, err := d.prove(ctx, asked, c)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.Equal(t, 50*time.Millisecond, time.Since(start))
 		assert.Equal(t, 2, c.tries[writing], "it waits 20 ms, then 40")
 	})
 }
@@ -237,9 +243,9 @@ func TestSource(t *testing.T) {
 		proof *Proof
 		reads float64
 	}{
-		"paths":    {&Proof{Counters: []string{"nvme0c0n1", "nvme0c1n1"}}, 2000},
-		"head":     {&Proof{Counters: []string{"nvme0n1"}}, 0},
-		"no proof": {nil, 0},
+		"paths": {&Proof{Counters: []string{"nvme0c0n1", "nvme0c1n1"}}, 2000},
+		"head":  {&Proof{Counters: []string{"nvme0n1"}}, 0},
+		"no proof: the head has counted nothing since the boot": {nil, 2000},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tr.set("proc/diskstats", string(before))

@@ -39,7 +39,7 @@ type DriveLeaf struct {
 	DMAAlignment       *int64 `json:"dma_alignment"`
 }
 
-// PCIeLink is the link of a drive as it is now and as it could be, in the words of sysfs, such as "16.0 GT/s PCIe".
+// PCIeLink is the link of a drive as it is now and as the drive could have it, in the words of sysfs, such as "16.0 GT/s PCIe".
 type PCIeLink struct {
 	Speed    string `json:"speed,omitempty"`
 	Width    string `json:"width,omitempty"` // lanes
@@ -47,7 +47,8 @@ type PCIeLink struct {
 	MaxWidth string `json:"max_width,omitempty"`
 }
 
-// Below says whether the link runs below what both its ends can do.
+// Below says whether the link is known to run below what the drive can do.
 func (l *PCIeLink) Below() bool {
-	return l.MaxSpeed != "" && l.Speed != l.MaxSpeed || l.MaxWidth != "" && l.Width != l.MaxWidth
+	below := func(now, most string) bool { return now != "" && most != "" && now != most }
+	return below(l.Speed, l.MaxSpeed) || below(l.Width, l.MaxWidth)
 }
