@@ -26,6 +26,7 @@ type device struct {
 	proof    *drive.Proof
 	names    []string
 	identity []record.DriveLeaf
+	fault    string // what the proof was disturbed by, "" for nothing
 	// maxRequest is the largest request that it takes, bytes; nil if it does not tell.
 	maxRequest *float64
 }
@@ -47,10 +48,12 @@ func openDevice(ctx context.Context, named string, noise io.Reader) (device, err
 	if err != nil {
 		return device{}, fmt.Errorf("-device: %w", err)
 	}
-	if !proof.Within() {
-		return device{}, fmt.Errorf("-device %s: %s", named, strings.Join([]string{proof.Fault, proof.Lacking}, ""))
+	// More than was asked for is others' traffic, of which each cell's own gate decides; less is another device, a cache, or
+	// counters that are dead.
+	if shown, _ := proof.Shown(); !shown && !proof.Within() {
+		return device{}, fmt.Errorf("-device %s: %s", named, proof.Fault+proof.Lacking)
 	}
-	out := device{drive: d, proof: &proof, names: proof.Counters, identity: d.Leaves}
+	out := device{fault: proof.Fault, drive: d, proof: &proof, names: proof.Counters, identity: d.Leaves}
 	if len(d.Leaves) == 1 && d.Leaves[0].MaxSectorsKB != nil {
 		out.maxRequest = new(float64(*d.Leaves[0].MaxSectorsKB) * 1024)
 	}

@@ -75,6 +75,9 @@ func New(e *config.Experiment, out io.Writer) (rig.Rig, error) {
 	if r.device, err = openDevice(ctx, e.Stacks[e.StackNames()[0]].Telemetry.Device, r.noise); err != nil {
 		return nil, err
 	}
+	if r.device.fault != "" {
+		fmt.Fprintf(out, "warning: -device: %s\n", r.device.fault)
+	}
 	machine, err := config.Digest(identity, r.device.names, r.device.identity, host())
 	if err != nil {
 		return nil, err
