@@ -128,7 +128,7 @@ type HostParams struct {
 
 // Spec is the software on the machine: one serving stack with one model.
 type Spec struct {
-	Dialect          string // DialectTRTLLM or DialectDynamo
+	Dialect          string // one of Dialects
 	Model            Model
 	KVElemBytes      int // 2 for fp16, 1 for fp8
 	BlockTokens      int
@@ -171,7 +171,11 @@ type Spec struct {
 const (
 	DialectTRTLLM = "trtllm"
 	DialectDynamo = "dynamo"
+	DialectVLLM   = "vllm"
 )
+
+// Dialects are their names.
+func Dialects() []string { return []string{DialectTRTLLM, DialectDynamo, DialectVLLM} }
 
 // TierSpec is a KV tier; zero capacity means that there is none.
 type TierSpec struct {

@@ -7,6 +7,7 @@ type sequence struct {
 	maxTokens    int
 	hashes       []uint64 // chained keys of the prompt's whole blocks
 	events       chan Event
+	choice       int // of the events, which all sequences of a request share
 	cancelled    bool
 	adapter      string    // LoRA adapter, empty for none
 	slot         *loraSlot // held from admission to the end
@@ -57,7 +58,8 @@ const (
 
 // Event is one step in the life of a request.
 type Event struct {
-	Kind EventKind
+	Kind   EventKind
+	Choice int // which sequence of the request
 	// Set on EventDone.
 	CachedTokens int
 	WaitNS       int64 // arrival to first scheduling
