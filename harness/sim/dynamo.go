@@ -41,7 +41,7 @@ func newDynamo(m *Machine) http.Handler {
 }
 
 func (s *dynamo) complete(w http.ResponseWriter, r *http.Request, chat bool) {
-	c, bad := decodeCompletion(w, r, chat, serde{})
+	c, bad := decodeCompletion(w, r, chat, serde{s.m.spec.IgnoreUnsupported})
 	if bad != nil {
 		bad.send(w)
 		return

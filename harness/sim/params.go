@@ -160,6 +160,9 @@ type Spec struct {
 	PrefetchDepth int
 	// Offload says what moves KV below the device; the zero value is KVBM.
 	Offload OffloadSpec
+	// IgnoreUnsupported has Dynamo's frontend drop members of a request that it does not know, as one does that is started
+	// with DYN_IGNORE_OPENAI_FE_UNSUPPORTED_FIELDS=1. trtllm-serve has no such setting, and vLLM drops them anyway.
+	IgnoreUnsupported bool
 	// Tokenize turns a prompt into token ids.
 	Tokenize func(string) []uint32
 	// StampSends puts a comment line with the wall clock (": sent <unix ns>") before each frame of a

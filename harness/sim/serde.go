@@ -16,10 +16,12 @@ import (
 // taken, the status and the form of each error below, and the texts, but that the real ones add the place in the body
 // and that those about syntax are encoding/json's here. What is not valid UTF-8 is read as U+FFFD.
 //
+// lenient is its DYN_IGNORE_OPENAI_FE_UNSUPPORTED_FIELDS: what it does not know it drops.
+//
 // Assumed: 408, and the 400 for a body that ends early; the real one waits for the body. It also takes control
 // characters inside strings and an array for stream_options, which are refused here, as are pictures, formats other than
 // text and tools that must be called, for which this server has no answer.
-type serde struct{}
+type serde struct{ lenient bool }
 
 func failure(status int, kind, message string) *refusal {
 	return &refusal{status, map[string]any{"message": message, "type": kind, "code": status}}
@@ -81,9 +83,12 @@ func (serde) ignoresMore(name string) bool  { return name == "stream_options" }
 func (serde) repeated(name string) *refusal { return malformed("duplicate field `%s`", name) }
 func (serde) missing(name string) *refusal  { return malformed("missing field `%s`", name) }
 
-func (serde) unknown(names []string) *refusal {
+func (s serde) unknown(names []string) *refusal {
 	if object, name, inner := strings.Cut(names[0], "."); inner && object == "nvext" {
 		return malformed("unknown field `%s`", name)
+	}
+	if s.lenient {
+		return nil
 	}
 	return validation("Unsupported parameter(s): `%s`", strings.Join(names, "`, `"))
 }

@@ -58,7 +58,7 @@ func (s *vllm) complete(w http.ResponseWriter, r *http.Request, chat bool) {
 		s.unknownModel(c.Model).send(w)
 		return
 	}
-	g, err := s.m.begin(r, c, strconv.FormatInt(s.ids.Add(1), 10))
+	g, err := s.m.begin(r, c, fmt.Sprintf("anon-%d", s.ids.Add(1)))
 	if err != nil {
 		vllmUnavailable(err).send(w)
 		return

@@ -16,7 +16,7 @@ func serveCommand() *cobra.Command {
 	var configs, world, model, engine, dialect, bind string
 	var seed uint64
 	var stacks []string
-	var stamp bool
+	var stamp, lenient bool
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Serve the simulated stacks in real time",
@@ -56,7 +56,8 @@ requests; an answer that it does not read for half a minute is cut.
 				if err != nil {
 					return errors.Join(err, s.close())
 				}
-				o.Seed, o.Tokenize, o.StampSends, o.Dialect = seed, tok.IDs, stamp, dialect
+				o.Seed, o.Tokenize, o.StampSends = seed, tok.IDs, stamp
+				o.Dialect, o.IgnoreUnsupported = dialect, lenient
 				if err := s.add(o); err != nil {
 					return errors.Join(err, s.close())
 				}
@@ -76,6 +77,7 @@ requests; an answer that it does not read for half a minute is cut.
 	f.StringVar(&dialect, "dialect", "", "dialect instead of the stack's own: vllm")
 	f.StringVar(&bind, "bind", "127.0.0.1", "address to bind to")
 	f.Uint64Var(&seed, "seed", 1, "seed of the machine's background I/O")
+	f.BoolVar(&lenient, "ignore-unsupported", false, "drop what Dynamo's frontend does not know of a request (its DYN_IGNORE_OPENAI_FE_UNSUPPORTED_FIELDS=1)")
 	f.BoolVar(&stamp, "stamp", false, "put a comment line with the send time before each frame (\": sent <unix ns>\")")
 	return cmd
 }

@@ -22,6 +22,8 @@ type Options struct {
 	Tokenize func(string) []uint32
 	// Dialect is spoken instead of the stack's own, unless it is empty.
 	Dialect string
+	// IgnoreUnsupported: see sim.Spec.
+	IgnoreUnsupported bool
 	// Dir is where the machine's proc/ and sys/ trees are laid out.
 	Dir string
 	// StampSends: see sim.Spec.
@@ -70,6 +72,8 @@ func Spec(o Options) (sim.Spec, sim.Params, error) {
 		WindowAware:      *e.Ways.WindowAware,
 		Tokenize:         o.Tokenize,
 		StampSends:       o.StampSends,
+
+		IgnoreUnsupported: o.IgnoreUnsupported,
 	}
 	if st.Runtime.MaxQueuedRequests != nil {
 		spec.MaxQueued = *st.Runtime.MaxQueuedRequests
