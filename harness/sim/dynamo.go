@@ -138,7 +138,8 @@ func (s *dynamo) stream(w http.ResponseWriter, r *http.Request, g *generation, c
 	}
 	if g.req.includeUsage() {
 		id, object := g.named(chat)
-		f.printf(`data: {"id":"%s","object":"%s","created":%s,"model":%s,"choices":[],"usage":%s}`+"\n\n", id, object, g.created, model, g.usage())
+		f.printf(`data: {"id":"%s","object":"%s","created":%s,"model":%s,"choices":[],"usage":%s}`+"\n\n",
+			id, object, g.created, model, g.usage())
 	}
 	f.add("data: [DONE]\n\n")
 	return f.flush()

@@ -186,7 +186,8 @@ func (pydantic) finish(c *completion) *refusal {
 	case c.BestOf != nil && *c.BestOf < c.answers():
 		return badRequest(fmt.Sprintf("best_of (%d) cannot be less than n (%d)", *c.BestOf, c.answers()))
 	case c.answers() > 1 && c.Temperature != nil && *c.Temperature == 0:
-		return badRequest(fmt.Sprintf("Greedy decoding in the LLM API does not allow multiple returns. Please set to `best_of=1`, got `best_of=%d`.", c.answers()))
+		return badRequest(fmt.Sprintf("Greedy decoding in the LLM API does not allow multiple returns. "+
+			"Please set to `best_of=1`, got `best_of=%d`.", c.answers()))
 	}
 	tokens := c.maxTokens
 	if c.maxCompletion != nil {

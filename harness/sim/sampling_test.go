@@ -91,7 +91,8 @@ func TestIdleMembers(t *testing.T) {
 					if tc.path == chats {
 						input = `"messages":[{"role":"user","content":"a"}]`
 					}
-					rec := m.postTo(tc.path, "application/json", fmt.Sprintf(`{"model":%q,%s,"max_tokens":2,%s}`, m.served, input, tc.field))
+					body := fmt.Sprintf(`{"model":%q,%s,"max_tokens":2,%s}`, m.served, input, tc.field)
+					rec := m.postTo(tc.path, "application/json", body)
 					want := http.StatusBadRequest
 					if strings.Contains(strings.Join(tc.taken, " "), dialect) {
 						want = http.StatusOK
@@ -155,10 +156,13 @@ func TestContentInParts(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			m := start(t, spec, sim.DefaultParams())
 			ask := func(content string) (int, string) {
-				rec := m.postTo(chats, "application/json", fmt.Sprintf(`{"model":%q,"messages":[{"role":"user","content":%s}],"max_tokens":4}`, m.served, content))
+				rec := m.postTo(chats, "application/json",
+					fmt.Sprintf(`{"model":%q,"messages":[{"role":"user","content":%s}],"max_tokens":4}`, m.served, content))
 				return rec.Code, rec.Body.String()
 			}
-			for _, content := range []string{`"a b\nc"`, `[{"type":"text","text":"a b"},{"type":"text","text":"c"}]`, `[{"text":"a b\nc","cache_control":null,"type":"text"}]`} {
+			for _, content := range []string{
+				`"a b\nc"`, `[{"type":"text","text":"a b"},{"type":"text","text":"c"}]`, `[{"text":"a b\nc","cache_control":null,"type":"text"}]`,
+			} {
 				code, body := ask(content)
 				assert.Equal(t, http.StatusOK, code, body)
 				assert.Contains(t, body, m.text("a b\nc", 4), "%s: %s", dialect, content)

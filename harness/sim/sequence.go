@@ -68,15 +68,6 @@ type Event struct {
 	TotalNS      int64
 }
 
-// Submission is a request as a server hands it to the engine.
-type Submission struct {
-	ID           string
-	PromptTokens int
-	MaxTokens    int
-	Hashes       []uint64
-	Adapter      string
-}
-
 // BlockHashes returns the chained keys of the whole blocks of a prompt: FNV-1a over all tokens up to the
 // end of each block.
 func BlockHashes(tokens []uint32, blockTokens int) []uint64 {

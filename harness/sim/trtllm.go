@@ -110,7 +110,8 @@ func (s *trtllm) refuse(w http.ResponseWriter, g *generation, kind EventKind, er
 	case err != nil:
 		unavailable(w, err)
 	case kind == EventTooLong:
-		badRequest(fmt.Sprintf("The sum of prompt length (%d) and max_tokens (%d) should not exceed max_num_tokens", g.prompt, g.req.MaxTokens)).send(w)
+		badRequest(fmt.Sprintf("The sum of prompt length (%d) and max_tokens (%d) should not exceed max_num_tokens",
+			g.prompt, g.req.MaxTokens)).send(w)
 	case kind == EventRefused:
 		writeJSON(w, http.StatusServiceUnavailable, map[string]string{"error": "queue is full"})
 	default:
@@ -164,7 +165,8 @@ func (s *trtllm) stream(w http.ResponseWriter, r *http.Request, g *generation, c
 	}
 	if g.req.includeUsage() {
 		id, object := g.named(chat)
-		f.printf(`data: {"id":"%s","object":"%s","created":%s,"model":%s,"choices":[],"usage":%s}`+"\n\n", id, object, g.created, model, g.usage())
+		f.printf(`data: {"id":"%s","object":"%s","created":%s,"model":%s,"choices":[],"usage":%s}`+"\n\n",
+			id, object, g.created, model, g.usage())
 	}
 	f.add("data: [DONE]\n\n")
 	return f.flush()

@@ -143,7 +143,8 @@ func (s *vllm) stream(w http.ResponseWriter, r *http.Request, g *generation, cha
 	}
 	if g.req.includeUsage() {
 		id, object := g.named(chat)
-		f.printf(`data: {"id":"%s","object":"%s","created":%s,"model":%s,"choices":[],"usage":%s}`+"\n\n", id, object, g.created, s.quoted, g.usage())
+		f.printf(`data: {"id":"%s","object":"%s","created":%s,"model":%s,"choices":[],"usage":%s}`+"\n\n",
+			id, object, g.created, s.quoted, g.usage())
 	}
 	f.add("data: [DONE]\n\n")
 	return f.flush()

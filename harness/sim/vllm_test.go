@@ -16,7 +16,8 @@ import (
 // What vLLM says of bad requests, in its own form.
 func TestVLLMRefuses(t *testing.T) {
 	invalid := func(kind, place, what string) string {
-		return `{"error":{"code":400,"message":"[{'type': '` + kind + `', 'loc': ('body', '` + place + `'), 'msg': '` + what + `'}]","param":null,"type":"Bad Request"}}`
+		return `{"error":{"code":400,"message":"[{'type': '` + kind + `', 'loc': ('body', '` + place + `'), 'msg': '` + what +
+			`'}]","param":null,"type":"Bad Request"}}`
 	}
 	bad := func(what string) string {
 		return `{"error":{"code":400,"message":"` + what + `","param":null,"type":"BadRequestError"}}`
@@ -26,7 +27,8 @@ func TestVLLMRefuses(t *testing.T) {
 		code       int
 		want       string
 	}{
-		{completions, `{"model":"no/such","prompt":"a"}`, 404, "{\"error\":{\"code\":404,\"message\":\"The model `no/such` does not exist.\",\"param\":\"model\",\"type\":\"NotFoundError\"}}"},
+		{completions, `{"model":"no/such","prompt":"a"}`, 404,
+			`{"error":{"code":404,"message":"The model ` + "`no/such`" + ` does not exist.","param":"model","type":"NotFoundError"}}`},
 		{completions, `{"model":"M"}`, 400, invalid("missing", "prompt", "Field required")},
 		{chats, `{"model":"M"}`, 400, invalid("missing", "messages", "Field required")},
 		{completions, `{"prompt":"a","max_tokens":"x"}`, 400, invalid("int_type", "max_tokens", "Input should be a valid integer")},
@@ -36,9 +38,11 @@ func TestVLLMRefuses(t *testing.T) {
 		{completions, `{"prompt":"a","n":0}`, 400, bad("n must be at least 1, got 0.")},
 		{completions, `{"prompt":"a","n":2,"temperature":0}`, 400, bad("n must be 1 when using greedy sampling, got 2.")},
 		{completions, `{"prompt":"a","frequency_penalty":3}`, 400, bad("frequency_penalty must be in [-2, 2], got 3.")},
-		{completions, `{"prompt":"a","stream_options":{"include_usage":true}}`, 400, bad("Stream options can only be defined when `stream=True`.")},
+		{completions, `{"prompt":"a","stream_options":{"include_usage":true}}`, 400,
+			bad("Stream options can only be defined when `stream=True`.")},
 		{completions, `{"prompt":""}`, 400, bad("The decoder prompt cannot be empty")},
-		{completions, `{"prompt":"a","max_tokens":65536}`, 400, "This model's maximum context length is 65536 tokens. However, you requested 65536 output tokens"},
+		{completions, `{"prompt":"a","max_tokens":65536}`, 400,
+			"This model's maximum context length is 65536 tokens. However, you requested 65536 output tokens"},
 		{completions, `{`, 400, "'json_invalid'"},
 		{completions, "{\"prompt\":\"\xff\"}", 400, `"message":"There was an error parsing the body"`},
 		{completions, `{"prompt":"a","max_tokens":2}`, 200, `"model":"nvidia/Llama-3.1-8B-Instruct-FP8"`},
@@ -169,9 +173,10 @@ func TestVLLMQueue(t *testing.T) {
 		}
 		time.Sleep(time.Second)
 		page := m.get("frontend", "/metrics")
-		assert.EqualValues(t, 1, series(page, "vllm:num_requests_running")[`engine="0",model_name="nvidia/Llama-3.1-8B-Instruct-FP8"`])
-		assert.EqualValues(t, 2, series(page, "vllm:num_requests_waiting")[`engine="0",model_name="nvidia/Llama-3.1-8B-Instruct-FP8"`])
-		assert.Positive(t, series(page, "vllm:kv_cache_usage_perc")[`engine="0",model_name="nvidia/Llama-3.1-8B-Instruct-FP8"`])
+		labels := `engine="0",model_name="` + m.served + `"`
+		assert.EqualValues(t, 1, series(page, "vllm:num_requests_running")[labels])
+		assert.EqualValues(t, 2, series(page, "vllm:num_requests_waiting")[labels])
+		assert.Positive(t, series(page, "vllm:kv_cache_usage_perc")[labels])
 		time.Sleep(time.Minute)
 	})
 }

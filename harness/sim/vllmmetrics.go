@@ -116,7 +116,8 @@ func (v vllmPage) translated(st EngineStats, blockBytes int64) {
 	v.head("kv_offload_cpu_cache_usage_perc", "gauge", "Share of the CPU tier that is in use.")
 	v.line("kv_offload_cpu_cache_usage_perc", "", float64(kv.Host.OccupancyBlocks)/float64(kv.Host.CapacityBlocks))
 	v.counted("kv_offload_tiering_read_bytes_total", "Bytes promoted from a secondary tier.", files, reads > 0, bytes(reads))
-	v.counted("kv_offload_tiering_read_time_total", "Seconds of promotions, summed over jobs.", files, st.Fetch.Transfer.Count > 0, st.Fetch.Transfer.Sum)
+	v.counted("kv_offload_tiering_read_time_total", "Seconds of promotions, summed over jobs.", files,
+		st.Fetch.Transfer.Count > 0, st.Fetch.Transfer.Sum)
 	v.counted("kv_offload_tiering_write_bytes_total", "Bytes cascaded to a secondary tier.", files, kv.OffloadH2D > 0, bytes(kv.OffloadH2D))
 	v.lookups("hits", "Chunk lookups that hit.", primary, files, kv.HostHitBlocks, kv.DiskHitBlocks)
 }
