@@ -319,3 +319,32 @@ func decoded(t *testing.T, rec *httptest.ResponseRecorder) (w whole) {
 	require.NoError(t, json.Unmarshal(rec.Body.Bytes(), &w), rec.Body)
 	return w
 }
+
+// Dynamo's bound of what one request asks for holds for a list of prompts too, however long, and for all servers.
+func TestManyPrompts(t *testing.T) {
+	for dialect, spec := range dialects(t) {
+		synctest.Test(t, func(t *testing.T) {
+			m := start(t, spec, sim.DefaultParams())
+			for n, want := range map[int]int{128: 200, 129: 400, 1_000_000: 400} {
+				list := strings.TrimSuffix(strings.Repeat(`"a",`, n), ",")
+				began := m.stats()
+				rec := m.postTo(completions, "application/json", fmt.Sprintf(`{"model":%q,"prompt":[%s],"max_tokens":1}`, m.served, list))
+				assert.Equal(t, want, rec.Code, "%s: %d", dialect, n)
+				if want == 400 {
+					assert.Contains(t, rec.Body.String(), "(batch_size × n = 129 × 1 = 129) exceeds maximum of 128", "it read no further")
+					assert.Equal(t, began.OutputTokens, m.stats().OutputTokens)
+				}
+			}
+		})
+	}
+}
+
+// What was cached of a prompt counts once, however many answers it gets.
+func TestCopiedCache(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := start(t, specB(t, "L8B"), sim.DefaultParams())
+		body := `{"model":"M","prompt":"` + prompt("a", 320) + `","max_tokens":1,"n":3}`
+		assert.Zero(t, m.answered(completions, body)[0].Usage.Details.Cached, "not even by its own copies")
+		assert.Equal(t, 288, m.answered(completions, body)[0].Usage.Details.Cached)
+	})
+}

@@ -49,6 +49,7 @@ func TestIdleMembers(t *testing.T) {
 		{completions, `"suffix":null`, all},
 		{completions, `"suffix":"x"`, []string{b}},
 		{completions, `"echo":null`, all},
+		{completions, `"echo":true,"prompt":[1,2]`, nil}, // no words for ids; Dynamo sees the prompt twice
 		{completions, `"user":"u","logit_bias":{"1":1},"repetition_penalty":1.1,"top_k":3,"min_p":0.1`, all},
 		{completions, `"logit_bias":3`, nil},
 		{completions, `"skip_special_tokens":true,"stop_token_ids":[1]`, all},

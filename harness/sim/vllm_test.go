@@ -1,8 +1,10 @@
 package sim_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -162,14 +164,61 @@ func TestVLLMPage(t *testing.T) {
 	})
 }
 
-// Requests that wait for their KV are waiting, as vLLM counts them.
+// Each answer's first token counts, and each answer's end; a request that waits for its KV is waiting, as vLLM counts it.
+func TestVLLMCounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		spec := offloadSpec(sim.OffloadKVBM, 7, 10, 100)
+		spec.Loader.SoftwareNSPerIO = 100_000_000 // a load takes seconds
+		m, page := vllmPage(t, spec)
+		assert.EqualValues(t, 9, series(page, "vllm:request_prefill_time_seconds_count")[vllmLabels])
+		got := m.answered(completions, `{"prompt":["x","y"],"max_tokens":5}`)
+		assert.Len(t, got[0].Choices, 2)
+		page = m.get("frontend", "/metrics")
+		for _, family := range []string{"time_to_first_token_seconds", "e2e_request_latency_seconds", "request_queue_time_seconds"} {
+			assert.EqualValues(t, 11, series(page, "vllm:"+family+"_count")[vllmLabels], family)
+		}
+		ttft := series(page, "vllm:time_to_first_token_seconds_sum")[vllmLabels]
+		all := series(page, "vllm:e2e_request_latency_seconds_sum")[vllmLabels]
+		assert.Positive(t, ttft)
+		assert.Greater(t, all, ttft)
+
+		var asking sync.WaitGroup
+		asking.Go(func() { m.ask("u0-q1", prompt("a", 161), 1) })
+		for range 100 {
+			time.Sleep(10 * time.Millisecond)
+			if m.stats().Loading > 0 {
+				break
+			}
+		}
+		page = m.get("frontend", "/metrics")
+		assert.EqualValues(t, 1, series(page, "vllm:num_requests_waiting")[vllmLabels])
+		assert.Zero(t, series(page, "vllm:num_requests_running")[vllmLabels])
+		assert.EqualValues(t, 1, series(page, "vllm:num_requests_waiting_by_reason")[vllmLabels+`,reason="deferred"`])
+		asking.Wait()
+	})
+}
+
+// Dynamo's worker writes no _created series: the families on its page stay as they are.
+func TestWorkerPageHasNoCreated(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		spec := offloadSpec(sim.OffloadFS, 7, 6, 100)
+		m := start(t, spec, quiet(sim.Mechanisms{}))
+		m.told("a", 161)
+		page := m.get("worker", "/metrics")
+		assert.Contains(t, page, "vllm:prompt_tokens_total")
+		assert.NotContains(t, page, "_created")
+	})
+}
+
+// So is one for which there is no slot.
 func TestVLLMQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		spec := specV(t, "L8B")
 		spec.MaxBatchSize = 1
 		m := start(t, spec, sim.DefaultParams())
+		var asking sync.WaitGroup
 		for i := range 3 {
-			go m.ask("u"+string(rune('0'+i)), prompt("a", 64), 40)
+			asking.Go(func() { m.ask(fmt.Sprint("u", i), prompt("a", 64), 40) })
 		}
 		time.Sleep(time.Second)
 		page := m.get("frontend", "/metrics")
@@ -177,7 +226,7 @@ func TestVLLMQueue(t *testing.T) {
 		assert.EqualValues(t, 1, series(page, "vllm:num_requests_running")[labels])
 		assert.EqualValues(t, 2, series(page, "vllm:num_requests_waiting")[labels])
 		assert.Positive(t, series(page, "vllm:kv_cache_usage_perc")[labels])
-		time.Sleep(time.Minute)
+		asking.Wait()
 	})
 }
 
