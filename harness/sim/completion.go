@@ -1,13 +1,10 @@
 package sim
 
-import (
-	"encoding/json"
-	"net/http"
-	"strings"
-)
+import "net/http"
 
-// completion is the part of an OpenAI completion or chat request that the simulated servers use. Other fields are
-// refused: those that the real server does not know either, and those that would ask for what is not simulated.
+// completion is the part of an OpenAI completion or chat request that the simulated servers use. Of other fields those
+// that the real server takes and that change nothing here are passed over (idle.go); what the real server does not know
+// it refuses or ignores, and what would ask for something that is not simulated is refused.
 type completion struct {
 	Model         string
 	Prompt        promptField
@@ -24,15 +21,12 @@ type completion struct {
 	StreamOptions *streamOptions
 	NvExt         *nvext       // Dynamo only
 	LoRA          *loraRequest // trtllm-serve only
+	Salt          string       // of the keys of its KV
+	sampling
 
+	further []promptField // after the first, of a list
 	chat    bool
 	adapter string // name of the adapter that LoRA stands for, set by the server
-}
-
-// promptField is a prompt as text or as token ids.
-type promptField struct {
-	text string
-	ids  []uint32
 }
 
 // decodeCompletion reads and checks the body of a request as one of the servers does.
@@ -74,7 +68,9 @@ func decodeRest(body []byte, prompt *string, chat bool, as reading) (*completion
 	}
 	for _, name := range []string{"model", input} {
 		if list.find(name) == nil {
-			return nil, as.missing(name)
+			if bad := as.missing(name); bad != nil {
+				return nil, bad
+			}
 		}
 	}
 	for _, m := range list {
@@ -85,10 +81,15 @@ func decodeRest(body []byte, prompt *string, chat bool, as reading) (*completion
 		}
 	}
 	if len(unknown) > 0 {
-		return nil, as.unknown(unknown)
+		if bad := as.unknown(unknown); bad != nil {
+			return nil, bad
+		}
 	}
 	if bad := as.finish(c); bad != nil {
 		return nil, bad
+	}
+	if what := c.unsimulated(); what != "" {
+		return nil, as.unsupported(what)
 	}
 	return c, nil
 }
@@ -118,22 +119,19 @@ func (c *completion) set(m member, as reading) *refusal {
 		return read(as, m, kindInteger, &c.Seed)
 	case "stream":
 		return read(as, m, kindSwitch, &c.Stream)
-	}
-	return c.setObject(m, as)
-}
-
-func (c *completion) setPrompt(m member, as reading) *refusal {
-	if m.value[0] != '[' {
-		bad := read(as, m, kindText, &c.Prompt.text)
-		if bad != nil && m.value[0] != '"' {
-			return as.wrong(m, kindPrompt)
+	case "cache_salt":
+		if string(m.value) == "null" {
+			return nil
 		}
+		return read(as, m, kindText, &c.Salt)
+	}
+	if taken, bad := c.setSampling(m, as); taken {
 		return bad
 	}
-	if json.Unmarshal(m.value, &c.Prompt.ids) != nil { // one prompt: several in one request are not simulated
-		return as.wrong(m, kindPrompt)
+	if want, idle := as.idle(m.name, c.chat); idle {
+		return pass(m, want, as)
 	}
-	return nil
+	return c.setObject(m, as)
 }
 
 // settle sets the number of tokens that are asked for, which the server has checked.
@@ -142,28 +140,4 @@ func (c *completion) settle(tokens *int64) {
 	if tokens != nil {
 		c.MaxTokens = int(*tokens)
 	}
-}
-
-// tokens returns the prompt as token ids. A chat is flattened; the template's own tokens are not
-// modelled.
-func (c *completion) tokens(tokenize func(string) []uint32) []uint32 {
-	long := len(c.Prompt.text)
-	for _, m := range c.Messages {
-		long += len(m.Content)
-	}
-	defer among(long)()
-	if len(c.Prompt.ids) > 0 {
-		return c.Prompt.ids
-	}
-	if len(c.Messages) == 0 {
-		return tokenize(c.Prompt.text)
-	}
-	if len(c.Messages) == 1 {
-		return tokenize(c.Messages[0].Content)
-	}
-	var all strings.Builder
-	for _, m := range c.Messages {
-		all.WriteString(m.Content)
-	}
-	return tokenize(all.String())
 }

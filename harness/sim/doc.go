@@ -1,6 +1,6 @@
 // Package sim is a simulated DGX Spark: a serving engine with iteration-level batching, a tiered KV
 // block manager, LoRA adapters that are read through a page cache, an NVMe device, the host counters that
-// a kernel would keep, and the HTTP dialects of trtllm-serve and of Dynamo with KVBM.
+// a kernel would keep, and the HTTP dialects of trtllm-serve, of Dynamo with KVBM and of vLLM.
 //
 // It holds mechanisms, not outcomes. Nothing here knows a hypothesis, and every constant has a unit and
 // a source. Where nothing has been published the constant says "uncalibrated" and Calibration lists it.

@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync/atomic"
 )
@@ -24,7 +25,14 @@ func newDynamo(m *Machine) http.Handler {
 		writeJSON(w, http.StatusOK, map[string]any{"status": "healthy", "endpoints": []string{"dyn://dynamo.tensorrt_llm.generate"}, "instances": []any{}})
 	})
 	mux.HandleFunc("GET /v1/models", func(w http.ResponseWriter, _ *http.Request) {
-		writeJSON(w, http.StatusOK, modelList(s.model, "nvidia"))
+		writeJSON(w, http.StatusOK, modelList(modelCard(s.model, "nvidia")))
+	})
+	mux.HandleFunc("GET /v1/models/{id...}", func(w http.ResponseWriter, r *http.Request) {
+		if r.PathValue("id") != s.model {
+			failure(http.StatusNotFound, "Not Found", "Model not found").send(w)
+			return
+		}
+		writeJSON(w, http.StatusOK, modelCard(s.model, "nvidia"))
 	})
 	mux.HandleFunc("POST /v1/completions", func(w http.ResponseWriter, r *http.Request) { s.complete(w, r, false) })
 	mux.HandleFunc("POST /v1/chat/completions", func(w http.ResponseWriter, r *http.Request) { s.complete(w, r, true) })
@@ -33,7 +41,7 @@ func newDynamo(m *Machine) http.Handler {
 }
 
 func (s *dynamo) complete(w http.ResponseWriter, r *http.Request, chat bool) {
-	c, bad := decodeCompletion(w, r, chat, serde{})
+	c, bad := decodeCompletion(w, r, chat, serde{s.m.spec.IgnoreUnsupported})
 	if bad != nil {
 		bad.send(w)
 		return
@@ -51,18 +59,20 @@ func (s *dynamo) complete(w http.ResponseWriter, r *http.Request, chat bool) {
 	}
 	defer g.release()
 	if !c.Stream {
-		text, refused, err := g.collect(r.Context())
+		texts, refused, err := g.collect(r.Context())
 		if !s.refuse(w, refused, err) {
-			writeJSON(w, http.StatusOK, g.answer(s.model, text, chat))
+			writeJSON(w, http.StatusOK, g.answer(s.model, texts, chat))
 		}
 		return
 	}
 	// The frontend waits for the worker's first event before it answers.
-	first, err := g.next(r.Context())
-	if err == nil && first.Kind == EventQueued {
+	var first Event
+	kind, err := g.admitted(r.Context())
+	if err == nil && kind == EventQueued {
 		first, err = g.next(r.Context())
+		kind = first.Kind
 	}
-	if s.refuse(w, first.Kind, err) {
+	if s.refuse(w, kind, err) {
 		return
 	}
 	if err := s.stream(w, r, g, chat, first); err != nil && r.Context().Err() == nil {
@@ -88,58 +98,50 @@ func (s *dynamo) refuse(w http.ResponseWriter, kind EventKind, err error) bool {
 
 func (s *dynamo) stream(w http.ResponseWriter, r *http.Request, g *generation, chat bool, e Event) (err error) {
 	f := newFrames(w, s.m.spec.StampSends)
-	object := "text_completion"
-	if chat {
-		object = "chat.completion.chunk"
-	}
-	head := `data: {"id":"cmpl-` + g.id + `","object":"` + object + `","created":` + g.created + `,"model":"` + s.model + `","choices":[{"index":0,`
-	for i := 0; ; i++ {
-		if e.Kind == EventDone {
-			g.done = e
-			break
-		}
-		f.buf = append(f.buf, head...)
-		switch {
-		case chat && i == 0: // role and content share the first delta
-			f.buf = append(append(append(f.buf, `"delta":{"role":"assistant","content":"`...), g.word(i)...), `"}`...)
-		case chat:
-			f.buf = append(append(append(f.buf, `"delta":{"content":"`...), g.word(i)...), `"}`...)
-		default:
-			f.buf = append(append(append(f.buf, `"text":"`...), g.word(i)...), '"')
-		}
-		if i == g.req.MaxTokens-1 {
-			f.buf = append(f.buf, `,"finish_reason":"length","logprobs":null}]`...)
+	f.role = chat // role and content share the first delta
+	model := strconv.Quote(s.model)
+	f.name(g, chat, model)
+	continuous, timing := g.req.continuousUsage(), g.req.NvExt.wants("timing")
+	for {
+		if e.Kind == EventToken {
+			c := &g.choices[e.Choice]
+			f.word(e.Choice, c, chat)
+			end := c.sent == g.req.MaxTokens
+			if end {
+				f.add(`,"finish_reason":"length","logprobs":null}]`)
+			} else {
+				f.add(`,"finish_reason":null,"logprobs":null}]`)
+			}
 			// nvext.timing comes with the last content chunk; its engine sums are those of the token
 			// that is being sent.
-			if g.req.NvExt.wants("timing") {
+			if end && timing {
 				if e, err = g.next(r.Context()); err != nil {
 					return err
 				}
 				f.printf(`,"nvext":{"timing":{"prefill_wait_time_ms":%g,"prefill_time_ms":%g,"ttft_ms":%g,"total_time_ms":%g}}`,
 					ms(e.WaitNS), ms(e.PrefillNS), ms(e.FirstNS), ms(e.TotalNS))
 			}
-			f.buf = append(f.buf, "}\n\n"...)
+			if continuous {
+				f.add(`,"usage":`, c.usageSoFar())
+			}
+			f.add("}\n\n")
 			if err := f.flush(); err != nil {
 				return err
 			}
-			if e.Kind == EventDone {
-				g.done = e
-				break
-			}
-		} else {
-			f.buf = append(f.buf, `,"finish_reason":null,"logprobs":null}]}`+"\n\n"...)
-			if err := f.flush(); err != nil {
-				return err
-			}
+		}
+		if e.Kind == EventDone && g.last() {
+			break
 		}
 		if e, err = g.next(r.Context()); err != nil {
 			return err
 		}
 	}
 	if g.req.includeUsage() {
-		f.printf(`data: {"id":"cmpl-%s","object":"%s","created":%s,"model":"%s","choices":[],"usage":%s}`+"\n\n", g.id, object, g.created, s.model, g.usage())
+		id, object := g.named(chat)
+		f.printf(`data: {"id":"%s","object":"%s","created":%s,"model":%s,"choices":[],"usage":%s}`+"\n\n",
+			id, object, g.created, model, g.usage())
 	}
-	f.buf = append(f.buf, "data: [DONE]\n\n"...)
+	f.add("data: [DONE]\n\n")
 	return f.flush()
 }
 

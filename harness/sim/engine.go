@@ -65,6 +65,7 @@ var ErrStopped = errors.New("the simulated machine has stopped")
 // EngineStats are the engine's gauges and counters.
 type EngineStats struct {
 	Running, Waiting int
+	Loading          int // of the running, those whose KV or adapter is on the way
 	Context          int // admitted, prompt not done, its KV or adapter on the way included
 	Iterations       int64
 	LastIterNS       int64
@@ -223,10 +224,10 @@ func (e *engine) arrive(s *sequence, now int64) {
 	s.arrivedNS, s.scheduledNS = now, -1
 	if e.spec.MaxQueued > 0 && len(e.waiting) >= e.spec.MaxQueued {
 		e.stats.Refused++
-		s.events <- Event{Kind: EventRefused}
+		s.events <- Event{Kind: EventRefused, Choice: s.choice}
 		return
 	}
-	s.events <- Event{Kind: EventQueued}
+	s.events <- Event{Kind: EventQueued, Choice: s.choice}
 	e.waiting = append(e.waiting, s)
 }
 
@@ -300,7 +301,7 @@ func (e *engine) dropCancelled(now int64) {
 
 func (e *engine) refreshStats() {
 	e.stats.Running = len(e.running) + len(e.prefill) + e.loading + e.coming + len(e.swapped)
-	e.stats.Waiting = len(e.waiting)
+	e.stats.Waiting, e.stats.Loading = len(e.waiting), e.loading
 	e.stats.Context = len(e.prefill) + e.loading
 	e.stats.KVUsedBlocks = e.kv.usedBlocks()
 	e.stats.KV = e.kv.snapshot()

@@ -121,7 +121,7 @@ func (e *engine) finishStep(now int64) {
 func (e *engine) emit(s *sequence, now int64) {
 	s.emitted++
 	e.stats.OutputTokens++
-	s.events <- Event{Kind: EventToken}
+	s.events <- Event{Kind: EventToken, Choice: s.choice}
 	if s.emitted < s.maxTokens {
 		return
 	}
@@ -136,7 +136,7 @@ func (e *engine) emit(s *sequence, now int64) {
 		})
 	}
 	s.events <- Event{
-		Kind: EventDone, CachedTokens: cached,
+		Kind: EventDone, Choice: s.choice, CachedTokens: cached,
 		WaitNS: s.scheduledNS - s.arrivedNS, PrefillNS: s.firstNS - s.scheduledNS,
 		FirstNS: s.firstNS - s.arrivedNS, TotalNS: now - s.arrivedNS,
 	}

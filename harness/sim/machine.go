@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -19,6 +20,7 @@ type Machine struct {
 	stalls  stalls
 	foreign *foreign
 	server  serverProcess
+	latency latencies
 	seed    uint64          // of what the machine draws beside its drives
 	ctx     context.Context // of the machine's life; its cause says why that ended
 	cancel  context.CancelCauseFunc
@@ -81,6 +83,7 @@ func power(spec Spec, p Params, storage Storage, drive *NVMeDevice, seed uint64)
 	e.start = time.Now()
 	e.virtual = e.start.Equal(began)
 	e.loadAdapter(0)
+	m.latency.restart()
 	go e.run(ctx)
 	return m, nil
 }
@@ -100,13 +103,18 @@ func (m *Machine) Err() error {
 	return nil
 }
 
-// Handlers are the HTTP servers of the machine by what they serve: "frontend" for both stacks, and
-// "worker" and, where it is KVBM that moves KV, "kvbm" for Dynamo.
+// Handlers are the HTTP servers of the machine by what they serve: "frontend" in each dialect, and
+// "worker" and, where it is KVBM that moves KV, "kvbm" in Dynamo's.
 func (m *Machine) Handlers() map[string]http.Handler {
-	if m.spec.Dialect == DialectTRTLLM {
+	var handlers map[string]http.Handler
+	switch m.spec.Dialect {
+	case DialectTRTLLM:
 		return map[string]http.Handler{"frontend": newTRTLLM(m)}
+	case DialectVLLM:
+		return map[string]http.Handler{"frontend": newVLLM(m)}
+	default:
+		handlers = map[string]http.Handler{"frontend": newDynamo(m), "worker": m.workerHandler()}
 	}
-	handlers := map[string]http.Handler{"frontend": newDynamo(m), "worker": m.workerHandler()}
 	if m.spec.Offload.KVBM() {
 		handlers["kvbm"] = m.kvbmHandler()
 	}
@@ -171,21 +179,17 @@ func (m *Machine) send(ctx context.Context, msg message) error {
 	}
 }
 
-// submit hands a request to the engine; its events come on the returned sequence's channel. One that can
-// never fit is answered here: the channel of the others has room for all their events.
-func (m *Machine) submit(ctx context.Context, r Submission) (*sequence, error) {
-	m.filtered(ctx, r.ID)
-	if err := m.searched(ctx, r.ID); err != nil {
-		return nil, err
+// submit hands a sequence to the engine; its events come on its channel. One that can never fit is answered here.
+func (m *Machine) submit(ctx context.Context, s *sequence, fits bool) error {
+	m.filtered(ctx, s.id)
+	if err := m.searched(ctx, s.id); err != nil {
+		return err
 	}
-	s := &sequence{id: r.ID, promptTokens: r.PromptTokens, maxTokens: r.MaxTokens, hashes: r.Hashes, adapter: r.Adapter}
-	if r.MaxTokens > m.spec.MaxSequenceTokens()-r.PromptTokens {
-		s.events = make(chan Event, 1)
-		s.events <- Event{Kind: EventTooLong}
-		return s, nil
+	if !fits {
+		s.events <- Event{Kind: EventTooLong, Choice: s.choice}
+		return nil
 	}
-	s.events = make(chan Event, r.MaxTokens+3) // queued, tokens, done, and gone at any time
-	return s, m.send(ctx, message{submit: s})
+	return m.send(ctx, message{submit: s})
 }
 
 // MaxSequenceTokens is the longest prompt plus output that fits the KV pool and the context window.
@@ -222,7 +226,7 @@ func (s Spec) check() error {
 			bad = append(bad, what)
 		}
 	}
-	need(s.Dialect == DialectTRTLLM || s.Dialect == DialectDynamo, "a known dialect")
+	need(slices.Contains(Dialects(), s.Dialect), "a known dialect")
 	need(s.Model.Layers > 0, "a model")
 	need(s.KVElemBytes > 0, "the KV element size")
 	need(s.Model.KVReadBytesPerSec > 0, "the rate at which KV is read")

@@ -5,14 +5,20 @@ import (
 	"slices"
 )
 
-// streamOptions are those of a stream. Usage per chunk (continuous_usage_stats) is not simulated.
+// streamOptions are those of a stream.
 type streamOptions struct {
-	IncludeUsage *bool // true when the object is there, on both servers
-	empty        bool
+	IncludeUsage    *bool // true when the object is there, on all servers
+	ContinuousUsage *bool // in each chunk too
+	empty           bool
 }
 
 func (c *completion) includeUsage() bool {
 	return c.StreamOptions != nil && (c.StreamOptions.IncludeUsage == nil || *c.StreamOptions.IncludeUsage)
+}
+
+// continuousUsage is whether each chunk says what has been used until it.
+func (c *completion) continuousUsage() bool {
+	return c.includeUsage() && c.StreamOptions.ContinuousUsage != nil && *c.StreamOptions.ContinuousUsage
 }
 
 // nvext is Dynamo's extension, of which only extra_fields is simulated.
@@ -33,8 +39,13 @@ func (c *completion) setObject(m member, as reading) *refusal {
 	switch m.name {
 	case "stream_options":
 		o := &streamOptions{empty: true}
-		c.StreamOptions, names = o, []string{"include_usage"}
-		set = func(m member) *refusal { return read(as, m, kindSwitch, &o.IncludeUsage) }
+		c.StreamOptions, names = o, []string{"include_usage", "continuous_usage_stats"}
+		set = func(m member) *refusal {
+			if m.name == "include_usage" {
+				return read(as, m, kindSwitch, &o.IncludeUsage)
+			}
+			return read(as, m, kindSwitch, &o.ContinuousUsage)
+		}
 	case "nvext":
 		n := &nvext{}
 		c.NvExt, names = n, []string{"extra_fields"}

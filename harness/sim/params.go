@@ -128,7 +128,7 @@ type HostParams struct {
 
 // Spec is the software on the machine: one serving stack with one model.
 type Spec struct {
-	Dialect          string // DialectTRTLLM or DialectDynamo
+	Dialect          string // one of Dialects
 	Model            Model
 	KVElemBytes      int // 2 for fp16, 1 for fp8
 	BlockTokens      int
@@ -160,6 +160,9 @@ type Spec struct {
 	PrefetchDepth int
 	// Offload says what moves KV below the device; the zero value is KVBM.
 	Offload OffloadSpec
+	// IgnoreUnsupported has Dynamo's frontend drop members of a request that it does not know, as one does that is started
+	// with DYN_IGNORE_OPENAI_FE_UNSUPPORTED_FIELDS=1. trtllm-serve has no such setting, and vLLM drops them anyway.
+	IgnoreUnsupported bool
 	// Tokenize turns a prompt into token ids.
 	Tokenize func(string) []uint32
 	// StampSends puts a comment line with the wall clock (": sent <unix ns>") before each frame of a
@@ -171,7 +174,11 @@ type Spec struct {
 const (
 	DialectTRTLLM = "trtllm"
 	DialectDynamo = "dynamo"
+	DialectVLLM   = "vllm"
 )
+
+// Dialects are their names.
+func Dialects() []string { return []string{DialectTRTLLM, DialectDynamo, DialectVLLM} }
 
 // TierSpec is a KV tier; zero capacity means that there is none.
 type TierSpec struct {

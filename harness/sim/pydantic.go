@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -81,13 +82,20 @@ func (pydantic) knows(name string, chat bool) bool {
 	switch name {
 	case "prompt":
 		return !chat
-	case "messages", "max_completion_tokens":
+	case "messages", "max_completion_tokens", "top_logprobs", "tool_choice", "cache_salt":
 		return chat
-	case "model", "max_tokens", "min_tokens", "ignore_eos", "temperature", "top_p", "seed", "stream", "stream_options", "lora_request":
+	case "suffix":
+		return !chat
+	case "model", "max_tokens", "min_tokens", "ignore_eos", "temperature", "top_p", "seed", "stream", "stream_options", "lora_request",
+		"n", "best_of", "frequency_penalty", "presence_penalty", "use_beam_search", "echo", "logprobs", "stop", "response_format":
 		return true
 	}
-	return false
+	_, idle := pydantic{}.idle(name, chat)
+	return idle
 }
+
+func (pydantic) idle(name string, chat bool) (kind, bool) { return idleTRTLLM.kind(name, chat) }
+func (pydantic) unsupported(what string) *refusal         { return badRequest(what) }
 
 func (pydantic) ignoresMore(string) bool  { return false }
 func (pydantic) repeated(string) *refusal { return nil }
@@ -100,9 +108,9 @@ func (pydantic) role(string) (bool, *refusal) { return false, nil }
 func (pydantic) wrong(m member, want kind) *refusal {
 	say := func(kind, what string) *refusal { return invalid(kind, m.name, "Input should be a valid "+what) }
 	switch want {
-	case kindText:
+	case kindText, kindContent, kindStop:
 		return say("string_type", "string")
-	case kindCount, kindInteger:
+	case kindCount, kindSmall, kindInteger:
 		return say("int_type", "integer")
 	case kindNumber:
 		return say("float_type", "number")
@@ -111,19 +119,24 @@ func (pydantic) wrong(m member, want kind) *refusal {
 	case kindList:
 		return say("list_type", "list")
 	case kindPrompt:
-		return say("list_type", "string, or list of token ids; several prompts are not simulated")
+		return say("list_type", "string, list of strings, list of token ids, or list of lists of token ids")
 	}
 	return say("model_attributes_type", "dictionary or object to extract fields from")
 }
+
+// notOptional are fields that have a default and do not take null for it.
+var notOptional = []string{"min_tokens", "ignore_eos", "n", "use_beam_search", "top_k", "top_p_min", "min_p", "repetition_penalty",
+	"include_stop_str_in_output", "skip_special_tokens", "spaces_between_special_tokens", "return_context_logits", "detokenize",
+	"add_special_tokens", "add_generation_prompt"}
 
 // scalar is pydantic's conversion table (docs.pydantic.dev, Conversion Table), for JSON in lax mode.
 func (pydantic) scalar(m member, want kind) ([]byte, bool) {
 	v := m.value
 	switch {
-	case want == kindText:
+	case want == kindText, want == kindContent, want == kindStop:
 		return v, v[0] == '"'
 	case string(v) == "null":
-		return v, m.name != "min_tokens" && m.name != "ignore_eos" // their fields are not optional
+		return v, !slices.Contains(notOptional, m.name)
 	}
 	word := string(v)
 	if v[0] == '"' {
@@ -168,6 +181,13 @@ func (pydantic) finish(c *completion) *refusal {
 		return badRequest("list object has no element 0") // the chat template looks at the first
 	case c.Prompt.ids != nil && len(c.Prompt.ids) == 0:
 		return badRequest("list index out of range")
+	case c.answers() < 1:
+		return badRequest(fmt.Sprintf("n must be at least 1, got %d", c.answers()))
+	case c.BestOf != nil && *c.BestOf < c.answers():
+		return badRequest(fmt.Sprintf("best_of (%d) cannot be less than n (%d)", *c.BestOf, c.answers()))
+	case c.answers() > 1 && c.Temperature != nil && *c.Temperature == 0:
+		return badRequest(fmt.Sprintf("Greedy decoding in the LLM API does not allow multiple returns. "+
+			"Please set to `best_of=1`, got `best_of=%d`.", c.answers()))
 	}
 	tokens := c.maxTokens
 	if c.maxCompletion != nil {

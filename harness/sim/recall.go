@@ -9,13 +9,10 @@ const RecallQuestion = "Its first line, word for word, is:"
 
 // recalls is the first line of a prompt that asks for it; "" for any other prompt, and where the line could not stand in
 // JSON as it is.
-func (c *completion) recalls() string {
-	text := c.Prompt.text
-	if len(c.Messages) > 0 {
-		text = c.Messages[0].Content
-	}
-	last := c.Prompt.text
+func (c *completion) recalls(p promptField) string {
+	text, last := p.text, p.text
 	if n := len(c.Messages); n > 0 {
+		text = c.Messages[0].Content
 		last = c.Messages[n-1].Content
 	}
 	if !strings.HasSuffix(last, RecallQuestion) {

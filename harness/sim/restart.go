@@ -47,5 +47,6 @@ func (m *Machine) restart() error {
 	e.armBursts(now)
 	e.loadAdapter(now) // a preload begins with the process
 	m.started()
+	m.latency.restart()
 	return nil
 }

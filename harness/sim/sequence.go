@@ -7,6 +7,7 @@ type sequence struct {
 	maxTokens    int
 	hashes       []uint64 // chained keys of the prompt's whole blocks
 	events       chan Event
+	choice       int // of the events, which all sequences of a request share
 	cancelled    bool
 	adapter      string    // LoRA adapter, empty for none
 	slot         *loraSlot // held from admission to the end
@@ -57,22 +58,14 @@ const (
 
 // Event is one step in the life of a request.
 type Event struct {
-	Kind EventKind
+	Kind   EventKind
+	Choice int // which sequence of the request
 	// Set on EventDone.
 	CachedTokens int
 	WaitNS       int64 // arrival to first scheduling
 	PrefillNS    int64 // first scheduling to first token
 	FirstNS      int64 // arrival to first token
 	TotalNS      int64
-}
-
-// Submission is a request as a server hands it to the engine.
-type Submission struct {
-	ID           string
-	PromptTokens int
-	MaxTokens    int
-	Hashes       []uint64
-	Adapter      string
 }
 
 // BlockHashes returns the chained keys of the whole blocks of a prompt: FNV-1a over all tokens up to the

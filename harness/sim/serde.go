@@ -16,9 +16,12 @@ import (
 // taken, the status and the form of each error below, and the texts, but that the real ones add the place in the body
 // and that those about syntax are encoding/json's here. What is not valid UTF-8 is read as U+FFFD.
 //
+// lenient is its DYN_IGNORE_OPENAI_FE_UNSUPPORTED_FIELDS: what it does not know it drops.
+//
 // Assumed: 408, and the 400 for a body that ends early; the real one waits for the body. It also takes control
-// characters inside strings, an array for stream_options, content in parts and several prompts, which are refused here.
-type serde struct{}
+// characters inside strings and an array for stream_options, which are refused here, as are pictures, formats other than
+// text and tools that must be called, for which this server has no answer.
+type serde struct{ lenient bool }
 
 func failure(status int, kind, message string) *refusal {
 	return &refusal{status, map[string]any{"message": message, "type": kind, "code": status}}
@@ -60,16 +63,32 @@ func (serde) check(body []byte) *refusal {
 }
 
 func (serde) knows(name string, chat bool) bool {
-	return name == "nvext" || name != "lora_request" && pydantic{}.knows(name, chat)
+	switch name {
+	case "nvext", "model", "max_tokens", "min_tokens", "ignore_eos", "temperature", "top_p", "seed", "stream", "stream_options",
+		"n", "frequency_penalty", "presence_penalty", "logprobs", "stop", "cache_salt":
+		return true
+	case "messages", "max_completion_tokens", "top_logprobs", "tool_choice", "response_format":
+		return chat
+	case "prompt", "best_of", "echo", "suffix":
+		return !chat
+	}
+	_, idle := serde{}.idle(name, chat)
+	return idle
 }
+
+func (serde) idle(name string, chat bool) (kind, bool) { return idleDynamo.kind(name, chat) }
+func (serde) unsupported(what string) *refusal         { return validation("%s", what) }
 
 func (serde) ignoresMore(name string) bool  { return name == "stream_options" }
 func (serde) repeated(name string) *refusal { return malformed("duplicate field `%s`", name) }
 func (serde) missing(name string) *refusal  { return malformed("missing field `%s`", name) }
 
-func (serde) unknown(names []string) *refusal {
+func (s serde) unknown(names []string) *refusal {
 	if object, name, inner := strings.Cut(names[0], "."); inner && object == "nvext" {
 		return malformed("unknown field `%s`", name)
+	}
+	if s.lenient {
+		return nil
 	}
 	return validation("Unsupported parameter(s): `%s`", strings.Join(names, "`, `"))
 }
@@ -90,6 +109,8 @@ func (serde) wrong(m member, want kind) *refusal {
 		expected = "a string"
 	case kindCount:
 		expected = "u32"
+	case kindSmall:
+		expected = "u8"
 	case kindInteger:
 		expected = "i64"
 	case kindNumber:
@@ -100,6 +121,10 @@ func (serde) wrong(m member, want kind) *refusal {
 		expected = "a sequence"
 	case kindPrompt:
 		return malformed("data did not match any variant of untagged enum Prompt")
+	case kindStop:
+		return malformed("data did not match any variant of untagged enum Stop")
+	case kindContent:
+		return malformed("data did not match any variant of untagged enum ChatCompletionRequestUserMessageContent")
 	case kindObject:
 		expected = "a map"
 		if m.name == "" {
@@ -122,7 +147,7 @@ func (serde) wrong(m member, want kind) *refusal {
 		return malformed("invalid type: boolean `%s`, expected %s", v, expected)
 	case bytes.ContainsAny(v, ".eE"):
 		return malformed("invalid type: floating point `%s`, expected %s", v, expected)
-	case want == kindCount || want == kindInteger:
+	case want == kindCount || want == kindSmall || want == kindInteger:
 		return malformed("invalid value: integer `%s`, expected %s", v, expected)
 	}
 	return malformed("invalid type: integer `%s`, expected %s", v, expected)
@@ -131,10 +156,13 @@ func (serde) wrong(m member, want kind) *refusal {
 func (serde) scalar(m member, want kind) ([]byte, bool) {
 	v := m.value
 	switch {
-	case want == kindText:
+	case want == kindText, want == kindContent, want == kindStop:
 		return v, v[0] == '"'
 	case string(v) == "null":
 		return v, true
+	case want == kindSmall:
+		_, err := strconv.ParseUint(string(v), 10, 8)
+		return v, err == nil
 	case want == kindCount:
 		_, err := strconv.ParseUint(string(v), 10, 32)
 		return v, err == nil
@@ -156,10 +184,6 @@ func (serde) finish(c *completion) *refusal {
 		return validation("Model cannot be empty")
 	case c.chat && len(c.Messages) == 0:
 		return validation("The 'messages' field cannot be empty. At least one message is required.")
-	case !c.chat && c.Prompt.ids == nil && c.Prompt.text == "":
-		return validation("Prompt string cannot be empty")
-	case !c.chat && c.Prompt.ids != nil && len(c.Prompt.ids) == 0:
-		return validation("Prompt string array cannot be empty")
 	case c.StreamOptions != nil && !c.Stream:
 		return validation("The 'stream_options' field is only allowed when 'stream' is set to true.")
 	case c.Temperature != nil && (*c.Temperature < 0 || *c.Temperature > 2):
@@ -167,6 +191,13 @@ func (serde) finish(c *completion) *refusal {
 	case c.TopP != nil && (*c.TopP <= 0 || *c.TopP > 1):
 		return validation("Top_p must be between 0 and 1, got %v", *c.TopP)
 	}
+	for _, wrong := range []string{emptyPrompt(c), c.sampling.outside(c.Temperature)} {
+		if wrong != "" {
+			return validation("%s", wrong)
+		}
+	}
+	// The frontend takes these and drops them.
+	c.Echo, c.Suffix, c.BestOf = false, "", nil
 	tokens := c.maxTokens
 	for what, n := range []*int64{c.maxTokens, c.maxCompletion} {
 		name := []string{"Max tokens", "Max completion tokens"}[what]
@@ -182,4 +213,70 @@ func (serde) finish(c *completion) *refusal {
 	}
 	c.settle(tokens)
 	return nil
+}
+
+// emptyPrompt is what Dynamo says of a prompt with nothing in it, "" if there is none.
+func emptyPrompt(c *completion) string {
+	if c.chat {
+		return ""
+	}
+	all := c.prompts()
+	for i, p := range all {
+		what := "string"
+		if p.ids != nil {
+			what = "integer array"
+		}
+		switch {
+		case len(p.ids) > 0 || p.text != "":
+		case len(all) > 1:
+			return fmt.Sprintf("Prompt %s at index %d cannot be empty", what, i)
+		case p.ids != nil:
+			return "Prompt string array cannot be empty"
+		default:
+			return "Prompt string cannot be empty"
+		}
+	}
+	return ""
+}
+
+// outside is what Dynamo says of a value that is out of its range, "" if none is.
+func (s *sampling) outside(temperature *float64) string {
+	number := func(what string, v *float64) string {
+		if v == nil || *v >= -2 && *v <= 2 {
+			return ""
+		}
+		return fmt.Sprintf("%s must be between -2 and 2, got %v", what, *v)
+	}
+	count := func(what string, v *int64, least, most int64) string {
+		if v == nil || *v >= least && *v <= most {
+			return ""
+		}
+		return fmt.Sprintf("%s must be between %d and %d, got %d", what, least, most, *v)
+	}
+	for _, wrong := range []string{
+		count("n", s.N, 1, mostSequences), count("Logprobs", s.Logprobs, 0, 5), count("Top_logprobs", s.TopLogprobs, 0, 20),
+		number("Presence penalty", s.Presence), number("Frequency penalty", s.Frequency), count("Best_of", s.BestOf, 0, 20),
+	} {
+		if wrong != "" {
+			return wrong
+		}
+	}
+	switch {
+	case s.BestOf != nil && *s.BestOf < s.answers():
+		return fmt.Sprintf("Best_of must be greater than or equal to n, got best_of=%d and n=%d", *s.BestOf, s.answers())
+	case s.answers() > 1 && temperature != nil && *temperature == 0:
+		return fmt.Sprintf("When n > 1, temperature must be greater than 0 to ensure diverse outputs. Got n=%d, temperature=0", s.answers())
+	case s.Stop != nil && len(s.Stop) == 0:
+		return "Stop sequences array cannot be empty"
+	}
+	for i, stop := range s.Stop {
+		switch {
+		case stop != "":
+		case len(s.Stop) == 1:
+			return "Stop sequence cannot be empty"
+		default:
+			return fmt.Sprintf("Stop sequence at index %d cannot be empty", i)
+		}
+	}
+	return ""
 }

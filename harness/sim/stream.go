@@ -1,90 +1,11 @@
 package sim
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"strconv"
 	"time"
 )
-
-// generation is a request on its way through the engine, seen from the HTTP side.
-type generation struct {
-	m       *Machine
-	id      string
-	created string // Unix seconds
-	req     *completion
-	prompt  int
-	digest  uint64 // of the prompt and its adapter
-	recalls string // what the prompt asks to say again, "" for nothing
-	seq     *sequence
-	done    Event
-	ended   bool   // its last event has come
-	release func() // to be called when nobody reads its events any more: the engine drops what it has not ended
-}
-
-// begin submits the request. X-Request-Id, if sent, names it, unless it could not stand in JSON as it is.
-func (m *Machine) begin(r *http.Request, c *completion, fallbackID string) (*generation, error) {
-	tokens := c.tokens(m.spec.Tokenize)
-	id := r.Header.Get("X-Request-Id")
-	if !isPlainID(id) {
-		id = fallbackID
-	}
-	sub := Submission{ID: id, PromptTokens: len(tokens), MaxTokens: c.MaxTokens, Adapter: c.adapter}
-	if m.spec.BlockReuse {
-		sub.Hashes = underAdapter(c.adapter, BlockHashes(tokens, m.spec.BlockTokens))
-	}
-	recalls := c.recalls()
-	c.Prompt, c.Messages = promptField{}, nil // nobody reads it again, and it may be long
-	seq, err := m.submit(r.Context(), sub)
-	if err != nil {
-		return nil, err
-	}
-	// That the client goes away or the machine stops comes as an event like any other: a handler waits once a
-	// token, and to wait on one channel costs much less than on three.
-	gone := func() {
-		select {
-		case seq.events <- Event{Kind: eventGone}:
-		default: // said before
-		}
-	}
-	client, machine := context.AfterFunc(r.Context(), gone), context.AfterFunc(m.ctx, gone)
-	g := &generation{m: m, id: id, created: strconv.FormatInt(time.Now().Unix(), 10), req: c, prompt: len(tokens), digest: promptDigest(c.adapter, tokens), recalls: recalls, seq: seq}
-	g.release = func() {
-		client()
-		machine()
-		// Whatever made the handler return, a write that failed included: its client takes no more of the answer, and
-		// the slot and the KV are wanted.
-		if !g.ended {
-			m.abandon(seq)
-		}
-	}
-	return g, nil
-}
-
-// isPlainID reports whether a request's id is short and needs no escape.
-func isPlainID(id string) bool {
-	for _, c := range []byte(id) {
-		if c < ' ' || c > '~' || c == '"' || c == '\\' {
-			return false
-		}
-	}
-	return id != "" && len(id) <= 128
-}
-
-// next waits for the next event of the request. It fails when the client goes away or the machine stops, and
-// must not be called again then.
-func (g *generation) next(ctx context.Context) (Event, error) {
-	e := <-g.seq.events
-	switch {
-	case e.Kind != eventGone:
-		g.ended = e.Kind != EventQueued && e.Kind != EventToken
-		return e, nil
-	case ctx.Err() != nil:
-		return Event{}, ctx.Err()
-	}
-	return Event{}, context.Cause(g.m.ctx)
-}
 
 // frames writes the frames of one stream. Each frame is one write and one flush, so that it reaches the
 // client at the instant of its token.
@@ -93,12 +14,44 @@ type frames struct {
 	rc    *http.ResponseController
 	buf   []byte
 	stamp bool
+	role  bool     // the first delta of a choice names the role
+	heads []string // what each frame of a choice begins with
 }
 
 func newFrames(w http.ResponseWriter, stamp bool) *frames {
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-cache")
 	return &frames{w: w, rc: http.NewResponseController(w), stamp: stamp}
+}
+
+// name prepares the frames of an answer; the model is JSON.
+func (f *frames) name(g *generation, chat bool, model string) {
+	id, object := g.named(chat)
+	for i := range g.choices {
+		f.heads = append(f.heads, `data: {"id":"`+id+`","object":"`+object+`","created":`+g.created+`,"model":`+model+
+			`,"choices":[{"index":`+strconv.Itoa(i)+`,`)
+	}
+}
+
+func (f *frames) add(parts ...string) {
+	for _, s := range parts {
+		f.buf = append(f.buf, s...)
+	}
+}
+
+// word begins the frame of a choice's next token.
+func (f *frames) word(i int, c *choice, chat bool) {
+	f.add(f.heads[i])
+	switch {
+	case chat && f.role && c.sent == 0:
+		f.add(`"delta":{"role":"assistant","content":"`, c.word(), `"}`)
+	case chat:
+		f.add(`"delta":{"content":"`, c.word(), `"}`)
+	case c.echo != "" && c.sent == 0:
+		f.add(`"text":"`, quoted(c.echo), c.word(), `"`)
+	default:
+		f.add(`"text":"`, c.word(), `"`)
+	}
 }
 
 // flush sends what has been appended to buf.

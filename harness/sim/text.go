@@ -5,13 +5,15 @@ import "hash/fnv"
 // words are what the simulated model says, one a token.
 var words = [...]string{" storage", " decides", " the", " tail", " only", " when", " a", " fetch", " is", " on", " its", " path", " and", " queue", " depth", " says"}
 
-// word is the token i of the answer: a function of the KV that the model went on from, and so of the prompt alone as
+// word is the next token of the answer: a function of the KV that the model went on from, and so of the prompt alone as
 // long as each tier serves what was put into it, whatever the stack, its block size and what was cached.
-func (g *generation) word(i int) string {
-	if i == 0 && g.recalls != "" && g.seq.wrong == 0 {
-		return " " + g.recalls
+func (c *choice) word() string {
+	i := c.sent
+	c.sent++
+	if i == 0 && c.recalls != "" && c.seq.wrong == 0 {
+		return " " + c.recalls
 	}
-	return words[mix64(g.digest^g.seq.wrong+uint64(i))%uint64(len(words))]
+	return words[mix64(c.digest^c.seq.wrong+uint64(i))%uint64(len(words))]
 }
 
 // promptDigest names a prompt with the adapter that reads it.

@@ -32,7 +32,14 @@ func newTRTLLM(m *Machine) http.Handler {
 		writeJSON(w, http.StatusOK, map[string]string{"version": "sparkharness-sim"})
 	})
 	mux.HandleFunc("GET /v1/models", func(w http.ResponseWriter, _ *http.Request) {
-		writeJSON(w, http.StatusOK, modelList(s.model, "tensorrt_llm"))
+		writeJSON(w, http.StatusOK, modelList(modelCard(s.model, "tensorrt_llm")))
+	})
+	mux.HandleFunc("GET /v1/models/{id...}", func(w http.ResponseWriter, r *http.Request) {
+		if id := r.PathValue("id"); id != s.model {
+			errorObject(http.StatusNotFound, "NotFoundError", "The model `"+id+"` does not exist.").send(w)
+			return
+		}
+		writeJSON(w, http.StatusOK, modelCard(s.model, "tensorrt_llm"))
 	})
 	mux.HandleFunc("POST /v1/completions", func(w http.ResponseWriter, r *http.Request) { s.complete(w, r, false) })
 	mux.HandleFunc("POST /v1/chat/completions", func(w http.ResponseWriter, r *http.Request) { s.complete(w, r, true) })
@@ -50,10 +57,14 @@ func newTRTLLM(m *Machine) http.Handler {
 	return mux
 }
 
-func modelList(id, owner string) any {
-	return map[string]any{"object": "list", "data": []any{
-		map[string]any{"id": id, "object": "model", "created": time.Now().Unix(), "owned_by": owner},
-	}}
+// modelCard is what is told of a served model. trtllm-serve and vLLM have no page of one model; that OpenAI's API has one
+// is why a client may ask.
+func modelCard(id, owner string) map[string]any {
+	return map[string]any{"id": id, "object": "model", "created": time.Now().Unix(), "owned_by": owner}
+}
+
+func modelList(card map[string]any) any {
+	return map[string]any{"object": "list", "data": []any{card}}
 }
 
 // unavailable answers a request that the machine did not serve because it has stopped. Nobody reads the
@@ -84,16 +95,8 @@ func (s *trtllm) complete(w http.ResponseWriter, r *http.Request, chat bool) {
 		s.whole(w, r, g, chat)
 		return
 	}
-	first, err := g.next(r.Context())
-	switch {
-	case err != nil:
-		unavailable(w, err)
-		return
-	case first.Kind == EventTooLong:
-		badRequest(fmt.Sprintf("The sum of prompt length (%d) and max_tokens (%d) should not exceed max_num_tokens", g.prompt, c.MaxTokens)).send(w)
-		return
-	case first.Kind == EventRefused:
-		writeJSON(w, http.StatusServiceUnavailable, map[string]string{"error": "queue is full"})
+	kind, err := g.admitted(r.Context())
+	if s.refuse(w, g, kind, err) {
 		return
 	}
 	if s.stream(w, r, g, chat) != nil {
@@ -101,48 +104,71 @@ func (s *trtllm) complete(w http.ResponseWriter, r *http.Request, chat bool) {
 	}
 }
 
+// refuse answers a request that the engine did not take, or, with err, did not serve; it reports whether it did.
+func (s *trtllm) refuse(w http.ResponseWriter, g *generation, kind EventKind, err error) bool {
+	switch {
+	case err != nil:
+		unavailable(w, err)
+	case kind == EventTooLong:
+		badRequest(fmt.Sprintf("The sum of prompt length (%d) and max_tokens (%d) should not exceed max_num_tokens",
+			g.prompt, g.req.MaxTokens)).send(w)
+	case kind == EventRefused:
+		writeJSON(w, http.StatusServiceUnavailable, map[string]string{"error": "queue is full"})
+	default:
+		return false
+	}
+	return true
+}
+
 func (s *trtllm) stream(w http.ResponseWriter, r *http.Request, g *generation, chat bool) error {
 	f := newFrames(w, s.m.spec.StampSends)
 	if err := f.headers(); err != nil { // at once, before the first token
 		return err
 	}
-	e, err := g.next(r.Context())
-	if err != nil {
-		return err
-	}
 	model := s.named(g.req.Model)
-	head := `data: {"id":"cmpl-` + g.id + `","object":"text_completion","created":` + g.created + `,"model":` + model + `,"choices":[{"index":0,`
-	if chat {
-		head = `data: {"id":"chatcmpl-` + g.id + `","object":"chat.completion.chunk","created":` + g.created + `,"model":` + model + `,"choices":[{"index":0,`
-		// The role chunk leaves together with the first token and ends in a blank before the newlines.
-		f.buf = append(append(f.buf, head...), "\"delta\":{\"role\":\"assistant\"}}]} \n\n"...)
-	}
-	for i := 0; ; i++ {
-		if e.Kind == EventDone {
-			g.done = e
-			break
-		}
-		f.buf = append(f.buf, head...)
-		if chat {
-			f.buf = append(append(append(f.buf, `"delta":{"content":"`...), g.word(i)...), `"}`...)
-		} else {
-			f.buf = append(append(append(f.buf, `"text":"`...), g.word(i)...), '"')
-		}
-		if i == g.req.MaxTokens-1 {
-			f.buf = append(f.buf, `,"finish_reason":"length"`...)
-		}
-		f.buf = append(f.buf, "}]}\n\n"...)
-		if err := f.flush(); err != nil {
+	f.name(g, chat, model)
+	continuous := g.req.continuousUsage()
+	for first := true; ; first = false {
+		e, err := g.next(r.Context())
+		if err != nil {
 			return err
 		}
-		if e, err = g.next(r.Context()); err != nil {
+		if e.Kind == EventDone {
+			if g.last() {
+				break
+			}
+			continue
+		}
+		c := &g.choices[e.Choice]
+		if chat && first {
+			// The role chunks leave together with the first token and end in a blank before the newlines.
+			for i := range g.choices {
+				f.add(f.heads[i], `"delta":{"role":"assistant"}}]`)
+				if continuous {
+					f.add(`,"usage":`, g.choices[i].usageSoFar())
+				}
+				f.add("} \n\n")
+			}
+		}
+		f.word(e.Choice, c, chat)
+		if c.sent == g.req.MaxTokens {
+			f.add(`,"finish_reason":"length"`)
+		}
+		f.add("}]")
+		if continuous {
+			f.add(`,"usage":`, c.usageSoFar())
+		}
+		f.add("}\n\n")
+		if err := f.flush(); err != nil {
 			return err
 		}
 	}
 	if g.req.includeUsage() {
-		f.printf(`data: {"id":"cmpl-%s","object":"text_completion","created":%s,"model":%s,"choices":[],"usage":%s}`+"\n\n", g.id, g.created, model, g.usage())
+		id, object := g.named(chat)
+		f.printf(`data: {"id":"%s","object":"%s","created":%s,"model":%s,"choices":[],"usage":%s}`+"\n\n",
+			id, object, g.created, model, g.usage())
 	}
-	f.buf = append(f.buf, "data: [DONE]\n\n"...)
+	f.add("data: [DONE]\n\n")
 	return f.flush()
 }
 
@@ -156,15 +182,9 @@ func (s *trtllm) named(model string) string {
 	return string(b)
 }
 
-// usage is the usage object of both servers.
-func (g *generation) usage() string {
-	return fmt.Sprintf(`{"prompt_tokens":%d,"total_tokens":%d,"completion_tokens":%d,"prompt_tokens_details":{"cached_tokens":%d}}`,
-		g.prompt, g.prompt+g.req.MaxTokens, g.req.MaxTokens, g.done.CachedTokens)
-}
-
 // whole answers a request without stream: true.
 func (s *trtllm) whole(w http.ResponseWriter, r *http.Request, g *generation, chat bool) {
-	text, refused, err := g.collect(r.Context())
+	texts, refused, err := g.collect(r.Context())
 	switch {
 	case err != nil:
 		unavailable(w, err)
@@ -173,7 +193,7 @@ func (s *trtllm) whole(w http.ResponseWriter, r *http.Request, g *generation, ch
 	case refused == EventTooLong:
 		badRequest("prompt too long").send(w)
 	default:
-		writeJSON(w, http.StatusOK, g.answer(g.req.Model, text, chat))
+		writeJSON(w, http.StatusOK, g.answer(g.req.Model, texts, chat))
 	}
 }
 

@@ -15,6 +15,16 @@ import (
 func (m *Machine) offloadMetrics(p *page, st EngineStats) {
 	o := st.Offload
 	v := vllmPage{page: p, labels: `engine="0",model_name="` + m.spec.Model.Served + `"`}
+	v.prompts(o)
+	if m.spec.Offload.Manager == OffloadDisk {
+		v.simple(o)
+		return
+	}
+	v.tiering(o)
+}
+
+// prompts writes where prompts and their KV came from.
+func (v vllmPage) prompts(o OffloadStats) {
 	v.always("prefix_cache_queries_total", "counter", "Prefix cache queries, in terms of number of queried tokens.", o.Queries)
 	v.always("prefix_cache_hits_total", "counter", "Prefix cache hits, in terms of number of cached tokens.", o.Hits)
 	v.always("external_prefix_cache_queries_total", "counter", "External prefix cache queries, in tokens.", o.ExternalQueries)
@@ -25,17 +35,14 @@ func (m *Machine) offloadMetrics(p *page, st EngineStats) {
 	v.line("prompt_tokens_by_source_total", `source="local_compute"`, float64(o.LocalCompute))
 	v.line("prompt_tokens_by_source_total", `source="local_cache_hit"`, float64(o.LocalCacheHit))
 	v.line("prompt_tokens_by_source_total", `source="external_kv_transfer"`, float64(o.External))
-	if m.spec.Offload.Manager == OffloadDisk {
-		v.simple(o)
-		return
-	}
-	v.tiering(o)
+	v.born("prompt_tokens_by_source_total", `source="local_compute"`, `source="local_cache_hit"`, `source="external_kv_transfer"`)
 }
 
 // vllmPage writes families under vLLM's prefix.
 type vllmPage struct {
 	*page
-	labels string
+	labels  string
+	created float64 // Unix time of all series, s; 0: it is not told
 }
 
 func (v vllmPage) head(name, kind, help string) { v.page.head("vllm:", name, kind, help) }
@@ -48,6 +55,7 @@ func (v vllmPage) line(name, more string, x float64) {
 func (v vllmPage) always(name, kind, help string, x int64) {
 	v.head(name, kind, help)
 	v.line(name, "", float64(x))
+	v.born(name, "")
 }
 
 // counted writes a counter whose series of a tier, or without one, appears when it first counts.
@@ -55,6 +63,7 @@ func (v vllmPage) counted(name, help, tier string, fired bool, x float64) {
 	v.head(name, "counter", help)
 	if fired {
 		v.line(name, tier, x)
+		v.born(name, tier)
 	}
 }
 
@@ -98,11 +107,17 @@ func (v vllmPage) tiering(o OffloadStats) {
 func (v vllmPage) lookups(what, help, primary, files string, ofPrimary, ofFiles int64) {
 	name := "kv_offload_tiering_chunk_" + what + "_total"
 	v.head(name, "counter", help)
+	var fired []string
 	if ofPrimary > 0 {
 		v.line(name, primary, float64(ofPrimary))
+		fired = append(fired, primary)
 	}
 	if ofFiles > 0 {
 		v.line(name, files, float64(ofFiles))
+		fired = append(fired, files)
+	}
+	if len(fired) > 0 {
+		v.born(name, fired...)
 	}
 }
 

@@ -9,20 +9,22 @@ import (
 	"sparkharness/harness/config"
 	"sparkharness/harness/prompt"
 	"sparkharness/harness/rig/simrig"
+	"sparkharness/harness/sim"
 )
 
 func serveCommand() *cobra.Command {
-	var configs, world, model, engine, bind string
+	var configs, world, model, engine, dialect, bind string
 	var seed uint64
 	var stacks []string
-	var stamp bool
+	var stamp, lenient bool
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Serve the simulated stacks in real time",
 		Long: `Serve the simulated stacks in real time, so that curl and other load generators can talk to them.
 
 Stack A speaks trtllm-serve's dialect, stack B that of the Dynamo frontend, with the worker's and
-KVBM's metrics pages. Ports are those of the stack files. Servers bind to loopback unless --bind says
+KVBM's metrics pages; with --dialect vllm both speak vLLM's, which has its metrics on its own port. Only the
+words change: engine, tiers and costs stay those of the stack file. Ports are those of the stack files. Servers bind to loopback unless --bind says
 otherwise. A client has 10 s for its headers, a minute for a body of at most 45 MiB, and a minute between
 requests; an answer that it does not read for half a minute is cut.
 
@@ -34,6 +36,9 @@ requests; an answer that it does not read for half a minute is cut.
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if bind == "" {
 				return errors.New("--bind is empty, which would bind to all addresses: say 0.0.0.0 if that is meant")
+			}
+			if dialect != "" && dialect != sim.DialectVLLM {
+				return fmt.Errorf("--dialect is %q: leave it out for each stack's own, or say %s", dialect, sim.DialectVLLM)
 			}
 			folder, err := config.OpenFolder(configs)
 			if err != nil {
@@ -52,6 +57,7 @@ requests; an answer that it does not read for half a minute is cut.
 					return errors.Join(err, s.close())
 				}
 				o.Seed, o.Tokenize, o.StampSends = seed, tok.IDs, stamp
+				o.Dialect, o.IgnoreUnsupported = dialect, lenient
 				if err := s.add(o); err != nil {
 					return errors.Join(err, s.close())
 				}
@@ -68,8 +74,10 @@ requests; an answer that it does not read for half a minute is cut.
 	f.StringVar(&world, "world", "default", "simulated machine, a file of configs/worlds")
 	f.StringVar(&model, "model", "", "model instead of the stack file's: a file of configs/models, such as L8B")
 	f.StringVar(&engine, "engine", "", "engine instead of the stack file's: a file of configs/engines, such as vllm")
+	f.StringVar(&dialect, "dialect", "", "dialect instead of the stack's own: vllm")
 	f.StringVar(&bind, "bind", "127.0.0.1", "address to bind to")
 	f.Uint64Var(&seed, "seed", 1, "seed of the machine's background I/O")
+	f.BoolVar(&lenient, "ignore-unsupported", false, "drop what Dynamo's frontend does not know of a request (its DYN_IGNORE_OPENAI_FE_UNSUPPORTED_FIELDS=1)")
 	f.BoolVar(&stamp, "stamp", false, "put a comment line with the send time before each frame (\": sent <unix ns>\")")
 	return cmd
 }

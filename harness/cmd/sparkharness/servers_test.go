@@ -236,3 +236,43 @@ func TestServeBindsToLoopback(t *testing.T) {
 	assert.Equal(t, http.StatusOK, resp.StatusCode)
 	assert.Equal(t, 3, strings.Count(s.out.(*bytes.Buffer).String(), "http://127.0.0.1:"), "each is announced")
 }
+
+// Both stacks can be served in vLLM's dialect, each on its frontend's port alone; no other dialect can be asked for.
+func TestServeInAnotherDialect(t *testing.T) {
+	for _, file := range []string{stackA, stackB} {
+		s := &servers{out: &bytes.Buffer{}, bind: "127.0.0.1", limits: defaultLimits}
+		o := options(t, stack(t, file))
+		o.Dialect = sim.DialectVLLM
+		require.NoError(t, s.add(o))
+		s.start()
+		require.Len(t, s.open, 1)
+		resp, err := http.Get("http://" + s.open[0].listener.Addr().String() + "/metrics")
+		require.NoError(t, err)
+		page, err := io.ReadAll(resp.Body)
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		assert.Contains(t, string(page), `vllm:num_requests_running{engine="0",model_name="nvidia/Llama-3.1-8B-Instruct-FP8"} 0`)
+		require.NoError(t, s.close())
+	}
+	cmd := serveCommand()
+	cmd.SetArgs([]string{"--dialect", "sglang", "--configs", "../../../configs"})
+	cmd.SilenceUsage, cmd.SilenceErrors = true, true
+	require.EqualError(t, cmd.Execute(), `--dialect is "sglang": leave it out for each stack's own, or say vllm`)
+}
+
+// What Dynamo's frontend does not know it drops if it is told to.
+func TestServeIgnoresUnsupported(t *testing.T) {
+	for lenient, want := range map[bool]int{false: http.StatusBadRequest, true: http.StatusOK} {
+		s := &servers{out: &bytes.Buffer{}, bind: "127.0.0.1", limits: defaultLimits}
+		o := options(t, stack(t, stackB))
+		o.IgnoreUnsupported = lenient
+		require.NoError(t, s.add(o))
+		s.start()
+		resp, err := http.Post("http://"+s.open[0].listener.Addr().String()+"/v1/completions", "application/json",
+			strings.NewReader(`{"model":"nvidia/Llama-3.1-8B-Instruct-FP8","prompt":"Why?","max_tokens":1,"return_token_ids":true}`))
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		assert.Equal(t, want, resp.StatusCode)
+		require.NoError(t, s.close())
+	}
+}

@@ -1,6 +1,7 @@
 package simrig
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/url"
@@ -19,6 +20,10 @@ type Options struct {
 	Twin     *config.Twin
 	Seed     uint64
 	Tokenize func(string) []uint32
+	// Dialect is spoken instead of the stack's own, unless it is empty.
+	Dialect string
+	// IgnoreUnsupported: see sim.Spec.
+	IgnoreUnsupported bool
 	// Dir is where the machine's proc/ and sys/ trees are laid out.
 	Dir string
 	// StampSends: see sim.Spec.
@@ -52,7 +57,7 @@ func Spec(o Options) (sim.Spec, sim.Params, error) {
 		return sim.Spec{}, sim.Params{}, err
 	}
 	spec := sim.Spec{
-		Dialect:          Dialect(st),
+		Dialect:          cmp.Or(o.Dialect, Dialect(st)),
 		Model:            model,
 		KVElemBytes:      map[string]int{"fp16": 2, "fp8": 1}[st.Runtime.KVDtype],
 		BlockTokens:      st.Runtime.TokensPerBlock,
@@ -67,6 +72,8 @@ func Spec(o Options) (sim.Spec, sim.Params, error) {
 		WindowAware:      *e.Ways.WindowAware,
 		Tokenize:         o.Tokenize,
 		StampSends:       o.StampSends,
+
+		IgnoreUnsupported: o.IgnoreUnsupported,
 	}
 	if st.Runtime.MaxQueuedRequests != nil {
 		spec.MaxQueued = *st.Runtime.MaxQueuedRequests
