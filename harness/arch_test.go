@@ -227,6 +227,7 @@ func TestNothingCrossesRecord(t *testing.T) {
 var readsItself = map[string]string{
 	"harness/regular/file.go":         "it is the one",
 	"harness/telemetry/kernelfile.go": "the kernel's own files, at paths that no user names",
+	"harness/rig/serverrig/device.go": "the kernel's own files",
 	"harness/drive/direct_linux.go":   "files of its own, for direct I/O",
 	"harness/runner/manifest.go":      "the kernel's release",
 	"harness/record/jsonl.go":         "lines, which are created",

@@ -128,7 +128,7 @@ func TestFlagFaultsAreToldAtOnce(t *testing.T) {
 	require.EqualError(t, o.check(fs, []string{"H2A"}), strings.Join([]string{
 		"-seed 0: give at least 1",
 		"-reps is at most 1000, not 1000000000: an interval shrinks with their root, and 1000 make a tenth of that of ten",
-		"-rig moon: this build has sim",
+		"-rig moon: this build has server, sim",
 		`-expect H9=Refuted,H2A=Maybe: there is no hypothesis "H9"; there are H2A`,
 		`-expect H9=Refuted,H2A=Maybe: outcome "Maybe" is not one of Supported, Refuted, Inconclusive, Invalid`,
 		"-rig, -seed, -reps, -resume beside -replay would not be looked at, because a run is judged as it was measured",

@@ -20,7 +20,7 @@ import (
 // sources are those that this program was compiled from, so that it can tell what it is without a checkout and without
 // trusting one.
 //
-//go:embed *.go */*.go rig/simrig/*.go
+//go:embed *.go */*.go rig/*/*.go
 var sources embed.FS
 
 // judging are the rooms after record; the door is one of them, because it decides when a run ends. All others have a

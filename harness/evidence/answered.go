@@ -35,6 +35,7 @@ func answeredColumns(g *Group, r *Row) {
 		if a := c.Answered; a != nil {
 			sum.Tokens, sum.Chunks = sum.Tokens+a.Tokens, sum.Chunks+a.Chunks
 			sum.TPOTms, sum.TPOTs = sum.TPOTms+a.TPOTms, sum.TPOTs+a.TPOTs
+			sum.Uneven += a.Uneven
 		}
 		if more := c.Info.Load.ChunkGaps; more != nil {
 			gaps.Merge(more)
@@ -42,14 +43,17 @@ func answeredColumns(g *Group, r *Row) {
 		again += c.SentAgain
 	}
 	r.ChunkGaps = newITL(&gaps)
+	if again > 0 {
+		r.SentAgain = &again
+	}
+	if sum.Uneven == 0 {
+		return // gaps are those of tokens, and say it all
+	}
 	if sum.Chunks > 0 {
 		r.TokensPerChunk = new(sum.Tokens / sum.Chunks)
 	}
 	if sum.TPOTs > 0 {
 		r.TPOT = new(sum.TPOTms / float64(sum.TPOTs))
-	}
-	if again > 0 {
-		r.SentAgain = &again
 	}
 }
 

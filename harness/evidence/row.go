@@ -54,7 +54,7 @@ type Row struct {
 	FirstTouchMS  *float64    `json:"first_touch_ttft_mean_ms"`
 	LaterP99      *Percentile `json:"later_ttft_p99_ms"` // over all other requests
 
-	// Of answers whose tokens the server counted. Left out where it counted none, as in lines of earlier versions.
+	// Of answers whose tokens the server counted. Left out where it counted none, and where each chunk held one.
 	TokensPerChunk *float64 `json:"tokens_per_chunk,omitempty"` // output tokens by chunks with text
 	TPOT           *float64 `json:"tpot_mean_ms,omitempty"`     // over answers of two tokens and more
 	ChunkGaps      *ITL     `json:"chunk_gap_ms,omitempty"`     // of answers in another number of chunks than tokens
