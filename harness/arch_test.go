@@ -225,18 +225,19 @@ func TestNothingCrossesRecord(t *testing.T) {
 
 // readsItself are the product files that open files without package regular, each with its reason.
 var readsItself = map[string]string{
-	"harness/regular/file.go":         "it is the one",
-	"harness/telemetry/kernelfile.go": "the kernel's own files, at paths that no user names",
-	"harness/rig/serverrig/device.go": "the kernel's own files",
-	"harness/drive/direct_linux.go":   "files of its own, for direct I/O",
-	"harness/runner/manifest.go":      "the kernel's release",
-	"harness/record/jsonl.go":         "lines, which are created",
-	"harness/disk/lock.go":            "locks, which are opened to be written",
-	"harness/disk/owner.go":           "the kernel's own files",
-	"harness/disk/whole.go":           "folders, and what has just been written",
-	"harness/interrupt.go":            "the kernel's name of what started this",
-	"harness/record/attempts.go":      "the log, which is appended to",
-	"harness/rates/line.go":           "lines, which are appended",
+	"harness/regular/file.go":          "it is the one",
+	"harness/telemetry/kernelfile.go":  "the kernel's own files, at paths that no user names",
+	"harness/rig/serverrig/process.go": "the kernel's own files",
+	"harness/rig/serverrig/device.go":  "the kernel's own files",
+	"harness/drive/direct_linux.go":    "files of its own, for direct I/O",
+	"harness/runner/manifest.go":       "the kernel's release",
+	"harness/record/jsonl.go":          "lines, which are created",
+	"harness/disk/lock.go":             "locks, which are opened to be written",
+	"harness/disk/owner.go":            "the kernel's own files",
+	"harness/disk/whole.go":            "folders, and what has just been written",
+	"harness/interrupt.go":             "the kernel's name of what started this",
+	"harness/record/attempts.go":       "the log, which is appended to",
+	"harness/rates/line.go":            "lines, which are appended",
 }
 
 // Whoever reads a file that a user names, or that lies in a results folder, does it through package regular: a pipe in its

@@ -20,7 +20,7 @@ func byStack(text, all string) (map[string]string, error) {
 		}
 		switch _, twice := out[name]; {
 		case twice:
-			return nil, fmt.Errorf("stack %s stands twice: name the stack of each, as in A=...,B=...", name)
+			return nil, fmt.Errorf("stack %s stands twice: name the stack of each, as in A=URL,B=URL", name)
 		case value == "":
 			return nil, fmt.Errorf("stack %s has an empty value", name)
 		}

@@ -11,23 +11,23 @@ import (
 
 // answer is what a streamed response has given so far. It is reused from request to request.
 type answer struct {
-	frames  frameReader
-	chunks  chunkReader
-	first   time.Time // first chunk with text
-	last    time.Time // newest chunk with text
-	end     time.Time // newest event
-	gaps    []time.Duration
-	finish  bool
-	done    bool   // [DONE] was seen
-	failed  string // the server's message, if it reported an error inside the stream
-	usage   usage
-	reused  int // llama.cpp's count of prompt tokens that its cache had, -1 for none
-	wait    float64
+	frames frameReader
+	chunks chunkReader
+	first  time.Time // first chunk with text
+	last   time.Time // newest chunk with text
+	end    time.Time // newest event
+	gaps   []time.Duration
+	finish bool
+	done   bool   // [DONE] was seen
+	failed string // the server's message, if it reported an error inside the stream
+	usage  usage
+	reused int // llama.cpp's count of prompt tokens that its cache had, -1 for none
+	wait   float64
 	// computed is what the server took for the prompt once it had begun, ms, if hasComputed.
 	computed    float64
 	hasComputed bool
-	waited  bool                               // wait is set
-	observe func(comment []byte, at time.Time) // see Spec; usually nil
+	waited      bool                               // wait is set
+	observe     func(comment []byte, at time.Time) // see Spec; usually nil
 }
 
 func (a *answer) reset(body io.Reader) {

@@ -41,7 +41,8 @@ func needs(e *config.Experiment) []need {
 	add(len(s.Policy) > 0, "sweep.policy", SetPolicy)
 	add(e.Hypothesis.Load.Adapters != nil, "load.adapters", LoRA)
 	for _, name := range e.StackNames() {
-		add(e.Stacks[name].Dynamo != nil, "stack "+name, KVTelemetry)
+		st := e.Stacks[name]
+		add(st.Dynamo != nil || st.Server != nil && name == "B", "stack "+name, KVTelemetry)
 	}
 	return out
 }

@@ -3,6 +3,8 @@ package serverrig
 import (
 	"fmt"
 	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,14 +28,14 @@ func processesAt(root, rawURL string) ([]int, error) {
 		return nil, err
 	}
 	inodes := map[string]bool{}
-	for _, read := range []func() (procfs.NetTCP, error){fs.NetTCP, fs.NetTCP6} {
-		lines, err := read()
+	for _, file := range []string{"net/tcp", "net/tcp6"} {
+		text, err := os.ReadFile(filepath.Join(root, file))
 		if err != nil {
 			continue // a kernel without IPv6 has no such file
 		}
-		for _, l := range lines {
-			if l.LocalPort == port && l.St == listening {
-				inodes[fmt.Sprintf("socket:[%d]", l.Inode)] = true
+		for line := range strings.Lines(string(text)) {
+			if inode := listenerOn(line, port); inode != "" {
+				inodes["socket:["+inode+"]"] = true
 			}
 		}
 	}
@@ -63,5 +65,17 @@ func processesAt(root, rawURL string) ([]int, error) {
 	return found, nil
 }
 
-// listening is TCP_LISTEN of include/net/tcp_states.h.
-const listening = 10
+// listenerOn is the inode of a line of /proc/net/tcp (Documentation/networking/proc_net_tcp.rst) if that is of a socket that
+// listens on the port, else "".
+func listenerOn(line string, port uint64) string {
+	const local, state, inode, listening = 1, 3, 9, "0A" // TCP_LISTEN of include/net/tcp_states.h
+	fields := strings.Fields(line)
+	if len(fields) <= inode || fields[state] != listening {
+		return ""
+	}
+	_, hex, ok := strings.Cut(fields[local], ":")
+	if n, err := strconv.ParseUint(hex, 16, 16); !ok || err != nil || n != port {
+		return ""
+	}
+	return fields[inode]
+}

@@ -210,7 +210,7 @@ func measured(t *testing.T, hypothesis, base, kind string) (requests []record.Re
 	if _, err := openDevice(t.Context(), results, bytes.NewReader(make([]byte, 256<<20))); err != nil {
 		skip(t, "%v", err)
 	}
-	cmd := exec.Command("go", "test", "-count=1", "-timeout", "15m", "-run", "^Test"+hypothesis+"$", ".", "-args", "-rig", "server", "-url", base, "-server", kind,
+	cmd := exec.Command("go", "test", "-count=1", "-timeout", "15m", "-v", "-run", "^Test"+hypothesis+"$", ".", "-args", "-rig", "server", "-url", base, "-server", kind,
 		"-device", results, "-configs", fixture(t, kind), "-results", results)
 	cmd.Dir = filepath.Join(repository, "hypotheses")
 	out, err := cmd.CombinedOutput()

@@ -39,7 +39,7 @@ func New(e *config.Experiment, out io.Writer) (rig.Rig, error) {
 	defer cancel()
 	var origins, identity []string
 	caps := []string{rig.ProvesCounters}
-	waits, kv := true, true
+	waits, kv := true, false
 	for _, name := range e.StackNames() {
 		st := e.Stacks[name]
 		if st.Server == nil {
@@ -63,7 +63,9 @@ func New(e *config.Experiment, out io.Writer) (rig.Rig, error) {
 		origins = append(origins, fmt.Sprintf("%s: %s at %s", name, s.title(), outgoing.Shown(st.Endpoint.URL)))
 		identity = append(identity, name, st.Server.Server, s.build, s.model)
 		waits = waits && st.Server.Waits != ""
-		kv = kv && (st.Server.KV != nil || name == "A")
+		if name == "B" {
+			kv = st.Server.KV != nil
+		}
 	}
 	if waits {
 		caps = append(caps, rig.TellsWaits)
