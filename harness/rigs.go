@@ -3,6 +3,7 @@ package harness
 import (
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -25,7 +26,9 @@ type kindOfRig struct {
 var rigs = map[string]kindOfRig{
 	defaultRig: {open: simrig.New, worlds: true, scratch: simrig.MemoryBacked},
 	"server": {servers: true, scratch: func() string { return "" },
-		open: func(_ *testing.T, e *config.Experiment) (rig.Rig, error) { return serverrig.New(e, os.Stdout) }},
+		open: func(_ *testing.T, e *config.Experiment) (rig.Rig, error) {
+			return serverrig.New(e, filepath.Join(session.options.Root, "inputs", "prompts"), os.Stdout)
+		}},
 }
 
 const defaultRig = "sim"

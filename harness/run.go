@@ -212,6 +212,10 @@ func (p *planned) price(o *Options) error {
 		p.parts = p.exp.Twin
 		return runner.Price(p.exp, p.plan, p.parts)
 	}
+	if rigs[o.Rig].servers {
+		p.unpriced = errors.New("a server that somebody else has started writes what it was told to")
+		return nil
+	}
 	folder, err := config.OpenFolder(o.configs())
 	if err != nil {
 		return err

@@ -14,6 +14,7 @@ import (
 
 	"sparkharness/harness/config"
 	"sparkharness/harness/outgoing"
+	"sparkharness/harness/prompt"
 	"sparkharness/harness/record"
 	"sparkharness/harness/rig"
 )
@@ -32,9 +33,14 @@ type Rig struct {
 // asking bounds what a server is asked for before the first cell.
 const asking = 20 * time.Second
 
-// New asks the servers of an experiment who they are. The experiment's model becomes the one that they serve.
-func New(e *config.Experiment, out io.Writer) (rig.Rig, error) {
+// New asks the servers of an experiment who they are. The experiment's model becomes the one that they serve; prompts is the
+// folder of those that are sent.
+func New(e *config.Experiment, prompts string, out io.Writer) (rig.Rig, error) {
 	r := &Rig{exp: e, out: out, client: outgoing.New(outgoing.Options{}), servers: map[string]*server{}, noise: rand.NewChaCha8([32]byte{1})}
+	library, err := prompt.Open(prompts)
+	if err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), asking)
 	defer cancel()
 	var origins, identity []string
@@ -45,7 +51,7 @@ func New(e *config.Experiment, out io.Writer) (rig.Rig, error) {
 		if st.Server == nil {
 			return nil, fmt.Errorf("stack %s has no server: give its URL with -url, as in -url %s=http://127.0.0.1:8000", name, name)
 		}
-		s, err := ask(ctx, r.client, st)
+		s, err := ask(ctx, r.client, st, library)
 		if err != nil {
 			return nil, fmt.Errorf("stack %s: %w", name, err)
 		}
@@ -73,7 +79,6 @@ func New(e *config.Experiment, out io.Writer) (rig.Rig, error) {
 	if kv {
 		caps = append(caps, rig.KVTelemetry)
 	}
-	var err error
 	if r.device, err = openDevice(ctx, e.Stacks[e.StackNames()[0]].Telemetry.Device, r.noise); err != nil {
 		return nil, err
 	}

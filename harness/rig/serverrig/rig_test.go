@@ -77,6 +77,9 @@ func kind() *config.Server {
 			"kv_max_blocks": {Names: []string{"blocks"}}, "block_tokens": {Names: []string{"config_info"}, Label: "block_size"}}}}
 }
 
+// prompts is the folder of prompts.
+const prompts = "../../../inputs/prompts"
+
 // experiment is one of a hypothesis against the fake.
 func experiment(base string, k *config.Server) *config.Experiment {
 	st := &config.Stack{Stack: "A", Server: k, Endpoint: config.Endpoint{URL: base}, Telemetry: config.Telemetry{Device: onlyDevice()}}
@@ -103,7 +106,7 @@ func opened(t *testing.T, f *fake, k *config.Server) (*Rig, *config.Experiment, 
 	srv := httptest.NewServer(f)
 	t.Cleanup(srv.Close)
 	e := experiment(srv.URL, k)
-	r, err := New(e, io.Discard)
+	r, err := New(e, prompts, io.Discard)
 	if err != nil {
 		return nil, e, err
 	}
@@ -159,13 +162,13 @@ func TestServerIsRefused(t *testing.T) {
 		require.ErrorContains(t, err, c.want, name)
 		assert.NotContains(t, err.Error(), "\n", name)
 	}
-	_, err := New(experiment("http://127.0.0.1:1", kind()), io.Discard)
+	_, err := New(experiment("http://127.0.0.1:1", kind()), prompts, io.Discard)
 	require.ErrorContains(t, err, "stack A: no server at http://127.0.0.1:1 (start it, or correct its URL)")
-	_, err = New(experiment("http://192.0.2.1:80", kind()), io.Discard)
+	_, err = New(experiment("http://192.0.2.1:80", kind()), prompts, io.Discard)
 	require.ErrorContains(t, err, "base url")
 	e := experiment("http://127.0.0.1:1", kind())
 	e.Stacks["A"].Server = nil
-	_, err = New(e, io.Discard)
+	_, err = New(e, prompts, io.Discard)
 	require.ErrorContains(t, err, "stack A has no server: give its URL with -url")
 }
 

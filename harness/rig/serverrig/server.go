@@ -32,7 +32,7 @@ type server struct {
 }
 
 // ask learns who the server of a stack is, and how long the harness's prompts are to it.
-func ask(ctx context.Context, client *outgoing.Client, st *config.Stack) (*server, error) {
+func ask(ctx context.Context, client *outgoing.Client, st *config.Stack, prompts *prompt.Library) (*server, error) {
 	s := &server{kind: st.Server, base: strings.TrimRight(st.Endpoint.URL, "/"), enginePage: st.Endpoint.EngineMetrics, kvPage: st.Endpoint.KVBMMetrics}
 	var err error
 	if s.model, err = load.ServedModel(ctx, client, s.base); err != nil {
@@ -42,7 +42,7 @@ func ask(ctx context.Context, client *outgoing.Client, st *config.Stack) (*serve
 		s.build = field(ctx, client, s.base+b.Path, b.Field)
 	}
 	// Some servers have figures on their pages only after a first request.
-	if s.ratio, err = measure(ctx, client, s); err != nil {
+	if s.ratio, err = measure(ctx, client, s, prompts); err != nil {
 		return nil, err
 	}
 	if s.enginePage != "" && s.kind.Engine != nil {
@@ -112,25 +112,22 @@ type ratio struct{ each, more float64 }
 // sameTokens says that a prompt is as long to the server as it is to the harness, within a hundredth.
 func (r ratio) sameTokens() bool { return math.Abs(r.each-1) < 0.01 && math.Abs(r.more) < 4 }
 
-// The prompts by which the ratio is measured, in the harness's tokens.
+// The prompts by which the ratio is measured, in the harness's tokens: two of the committed lengths.
 const (
-	shortPrompt = 512
-	longPrompt  = 1536
+	shortPrompt = 256
+	longPrompt  = 1024
 )
 
-// measure asks two prompts of the server and reads how long they were to it.
-func measure(ctx context.Context, client *outgoing.Client, s *server) (ratio, error) {
-	texts, err := prompt.NewSegments(1)
-	if err != nil {
-		return ratio{}, err
-	}
+// measure asks two prompts of the server, such as the load will send, and reads how long they were to it.
+func measure(ctx context.Context, client *outgoing.Client, s *server, prompts *prompt.Library) (ratio, error) {
 	var counted [2]float64
+	of := load.FixedContext{Seed: 1, Body: prompts.Body}
 	for i, n := range []int{shortPrompt, longPrompt} {
-		text, err := texts.Text(uint64(n), n)
+		p, err := of.Prompt(load.PromptRequest{ContextTokens: n, Seq: i, Nonce: load.NoncePerRequest})
 		if err != nil {
 			return ratio{}, err
 		}
-		if counted[i], err = promptTokens(ctx, client, s, text); err != nil {
+		if counted[i], err = promptTokens(ctx, client, s, p.Text); err != nil {
 			return ratio{}, fmt.Errorf("ask for one token: %w", err)
 		}
 	}
