@@ -11,23 +11,23 @@ import (
 
 // answer is what a streamed response has given so far. It is reused from request to request.
 type answer struct {
-	frames  frameReader
-	chunks  chunkReader
-	first   time.Time // first chunk with text
-	last    time.Time // newest chunk with text
-	end     time.Time // newest event
-	gaps    []time.Duration
-	finish  bool
-	done    bool   // [DONE] was seen
-	failed  string // the server's message, if it reported an error inside the stream
-	usage   usage
-	reused  int // llama.cpp's count of prompt tokens that its cache had, -1 for none
-	wait    float64
+	frames frameReader
+	chunks chunkReader
+	first  time.Time // first chunk with text
+	last   time.Time // newest chunk with text
+	end    time.Time // newest event
+	gaps   []time.Duration
+	finish bool
+	done   bool   // [DONE] was seen
+	failed string // the server's message, if it reported an error inside the stream
+	usage  usage
+	reused int // llama.cpp's count of prompt tokens that its cache had, -1 for none
+	wait   float64
 	// computed is what the server took for the prompt once it had begun, ms, if hasComputed.
 	computed    float64
 	hasComputed bool
-	waited  bool                               // wait is set
-	observe func(comment []byte, at time.Time) // see Spec; usually nil
+	waited      bool                               // wait is set
+	observe     func(comment []byte, at time.Time) // see Spec; usually nil
 }
 
 func (a *answer) reset(body io.Reader) {
@@ -148,13 +148,16 @@ func (a *answer) take(c chunk, at time.Time) {
 	}
 }
 
-// shortfall says what a stream that ended with [DONE] lacks, "" if nothing.
-func (a *answer) shortfall(asked int) string {
+// shortfall says what a stream that ended with [DONE] lacks, "" if nothing. With anyLength fewer tokens than were asked for,
+// and uncounted ones, will do.
+func (a *answer) shortfall(asked int, anyLength bool) string {
 	switch {
 	case a.first.IsZero():
 		return "no text before [DONE]"
 	case !a.finish:
 		return "no finish_reason before [DONE]"
+	case anyLength && a.usage.output <= asked:
+		return ""
 	case a.usage.output < 0:
 		return fmt.Sprintf("no completion_tokens from 0 to %d in usage", maxCount)
 	case a.usage.output != asked:
