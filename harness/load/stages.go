@@ -77,10 +77,11 @@ func (s *stages) label(at time.Duration) (phase string, due bool) {
 		return "", false
 	case s.measureAt >= 0 && at >= s.measureAt:
 		if s.left == 0 {
-			s.minRequests = 0
 			return "", false
 		}
-		s.left--
+		if s.left--; s.left == 0 {
+			s.minRequests = 0 // users that think have nothing to wake up for
+		}
 		return record.PhaseMeasure, true
 	}
 	return record.PhaseWarmup, true
