@@ -20,7 +20,9 @@ func TestMaxRequests(t *testing.T) {
 		for _, warmup := range []time.Duration{0, 2 * time.Second} {
 			t.Run(fmt.Sprintf("%s, warm-up of %v", name, warmup), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					e, stop := serve(t, func(w http.ResponseWriter, r *http.Request) { generate(w, r, 5, 100*time.Millisecond, 10*time.Millisecond) })
+					e, stop := serve(t, func(w http.ResponseWriter, r *http.Request) {
+						generate(w, r, 5, 100*time.Millisecond, 10*time.Millisecond)
+					})
 					defer stop()
 					s := e.spec(t)
 					var began atomic.Int64

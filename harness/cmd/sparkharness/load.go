@@ -148,7 +148,7 @@ func (l *plainLoad) run(ctx context.Context) error {
 		return err
 	}
 	spec := l.spec(w, model, t)
-	lines, err := l.open()
+	lines, err := openLines(l.lines)
 	if err != nil {
 		return errors.Join(err, closed())
 	}
@@ -219,33 +219,6 @@ func (l *plainLoad) spec(w workload, model string, t *tally) load.Spec {
 		s.Duration, s.MinRequests = min(time.Second, s.MaxDuration), math.MaxInt
 	}
 	return s
-}
-
-// open creates the file of the raw lines, if one is named; nil writes none.
-func (l *plainLoad) open() (*rawLines, error) {
-	if l.lines == "" {
-		return nil, nil
-	}
-	w, err := createLines("lines", l.lines, "file")
-	return &rawLines{w}, err
-}
-
-// rawLines are where each request leaves its line; nil is nowhere.
-type rawLines struct{ w *record.Writer }
-
-func (r *rawLines) write(rec *record.Request) error {
-	if r == nil {
-		return nil
-	}
-	return r.w.Write(rec)
-}
-
-// Close closes the file.
-func (r *rawLines) Close() error {
-	if r == nil {
-		return nil
-	}
-	return r.w.Close()
 }
 
 // drive sends the load, says how far it is, and tells how long the client's own work waited for a processor meanwhile.
