@@ -48,6 +48,9 @@ Prompts have --prompt tokens as the server counts: two prompts ask it how, befor
 openai is asked for is the most that an answer may have; other kinds (--server, the files of configs/servers) are
 asked for that length and no other, and an answer of another one has failed.
 
+Two loads of one --seed send the same texts, and a server may answer the second from its cache; without it each load
+has texts of its own.
+
 Requests that are due within --warmup are sent and left out of the figures. Percentiles take a request that timed
 out as at least its time limit, and ">" marks one that is a lower bound. TTFT and E2E count from when a request was
 due (open loops) or sent (closed ones). "-" is what was not measured. An interrupt ends the load in order and prints
@@ -152,7 +155,7 @@ func (l *plainLoad) run(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, closed())
 	}
-	fmt.Fprintf(l.out, "%s at %s (%s, %s): %s\n", model, outgoing.Shown(l.url), l.kind.Server, l.api, w.said)
+	fmt.Fprintf(l.out, "%s at %s (%s, %s), seed %d: %s\n", model, outgoing.Shown(l.url), l.kind.Server, l.api, l.seed, w.said)
 	ctx, stop := l.orderly(ctx)
 	defer stop()
 	sum, waits, err := l.drive(ctx, spec, t, lines)

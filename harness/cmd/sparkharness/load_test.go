@@ -49,7 +49,7 @@ func loaded(t *testing.T, ctx context.Context, args string) (out, log string, f 
 	}
 	cmd := &cobra.Command{}
 	l.loadFlags.flags(cmd)
-	require.NoError(t, cmd.ParseFlags(strings.Fields(args)))
+	require.NoError(t, cmd.ParseFlags(strings.Fields(args+" --seed 1")))
 	l.chosen, err = l.loop(cmd)
 	require.NoError(t, err)
 	l.bounded = cmd.Flags().Changed("duration")
@@ -157,7 +157,7 @@ func TestLoadTable(t *testing.T) {
 	})
 }
 
-const wantLoadTable = `nvidia/Llama-3.1-8B-Instruct-FP8 at http://127.0.0.1:9000 (dynamo, completions): closed loop of 4 users that think for 0s; prompts of 512 tokens, answers of 64; shared: none
+const wantLoadTable = `nvidia/Llama-3.1-8B-Instruct-FP8 at http://127.0.0.1:9000 (dynamo, completions), seed 1: closed loop, users 4, think 0s; prompts of 512 tokens, answers of 64; shared: none
 
 requests measured        32: 32 ok, 0 failed
 measured for, s          30.0

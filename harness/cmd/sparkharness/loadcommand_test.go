@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -95,9 +96,31 @@ func TestLoadCountsAsTheServer(t *testing.T) {
 		n.Add(1)
 		said("")(w, r)
 	})
-	_, err := ran(t, "load", "--url", server.URL, "--rate", "100", "--arrivals", "constant", "--requests", "20", "--warmup", "0", "--prompt", "3000")
+	_, err := ran(t, "load", "--url", server.URL, "--rate", "100", "--arrivals", "constant", "--requests", "20", "--warmup", "0", "--prompt", "3000", "--seed", "1")
 	require.NoError(t, err)
 	assert.InEpsilon(t, 3000, float64(bytes.Load())/4/float64(n.Load()), 0.03)
+}
+
+// Without a seed no load has the texts of another, with one it has.
+func TestLoadSeeds(t *testing.T) {
+	var texts sync.Map
+	server := counting(t, true, func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		assert.NoError(t, err)
+		texts.Store(string(body), true)
+		said("")(w, r)
+	})
+	distinct := func(args ...string) (n int) {
+		texts.Clear()
+		for range 2 {
+			_, err := ran(t, append([]string{"load", "--url", server.URL, "--users", "1", "--requests", "2", "--warmup", "0"}, args...)...)
+			require.NoError(t, err)
+		}
+		texts.Range(func(any, any) bool { n++; return true })
+		return n
+	}
+	assert.Equal(t, 4, distinct())
+	assert.Equal(t, 2, distinct("--seed", "7"))
 }
 
 // The key is asked for, goes out, and stands in nothing that is left behind.

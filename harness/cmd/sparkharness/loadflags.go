@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
@@ -64,10 +65,10 @@ func (o *loadFlags) flags(cmd *cobra.Command) {
 
 	f.DurationVar(&o.duration, "duration", time.Minute, "time to measure; beside --requests and --trace the longest")
 	f.IntVar(&o.requests, "requests", 0, "end after that many measured requests")
-	f.Uint64Var(&o.seed, "seed", 1, "seed of texts, lengths and arrivals")
+	f.Uint64Var(&o.seed, "seed", 0, "seed of texts, lengths and arrivals (default: another each time, so that no cache has the texts)")
 }
 
-// loop is the one that was chosen. Flags that mean nothing beside it are refused, and so are values that cannot be.
+// loop is the one that was chosen; a seed that was not is drawn. Flags that mean nothing beside it are refused, and so are values that cannot be.
 func (o *loadFlags) loop(cmd *cobra.Command) (string, error) {
 	changed := cmd.Flags().Changed
 	var chosen []string
@@ -91,6 +92,10 @@ func (o *loadFlags) loop(cmd *cobra.Command) (string, error) {
 	}
 	if changed("cv") && o.arrivals != "gamma" {
 		return "", fmt.Errorf("--cv means nothing beside %s arrivals: it goes with --arrivals gamma", o.arrivals)
+	}
+	if !changed("seed") {
+		// A server that still holds the KV of an earlier load would answer an equal one from it.
+		o.seed = uint64(rand.Uint32()) + 1
 	}
 	return loop, o.check(loop, changed)
 }

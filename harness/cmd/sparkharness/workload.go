@@ -48,10 +48,10 @@ func (o *loadFlags) workload(loop string, segments *prompt.Segments, ratio *reco
 	switch loop {
 	case "users":
 		w.loop, err = users(o.users, o.think)
-		w.said = fmt.Sprintf("closed loop of %d users that think for %v; %s; shared: %s", o.users, o.think, lengths, o.reuse)
+		w.said = fmt.Sprintf("closed loop, users %d, think %v; %s; shared: %s", o.users, o.think, lengths, o.reuse)
 	case "sessions":
 		w.name, w.nonce = "sessioned_chat", load.NonceNone
-		w.said = fmt.Sprintf("closed loop of %d sessions of %d turns that think for %v; %s; %v of the prompts' tokens stand in an earlier turn",
+		w.said = fmt.Sprintf("closed loop, sessions %d, turns %d, think %v; %s; %v of the prompts' tokens stand in an earlier turn",
 			o.sessions, o.turns, o.think, lengths, o.shared)
 		if w.loop, err = users(o.sessions, o.think); err == nil {
 			w.prompter, err = o.chat(segments, ratio, w.output)
