@@ -227,10 +227,10 @@ func TestLoadOfALateClient(t *testing.T) {
 		require.NoError(t, f.print(&out))
 		assert.Equal(t, tt.late, strings.Contains(out.String(), "WARNING: the client was the bottleneck"), "%+v", tt)
 	}
-	waits := delays{counts: []uint64{0, 50, 50}, bounds: []float64{0, 0.001, 0.002, 0.004}}
+	waits := delays{counts: []uint64{900, 50, 50}, bounds: []float64{0, 0.001, 0.002, 0.004}}
 	counts := &tally{ttft: []stats.Obs{{V: 10}}}
 	l := plainLoad{kind: &openKind}
-	f := l.figures(counts, record.LoadSummary{}, waits.since(delays{counts: []uint64{0, 0, 0}}), true)
+	f := l.figures(counts, record.LoadSummary{}, waits.since(delays{counts: []uint64{900, 0, 0}}), true)
 	assert.InDelta(t, 4, *f.ProcessorWait.P99, 1e-9)
 	assert.InDelta(t, 2, *f.ProcessorWait.P50, 1e-9)
 	assert.True(t, f.ClientLate)
@@ -245,6 +245,16 @@ func TestOpenKind(t *testing.T) {
 	require.NoError(t, err)
 	kind.Note = ""
 	assert.Equal(t, openKind, *kind)
+}
+
+// An answer ends its latency after what that counts from: the sending in a closed loop, when it was due in an open one.
+func TestAnswerEnds(t *testing.T) {
+	for users, want := range map[int]float64{0: 101, 4: 103} {
+		var counts loadTally
+		counts.end(&record.Request{RC: record.RCOK, Phase: record.PhaseMeasure, Concurrency: users, IntendedTS: 100, TS: 102, E2Ems: new(1000.)})
+		assert.Equal(t, []answerEnd{{at: want}}, counts.answers)
+		assert.InDelta(t, want, counts.last, 0)
+	}
 }
 
 // A request that timed out is a lower bound in the table and in the file.
