@@ -22,6 +22,7 @@ type figures struct {
 	Model    string  `json:"model"`
 	API      string  `json:"api"`
 	Load     string  `json:"load"`
+	Closed   bool    `json:"closed_loop"`
 	Seed     uint64  `json:"seed"`
 	Complete bool    `json:"complete"` // neither interrupted nor ended by a fault
 	WarmupS  float64 `json:"warmup_s"`
@@ -70,12 +71,15 @@ type latency struct {
 // lateLimit is what of the client's own delay, ms, is let pass beside that p50 of TTFT: as max_send_lag of configs/gates.yaml.
 func lateLimit(ttft float64) float64 { return max(1, 0.01*ttft) }
 
+// above says that x was measured, and is.
+func above(x *float64, limit float64) bool { return x != nil && *x > limit }
+
 // figures sums the load up. whole says that it came to its end.
 func (l *plainLoad) figures(t *tally, sum record.LoadSummary, waits *delays, whole bool) *figures {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	f := &figures{
-		Schema: figuresSchema, URL: outgoing.Shown(l.url), Server: l.kind.Server, API: l.api, Seed: l.seed, Complete: whole, WarmupS: l.warmup.Seconds(),
+		Schema: figuresSchema, URL: outgoing.Shown(l.url), Server: l.kind.Server, API: l.api, Closed: l.chosen == "users" || l.chosen == "sessions", Seed: l.seed, Complete: whole, WarmupS: l.warmup.Seconds(),
 		Sent: t.began, Measured: t.done - t.warmed, OK: t.ok, Early: t.early, Failed: t.rcs, Cancelled: t.cancelled,
 		TTFT: latencyOf(t.ttft), TPOT: latencyOf(t.tpot), E2E: latencyOf(t.e2e), SendLag: latencyOf(t.lag), ITL: latencyOfGaps(&sum.Gaps),
 		ChunkGap: latencyOfGaps(sum.ChunkGaps), ProcessorWait: latencyOfDelays(waits),
@@ -93,9 +97,7 @@ func (l *plainLoad) figures(t *tally, sum record.LoadSummary, waits *delays, who
 	if f.TTFT.P50 != nil {
 		limit := lateLimit(*f.TTFT.P50)
 		f.ClientLateLimit = &limit
-		for _, own := range []*float64{f.SendLag.P99, f.ProcessorWait.P99} {
-			f.ClientLate = f.ClientLate || own != nil && *own > limit
-		}
+		f.ClientLate = above(f.SendLag.P99, limit) || above(f.ProcessorWait.P99, limit)
 	}
 	return f
 }

@@ -150,6 +150,27 @@ func TestLoadKeepsTheKey(t *testing.T) {
 	require.NoError(t, err, "all may fail")
 }
 
+// A load of which some failed says why the first did, though it ends well.
+func TestLoadOfWhichSomeFail(t *testing.T) {
+	var n atomic.Int32
+	server := counting(t, true, func(w http.ResponseWriter, r *http.Request) {
+		if n.Add(1) == 2 {
+			http.Error(w, "no blocks", http.StatusServiceUnavailable)
+			return
+		}
+		said("")(w, r)
+	})
+	args := []string{"load", "--url", server.URL, "--users", "1", "--requests", "4", "--warmup", "0"}
+	out, err := ran(t, args...)
+	require.NoError(t, err)
+	assert.Contains(t, out, "\nrequests measured        4: 3 ok, 1 failed (1 rejected)\n")
+	assert.Contains(t, out, "\n1 of 4 measured requests failed, the first: HTTP 503: no blocks (--lines FILE has")
+	n.Store(0)
+	_, err = ran(t, append(args, "--max-failed", "0.2")...)
+	require.ErrorContains(t, err, "where a share of 0.2 (--max-failed) may")
+	assert.Equal(t, exitNotWell, exitStatus(err))
+}
+
 // What cannot be is refused in a line, before anything is sent.
 func TestLoadRefuses(t *testing.T) {
 	var asked atomic.Int32
@@ -226,6 +247,12 @@ func TestLoadOfALateClient(t *testing.T) {
 		var out bytes.Buffer
 		require.NoError(t, f.print(&out))
 		assert.Equal(t, tt.late, strings.Contains(out.String(), "WARNING: the client was the bottleneck"), "%+v", tt)
+		assert.Equal(t, tt.late, strings.Contains(out.String(), fmt.Sprintf("\n  send lag %v ms: latencies count from", tt.lag)), "%+v", tt)
+		assert.NotContains(t, out.String(), "  wait for a processor 0")
+		l.chosen = "users"
+		out.Reset()
+		require.NoError(t, l.figures(counts, record.LoadSummary{}, nil, true).print(&out))
+		assert.Equal(t, tt.late, strings.Contains(out.String(), "ms: users sent later than they were due"), "latency counts from the sending")
 	}
 	waits := delays{counts: []uint64{900, 50, 50}, bounds: []float64{0, 0.001, 0.002, 0.004}}
 	counts := &tally{ttft: []stats.Obs{{V: 10}}}

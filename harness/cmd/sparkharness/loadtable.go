@@ -54,16 +54,30 @@ func (f *figures) print(out io.Writer) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	f.remarks(out)
+	f.remarks(out, failed)
 	return nil
 }
 
-// remarks say what the figures cannot be taken for.
-func (f *figures) remarks(out io.Writer) {
+// remarks say what the figures cannot be taken for; failed are the requests that did.
+func (f *figures) remarks(out io.Writer, failed int) {
 	if f.ClientLate {
-		fmt.Fprintf(out, "\nWARNING: the client was the bottleneck, in part: its own p99 is above %.3g ms, the larger of 1 ms and 1 %% of p50 TTFT.\n"+
-			"Latencies are too long by about as much, and an open loop was not sent as planned: run it on an idle machine, with more\n"+
-			"processors, or with less load.\n", *f.ClientLateLimit)
+		fmt.Fprintf(out, "\nWARNING: the client was the bottleneck, in part. Of its own delays no p99 may be above %.3g ms, the larger of 1 ms and 1 %% of p50 TTFT:\n",
+			*f.ClientLateLimit)
+		if above(f.SendLag.P99, *f.ClientLateLimit) {
+			meant := "latencies count from when requests were due, and hold it"
+			if f.Closed {
+				meant = "users sent later than they were due, and less"
+			}
+			fmt.Fprintf(out, "  send lag %.3g ms: %s\n", *f.SendLag.P99, meant)
+		}
+		if above(f.ProcessorWait.P99, *f.ClientLateLimit) {
+			fmt.Fprintf(out, "  wait for a processor %.3g ms: what came was seen that much later\n", *f.ProcessorWait.P99)
+		}
+		fmt.Fprintln(out, "Run it on an idle machine, with more processors, or with less load.")
+	}
+	if failed > 0 && f.OK > 0 && f.WhyFailed != nil {
+		fmt.Fprintf(out, "\n%d of %d measured requests failed, the first: %s (--lines FILE has the others' reasons, --max-failed 0 makes it the exit status)\n",
+			failed, f.Measured, *f.WhyFailed)
 	}
 	if f.Answered != nil && *f.Answered == 0 && f.OK > 0 {
 		fmt.Fprintf(out, "\nNo answer ended in the time that was measured, so that there are no rates: measure for longer than an answer takes (--duration).\n")
