@@ -75,7 +75,7 @@ var rules = []rule{
 	{"harness", []string{"harness/config", "harness/disk", "harness/evidence", "harness/experiment", "harness/gate", "harness/price", "harness/rates", "harness/record", "harness/regular", "harness/report", "harness/rig", "harness/rig/serverrig", "harness/rig/simrig", "harness/runner", "harness/verdict"}, nil,
 		"the door joins both sides; load, telemetry and simulator are behind runner and rig"},
 	{"harness/cmd/sparkharness", []string{"harness/config", "harness/disk", "harness/load", "harness/outgoing", "harness/prompt", "harness/record", "harness/regular", "harness/rig/simrig", "harness/sim", "harness/stats", "harness/trace"}, []string{"github.com/spf13/cobra"},
-		"commands serve, write and drive a trace; they decide nothing"},
+		"commands serve, write, and drive a trace or a plain load; they decide nothing, so that a first look is no run"},
 	{"harness/cmd/mutants", nil, []string{"gopkg.in/yaml.v3"}, "what looks for holes in the tests must not depend on what they test"},
 	{"hypotheses", nil, nil, "the product code of a hypothesis is its documentation"},
 }

@@ -148,13 +148,16 @@ func (a *answer) take(c chunk, at time.Time) {
 	}
 }
 
-// shortfall says what a stream that ended with [DONE] lacks, "" if nothing.
-func (a *answer) shortfall(asked int) string {
+// shortfall says what a stream that ended with [DONE] lacks, "" if nothing. With anyLength fewer tokens than were asked for,
+// and uncounted ones, will do.
+func (a *answer) shortfall(asked int, anyLength bool) string {
 	switch {
 	case a.first.IsZero():
 		return "no text before [DONE]"
 	case !a.finish:
 		return "no finish_reason before [DONE]"
+	case anyLength && a.usage.output <= asked:
+		return ""
 	case a.usage.output < 0:
 		return fmt.Sprintf("no completion_tokens from 0 to %d in usage", maxCount)
 	case a.usage.output != asked:

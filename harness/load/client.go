@@ -154,7 +154,7 @@ func (c *client) exchange(ctx context.Context, req *request, res *result, origin
 	if a.failed != "" {
 		return record.RCServer, errors.New(a.failed)
 	}
-	if lack := a.shortfall(req.tokens); lack != "" {
+	if lack := a.shortfall(req.tokens, c.spec.AnyLength); lack != "" {
 		return record.RCShort, errors.New(lack)
 	}
 	return record.RCOK, nil

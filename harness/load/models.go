@@ -44,7 +44,11 @@ func ServedModel(ctx context.Context, client *outgoing.Client, baseURL string) (
 		return "", fmt.Errorf("%s: the answer is cut (look at the server's log, then try again): %w", page, err)
 	}
 	if resp.StatusCode != http.StatusOK {
-		return "", fmt.Errorf("%s: HTTP %d: %s (wait until the server is ready, or correct its URL)", page, resp.StatusCode, client.Quote(string(text)))
+		advice := "wait until the server is ready, or correct its URL"
+		if resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden {
+			advice = "name the API key that it wants"
+		}
+		return "", fmt.Errorf("%s: HTTP %d: %s (%s)", page, resp.StatusCode, client.Quote(string(text)), advice)
 	}
 	if len(text) > maxModels {
 		return "", fmt.Errorf("%s: a list of models longer than %d bytes: correct the server's URL", page, maxModels)

@@ -24,6 +24,8 @@ func TestServedModel(t *testing.T) {
 		{"none", `{"object":"list","data":[]}`, 200, "", "lists no model"},
 		{"no name", `{"object":"list","data":[{"object":"model"}]}`, 200, "", "lists no model"},
 		{"not there yet", `loading`, 503, "", "HTTP 503: loading (wait until the server is ready, or correct its URL)"},
+		{"no key", `who?`, 401, "", "HTTP 401: who? (name the API key that it wants)"},
+		{"another key", `no`, 403, "", "HTTP 403: no (name the API key that it wants)"},
 		{"a list with an error", `{"data":[{"id":"llama"}]}`, 500, "", "HTTP 500"},
 		{"something else", `<html>`, 200, "", "not a list of models"},
 		{"the longest", `{"data":[{"id":"llama"}]}` + strings.Repeat(" ", maxModels-25), 200, "llama", ""},

@@ -225,6 +225,9 @@ func (r *run) begin(req *request, at, think time.Duration) bool {
 
 // send runs a request that begin has let through and accounts for its end.
 func (r *run) send(ctx context.Context, req *request) (rc string, end time.Duration) {
+	if r.spec.Began != nil {
+		r.spec.Began()
+	}
 	res := r.client.do(ctx, req)
 	defer r.client.release(res)
 	end = res.end.Sub(r.base)

@@ -34,6 +34,14 @@ type Spec struct {
 	Duration    time.Duration // least length of measure
 	MaxDuration time.Duration // measure is extended up to this for MinRequests
 	MinRequests int           // complete answers to requests of the measure phase
+	// MaxRequests, optional, is how many requests of the measure phase are sent at most; then measure ends as a trace does.
+	// Which of several that are due at once is the last one is left to chance.
+	MaxRequests int
+	// AnyLength takes an answer that ends before the tokens that were asked for, or of which the server counted none, as complete:
+	// a dialect that cannot ask for a length gets such.
+	AnyLength bool
+	// Began, optional, is called as each request is sent, from many goroutines.
+	Began func()
 
 	// Start is the zero of the cell's clock: a time.Now() of this process, on whole microseconds in
 	// virtual time. Record times are its Unix time plus the monotonic time since.
@@ -55,7 +63,8 @@ const (
 )
 
 // Warmup ends on a state: Min has passed and every user of a closed loop has had Passes complete
-// answers. At Max the cell is measured anyway. An open loop warms up for Min and ignores the rest.
+// answers. At Max the cell is measured anyway. An open loop warms up for Min and ignores the rest. With a Min of 0 and
+// no passes to wait for (a Max of 0) all requests are measured.
 type Warmup struct {
 	Min, Max time.Duration
 	Passes   int
@@ -138,11 +147,12 @@ func (s *Spec) Check() error {
 	if s.HTTP != nil {
 		errs = append(errs, checkBase(s.HTTP, s.BaseURL))
 	}
-	refuse(s.Warmup.Min <= 0, "warm-up min %v is not above 0", s.Warmup.Min)
+	refuse(s.Warmup.Min < 0, "warm-up min %v is below 0", s.Warmup.Min)
 	refuse(s.Duration <= 0 && !replay, "duration %v is not above 0", s.Duration)
 	refuse(s.MaxDuration < s.Duration, "max duration %v is below duration %v", s.MaxDuration, s.Duration)
 	refuse(s.MaxDuration <= 0 && replay, "max duration %v is not above 0", s.MaxDuration)
 	refuse(s.MinRequests < 1 && !replay, "min requests %d is below 1", s.MinRequests)
+	refuse(s.MaxRequests < 0, "max requests %d is below 0", s.MaxRequests)
 	refuse(s.Start.IsZero(), "clock zero (start) is not set")
 	switch l := s.Loop.(type) {
 	case Closed:

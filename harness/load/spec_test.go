@@ -34,7 +34,7 @@ func TestSpecIsChecked(t *testing.T) {
 			"not loopback":    func(s *Spec) { s.BaseURL = "http://10.0.0.1:8355" },
 			`/v1" is not`:     func(s *Spec) { s.BaseURL += "/v1" },
 			"http client is":  func(s *Spec) { s.HTTP = nil },
-			"warm-up min":     func(s *Spec) { s.Warmup.Min = 0 },
+			"warm-up min":     func(s *Spec) { s.Warmup.Min = -1 },
 			"warm-up max":     func(s *Spec) { s.Warmup.Max = 1 },
 			"passes 0":        func(s *Spec) { s.Warmup.Passes = 0 },
 			"duration 0s":     func(s *Spec) { s.Duration = 0 },

@@ -20,6 +20,7 @@ type stages struct {
 	warmMin, warmMax  time.Duration
 	measMin, measMax  time.Duration
 	minRequests       int
+	left              int           // requests of measure that may still be sent
 	next              time.Duration // the next instant at which something is decided
 	measureAt, endAt  time.Duration // -1 until decided
 	warming, answered int           // users that still lack passes; complete answers of measure
@@ -30,6 +31,10 @@ func newStages(s *Spec) *stages {
 	st := &stages{
 		warmMin: s.Warmup.Min, warmMax: s.Warmup.Max, measMin: s.Duration, measMax: s.MaxDuration,
 		minRequests: s.MinRequests, warming: s.users(), measureAt: -1, endAt: -1,
+		left: math.MaxInt,
+	}
+	if s.MaxRequests > 0 {
+		st.left = s.MaxRequests
 	}
 	if st.warming == 0 {
 		st.warmMax = st.warmMin
@@ -64,13 +69,19 @@ func (s *stages) advance(to time.Duration) {
 }
 
 // label is the phase of a request that is due at the given offset; due is false if measure has ended by
-// then and it is not to be sent.
+// then, or has had its requests, and it is not to be sent.
 func (s *stages) label(at time.Duration) (phase string, due bool) {
 	s.advance(at)
 	switch {
 	case s.endAt >= 0 && at >= s.endAt:
 		return "", false
 	case s.measureAt >= 0 && at >= s.measureAt:
+		if s.left == 0 {
+			return "", false
+		}
+		if s.left--; s.left == 0 {
+			s.minRequests = 0 // users that think have nothing to wake up for
+		}
 		return record.PhaseMeasure, true
 	}
 	return record.PhaseWarmup, true

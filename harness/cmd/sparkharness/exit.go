@@ -34,7 +34,7 @@ type tooManyFailed struct {
 	failed, ended int // measured requests
 	most          *float64
 	why           string // the first did
-	lines         string // the file of the raw lines
+	lines         string // the file of the raw lines, "" for none
 }
 
 func (e tooManyFailed) Error() string {
@@ -42,6 +42,9 @@ func (e tooManyFailed) Error() string {
 	if e.most != nil {
 		allowed = fmt.Sprintf("a share of %v (--max-failed)", *e.most)
 	}
-	return fmt.Sprintf("%d of %d measured requests failed, where %s may: %s (the first; the others' reasons are in %s)",
-		e.failed, e.ended, allowed, e.why, e.lines)
+	others := "are in " + e.lines
+	if e.lines == "" {
+		others = "would be in the lines of --lines FILE"
+	}
+	return fmt.Sprintf("%d of %d measured requests failed, where %s may: %s (the first; the others' reasons %s)", e.failed, e.ended, allowed, e.why, others)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -16,16 +17,22 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// completions is a server of one model whose completions h answers.
-func completions(t *testing.T, h http.HandlerFunc) *httptest.Server {
+// completions is a server of one model whose completions h answers; those of which first says that it has are left to it.
+func completions(t *testing.T, h http.HandlerFunc, first ...func(w http.ResponseWriter, body []byte) bool) *httptest.Server {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/v1/models" {
 			_, _ = io.WriteString(w, `{"data": [{"id": "some-model"}]}`)
 			return
 		}
-		_, err := io.Copy(io.Discard, r.Body)
+		body, err := io.ReadAll(r.Body)
 		assert.NoError(t, err)
+		for _, answers := range first {
+			if answers(w, body) {
+				return
+			}
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
 		h(w, r)
 	}))
 	t.Cleanup(s.Close)

@@ -47,8 +47,8 @@ func replayed(t *testing.T, ctx context.Context, change func(*replay)) (out, log
 	var printed, progress bytes.Buffer
 	r := replay{
 		path: chatSmall, choice: trace.Options{TimeScale: 1, Sessions: 1, Seed: 1, Limit: 40},
-		url: ep.BaseURL, api: load.APICompletions, dialect: ep.Dialect, timeout: 10 * time.Minute,
-		dir: filepath.Join(t.TempDir(), "new", "replay"), http: ep.HTTP, out: &printed, log: &progress,
+		endpoint: endpoint{url: ep.BaseURL, http: ep.HTTP}, terms: terms{timeout: 10 * time.Minute},
+		api: load.APICompletions, dialect: ep.Dialect, dir: filepath.Join(t.TempDir(), "new", "replay"), out: &printed, log: &progress,
 		orderly: func(ctx context.Context) (context.Context, func()) { return ctx, func() {} },
 	}
 	change(&r)
@@ -249,7 +249,7 @@ func TestOffered(t *testing.T) {
 	require.NoError(t, err)
 	defer r.Close()
 	counts := tally{seen: map[int64]bool{}}
-	next := items(r, 0, counts.offer)
+	next := items(r, counts.offer)
 	for err == nil {
 		_, err = next()
 	}
@@ -261,14 +261,14 @@ func TestOffered(t *testing.T) {
 	assert.InDelta(t, st.ReusableShare*float64(st.InputTokens), sum, 0.5)
 }
 
-// The first item is due after lead, whatever the trace's own beginning.
+// The first item is due at once, whatever the trace's own beginning.
 func TestItemsStartAtTheFirst(t *testing.T) {
 	r, err := trace.OpenWith(traceFile(t, halfMinute), trace.Options{MaxInput: 1010})
 	require.NoError(t, err)
 	defer r.Close()
-	got, err := items(r, time.Second, func(trace.Request) {})()
+	got, err := items(r, func(trace.Request) {})()
 	require.NoError(t, err)
-	assert.Equal(t, load.Item{At: time.Second, InputTokens: 1000, OutputTokens: 20, Blocks: []uint64{0, 2}, BlockTokens: 512}, got)
+	assert.Equal(t, load.Item{InputTokens: 1000, OutputTokens: 20, Blocks: []uint64{0, 2}, BlockTokens: 512}, got)
 }
 
 func TestBlockText(t *testing.T) {

@@ -12,13 +12,14 @@ import (
 	"sparkharness/harness/trace"
 )
 
-// tally sums a replay up while it goes on. Safe for concurrent use.
+// tally sums a load up while it goes on. Safe for concurrent use.
 type tally struct {
 	mu      sync.Mutex
-	asked   int            // requests of the trace
+	asked   int            // requests of a trace that is replayed whole
 	seen    map[int64]bool // blocks of the requests offered so far
 	offered []int          // prompt tokens of each request that stand in a prefix that came before
 
+	began                int // requests that were sent
 	done, warmed         int // requests that ended, and those of them in the warm-up
 	ok, failed, timeouts int // measured, as all below
 	cancelled            int
@@ -28,6 +29,7 @@ type tally struct {
 	output               int         // tokens of complete answers, as the server counted
 	// Over the answers whose server reported cached tokens; reported is how many those are.
 	reported, prompt, reusable, cached int
+	loadTally
 }
 
 // offer notes what of a request's prompt came before; requests come in the order of the trace.
@@ -52,10 +54,12 @@ func (t *tally) add(r *record.Request) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.done++
+	t.loadTally.end(r)
 	if r.Phase != record.PhaseMeasure {
 		t.warmed++
 		return
 	}
+	t.loadTally.add(r)
 	switch r.RC {
 	case record.RCOK:
 		t.ok++
@@ -86,7 +90,9 @@ func (t *tally) add(r *record.Request) {
 		t.reported++
 		t.prompt += *r.PromptTokens
 		t.cached += *r.CachedTokens
-		t.reusable += t.offered[r.User]
+		if r.User < len(t.offered) {
+			t.reusable += t.offered[r.User]
+		}
 	}
 }
 

@@ -155,8 +155,8 @@ func (m *machine) ReadBack(ctx context.Context) (record.Settings, error) {
 	if m.server.build == "" {
 		out.NotReadBack = append(out.NotReadBack, "build")
 	}
-	if !m.server.ratio.sameTokens() {
-		out.PromptTokens = &record.TokenRatio{Each: m.server.ratio.each, More: m.server.ratio.more}
+	if ratio := m.server.ratio; !load.SameTokens(ratio) {
+		out.PromptTokens = &ratio
 	}
 	return out, nil
 }

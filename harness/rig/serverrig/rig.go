@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"sparkharness/harness/config"
+	"sparkharness/harness/load"
 	"sparkharness/harness/outgoing"
 	"sparkharness/harness/prompt"
 	"sparkharness/harness/record"
@@ -103,9 +104,9 @@ func (r *Rig) Check(e *config.Experiment, _ *record.Plan) error {
 		return fmt.Errorf("%w; a server that is named by its URL runs as it was started", err)
 	}
 	for _, name := range e.StackNames() {
-		if e.Hypothesis.Load.Chat != nil && !r.servers[name].ratio.sameTokens() {
+		if e.Hypothesis.Load.Chat != nil && !load.SameTokens(r.servers[name].ratio) {
 			return fmt.Errorf("stack %s: its model has %.3g tokens for each of the harness's, and sessions are laid out in the harness's: "+
-				"take a workload of single prompts", name, r.servers[name].ratio.each)
+				"take a workload of single prompts", name, r.servers[name].ratio.Each)
 		}
 	}
 	return nil

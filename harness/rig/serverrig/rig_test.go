@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sparkharness/harness/config"
+	"sparkharness/harness/load"
 	"sparkharness/harness/prompt"
 	"sparkharness/harness/record"
 	"sparkharness/harness/rig"
@@ -124,14 +125,14 @@ func TestServerIsAsked(t *testing.T) {
 	assert.Equal(t, record.ClockReal, f.Clock)
 	assert.False(t, f.Simulated)
 	assert.Contains(t, f.Origin, "real servers, A: fake 1.2.3, model org/Tiny-1B at http://127.0.0.1:")
-	assert.True(t, r.servers["A"].ratio.sameTokens())
+	assert.True(t, load.SameTokens(r.servers["A"].ratio))
 
 	other := newFake(t)
 	other.each, other.more = 1.25, 12
 	again, _, err := opened(t, other, kind())
 	require.NoError(t, err)
-	assert.InDelta(t, 1.25, again.servers["A"].ratio.each, 0.002)
-	assert.InDelta(t, 12, again.servers["A"].ratio.more, 2)
+	assert.InDelta(t, 1.25, again.servers["A"].ratio.Each, 0.002)
+	assert.InDelta(t, 12, again.servers["A"].ratio.More, 2)
 	assert.Equal(t, f.Machine, again.Facts().Machine, "how it counts is no identity")
 	other.model = "another"
 	third, _, err := opened(t, other, kind())
@@ -147,7 +148,7 @@ func TestServerIsRefused(t *testing.T) {
 		want string
 	}{
 		"no usage":          {func(f *fake) { f.usage = false }, nil, "its answer has no usage.prompt_tokens"},
-		"no length by text": {func(f *fake) { f.each, f.more = 0, 7 }, nil, "it does not count prompts by their text"},
+		"no length by text": {func(f *fake) { f.each, f.more = 0, 7 }, nil, "which is not by their text"},
 		"another page":      {func(f *fake) { f.page = "else 1\n" }, nil, "has none of the figures of servers/fake.yaml: name the kind of server with -server"},
 		"no page":           {nil, func(k *config.Server) { k.Engine.At = "/nowhere" }, "the engine's page (engine.at of servers/fake.yaml, or -metrics)"},
 	} {
@@ -195,7 +196,7 @@ func TestCheckOfServers(t *testing.T) {
 	h.Load.Chat = &config.Chat{}
 	e.Hypothesis = &h
 	require.NoError(t, r.Check(e, nil))
-	r.servers["A"].ratio.each = 1.25
+	r.servers["A"].ratio.Each = 1.25
 	require.ErrorContains(t, r.Check(e, nil), "its model has 1.25 tokens for each of the harness's, and sessions are laid out in the harness's")
 }
 
