@@ -4,7 +4,7 @@
 //	      |
 //	  experiment            configuration + flags -> cells in order, digest, estimate; no rig, no simulator
 //	      |
-//	    rig                 where a cell runs, and whose time it is: rig/simrig
+//	    rig                 where a cell runs, and whose time it is: rig/simrig | rig/serverrig
 //	   /    \
 //	load    telemetry       drive requests, watch the machine, on one monotonic clock
 //	   \    /
