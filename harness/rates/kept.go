@@ -74,7 +74,7 @@ func (c *Count) again(j job) (bool, error) {
 	if j.permuted {
 		kept = kept.Permuted()
 	}
-	rep, err := Judge(j.Hypothesis, j.exp, kept, c.Door.Extend)
+	rep, err := judge(j.Hypothesis, j.exp, kept, c.Door.Extend, j.permuted)
 	if rep == nil || err != nil {
 		return false, err
 	}
@@ -85,6 +85,12 @@ func (c *Count) again(j job) (bool, error) {
 // looks, in the steps in which a run would: after the first block, at each look, at the end. It is nil where a run would need
 // what was not measured: cells of another second stage, more blocks, a cell once more.
 func Judge(h verdict.Hypothesis, exp *config.Experiment, kept *evidence.Evidence, extend Extend) (*verdict.Judgement, error) {
+	return judge(h, exp, kept, extend, false)
+}
+
+// judge is Judge; asFar says that where a run would need more blocks the last look that it came to counts: permuted, a run is
+// judged by what it measured, and one that ended early has nothing more.
+func judge(h verdict.Hypothesis, exp *config.Experiment, kept *evidence.Evidence, extend Extend, asFar bool) (*verdict.Judgement, error) {
 	plan := *kept.Plan
 	plan.Ended = ""
 	whole := *kept
@@ -105,14 +111,19 @@ func Judge(h verdict.Hypothesis, exp *config.Experiment, kept *evidence.Evidence
 			return nil, err
 		}
 	}
+	var last *verdict.Judgement // at the look before
 	ats := exp.Hypothesis.Run.Looks()
 	for i, at := range ats {
 		until := ev.Until(at)
 		planned := slices.ContainsFunc(plan.Cells, func(pc record.PlannedCell) bool { return pc.Rep == at })
 		if !planned || !until.Look().Reached || until.Look().Blocks != at || len(gate.Again(until)) > 0 {
+			if asFar {
+				return last, nil
+			}
 			return nil, nil
 		}
 		rep, _ := verdict.Judge(h, until)
+		last = rep
 		if i == len(ats)-1 || rep.Verdict.Outcome != verdict.Inconclusive {
 			return rep, nil
 		}

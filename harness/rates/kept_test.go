@@ -145,3 +145,22 @@ func TestErrorRatesPermuted(t *testing.T) {
 	require.NoError(t, err)
 	assert.Len(t, left, 2)
 }
+
+// Where a run would need more blocks than it left, it is run; permuted it is judged by the last look that it came to.
+func TestJudgeAsFar(t *testing.T) {
+	ev, err := evidence.Load(recordedRun, nil)
+	require.NoError(t, err)
+	exp, err := config.ReadExperiment(recordedRun)
+	require.NoError(t, err)
+	exp.Hypothesis.Gates.MinSamples = 10
+	blocks := exp.Hypothesis.Run.Reps
+	exp.Hypothesis.Run.EarlyLooks, exp.Hypothesis.Run.Reps = []int{blocks}, blocks+2
+	h := stating(verdict.Undecided)
+	rep, err := Judge(h, exp, ev, nil)
+	require.NoError(t, err)
+	assert.Nil(t, rep)
+	rep, err = judge(h, exp, ev, nil, true)
+	require.NoError(t, err)
+	require.NotNil(t, rep)
+	assert.Equal(t, []any{verdict.Inconclusive, blocks}, []any{rep.Verdict.Outcome, rep.Look.Blocks})
+}
