@@ -71,7 +71,8 @@ func New(e *config.Experiment, prompts string, out io.Writer) (rig.Rig, error) {
 		identity = append(identity, name, st.Server.Server, s.build, s.model)
 		waits = waits && st.Server.Waits != ""
 		if name == "B" {
-			kv = st.Server.KV != nil
+			// KVBM's page counts blocks, of a size that no page tells; and lookups are counted in blocks.
+			kv = st.Server.KV != nil && !st.Server.KVBM && s.blockTokens != nil
 		}
 	}
 	if waits {

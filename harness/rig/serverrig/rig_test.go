@@ -192,6 +192,31 @@ func TestCheckOfServers(t *testing.T) {
 		change(&changed)
 		require.ErrorContains(t, r.Check(&changed, nil), want)
 	}
+	for name, of := range map[string]struct {
+		kind func(*config.Server)
+		want bool
+	}{
+		"a page of tiers": {func(k *config.Server) { k.KV = &config.MetricsPage{At: "/kv"} }, true},
+		"KVBM's":          {func(k *config.Server) { k.KV, k.KVBM = &config.MetricsPage{At: "/kv"}, true }, false},
+		"none":            {func(*config.Server) {}, false},
+		"without the size of blocks": {func(k *config.Server) {
+			k.KV = &config.MetricsPage{At: "/kv"}
+			delete(k.Engine.Figures, "block_tokens")
+		}, false},
+	} {
+		srv := httptest.NewServer(newFake(t))
+		k := kind()
+		of.kind(k)
+		b := experiment(srv.URL, k)
+		b.Stacks["B"] = b.Stacks["A"]
+		delete(b.Stacks, "A")
+		b.Stacks["B"].Stack = "B"
+		opened, err := New(b, prompts, io.Discard)
+		require.NoError(t, err)
+		assert.Equal(t, of.want, opened.Check(b, nil) == nil, name)
+		require.NoError(t, opened.Close())
+		srv.Close()
+	}
 	h := *e.Hypothesis
 	h.Load.Chat = &config.Chat{}
 	e.Hypothesis = &h
