@@ -41,22 +41,32 @@ func (m *machine) Begin(ctx context.Context, _ record.PlannedCell) error {
 	return nil
 }
 
-// idle returns when nothing runs and nobody waits, as the engine's page says; where there is none, at once.
+// idle returns when nothing runs and nobody waits, as the engine's page says. Where that is not told it returns at once, and
+// the cell has it among what is not known.
 func (m *machine) idle(ctx context.Context) error {
+	untold := func() error {
+		m.notes = append(m.notes, "whether it was idle before the load")
+		return nil
+	}
 	p := m.server.kind.Engine
 	if p == nil || m.server.enginePage == "" {
-		return nil
+		return untold()
 	}
 	page := telemetry.NewPage(m.rig.client, m.server.enginePage, "engine", metrics(p.Figures), nil)
 	deadline := time.Now().Add(settle)
 	for {
 		f, err := page.Read(ctx)
-		if err == nil && f["running"] == 0 && f["waiting"] == 0 {
+		running, told := f["running"]
+		waiting, toldToo := f["waiting"]
+		switch {
+		case err == nil && !told && !toldToo:
+			return untold()
+		case err == nil && running == 0 && waiting == 0:
 			return nil
 		}
 		if time.Now().After(deadline) {
 			if err == nil {
-				err = fmt.Errorf("%.0f requests run and %.0f wait", f["running"], f["waiting"])
+				err = fmt.Errorf("%.0f requests run and %.0f wait", running, waiting)
 			}
 			return fmt.Errorf("the server is not idle %v after the cell before: %w: end what else asks it", settle, err)
 		}

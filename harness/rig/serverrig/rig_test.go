@@ -249,6 +249,15 @@ func TestBeginOfACell(t *testing.T) {
 	require.Len(t, s.NotReadBack, 1)
 	assert.Contains(t, s.NotReadBack[0], "whether caches are empty (POST /reset: 404")
 
+	// A page that does not tell whether anything runs does not tell that nothing does.
+	f.reset, f.page = http.StatusOK, "blocks 100\n"
+	m, err = r.Open(t.Context(), e.Stacks["A"])
+	require.NoError(t, err)
+	require.NoError(t, m.Begin(t.Context(), record.PlannedCell{}))
+	s, err = m.ReadBack(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, []string{"whether it was idle before the load"}, s.NotReadBack)
+
 	f.model = "org/Other"
 	_, err = m.ReadBack(t.Context())
 	require.ErrorContains(t, err, "the server serves org/Other, and before the first cell it served org/Tiny-1B: it was started anew")
