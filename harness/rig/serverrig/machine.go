@@ -105,11 +105,11 @@ func (m *machine) Endpoint() rig.Endpoint {
 func (m *machine) Sources() rig.Sources {
 	s := rig.Sources{Scrapes: map[string]func() []byte{}}
 	proc, err := telemetry.NewProc(procRoot)
-	s.Sys = append(s.Sys, orFail("proc", proc, err))
+	s.Sys = append(s.Sys, telemetry.OrFailed("proc", proc, err))
 	m.watched = append(m.watched, proc)
 	block, err := m.rig.device.source()
 	s.Device = m.rig.device.said()
-	s.Sys = append(s.Sys, orFail("block", block, err))
+	s.Sys = append(s.Sys, telemetry.OrFailed("block", block, err))
 	m.watched = append(m.watched, block)
 	if m.gpu = watchGPU(); m.gpu != nil {
 		s.Sys = append(s.Sys, m.gpu)
@@ -142,7 +142,7 @@ func (m *machine) own() telemetry.SysSource {
 			source.Watch(pids...)
 		}
 	}
-	return orFail("server", source, err)
+	return telemetry.OrFailed("server", source, err)
 }
 
 // ReadBack is what the server says of itself. Nothing was asked of it.
@@ -192,19 +192,3 @@ func (m *machine) Close() error {
 	}
 	return errors.Join(errs...)
 }
-
-// failed is a source that could not be opened: it is missing in every slot.
-type failed struct {
-	name string
-	err  error
-}
-
-func orFail(name string, src telemetry.SysSource, err error) telemetry.SysSource {
-	if err != nil {
-		return failed{name, err}
-	}
-	return src
-}
-
-func (f failed) Name() string                                    { return f.name }
-func (f failed) Sample(context.Context, *record.SysSample) error { return f.err }

@@ -149,9 +149,9 @@ func (s *Machine) Sources() rig.Sources {
 	watched := telemetry.Device(s.files.Sys, s.opts.Stack.Telemetry.Device)
 	t.Device = &watched
 	proc, err := telemetry.NewProc(s.files.Proc)
-	t.Sys = append(t.Sys, orFail("proc", proc, err))
+	t.Sys = append(t.Sys, telemetry.OrFailed("proc", proc, err))
 	block, err := telemetry.NewBlock(s.files.Proc, s.files.Sys, s.opts.Stack.Telemetry.Device)
-	t.Sys = append(t.Sys, orFail("block", block, err), orFail("server", s.server, s.watchServer(context.Background())), s.fio, s.gpu)
+	t.Sys = append(t.Sys, telemetry.OrFailed("block", block, err), telemetry.OrFailed("server", s.server, s.watchServer(context.Background())), s.fio, s.gpu)
 	if s.opts.Probe {
 		t.Sys = append(t.Sys, &s.probe)
 	}
@@ -166,7 +166,7 @@ func (s *Machine) Sources() rig.Sources {
 	if e.KVBMMetrics != "" {
 		kvbm, err := telemetry.NewKVBM(s.client, e.KVBMMetrics, float64(s.spec.BlockBytes()))
 		if err != nil {
-			t.KV = failed{"kvbm", err}
+			t.KV = telemetry.Failed{Source: "kvbm", Err: err}
 			return t
 		}
 		t.KV = kvbm
@@ -261,20 +261,3 @@ func (s *Machine) Close() error {
 	}
 	return errors.Join(append(errs, s.files.Close())...)
 }
-
-// failed is a source that could not be opened: it is counted as missing in every slot.
-type failed struct {
-	name string
-	err  error
-}
-
-func orFail(name string, src telemetry.SysSource, err error) telemetry.SysSource {
-	if err != nil {
-		return failed{name, err}
-	}
-	return src
-}
-
-func (f failed) Name() string                                     { return f.name }
-func (f failed) Sample(context.Context, *record.SysSample) error  { return f.err }
-func (f failed) SampleKV(context.Context, *record.KVSample) error { return f.err }
