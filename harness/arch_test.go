@@ -41,6 +41,10 @@ var rules = []rule{
 	{"harness/prompt", []string{"harness/disk", "harness/regular"}, []string{"github.com/pkoukk/tiktoken-go", "github.com/pkoukk/tiktoken-go-loader"}, "text in, tokens out"},
 	{"harness/stats", nil, []string{"gonum.org/v1/gonum"}, "numbers in, numbers out"},
 
+	{"harness/carried", []string{"configs", "harness/disk", "harness/regular", "inputs"}, nil, "a program that stands alone lays out what it was compiled with"},
+	{"configs", nil, nil, "a folder of files that programs carry"},
+	{"inputs", nil, nil, "a folder of files that programs carry"},
+
 	// Left of record.
 	{"harness/experiment", []string{"harness/config", "harness/fio", "harness/prompt", "harness/record", "harness/regular"}, nil,
 		"what will be done is laid out without a rig and without a simulator"},
@@ -72,7 +76,7 @@ var rules = []rule{
 		"a count is of judgements: what plans and measures for it is behind a door"},
 
 	// The door, and the commands beside it.
-	{"harness", []string{"harness/config", "harness/disk", "harness/evidence", "harness/experiment", "harness/gate", "harness/price", "harness/rates", "harness/record", "harness/regular", "harness/report", "harness/rig", "harness/rig/serverrig", "harness/rig/simrig", "harness/runner", "harness/verdict"}, nil,
+	{"harness", []string{"harness/carried", "harness/config", "harness/disk", "harness/evidence", "harness/experiment", "harness/gate", "harness/price", "harness/rates", "harness/record", "harness/regular", "harness/report", "harness/rig", "harness/rig/serverrig", "harness/rig/simrig", "harness/runner", "harness/verdict"}, nil,
 		"the door joins both sides; load, telemetry and simulator are behind runner and rig"},
 	{"harness/cmd/sparkharness", []string{"harness/config", "harness/disk", "harness/load", "harness/outgoing", "harness/prompt", "harness/record", "harness/regular", "harness/rig/simrig", "harness/sim", "harness/stats", "harness/trace"}, []string{"github.com/spf13/cobra"},
 		"commands serve, write, and drive a trace or a plain load; they decide nothing, so that a first look is no run"},

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"sparkharness/harness/carried"
 	"sparkharness/harness/disk"
 	"sparkharness/harness/experiment"
 	"sparkharness/harness/rates"
@@ -92,6 +93,13 @@ func Main(m *testing.M, rules fs.FS, all ...Hypothesis) int {
 	if err := session.options.check(flag.CommandLine, known); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 2
+	}
+	if err := session.options.standAlone(carried.Parent); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 2
+	}
+	if session.options.alone {
+		fmt.Println("no checkout here: configurations and inputs are those that this program carries,", session.options.Root)
 	}
 	if err := checkRun(known); err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"sparkharness/harness/carried"
 	"sparkharness/harness/config"
 	"sparkharness/harness/experiment"
 	"sparkharness/harness/verdict"
@@ -48,7 +49,8 @@ type Options struct {
 	// Quiet prints and renders nothing of a run: only its verdict is wanted.
 	Quiet bool
 	// Root is the folder that holds configs/ and inputs/.
-	Root string
+	Root  string
+	alone bool // it is a copy of what the program carries
 }
 
 // Register adds the flags to a flag set.
@@ -257,21 +259,37 @@ func (o *Options) choices() experiment.Choices {
 	return c
 }
 
+// isCheckout tells whether a folder holds configs/ and inputs/.
+func isCheckout(dir string) bool {
+	for _, inside := range []string{"configs", "inputs"} {
+		if info, err := os.Stat(filepath.Join(dir, inside)); err != nil || !info.IsDir() {
+			return false
+		}
+	}
+	return true
+}
+
+// standAlone has a program that stands in no checkout, nor on the machine where it was built, take the configurations and inputs
+// that it carries. Results then go below the working folder.
+func (o *Options) standAlone(parent func() (string, error)) error {
+	if isCheckout(o.Root) {
+		return nil
+	}
+	dir, err := parent()
+	if err == nil {
+		o.Root, err = carried.Root(dir)
+	}
+	o.alone = true
+	return err
+}
+
 // checkout is the folder that holds configs/ and inputs/: the nearest one above the working folder, which under go test
 // is that of the package, or else the one that this program was built in.
 func checkout() string {
-	is := func(dir string) bool {
-		for _, inside := range []string{"configs", "inputs"} {
-			if info, err := os.Stat(filepath.Join(dir, inside)); err != nil || !info.IsDir() {
-				return false
-			}
-		}
-		return true
-	}
 	working, err := os.Getwd()
 	up := "."
 	for err == nil {
-		if is(up) {
+		if isCheckout(up) {
 			return up
 		}
 		parent := filepath.Dir(working)
@@ -281,7 +299,7 @@ func checkout() string {
 		working, up = parent, filepath.Join(up, "..")
 	}
 	if _, file, _, ok := runtime.Caller(0); ok {
-		if dir := filepath.Dir(filepath.Dir(file)); is(dir) {
+		if dir := filepath.Dir(filepath.Dir(file)); isCheckout(dir) {
 			return dir
 		}
 	}
@@ -298,6 +316,9 @@ func (o *Options) configs() string {
 func (o *Options) results() string {
 	if o.Results != "" {
 		return o.Results
+	}
+	if o.alone {
+		return "results"
 	}
 	return filepath.Join(o.Root, "results")
 }

@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"errors"
 	"flag"
 	"os"
 	"path/filepath"
@@ -173,4 +174,25 @@ func TestCheckout(t *testing.T) {
 	require.NoError(t, os.MkdirAll(filepath.Join("a", "b"), 0o755))
 	t.Chdir(filepath.Join("a", "b"))
 	assert.Equal(t, filepath.Join("..", ".."), checkout())
+}
+
+// Where there is no checkout, a program runs with what it carries, and its results lie below the working folder.
+func TestStandAlone(t *testing.T) {
+	parent := t.TempDir()
+	there := func() (string, error) { return parent, nil }
+	o := &Options{Root: ".."}
+	require.NoError(t, o.standAlone(there))
+	assert.Equal(t, "..", o.Root)
+	assert.Equal(t, filepath.Join("..", "results"), o.results())
+
+	o = &Options{Root: t.TempDir()}
+	require.NoError(t, o.standAlone(there))
+	assert.Equal(t, parent, filepath.Dir(o.Root))
+	assert.FileExists(t, filepath.Join(o.configs(), "gates.yaml"))
+	assert.Equal(t, "results", o.results())
+	o.Results = "elsewhere"
+	assert.Equal(t, "elsewhere", o.results())
+
+	o = &Options{Root: t.TempDir()}
+	require.ErrorContains(t, o.standAlone(func() (string, error) { return "", errors.New("no home") }), "no home")
 }
