@@ -78,7 +78,8 @@ var rules = []rule{
 	// The door, and the commands beside it.
 	{"harness", []string{"harness/carried", "harness/config", "harness/disk", "harness/evidence", "harness/experiment", "harness/gate", "harness/price", "harness/rates", "harness/record", "harness/regular", "harness/report", "harness/rig", "harness/rig/serverrig", "harness/rig/simrig", "harness/runner", "harness/verdict"}, nil,
 		"the door joins both sides; load, telemetry and simulator are behind runner and rig"},
-	{"harness/cmd/sparkharness", []string{"harness/config", "harness/disk", "harness/load", "harness/outgoing", "harness/prompt", "harness/record", "harness/regular", "harness/rig/simrig", "harness/sim", "harness/stats", "harness/trace"}, []string{"github.com/spf13/cobra"},
+	{"harness/archive", []string{"harness/regular"}, nil, "what is sent is bytes: whoever packs reads no run"},
+	{"harness/cmd/sparkharness", []string{"harness/archive", "harness/config", "harness/disk", "harness/load", "harness/outgoing", "harness/prompt", "harness/record", "harness/regular", "harness/rig/simrig", "harness/sim", "harness/stats", "harness/trace"}, []string{"github.com/spf13/cobra"},
 		"commands serve, write, and drive a trace or a plain load; they decide nothing, so that a first look is no run"},
 	{"harness/cmd/mutants", nil, []string{"gopkg.in/yaml.v3"}, "what looks for holes in the tests must not depend on what they test"},
 	{"hypotheses", nil, nil, "the product code of a hypothesis is its documentation"},
@@ -236,6 +237,7 @@ var readsItself = map[string]string{
 	"harness/drive/direct_linux.go":    "files of its own, for direct I/O",
 	"harness/runner/manifest.go":       "the kernel's release",
 	"harness/record/jsonl.go":          "lines, which are created",
+	"harness/archive/unpack.go":        "files of its own, in a new folder",
 	"harness/disk/lock.go":             "locks, which are opened to be written",
 	"harness/disk/owner.go":            "the kernel's own files",
 	"harness/disk/whole.go":            "folders, and what has just been written",

@@ -27,9 +27,9 @@ const testBinary = "sparkharness.test"
 
 func verifyCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "verify DIR...",
+		Use:   "verify DIR|FILE.tar.gz...",
 		Short: "make sure that runs are what was measured, and that their verdicts follow from them",
-		Long: `Looks over runs: the folder of one, or a results folder with all that it holds. Every file of a complete cell is compared
+		Long: `Looks over runs: the folder of one, a results folder with all that it holds, or an archive of runs. Every file of a complete cell is compared
 with the sums that were taken when it was completed, plan, cells and manifest with the log of the run, and report, table,
 figures and usable concurrency with what follows from the lines. The hypothesis is the one that the plan names. Nothing is
 written.
@@ -59,7 +59,16 @@ type verified struct {
 	Notes      []string `json:"notes"`
 }
 
-func verify(ctx context.Context, out io.Writer, args []string) error {
+func verify(ctx context.Context, out io.Writer, args []string) (err error) {
+	disk.SweepScratch("")
+	scratch, err := disk.NewScratch("")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, scratch.Close()) }()
+	if args, err = unpacked(ctx, args, scratch.Dir()); err != nil {
+		return err
+	}
 	runs, err := runsBelow(args)
 	if err == nil && len(runs) == 0 {
 		err = fmt.Errorf("%s: no run there: give the folder of a run, which holds a plan.json, or one of runs", strings.Join(args, " "))
@@ -67,7 +76,7 @@ func verify(ctx context.Context, out io.Writer, args []string) error {
 	if err != nil {
 		return err
 	}
-	list, err := lookOver(ctx, runs)
+	list, err := lookOver(ctx, runs, scratch.Dir())
 	if err != nil {
 		return err
 	}
@@ -118,18 +127,13 @@ const maxVerified = 256 << 20
 const endWait = 5 * time.Second
 
 // lookOver runs the test that looks over folders, and reads what it found.
-func lookOver(ctx context.Context, runs []string) (list []verified, err error) {
-	disk.SweepScratch("")
-	scratch, err := disk.NewScratch("")
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, scratch.Close()) }()
+// It has scratch for itself.
+func lookOver(ctx context.Context, runs []string, scratch string) (list []verified, err error) {
 	cmd, err := tester(ctx)
 	if err != nil {
 		return nil, err
 	}
-	found := filepath.Join(scratch.Dir(), "verified.json")
+	found := filepath.Join(scratch, "verified.json")
 	cmd.Args = append(cmd.Args, "-verify-results", found)
 	for _, run := range runs {
 		cmd.Args = append(cmd.Args, "-verify", run)

@@ -28,6 +28,14 @@ func TestVerifyCommand(t *testing.T) {
 	assert.Regexp(t, `(?m)^h7-\S+ +H7 +4 of 4 +\S+ +as measured$`, out.String())
 	assert.NotContains(t, out.String(), "fault:")
 
+	// What is sent is judged as what was left.
+	sent := filepath.Join(t.TempDir(), "sent.tar.gz")
+	require.NoError(t, pack(t.Context(), &bytes.Buffer{}, []string{runs}, sent, nil))
+	before := out.String()
+	out.Reset()
+	require.NoError(t, verify(t.Context(), &out, []string{sent}))
+	assert.Equal(t, before, out.String())
+
 	folders, err := filepath.Glob(filepath.Join(runs, "h7-*"))
 	require.NoError(t, err)
 	require.Len(t, folders, 1)

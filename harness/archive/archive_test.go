@@ -1,0 +1,212 @@
+package archive
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// write puts files into a folder.
+func write(t *testing.T, dir string, files map[string]string) string {
+	t.Helper()
+	for name, text := range files {
+		path := filepath.Join(dir, name)
+		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+	}
+	return dir
+}
+
+// tree is what lies below a folder.
+func tree(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	require.NoError(t, fs.WalkDir(os.DirFS(dir), ".", func(path string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			text, rerr := os.ReadFile(filepath.Join(dir, path))
+			out[path], err = string(text), rerr
+		}
+		return err
+	}))
+	return out
+}
+
+var limits = Limits{Bytes: 1 << 20, Files: 100}
+
+func packed(t *testing.T, folders ...string) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	_, err := Pack(&b, folders, Secrets{})
+	require.NoError(t, err)
+	return b.Bytes()
+}
+
+// What is laid out is what was packed, but for locks; and the same files leave the same bytes, whatever their times and modes.
+func TestPackAndUnpack(t *testing.T) {
+	files := map[string]string{"plan.json": "{}", "cells/stack=A,ctx=1/metrics.jsonl": strings.Repeat("a line\n", 9000), "empty": ""}
+	one := write(t, filepath.Join(t.TempDir(), "h0-run"), files)
+	two := write(t, filepath.Join(t.TempDir(), "h2a-run"), map[string]string{"plan.json": "[]"})
+	write(t, one, map[string]string{".lock": "somebody", ".cells.1.tmp/x": "half"})
+	b := packed(t, one, two)
+	dir := t.TempDir()
+	folders, err := Unpack(bytes.NewReader(b), dir, limits)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"h0-run", "h2a-run"}, folders)
+	assert.Equal(t, files, tree(t, filepath.Join(dir, "h0-run")))
+	assert.Equal(t, map[string]string{"plan.json": "[]"}, tree(t, filepath.Join(dir, "h2a-run")))
+
+	again := write(t, filepath.Join(t.TempDir(), "h0-run"), files)
+	require.NoError(t, os.Chmod(filepath.Join(again, "empty"), 0o755))
+	require.NoError(t, os.Chtimes(filepath.Join(again, "plan.json"), time.Unix(1, 0), time.Unix(2, 0)))
+	assert.Equal(t, b, packed(t, again, two))
+	assert.NotEqual(t, b, packed(t, write(t, again, map[string]string{"plan.json": "{ }"}), two))
+}
+
+func TestPackRefuses(t *testing.T) {
+	for name, tt := range map[string]struct {
+		make func(dir string) error
+		want string
+	}{
+		"a link":         {func(dir string) error { return os.Symlink("/etc/passwd", filepath.Join(dir, "x")) }, "x is a link"},
+		"a pipe":         {func(dir string) error { return syscall.Mkfifo(filepath.Join(dir, "x"), 0o600) }, "x is a pipe"},
+		"a line break":   {func(dir string) error { return os.WriteFile(filepath.Join(dir, "x\ny"), nil, 0o600) }, `x\ny": no run has`},
+		"what is no run": {os.RemoveAll, "no such file"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := write(t, filepath.Join(t.TempDir(), "run"), map[string]string{"plan.json": "{}"})
+			require.NoError(t, tt.make(dir))
+			_, err := Pack(&bytes.Buffer{}, []string{dir}, Secrets{})
+			require.ErrorContains(t, err, tt.want)
+		})
+	}
+	a, b := write(t, filepath.Join(t.TempDir(), "run"), map[string]string{"f": ""}), write(t, filepath.Join(t.TempDir(), "run"), map[string]string{"f": ""})
+	_, err := Pack(&bytes.Buffer{}, []string{a, b}, Secrets{})
+	require.ErrorContains(t, err, "two folders are called run")
+}
+
+// A secret is found wherever it stands, also over the edge of what is looked at together, and its value is not in the error.
+func TestSecretsAreNotPacked(t *testing.T) {
+	secrets := SecretsOf([]string{"HF_TOKEN=abcdefgh12345", "PATH=/usr/bin:/bin", "SHORT_KEY=abc", "MY_API_KEY=" + strings.Repeat("k", 200)})
+	require.Len(t, secrets.values, 2)
+	for _, before := range []int{0, 5, 15*longest + 4000, 16*longest - 5, 16 * longest, 33*longest - 100} {
+		for of, text := range map[string]string{
+			"the value of HF_TOKEN": "abcdefgh12345", "the value of MY_API_KEY": strings.Repeat("k", 200),
+			"a Hugging Face token": "hf_" + strings.Repeat("Q", 34), "an OpenAI or Anthropic key": "sk-proj-" + strings.Repeat("9", 30),
+			"an NVIDIA key": "nvapi-" + strings.Repeat("x", 30), "a GitHub token": "ghp_" + strings.Repeat("z", 36), "an AWS key id": "AKIAIOSFODNN7EXAMPLE",
+			"a private key": "-----BEGIN RSA PRIVATE KEY-----", "a bearer token": "Authorization: Bearer " + strings.Repeat("t", 20),
+			"a password in a URL": "http://me:pass@127.0.0.1:8000/metrics",
+		} {
+			dir := write(t, filepath.Join(t.TempDir(), "run"), map[string]string{"cells/log": strings.Repeat("\n", before) + text + " and more\n"})
+			_, err := Pack(&bytes.Buffer{}, []string{dir}, secrets)
+			require.ErrorContains(t, err, "holds "+of, "%d", before)
+			require.ErrorContains(t, err, filepath.Join("cells", "log")+", line ")
+			if before == 5 {
+				require.ErrorContains(t, err, "line 6:")
+			}
+			assert.NotContains(t, err.Error(), text)
+		}
+	}
+	dir := write(t, filepath.Join(t.TempDir(), "run"), map[string]string{"f": "task-and-disk-and-a-long-name-of-a-risk-that-is-none http://127.0.0.1:80/a@b http://[redacted]@host hf_short bearer of news"})
+	_, err := Pack(&bytes.Buffer{}, []string{dir}, secrets)
+	require.NoError(t, err)
+}
+
+// entry is a member of a hand-made archive.
+type entry struct {
+	name, text string
+	kind       byte
+}
+
+func tarred(t *testing.T, entries ...entry) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	w := tar.NewWriter(z)
+	for _, e := range entries {
+		h := header(e.name, int64(len(e.text)))
+		if e.kind != 0 {
+			h.Typeflag, h.Linkname = e.kind, "/etc/passwd"
+		}
+		require.NoError(t, w.WriteHeader(h))
+		_, err := w.Write([]byte(e.text))
+		require.NoError(t, err)
+	}
+	require.NoError(t, errors.Join(w.Close(), z.Close()))
+	return b.Bytes()
+}
+
+// Whoever makes an archive by hand can neither leave the folder nor fill the disk, and a change shows.
+func TestUnpackRefuses(t *testing.T) {
+	const empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+	sums := func(name string) entry { return entry{name: SumsFile, text: empty + "  " + name + "\n"} }
+	for name, tt := range map[string]struct {
+		of   []byte
+		want string
+	}{
+		"no gzip":          {[]byte("PK\x03\x04"), "no archive of runs"},
+		"nothing":          {tarred(t), "its list of sums is missing"},
+		"cut off":          {packed(t, write(t, filepath.Join(t.TempDir(), "run"), map[string]string{"f": strings.Repeat("x", 1000)}))[:60], "damaged"},
+		"upwards":          {tarred(t, entry{name: "run/../../x"}), "no name of a file in a run"},
+		"absolute":         {tarred(t, entry{name: "/etc/x"}), "no name of a file in a run"},
+		"a link":           {tarred(t, entry{name: "run/x", kind: tar.TypeSymlink}), "no regular file"},
+		"a hard link":      {tarred(t, entry{name: "run/x", kind: tar.TypeLink}), "no regular file"},
+		"a device":         {tarred(t, entry{name: "run/x", kind: tar.TypeBlock}), "no regular file"},
+		"beside the runs":  {tarred(t, entry{name: "x"}), "lies in no run"},
+		"twice":            {tarred(t, entry{name: "run/x"}, entry{name: "run/x"}), "twice in one"},
+		"too large":        {tarred(t, entry{name: "run/x", text: strings.Repeat("x", 1<<20+1)}), "it holds more than"},
+		"too many":         {tarred(t, manyEntries(101)...), "it holds more than 100 files"},
+		"another sum":      {tarred(t, entry{name: "run/x", text: "y"}, sums("run/x")), `"run/x" is not as it was packed`},
+		"no sum":           {tarred(t, entry{name: "run/x"}, entry{name: "run/y"}, sums("run/x")), `"run/y" has no sum`},
+		"a sum of nothing": {tarred(t, entry{name: "run/x"}, sums("run/y")), `"run/y" is not as it was packed`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			parent := t.TempDir()
+			dir := filepath.Join(parent, "to")
+			require.NoError(t, os.Mkdir(dir, 0o755))
+			_, err := Unpack(bytes.NewReader(tt.of), dir, limits)
+			require.ErrorContains(t, err, tt.want)
+			entries, err := os.ReadDir(parent)
+			require.NoError(t, err)
+			assert.Len(t, entries, 1, "nothing lies beside the folder")
+		})
+	}
+	_, err := Unpack(bytes.NewReader(tarred(t, entry{name: "run/x"}, sums("run/x"))), t.TempDir(), limits)
+	require.NoError(t, err)
+}
+
+func manyEntries(n int) (out []entry) {
+	for i := range n {
+		out = append(out, entry{name: "run/" + strings.Repeat("x", i+1)})
+	}
+	return out
+}
+
+func FuzzUnpack(f *testing.F) {
+	var b bytes.Buffer
+	dir := filepath.Join(f.TempDir(), "run")
+	require.NoError(f, os.MkdirAll(dir, 0o755))
+	require.NoError(f, os.WriteFile(filepath.Join(dir, "plan.json"), []byte("{}"), 0o600))
+	_, err := Pack(&b, []string{dir}, Secrets{})
+	require.NoError(f, err)
+	f.Add(b.Bytes())
+	f.Fuzz(func(t *testing.T, b []byte) {
+		to := t.TempDir()
+		folders, err := Unpack(bytes.NewReader(b), to, limits)
+		if err == nil {
+			for _, folder := range folders {
+				assert.DirExists(t, filepath.Join(to, folder))
+			}
+		}
+	})
+}

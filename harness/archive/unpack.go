@@ -1,0 +1,116 @@
+package archive
+
+import (
+	"archive/tar"
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Limits bound what an archive may make of a disk.
+type Limits struct {
+	Bytes int64 // of all files together
+	Files int
+}
+
+// Unpack lays an archive out in a folder, which must be empty, and compares every file with its sum. The folders that it holds are
+// returned in order. A name that leads out of the folder, anything but regular files, a file without a sum and a sum without
+// its file are errors.
+func Unpack(r io.Reader, dir string, most Limits) ([]string, error) {
+	zipped, err := gzip.NewReader(bufio.NewReader(r))
+	if err != nil {
+		return nil, fmt.Errorf("no archive of runs: %w", err)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = root.Close() }()
+	t := tar.NewReader(zipped)
+	var folders []string
+	got := map[string]string{}
+	for left := most.Bytes; ; {
+		h, err := t.Next()
+		if errors.Is(err, io.EOF) {
+			return nil, errors.New("its list of sums is missing: the archive was cut off, or is none of runs")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("no archive of runs, or one that is damaged: %w", err)
+		}
+		switch {
+		case h.Typeflag != tar.TypeReg:
+			return nil, fmt.Errorf("%q is no regular file: an archive of runs holds nothing else", h.Name)
+		case !filepath.IsLocal(filepath.FromSlash(h.Name)) || path.Clean(h.Name) != h.Name || strings.ContainsAny(h.Name, "\\\x00\n"):
+			return nil, fmt.Errorf("%q is no name of a file in a run", h.Name)
+		case len(got) >= most.Files:
+			return nil, fmt.Errorf("it holds more than %d files", most.Files)
+		case h.Size > left:
+			return nil, fmt.Errorf("it holds more than %d GiB", most.Bytes>>30)
+		}
+		if h.Name == SumsFile {
+			return folders, compare(t, got)
+		}
+		left -= h.Size
+		folder, _, below := strings.Cut(h.Name, "/")
+		if !below || got[h.Name] != "" {
+			return nil, fmt.Errorf("%q lies in no run, or twice in one", h.Name)
+		}
+		if !slices.Contains(folders, folder) {
+			folders = append(folders, folder)
+		}
+		if got[h.Name], err = lay(root, h.Name, t); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// lay writes an entry, and returns its sum.
+func lay(root *os.Root, name string, r io.Reader) (sum string, err error) {
+	if err := root.MkdirAll(path.Dir(name), 0o755); err != nil {
+		return "", err
+	}
+	f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	digest := sha256.New()
+	if _, err := io.Copy(io.MultiWriter(f, digest), r); err != nil {
+		return "", fmt.Errorf("unpack %s: %w", name, err)
+	}
+	return hex.EncodeToString(digest.Sum(nil)), nil
+}
+
+// maxSums bounds the list of sums, bytes.
+const maxSums = 256 << 20
+
+// compare reads the list of sums to its end.
+func compare(r io.Reader, got map[string]string) error {
+	text, err := io.ReadAll(io.LimitReader(r, maxSums))
+	if err != nil {
+		return fmt.Errorf("%s: %w", SumsFile, err)
+	}
+	left := maps.Clone(got)
+	for line := range bytes.Lines(text) {
+		sum, name, ok := strings.Cut(strings.TrimSuffix(string(line), "\n"), "  ")
+		if !ok || left[name] != sum || sum == "" {
+			return fmt.Errorf("%q is not as it was packed: ask for the archive again", name)
+		}
+		delete(left, name)
+	}
+	if len(left) > 0 {
+		return fmt.Errorf("%q has no sum in %s: it was not packed with the others", slices.Sorted(maps.Keys(left))[0], SumsFile)
+	}
+	return nil
+}

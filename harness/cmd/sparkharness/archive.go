@@ -1,0 +1,184 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"sparkharness/harness/archive"
+	"sparkharness/harness/disk"
+	"sparkharness/harness/regular"
+)
+
+// archiveExt is what names of archives end in.
+const archiveExt = ".tar.gz"
+
+func archiveCommand() *cobra.Command {
+	var to string
+	cmd := &cobra.Command{
+		Use:   "archive DIR...",
+		Short: "pack runs into one file to send, with the sum of every file",
+		Long: `Packs the folder of a run, or all runs of a results folder, into one .tar.gz that somebody else can judge again:
+sparkharness verify FILE` + archiveExt + `. The same runs leave the same bytes, whoever packs them. The originals stay.
+
+Nothing is packed where a file holds a secret: the value of a variable of this environment whose name says that it is one
+(TOKEN, KEY, SECRET, PASSWORD ...), or what looks like a key that somebody hands out. A run that is under way is refused.
+
+Exit status: 0 the archive is written, 1 it is not.`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx, stop := untilAsked(cmd.Context())
+			defer stop()
+			return pack(ctx, cmd.OutOrStdout(), args, to, os.Environ())
+		},
+	}
+	cmd.Flags().StringVarP(&to, "output", "o", "", "`FILE`"+archiveExt+" to write (default sparkharness-<sum>"+archiveExt+" in the working folder); one that is there is not replaced")
+	return cmd
+}
+
+func pack(ctx context.Context, out io.Writer, args []string, to string, environ []string) (err error) {
+	runs, err := runsBelow(args)
+	if err == nil && len(runs) == 0 {
+		err = fmt.Errorf("%s: no run there: give the folder of a run, which holds a plan.json, or one of runs, such as results", strings.Join(args, " "))
+	}
+	if err != nil {
+		return err
+	}
+	if to != "" && !strings.HasSuffix(to, archiveExt) {
+		return fmt.Errorf("--output %s: an archive's name ends in %s", to, archiveExt)
+	}
+	slices.Sort(runs)
+	runs = slices.Compact(runs)
+	locks, err := takeRuns(runs)
+	defer func() {
+		for _, l := range locks {
+			_ = l.Release() // a file too many does no harm
+		}
+	}()
+	if err != nil {
+		return err
+	}
+	tmp, err := os.CreateTemp(filepath.Dir(to), ".sparkharness.*.tmp")
+	if err != nil {
+		return fmt.Errorf("the archive cannot be written: %w: name another place with --output", err)
+	}
+	defer func() {
+		_ = tmp.Close()
+		_ = os.Remove(tmp.Name()) // gone, if all went well
+	}()
+	sum := sha256.New()
+	buffered := bufio.NewWriterSize(io.MultiWriter(tmp, sum), 1<<20)
+	packed, err := archive.Pack(untilDone{ctx, buffered}, runs, archive.SecretsOf(environ))
+	if err == nil {
+		err = errors.Join(buffered.Flush(), tmp.Chmod(0o644), tmp.Sync())
+	}
+	if err != nil {
+		return err
+	}
+	digest := hex.EncodeToString(sum.Sum(nil))
+	if to == "" {
+		to = "sparkharness-" + digest[:12] + archiveExt
+	}
+	info, err := tmp.Stat()
+	if err != nil {
+		return err
+	}
+	// A link is refused where there is a file, a rename would replace it.
+	switch err := os.Link(tmp.Name(), to); {
+	case errors.Is(err, os.ErrExist):
+		return fmt.Errorf("%s is there already: remove it, or give another name with --output", to)
+	case err != nil:
+		return fmt.Errorf("write %s: %w", to, err)
+	}
+	for _, f := range packed.Folders {
+		fmt.Fprintln(out, shown(f))
+	}
+	fmt.Fprintf(out, "%d runs, %d files, %.1f MiB in %s, %.1f MiB\nsha256 %s\n", len(packed.Folders), packed.Files, mib(packed.Bytes), to, mib(info.Size()), digest)
+	return nil
+}
+
+func mib(n int64) float64 { return float64(n) / (1 << 20) }
+
+// takeRuns locks runs as those who measure them do, so that none is packed in the middle.
+func takeRuns(runs []string) (locks []*disk.Lock, err error) {
+	for _, run := range runs {
+		lock, err := disk.Take(filepath.Join(filepath.Dir(run), "."+filepath.Base(run)+".lock"))
+		var held *disk.HeldError
+		switch {
+		case errors.As(err, &held):
+			return locks, fmt.Errorf("%s is being measured: %w: wait for its end", run, held)
+		case errors.Is(err, os.ErrPermission):
+			continue // nobody can measure where nobody can write
+		case err != nil:
+			return locks, err
+		}
+		locks = append(locks, lock)
+	}
+	return locks, nil
+}
+
+// untilDone is a writer that fails when its context has ended.
+type untilDone struct {
+	ctx context.Context
+	w   io.Writer
+}
+
+func (u untilDone) Write(p []byte) (int, error) {
+	if u.ctx.Err() != nil {
+		return 0, context.Cause(u.ctx)
+	}
+	return u.w.Write(p)
+}
+
+// Limits of an archive that is looked over: a whole plan measured on hardware has some gigabytes in some ten thousand files.
+var archiveLimits = archive.Limits{Bytes: 64 << 30, Files: 1 << 20}
+
+// unpacked lays out the archives among the arguments below dir, and returns the folders to look over instead.
+func unpacked(ctx context.Context, args []string, dir string) ([]string, error) {
+	var out []string
+	for i, arg := range args {
+		if info, err := os.Stat(arg); err != nil || info.IsDir() {
+			out = append(out, arg)
+			continue
+		}
+		if !strings.HasSuffix(arg, archiveExt) {
+			return nil, fmt.Errorf("%s is neither the folder of a run nor an archive of runs, whose name ends in %s", arg, archiveExt)
+		}
+		f, err := regular.Open(arg)
+		if err != nil {
+			return nil, err
+		}
+		to := filepath.Join(dir, fmt.Sprint(i))
+		err = os.Mkdir(to, 0o700)
+		if err == nil {
+			_, err = archive.Unpack(readUntilDone{ctx, f}, to, archiveLimits)
+		}
+		if err = errors.Join(err, f.Close()); err != nil {
+			return nil, fmt.Errorf("%s: %w", arg, err)
+		}
+		out = append(out, to)
+	}
+	return out, nil
+}
+
+type readUntilDone struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (u readUntilDone) Read(p []byte) (int, error) {
+	if u.ctx.Err() != nil {
+		return 0, context.Cause(u.ctx)
+	}
+	return u.r.Read(p)
+}
