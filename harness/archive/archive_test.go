@@ -47,7 +47,7 @@ var limits = Limits{Bytes: 1 << 20, Files: 100}
 func packed(t *testing.T, folders ...string) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	_, err := Pack(&b, folders, Secrets{})
+	_, err := Pack(&b, folders, nil, Secrets{})
 	require.NoError(t, err)
 	return b.Bytes()
 }
@@ -73,6 +73,21 @@ func TestPackAndUnpack(t *testing.T) {
 	assert.NotEqual(t, b, packed(t, write(t, again, map[string]string{"plan.json": "{ }"}), two))
 }
 
+// A page that spans the runs lies beside them; another file does not.
+func TestPages(t *testing.T) {
+	results := write(t, t.TempDir(), map[string]string{"index.html": "<p>", "run/plan.json": "{}", "notes.txt": ""})
+	var b bytes.Buffer
+	_, err := Pack(&b, []string{filepath.Join(results, "run")}, []string{filepath.Join(results, "index.html")}, Secrets{})
+	require.NoError(t, err)
+	dir := t.TempDir()
+	folders, err := Unpack(&b, dir, limits)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"run"}, folders)
+	assert.Equal(t, map[string]string{"index.html": "<p>", "run/plan.json": "{}"}, tree(t, dir))
+	_, err = Pack(&b, nil, []string{filepath.Join(results, "notes.txt")}, Secrets{})
+	require.ErrorContains(t, err, "notes.txt is no page of runs")
+}
+
 func TestPackRefuses(t *testing.T) {
 	for name, tt := range map[string]struct {
 		make func(dir string) error
@@ -86,12 +101,12 @@ func TestPackRefuses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := write(t, filepath.Join(t.TempDir(), "run"), map[string]string{"plan.json": "{}"})
 			require.NoError(t, tt.make(dir))
-			_, err := Pack(&bytes.Buffer{}, []string{dir}, Secrets{})
+			_, err := Pack(&bytes.Buffer{}, []string{dir}, nil, Secrets{})
 			require.ErrorContains(t, err, tt.want)
 		})
 	}
 	a, b := write(t, filepath.Join(t.TempDir(), "run"), map[string]string{"f": ""}), write(t, filepath.Join(t.TempDir(), "run"), map[string]string{"f": ""})
-	_, err := Pack(&bytes.Buffer{}, []string{a, b}, Secrets{})
+	_, err := Pack(&bytes.Buffer{}, []string{a, b}, nil, Secrets{})
 	require.ErrorContains(t, err, "two folders are called run")
 }
 
@@ -108,7 +123,7 @@ func TestSecretsAreNotPacked(t *testing.T) {
 			"a password in a URL": "http://me:pass@127.0.0.1:8000/metrics",
 		} {
 			dir := write(t, filepath.Join(t.TempDir(), "run"), map[string]string{"cells/log": strings.Repeat("\n", before) + text + " and more\n"})
-			_, err := Pack(&bytes.Buffer{}, []string{dir}, secrets)
+			_, err := Pack(&bytes.Buffer{}, []string{dir}, nil, secrets)
 			require.ErrorContains(t, err, "holds "+of, "%d", before)
 			require.ErrorContains(t, err, filepath.Join("cells", "log")+", line ")
 			if before == 5 {
@@ -118,7 +133,7 @@ func TestSecretsAreNotPacked(t *testing.T) {
 		}
 	}
 	dir := write(t, filepath.Join(t.TempDir(), "run"), map[string]string{"f": "task-and-disk-and-a-long-name-of-a-risk-that-is-none http://127.0.0.1:80/a@b http://[redacted]@host hf_short bearer of news"})
-	_, err := Pack(&bytes.Buffer{}, []string{dir}, secrets)
+	_, err := Pack(&bytes.Buffer{}, []string{dir}, nil, secrets)
 	require.NoError(t, err)
 }
 
@@ -197,7 +212,7 @@ func FuzzUnpack(f *testing.F) {
 	dir := filepath.Join(f.TempDir(), "run")
 	require.NoError(f, os.MkdirAll(dir, 0o755))
 	require.NoError(f, os.WriteFile(filepath.Join(dir, "plan.json"), []byte("{}"), 0o600))
-	_, err := Pack(&b, []string{dir}, Secrets{})
+	_, err := Pack(&b, []string{dir}, nil, Secrets{})
 	require.NoError(f, err)
 	f.Add(b.Bytes())
 	f.Fuzz(func(t *testing.T, b []byte) {

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -29,10 +30,10 @@ type Packed struct {
 	Bytes   int64 // unpacked
 }
 
-// Pack writes the folders, each under its own name, in the order given. Files that begin with a dot are locks and what has not
+// Pack writes the folders, each under its own name, in the order given, and then the pages, files that lie beside them. Files that begin with a dot are locks and what has not
 // been written to its end, and stay out. Anything but folders and regular files is an error, and so is a text that no archive
 // should carry.
-func Pack(w io.Writer, folders []string, secrets Secrets) (Packed, error) {
+func Pack(w io.Writer, folders, pages []string, secrets Secrets) (Packed, error) {
 	var packed Packed
 	zipped := gzip.NewWriter(w)
 	t := tar.NewWriter(zipped)
@@ -48,6 +49,14 @@ func Pack(w io.Writer, folders []string, secrets Secrets) (Packed, error) {
 			return packed, err
 		}
 		packed.Folders = append(packed.Folders, name)
+	}
+	for _, page := range pages {
+		if !isPage(filepath.Base(page)) {
+			return packed, fmt.Errorf("%s is no page of runs", page)
+		}
+		if err := packFolder(t, page, filepath.Base(page), &packed, &sums, secrets); err != nil {
+			return packed, err
+		}
 	}
 	list := sums.String()
 	if err := t.WriteHeader(header(SumsFile, int64(len(list)))); err != nil {
@@ -77,7 +86,7 @@ func packFolder(t *tar.Writer, folder, name string, packed *Packed, sums *string
 		if err != nil {
 			return err
 		}
-		entry := path.Join(name, filepath.ToSlash(rel))
+		entry := path.Join(name, filepath.ToSlash(rel)) // of a page rel is "."
 		if !utf8.ValidString(entry) || strings.ContainsFunc(entry, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\\' }) {
 			return fmt.Errorf("%q: no run has a file of such a name: remove it", file)
 		}
@@ -119,6 +128,11 @@ func packFile(t *tar.Writer, f *os.File, file, entry string, secrets Secrets) (n
 		err = look.end()
 	}
 	return n, hex.EncodeToString(digest.Sum(nil)), err
+}
+
+// isPage tells whether a file spans runs and so lies beside them.
+func isPage(name string) bool {
+	return !strings.Contains(name, "/") && slices.Contains([]string{".html", ".csv"}, path.Ext(name))
 }
 
 // header is the same whoever packs: no owner, no time, one mode.

@@ -63,10 +63,10 @@ func Unpack(r io.Reader, dir string, most Limits) ([]string, error) {
 		}
 		left -= h.Size
 		folder, _, below := strings.Cut(h.Name, "/")
-		if !below || got[h.Name] != "" {
+		if !below && !isPage(h.Name) || got[h.Name] != "" {
 			return nil, fmt.Errorf("%q lies in no run, or twice in one", h.Name)
 		}
-		if !slices.Contains(folders, folder) {
+		if below && !slices.Contains(folders, folder) {
 			folders = append(folders, folder)
 		}
 		if got[h.Name], err = lay(root, h.Name, t); err != nil {

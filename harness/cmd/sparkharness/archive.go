@@ -28,7 +28,7 @@ func archiveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "archive DIR...",
 		Short: "pack runs into one file to send, with the sum of every file",
-		Long: `Packs the folder of a run, or all runs of a results folder, into one .tar.gz that somebody else can judge again:
+		Long: `Packs the folder of a run, or all runs of a results folder with their page, into one .tar.gz that somebody else can judge again:
 sparkharness verify FILE` + archiveExt + `. The same runs leave the same bytes, whoever packs them. The originals stay.
 
 Nothing is packed where a file holds a secret: the value of a variable of this environment whose name says that it is one
@@ -78,7 +78,7 @@ func pack(ctx context.Context, out io.Writer, args []string, to string, environ 
 	}()
 	sum := sha256.New()
 	buffered := bufio.NewWriterSize(io.MultiWriter(tmp, sum), 1<<20)
-	packed, err := archive.Pack(untilDone{ctx, buffered}, runs, archive.SecretsOf(environ))
+	packed, err := archive.Pack(untilDone{ctx, buffered}, runs, pagesOf(args), archive.SecretsOf(environ))
 	if err == nil {
 		err = errors.Join(buffered.Flush(), tmp.Chmod(0o644), tmp.Sync())
 	}
@@ -105,6 +105,19 @@ func pack(ctx context.Context, out io.Writer, args []string, to string, environ 
 	}
 	fmt.Fprintf(out, "%d runs, %d files, %.1f MiB in %s, %.1f MiB\nsha256 %s\n", len(packed.Folders), packed.Files, mib(packed.Bytes), to, mib(info.Size()), digest)
 	return nil
+}
+
+// pagesOf are those of a results folder that is packed as a whole: they tell of all its runs.
+func pagesOf(args []string) (pages []string) {
+	if len(args) != 1 || isRun(args[0]) {
+		return nil
+	}
+	for _, name := range []string{"index.html", "summary_v3.csv"} {
+		if path := filepath.Join(args[0], name); isFile(path) {
+			pages = append(pages, path)
+		}
+	}
+	return pages
 }
 
 func mib(n int64) float64 { return float64(n) / (1 << 20) }
