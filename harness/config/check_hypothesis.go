@@ -254,6 +254,9 @@ func (c *Run) check(r *reader) {
 	if c.Cadence > 0 {
 		checkCadence(r, "run.cadence", c.Cadence)
 	}
+	if c.Observer != 0 && (c.Observer < Duration(time.Second) || c.Observer > Duration(10*time.Minute)) {
+		r.refuse("run.observer", "is from 1s to 10m, not %v: leave it out for 20s", c.Observer)
+	}
 	if c.Cadence > 0 && c.Baseline < 10*c.Cadence {
 		r.refuse("run.cadence", "must leave at least ten samples to run.baseline (%v), not one every %v", c.Baseline, c.Cadence)
 	}

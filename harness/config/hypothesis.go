@@ -112,6 +112,8 @@ type Run struct {
 	Cadence     Duration `yaml:"cadence,omitempty"` // of the telemetry, instead of the stack's
 	Baseline    Duration `yaml:"baseline"`          // idle time watched before the load of each cell
 	Warmup      Warmup   `yaml:"warmup"`
+	// Observer is how long each part of the look at the observer's effect takes at least, on rigs in real time; 0: 20 s.
+	Observer Duration `yaml:"observer,omitempty" json:",omitempty"`
 }
 
 // Windows are the stretches of time in which requests, machine and KV manager are joined.

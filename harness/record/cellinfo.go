@@ -41,6 +41,10 @@ type CellInfo struct {
 	// Oracle is what the server said after the load when it was asked for what prompts of the load begin with; null where
 	// nobody asked.
 	Oracle *Oracle `json:"oracle,omitempty"`
+	// Client is what the harness took of the machine, and Observed what watching it changed, once a run; null in simulated time, where
+	// the harness takes nothing of the machine.
+	Client   *ClientUse `json:"client,omitempty"`
+	Observed *Observed  `json:"observed,omitempty"`
 	// Again is how often the cell had been measured before: its machine's randomness is another each time.
 	Again int `json:"again,omitempty"`
 	// Files are the cell's other files as they were when it was complete, in the order of their names.

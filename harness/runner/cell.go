@@ -127,7 +127,7 @@ func (c *cellRun) run(ctx context.Context) error {
 			perfErr = watched(func() error { return c.drainPerf(ctx, sampling, sources, writers[record.FilePerf]) })
 		})
 	}
-	loadErr := Catch(func() error { return c.load(ctx, writers[record.FileMetrics]) })
+	loadErr := Catch(func() error { return c.measured(ctx, writers[record.FileMetrics]) })
 	stopSampling()
 	undoErr := c.undo()
 	sampler.Wait()
@@ -141,7 +141,26 @@ func (c *cellRun) run(ctx context.Context) error {
 	if err = errors.Join(c.interrupted(loadErr), err, undoErr); err != nil {
 		return err
 	}
+	if c.observes() {
+		if c.info.Observed = c.observe(ctx, sources); ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+	}
 	return c.finish(ctx, sources)
+}
+
+// measured is load, with what the harness itself takes of the machine meanwhile. In simulated time it takes nothing of it.
+func (c *cellRun) measured(ctx context.Context, metrics *record.Writer) error {
+	if c.plan.Facts.Clock == record.ClockVirtual {
+		return c.load(ctx, metrics)
+	}
+	used := telemetry.Self("/proc")
+	if err := c.load(ctx, metrics); err != nil {
+		return err
+	}
+	use, err := used()
+	c.info.Client = &use
+	return err
 }
 
 // load brings the machine into the cell's state and drives it.
@@ -187,13 +206,21 @@ func (c *cellRun) open() (map[string]*record.Writer, error) {
 	}
 	out := map[string]*record.Writer{}
 	for _, n := range names {
-		w, err := record.Create(filepath.Join(c.dir, n), flushBytes)
+		w, err := record.Create(filepath.Join(c.dir, n), c.flushAt())
 		if err != nil {
 			return nil, fmt.Errorf("results: %w", err)
 		}
 		out[n] = w
 	}
 	return out, nil
+}
+
+// flushAt lets lines of real time reach the system one by one: what a machine has been asked for is not lost with this process.
+func (c *cellRun) flushAt() int {
+	if c.plan.Facts.Clock == record.ClockVirtual {
+		return flushBytes
+	}
+	return 0
 }
 
 // flushBytes is how much of a file may be lost when the process is killed: a fraction of a second of a
