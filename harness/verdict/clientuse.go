@@ -43,4 +43,3 @@ func orUnknown(s string) string {
 	}
 	return s
 }
-
