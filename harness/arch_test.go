@@ -35,6 +35,7 @@ var rules = []rule{
 	{"harness/disk", nil, nil, "how a file is written, locked or thrown away, not what it holds"},
 	{"harness/record", []string{"harness/disk", "harness/regular"}, nil, "the waist stands alone, so that both sides may use it"},
 	{"harness/config", []string{"harness/disk", "harness/record", "harness/regular"}, []string{"gopkg.in/yaml.v3"}, "what is configured must not depend on what runs"},
+	{"harness/cpus", nil, []string{"golang.org/x/sys"}, "which CPUs a process keeps to is between it and the kernel"},
 	{"harness/fio", []string{"harness/regular"}, nil, "a job file says what load is meant, not who runs it"},
 	{"harness/outgoing", nil, nil, "where requests may go and what may be shown of an answer depends on nobody who asks"},
 	{"harness/trace", []string{"harness/regular"}, nil, "a trace says what was asked, not who replays it"},
@@ -76,7 +77,7 @@ var rules = []rule{
 		"a count is of judgements: what plans and measures for it is behind a door"},
 
 	// The door, and the commands beside it.
-	{"harness", []string{"harness/carried", "harness/config", "harness/disk", "harness/evidence", "harness/experiment", "harness/gate", "harness/price", "harness/rates", "harness/record", "harness/regular", "harness/report", "harness/rig", "harness/rig/serverrig", "harness/rig/simrig", "harness/runner", "harness/verdict"}, nil,
+	{"harness", []string{"harness/carried", "harness/config", "harness/cpus", "harness/disk", "harness/evidence", "harness/experiment", "harness/gate", "harness/price", "harness/rates", "harness/record", "harness/regular", "harness/report", "harness/rig", "harness/rig/serverrig", "harness/rig/simrig", "harness/runner", "harness/verdict"}, nil,
 		"the door joins both sides; load, telemetry and simulator are behind runner and rig"},
 	{"harness/archive", []string{"harness/regular"}, nil, "what is sent is bytes: whoever packs reads no run"},
 	{"harness/cmd/sparkharness", []string{"harness/archive", "harness/config", "harness/disk", "harness/load", "harness/outgoing", "harness/prompt", "harness/record", "harness/regular", "harness/rig/simrig", "harness/sim", "harness/stats", "harness/trace"}, []string{"github.com/spf13/cobra"},

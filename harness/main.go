@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"sparkharness/harness/carried"
+	"sparkharness/harness/cpus"
 	"sparkharness/harness/disk"
 	"sparkharness/harness/experiment"
 	"sparkharness/harness/rates"
@@ -100,6 +101,12 @@ func Main(m *testing.M, rules fs.FS, all ...Hypothesis) int {
 	}
 	if session.options.alone {
 		fmt.Println("no checkout here: configurations and inputs are those that this program carries,", session.options.Root)
+	}
+	if list := session.options.ClientCPUs; list != "" {
+		if _, err := cpus.Pin(list); err != nil { // until this process ends
+			fmt.Fprintln(os.Stderr, "-client-cpus:", err)
+			return 2
+		}
 	}
 	if err := checkRun(known); err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -29,19 +29,21 @@ type Options struct {
 	// URL, Server, Metrics and Device name servers that run already: of rig server.
 	URL, Server, Metrics, Device string
 
-	Seed     uint64
-	Reps     int
-	Duration time.Duration
-	Results  string
-	Expect   string
-	PlanOnly bool
-	Resume   bool
-	Update   bool
-	Replay   string  // folder of a run that is judged again instead of one that is measured
-	Verify   folders // of runs that are looked over
-	Seeds    string  // of error rates, such as 1-40
-	Only     string  // hypotheses of error rates, by id
-	Worlds   string  // worlds of error rates, by name
+	// ClientCPUs are those that this process keeps to, as the kernel lists them; "": any.
+	ClientCPUs string
+	Seed       uint64
+	Reps       int
+	Duration   time.Duration
+	Results    string
+	Expect     string
+	PlanOnly   bool
+	Resume     bool
+	Update     bool
+	Replay     string  // folder of a run that is judged again instead of one that is measured
+	Verify     folders // of runs that are looked over
+	Seeds      string  // of error rates, such as 1-40
+	Only       string  // hypotheses of error rates, by id
+	Worlds     string  // worlds of error rates, by name
 	// VerifyResults is the file for what was found in the folders of Verify.
 	VerifyResults string
 	// WearBudget is what an execution may write to the drive, 1e12 bytes; 0: a share of what the drive is rated for.
@@ -65,6 +67,7 @@ func (o *Options) Register(fs *flag.FlagSet) {
 	fs.StringVar(&o.Server, "server", "openai", "`kind` of that server, a file of configs/servers: of all, or A=vllm,B=vllm-fs")
 	fs.StringVar(&o.Metrics, "metrics", "", "`URL` of its Prometheus page, where it is not where the file says: of stack A, or A=...,B=...")
 	fs.StringVar(&o.Device, "device", "", "`folder` on the drive that those servers use, or the name of the block device such as nvme0n1")
+	fs.StringVar(&o.ClientCPUs, "client-cpus", "", "`list` of the CPUs that the client keeps to, away from the server's, such as 0-3 (default any)")
 	fs.Uint64Var(&o.Seed, "seed", 0, "seed of every random choice, instead of the configuration's")
 	fs.IntVar(&o.Reps, "reps", 0, "repetitions, instead of the configuration's")
 	fs.DurationVar(&o.Duration, "duration", 0, "least length of the measure phase, instead of the configuration's")
@@ -146,7 +149,7 @@ func (o *Options) check(fs *flag.FlagSet, known []string) error {
 }
 
 // named are the flags whose value is a name: an empty one comes from a variable that was not set.
-var named = []string{"rig", "configs", "config", "profile", "world", "url", "server", "metrics", "device", "results", "expect", "replay", "seeds", "only", "worlds", "verify-results"}
+var named = []string{"rig", "configs", "config", "profile", "world", "url", "server", "metrics", "device", "client-cpus", "results", "expect", "replay", "seeds", "only", "worlds", "verify-results"}
 
 // useless are flags that mean nothing beside another one. -results may stand beside -replay, because make gives it always.
 var useless = []struct {
