@@ -80,6 +80,9 @@ var good = map[string]struct {
 		})},
 	"file": {"[a]\ndirect=1\nfilename=x.dat\ndirectory=/mnt/nvme\nsize=8g\n",
 		with(func(j *Job) { j.Filename, j.Directory, j.Size = "x.dat", "/mnt/nvme", 8<<30 })},
+	"file in a folder": {"[a]\ndirect=1\nfilename=sub/x..dat\ndirectory=./nvme\n",
+		with(func(j *Job) { j.Filename, j.Directory = "sub/x..dat", "./nvme" })},
+	"more that is printed": {"[a]\ndirect=1\nwrite_hist_log=heavy\nwrite_bw_log=logs/heavy\nlog_hist_msec=500\nnew_group\ndisk_util=0\n", []Job{plain}},
 	"no matter for the load": {"[a]\ndirect=1\ndescription=what it is for\nrandrepeat=0\nunlink=1\ninvalidate=1\nramp_time=5s\nrandom_distribution=random\n" +
 		"filename_format=$jobname.$jobnum\noffset=1g\nlog_avg_msec=100\n", []Job{plain}},
 }
@@ -291,10 +294,14 @@ func TestRealFioKnowsTheOptions(t *testing.T) {
 		if listed[name] {
 			return true
 		}
-		path := filepath.Join(t.TempDir(), "j.fio") // second names and those of an engine are not listed
-		require.NoError(t, os.WriteFile(path, []byte("[a]\nsize=1m\n"+name+"\n"), 0o644))
-		out, _ := exec.Command(bin, "--parse-only", path).CombinedOutput()
-		return !strings.Contains(string(out), "Bad option")
+		for _, engine := range []string{"psync", "libaio", "io_uring"} { // second names and those of an engine are not listed
+			path := filepath.Join(t.TempDir(), "j.fio")
+			require.NoError(t, os.WriteFile(path, []byte("[a]\nsize=1m\nioengine="+engine+"\n"+name+"\n"), 0o644))
+			if out, _ := exec.Command(bin, "--parse-only", path).CombinedOutput(); !strings.Contains(string(out), "Bad option") {
+				return true
+			}
+		}
+		return false
 	}
 	require.False(t, knows("no_such_option"))
 	for name := range options {
@@ -307,6 +314,15 @@ func TestRealFioKnowsTheOptions(t *testing.T) {
 		if name != "include" { // a directive, not an option
 			assert.True(t, knows(name), name)
 		}
+	}
+	version, err := exec.Command(bin, "--version").Output()
+	require.NoError(t, err)
+	if strings.TrimSpace(string(version)) != "fio-3.33" {
+		return // a later one may know more
+	}
+	for name := range listed {
+		_, accepted := options[name]
+		assert.True(t, accepted || refused[name] != "" || aliases[name] != "", "fio knows %q, and it would be called unknown", name)
 	}
 }
 
