@@ -256,6 +256,9 @@ func (s *KVSample) line(c codec) {
 	if c.maybe(`,"derived":`, len(s.Derived) > 0) {
 		c.texts(&s.Derived)
 	}
+	if c.maybe(`,"born":`, len(s.Born) > 0) {
+		c.texts(&s.Born)
+	}
 	if c.maybe(`,"failed":`, s.Failed != nil) {
 		c.optText(&s.Failed)
 	}
