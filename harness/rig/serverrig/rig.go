@@ -106,8 +106,8 @@ func (r *Rig) Check(e *config.Experiment, _ *record.Plan) error {
 	}
 	for _, name := range e.StackNames() {
 		if e.Hypothesis.Load.Chat != nil && !load.SameTokens(r.servers[name].ratio) {
-			return fmt.Errorf("stack %s: its model has %.3g tokens for each of the harness's, and sessions are laid out in the harness's: "+
-				"take a workload of single prompts", name, r.servers[name].ratio.Each)
+			return &rig.UndecidableError{Why: fmt.Sprintf("stack %s: its model has %.3g tokens for each of the harness's, and sessions are laid out in the harness's: "+
+				"take a workload of single prompts", name, r.servers[name].ratio.Each)}
 		}
 	}
 	return nil
