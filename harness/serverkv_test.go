@@ -121,12 +121,28 @@ func TestServersHitsThatNoReadStandsBehind(t *testing.T) {
 			assert.Equal(t, "phantom_hits", found.Code, found.Detail)
 			assert.Contains(t, found.Detail, "GB as read from tier 2, and the device read")
 
+			told := ""
+			for _, g := range rep.Verdict.Gates {
+				if g.Name == "treatment" {
+					told = g.Detail
+				}
+			}
+			assert.Regexp(t, `; B: files 0\.31\.0 at http://127\.0\.0\.1:\d+, page engine \(.*/metrics\) with 3 of 3 figures of a process that began .* h before the first cell`, told)
+			assert.Contains(t, told, "/metrics) with 2 of 2 figures of a process")
 			ev, err := evidence.Load(filepath.Dir(path), nil)
 			require.NoError(t, err)
 			for _, c := range ev.Cells {
 				require.NotNil(t, c.KV)
 				assert.Positive(t, c.KV.Samples)
 				assert.NotNil(t, c.KV.Tier2Hits)
+				require.NotNil(t, c.Info.Server)
+				assert.Equal(t, []any{"files", "0.31.0"}, []any{c.Info.Server.Kind, c.Info.Server.Build})
+				page := c.Info.Server.Page("kv")
+				require.NotNil(t, page)
+				assert.Equal(t, map[string]string{"tier2_hits": "hits", "tier2_bytes_out": "read_bytes"}, page.Names)
+				assert.True(t, page.Counts)
+				assert.Equal(t, 1.7e9, *page.Began)
+				assert.Greater(t, *page.Changed, *page.First)
 			}
 		})
 	}

@@ -46,11 +46,14 @@ type Page struct {
 	began *float64           // when the process began, of the page before; nil if it is not told
 	prev  map[string]float64 // counters of the page before
 	fetch histogram          // of the page before
-	seen  bool               // that there was one
-	told  map[string]bool    // counters that any page had, of the process that runs
-	born  []string           // counters that the newest page has, and none before it
-	last  map[string]float64 // figures of the newest page
-	used  map[string]string  // figure to the name under which it was found
+	// fetchName is the family that it was found under.
+	fetchName string
+	seen      bool // that there was one
+	read      moments
+	told      map[string]bool    // counters that any page had, of the process that runs
+	born      []string           // counters that the newest page has, and none before it
+	last      map[string]float64 // figures of the newest page
+	used      map[string]string  // figure to the name under which it was found
 }
 
 // NewPage makes a source for the page at url. name is what it is called where it fails.
@@ -96,6 +99,7 @@ func (p *Page) Read(ctx context.Context) (map[string]float64, error) {
 		if part, ok := strings.CutPrefix(string(name), family); ok && (part == "_bucket" || part == "_sum" || part == "_count") {
 			if m := p.figures[fetchFigure]; slices.Contains(m.Names, family) && m.matches(labels) {
 				labels := slices.Clone(labels)
+				p.fetchName = family
 				buckets = append(buckets, func(h *histogram) error { return h.add(part, labels, v) })
 			}
 			return nil
@@ -140,6 +144,7 @@ func (p *Page) Read(ctx context.Context) (map[string]float64, error) {
 	}
 	before, was, had, prevFetch := p.began, p.prev, p.seen, p.fetch
 	p.began, p.prev, p.seen, p.fetch, p.last, p.used, p.born = began, maps.Clone(out), true, fetch, out, used, nil
+	p.read.note(had && (!maps.Equal(was, out) || fetch.count != prevFetch.count))
 	switch {
 	case had && before != nil && began != nil && *before != *began:
 		p.told = nil
