@@ -147,6 +147,9 @@ func (g *GPU) fields(c codec) {
 	c.optNumber(&g.SMClockMHz)
 	c.key(`,"throttled":`)
 	c.optFlag(&g.Throttled)
+	if c.maybe(`,"sm_clock_max_mhz":`, g.SMClockMaxMHz != nil) {
+		c.optNumber(&g.SMClockMaxMHz)
+	}
 	c.key(`}`)
 }
 

@@ -58,6 +58,8 @@ type GPU struct {
 	PowerW       *float64 `json:"power_w"`
 	SMClockMHz   *float64 `json:"sm_clock_mhz"`
 	Throttled    *bool    `json:"throttled"`
+	// SMClockMaxMHz is the highest clock that the GPU can have; absent where it does not tell, and from lines of earlier versions.
+	SMClockMaxMHz *float64 `json:"sm_clock_max_mhz,omitempty"`
 }
 
 // NVMe are the figures of iostat over the interval, and the counter deltas that they came from, so

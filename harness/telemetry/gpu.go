@@ -23,7 +23,7 @@ const gpuMaxAge = 2 * time.Second
 // every 200 ms until ctx ends.
 func GPUCommand(ctx context.Context) *exec.Cmd {
 	return exec.CommandContext(ctx, "nvidia-smi",
-		"--query-gpu=index,utilization.gpu,memory.used,power.draw,clocks.sm,clocks_event_reasons.active",
+		"--query-gpu=index,utilization.gpu,memory.used,power.draw,clocks.sm,clocks.max.sm,clocks_event_reasons.active",
 		"--format=csv,nounits", "-lms", "200")
 }
 

@@ -61,6 +61,7 @@ func TestGPULines(t *testing.T) {
 		"mask that is none":           {gpuHead + line + "12, 40536, 80.10, 2450, Active\n", full},
 		"overlong line":               {gpuHead + line + strings.Repeat("1,", 1<<16) + "\n", full},
 		"message before the header":   {"Warning: something\n" + gpuHead + line, full},
+		"the highest clock":           {"clocks.current.sm [MHz], clocks.max.sm [MHz]\n513, 3003\n", &record.GPU{SMClockMHz: new(513.), SMClockMaxMHz: new(3003.)}},
 		"one GPU by its index":        {"index, utilization.gpu [%]\n3, 96\n3, 97\n", &record.GPU{Util: new(97.)}},
 		"CRLF, other order, a column that is not kept": {"clocks.sm [MHz], name, utilization.gpu [%]\r\n2450, NVIDIA GB10, 96\r\n",
 			&record.GPU{Util: new(96.), SMClockMHz: new(2450.)}},
@@ -177,7 +178,7 @@ func TestGPUCommand(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	assert.Equal(t, []string{"nvidia-smi",
-		"--query-gpu=index,utilization.gpu,memory.used,power.draw,clocks.sm,clocks_event_reasons.active",
+		"--query-gpu=index,utilization.gpu,memory.used,power.draw,clocks.sm,clocks.max.sm,clocks_event_reasons.active",
 		"--format=csv,nounits", "-lms", "200"}, GPUCommand(ctx).Args)
 }
 

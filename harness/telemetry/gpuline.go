@@ -50,6 +50,8 @@ func gpuHeader(line string) (cols []gpuColumn, known bool, err error) {
 			c, want = gpuColumn{scale: 1, field: func(g *record.GPU) **float64 { return &g.PowerW }}, "[W]"
 		case "clocks.sm", "clocks.current.sm":
 			c, want = gpuColumn{scale: 1, field: func(g *record.GPU) **float64 { return &g.SMClockMHz }}, "[MHz]"
+		case "clocks.max.sm":
+			c, want = gpuColumn{scale: 1, field: func(g *record.GPU) **float64 { return &g.SMClockMaxMHz }}, "[MHz]"
 		case "clocks_event_reasons.active", "clocks_throttle_reasons.active":
 			c, want = gpuColumn{mask: true}, ""
 		case "index":

@@ -81,7 +81,7 @@ func New(e *config.Experiment, prompts string, out io.Writer) (rig.Rig, error) {
 	if kv {
 		caps = append(caps, rig.KVTelemetry)
 	}
-	if r.device, err = openDevice(ctx, e.Stacks[e.StackNames()[0]].Telemetry.Device, r.noise); err != nil {
+	if r.device, err = openDevice(ctx, sysRoot, e.Stacks[e.StackNames()[0]].Telemetry.Device, r.noise); err != nil {
 		return nil, err
 	}
 	if r.device.fault != "" {
