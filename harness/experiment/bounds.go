@@ -50,7 +50,8 @@ func LeastHours(p *record.Plan, r config.Run) float64 { return BoundsOf(p, r, ni
 func (b Bounds) Text(clock string) string {
 	out := fmt.Sprintf("at least %.2f h %s", b.Least, clock)
 	if b.First < b.Least {
-		out = fmt.Sprintf("at least %.2f h %s if look 1 (%d blocks) decides it, at least %.2f h for all %d cells", b.First, clock, b.Blocks, b.Least, b.Cells)
+		out = fmt.Sprintf("at least %.2f h %s if look 1 (%d blocks) decides it, at least %.2f h for all %d cells",
+			b.First, clock, b.Blocks, b.Least, b.Cells)
 	}
 	return out + fmt.Sprintf(", at most %.2f h, and what lies between cells, if every warm-up and measure phase takes its longest; "+
 		"not known: how long they will take, and what is written to the drive", b.Most)
