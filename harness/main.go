@@ -40,14 +40,17 @@ type sessionState struct {
 	spanning []func(results string) ([]string, error)
 
 	due    []Hypothesis // that this execution runs
+	one    []string     // of them, those that -run asks for one by one
 	warned sync.Once    // of what it would wear
 
 	mu      sync.Mutex
 	lines   []report.Line
+	passed  []report.Line         // of hypotheses that cannot be decided here, and that nobody asked for one by one
 	resumed bool                  // an earlier run has been taken up
 	runs    map[string][]string   // folders of runs that came to their end, by results folder
 	known   experiment.Known      // the cells of planned
 	planned []experiment.Expected // with -plan-only
+	shown   []experiment.Bounds   // likewise, of plans without prices
 }
 
 // concluded notes a run of this execution that came to its end; earlierIn are those in a results folder, in their order.
@@ -72,7 +75,9 @@ func (s *sessionState) expect(p planned) {
 	defer s.mu.Unlock()
 	if x, ok := experiment.Expect(p.whole, p.exp.Hypothesis.Run, &s.known); ok {
 		s.planned = append(s.planned, x)
+		return
 	}
+	s.shown = append(s.shown, experiment.BoundsOf(p.whole, p.exp.Hypothesis.Run, &s.known))
 }
 
 func (s *sessionState) add(l report.Line) {
@@ -113,6 +118,7 @@ func Main(m *testing.M, rules fs.FS, all ...Hypothesis) int {
 		return 1
 	}
 	session.due = dueOf(all)
+	session.one = askedOneByOne(flag.Lookup("test.run").Value.String(), known)
 	if err := session.options.checkProfile(session.due); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 2
@@ -185,10 +191,13 @@ func (s *sessionState) close() int {
 	if len(s.planned) > 1 {
 		experiment.PrintExpected(s.out, s.planned)
 	}
-	if len(s.lines) == 0 {
-		return 0
+	if len(s.shown) > 1 {
+		experiment.PrintBounds(s.out, s.shown)
 	}
-	err := runner.Catch(func() error { return report.Closing(s.out, s.lines) })
+	if len(s.lines) == 0 {
+		return s.nothingDecided()
+	}
+	err := runner.Catch(func() error { return report.Closing(s.out, slices.Concat(s.lines, s.passed)) })
 	if s.options.Replay != "" {
 		return exitOf(err) // a replay writes nothing
 	}

@@ -70,6 +70,8 @@ func execute(t *testing.T, h Hypothesis, o *Options) (*verdict.Judgement, string
 		giveUp(t, o, "%s: interrupted before anything was written: run it again", h.ID)
 	case isLeftOut(err):
 		leftOut(t, err)
+	case undecidable(err) && !session.named(h.ID):
+		session.passOver(t, h, err)
 	case err != nil:
 		refused(t, h, err)
 	}
@@ -183,8 +185,8 @@ func plan(t *testing.T, h Hypothesis, o *Options) (p planned, err error) {
 		return p, err
 	}
 	if h.Waits && !slices.Contains(p.rig.Facts().Capabilities, rig.TellsWaits) {
-		return p, errors.Join(fmt.Errorf("%s asks which requests waited for admission, and a server of these does not tell how long it kept one waiting: "+
-			"it cannot be decided there", h.ID), p.rig.Close())
+		return p, errors.Join(&rig.UndecidableError{Why: h.ID + " asks which requests waited for admission, and a server of these does not tell how long it " +
+			"kept one waiting: it cannot be decided there"}, p.rig.Close())
 	}
 	digest, err := experiment.Digest(p.exp, o.Root, p.rig.Facts())
 	if err == nil {
@@ -235,6 +237,9 @@ func wears(h Hypothesis, p planned, o *Options) error {
 	virtual := p.plan.Facts.Clock == record.ClockVirtual
 	if p.unpriced != nil {
 		fmt.Fprintf(session.out, "warning: %s: what it will cost, and write to the drive, is not known: %v\n", h.ID, p.unpriced)
+		if !o.PlanOnly {
+			fmt.Fprintf(session.out, "%s: %s\n", h.ID, experiment.BoundsOf(p.whole, p.exp.Hypothesis.Run, nil).Text("of the machine's time"))
+		}
 		return nil
 	}
 	if virtual && o != session.options {

@@ -1,10 +1,16 @@
 package harness
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"testing"
 
 	"sparkharness/harness/experiment"
+	"sparkharness/harness/report"
+	"sparkharness/harness/rig"
+	"sparkharness/harness/runner"
 )
 
 // byStack reads what is said of stacks: A=x,B=y, or x alone of stack all.
@@ -46,6 +52,54 @@ func (o *Options) servers() map[string]experiment.ServerChoice {
 		out[name] = experiment.ServerChoice{URL: url, Kind: kind, Metrics: pages[name]}
 	}
 	return out
+}
+
+// undecidable says that an error is that of a hypothesis which the rig, or the servers that were named, cannot decide.
+func undecidable(err error) bool {
+	_, cannot := errors.AsType[*rig.UndecidableError](err)
+	_, missing := errors.AsType[*experiment.NoServerError](err)
+	return cannot || missing
+}
+
+// askedOneByOne are the hypotheses that a -run asks for by themselves: one of its alternatives matches no other.
+func askedOneByOne(run string, known []string) (out []string) {
+	if run == "" {
+		return nil
+	}
+	for _, parts := range alternatives(run) {
+		var of []string
+		for _, id := range known {
+			if matches(parts[0], "Test"+id) {
+				of = append(of, id)
+			}
+		}
+		if len(of) == 1 && !slices.Contains(out, of[0]) {
+			out = append(out, of[0])
+		}
+	}
+	return out
+}
+
+// named says whether -run asks for a hypothesis by itself.
+func (s *sessionState) named(id string) bool { return slices.Contains(s.one, id) }
+
+// passOver skips the test of a hypothesis that cannot be decided here and is one of many that were asked for; the closing table has why.
+func (s *sessionState) passOver(t *testing.T, h Hypothesis, why error) {
+	t.Helper()
+	s.mu.Lock()
+	s.passed = append(s.passed, report.Line{Hypothesis: h.ID, NotHere: why.Error()})
+	s.mu.Unlock()
+	fmt.Fprintf(s.out, "%s: not decidable here: %v\n", h.ID, why)
+	t.Skip("not decidable here: ", why)
+}
+
+// nothingDecided is the exit status of an execution without a verdict: a failure where all that was asked for was passed over.
+func (s *sessionState) nothingDecided() int {
+	if len(s.passed) == 0 || len(s.planned)+len(s.shown) > 0 {
+		return 0
+	}
+	err := runner.Catch(func() error { return report.Closing(s.out, s.passed) })
+	return exitOf(errors.Join(err, fmt.Errorf("nothing was measured: none of the %d hypotheses can be decided here", len(s.passed))))
 }
 
 // checkServers refuses flags about servers that mean nothing.

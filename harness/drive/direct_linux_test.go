@@ -18,7 +18,7 @@ import (
 
 // A proof's file has no name while it is used: a killed process leaves nothing.
 func TestDirectFileHasNoName(t *testing.T) {
-	_, dir := here(t)
+	_, dir := direct(t)
 	f, err := newDirectFile(t.Context(), dir, SmallProof, 4096, noise())
 	require.NoError(t, err)
 	assert.Empty(t, entries(dir))
@@ -44,7 +44,7 @@ func TestDirectFileHasNoName(t *testing.T) {
 
 // What a killed process has left between a file's making and the loss of its name goes, and nothing else.
 func TestSweep(t *testing.T) {
-	_, dir := here(t)
+	_, dir := direct(t)
 	at := func(name string) string { return filepath.Join(dir, name) }
 	require.NoError(t, os.WriteFile(at(".sparkharness-proof-1"), nil, 0o600))
 	require.NoError(t, os.WriteFile(at(".sparkharness-proof-full"), []byte("x"), 0o600))
@@ -57,7 +57,7 @@ func TestSweep(t *testing.T) {
 }
 
 func TestDirectFileFails(t *testing.T) {
-	_, dir := here(t)
+	_, dir := direct(t)
 	_, err := newDirectFile(t.Context(), filepath.Join(dir, "none"), SmallProof, 4096, noise())
 	require.ErrorIs(t, err, os.ErrNotExist)
 	_, err = newDirectFile(t.Context(), dir, SmallProof, 4096, strings.NewReader("too little"))
@@ -88,7 +88,7 @@ func (c throughCache) close() error { return c.f.Close() }
 
 // The proof can fail on a real drive: where a cache answers, and where the counters are those of another device.
 func TestProofThatMustFailOnThisMachine(t *testing.T) {
-	d, dir := here(t)
+	d, dir := direct(t)
 	f, err := os.Create(filepath.Join(dir, "file"))
 	require.NoError(t, err)
 	p, err := d.prove(t.Context(), SmallProof, throughCache{f})

@@ -34,6 +34,10 @@ func TestBusyClock(t *testing.T) {
 	assert.NotNil(t, machineOf(t, samples(10, ptr(2400.0))...).BusyClockMHz)
 	assert.Nil(t, machineOf(t, samples(9, ptr(2400.0))...).BusyClockMHz, "too rarely busy")
 	assert.Nil(t, machineOf(t, samples(20, nil)...).BusyClockMHz, "not told")
+	assert.Nil(t, m.MaxClockMHz, "not told")
+	fast := gpuAt(1, record.PhaseMeasure, ptr(1.0), ptr(208.0))
+	fast.GPU.SMClockMaxMHz = ptr(3003.0)
+	assert.Equal(t, ptr(3003.0), machineOf(t, fast).MaxClockMHz)
 }
 
 // What samples tell of throttling and swap is counted: null is not off.

@@ -41,6 +41,9 @@ func (c *Cell) loadKV(path string) error {
 		if begin == nil {
 			begin = s
 		}
+		for _, earlier := range []*record.KVSample{begin, first, prev} {
+			fromZero(earlier, s.Born)
+		}
 		if s.BlockSizeBytes != nil {
 			kv.BlockBytes = *s.BlockSizeBytes
 		}
@@ -76,6 +79,18 @@ func (c *Cell) loadKV(path string) error {
 	})
 	c.KV = kv
 	return err
+}
+
+// fromZero gives an earlier sample the counters that were born after it: they stood at 0, which no line could say before.
+func fromZero(earlier *record.KVSample, born []string) {
+	if earlier == nil {
+		return
+	}
+	for _, name := range born {
+		if c := earlier.Counter(name); c != nil && *c == nil {
+			*c = new(float64)
+		}
+	}
 }
 
 // fetches takes the fetches that completed between two samples. One fetch between them is measured

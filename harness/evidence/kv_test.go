@@ -1,9 +1,11 @@
 package evidence
 
 import (
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"sparkharness/harness/record"
 )
@@ -46,5 +48,33 @@ func TestFetchesAcrossTheEdges(t *testing.T) {
 		kv := &KVCounters{}
 		kv.spread(c, at(tc.to-0.2, 0, 0), at(tc.to, 8e9, 4000))
 		assert.InDelta(t, tc.within, *kv.Tier2Spread, 1, tc.name)
+	}
+}
+
+// A counter that was born inside the phase has counted from 0 since the line before; one of which nobody knows that is not known.
+func TestCountersBornInThePhase(t *testing.T) {
+	for name, born := range map[string][]string{"born": {"tier2.hits", "tier2.bytes_out"}, "found": nil} {
+		path := filepath.Join(t.TempDir(), "dynkv.jsonl")
+		w, err := record.Create(path, 1)
+		require.NoError(t, err)
+		none := record.KVTier{}
+		for _, s := range []record.KVSample{
+			{TS: 99, Phase: record.PhaseWarmup, Tier2: none}, {TS: 101, Phase: record.PhaseMeasure, Tier2: none},
+			{TS: 102, Phase: record.PhaseMeasure, Tier2: record.KVTier{Hits: new(30.0), BytesOut: new(3e9)}, Born: born},
+			{TS: 103, Phase: record.PhaseMeasure, Tier2: record.KVTier{Hits: new(40.0), BytesOut: new(4e9)}},
+		} {
+			require.NoError(t, w.Write(&s))
+		}
+		require.NoError(t, w.Close())
+		c := &Cell{Info: record.CellInfo{Load: record.LoadSummary{MeasureStart: new(100.0), MeasureEnd: new(130.0)}}}
+		require.NoError(t, c.loadKV(path))
+		if born == nil {
+			assert.Nil(t, c.KV.Tier2Hits, name)
+			assert.Equal(t, 1e9, *c.KV.Tier2Spread, name)
+			continue
+		}
+		assert.Equal(t, []float64{40, 4e9, 4e9}, []float64{*c.KV.Tier2Hits, *c.KV.Tier2BytesOut, *c.KV.Tier2Spread}, name)
+		assert.Len(t, c.KV.Tier2Found, 2, name)
+		assert.False(t, c.KV.Resets, name)
 	}
 }

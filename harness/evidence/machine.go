@@ -24,6 +24,8 @@ type Machine struct {
 	// BusyClockMHz is the mean SM clock of the measure phase over samples in which the GPU was busy; nil if it was too
 	// rarely, or tells no clock.
 	BusyClockMHz *float64
+	// MaxClockMHz is the highest SM clock that the GPU said it can have; nil if it said none.
+	MaxClockMHz *float64
 	// NVMe readings at the first and the last sample of the measure phase.
 	AliveAtStart, AliveAtEnd bool
 }
@@ -145,6 +147,9 @@ func (c *Cell) loadSys(path string) error {
 			c.Sys.AliveAtEnd = s.NVMe != nil
 			bins.add(&c.Sys.Measure, s)
 			clock.add(s)
+			if g := s.GPU; g != nil && g.SMClockMaxMHz != nil {
+				c.Sys.MaxClockMHz = g.SMClockMaxMHz
+			}
 		}
 		return nil
 	})

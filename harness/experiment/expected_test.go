@@ -3,6 +3,7 @@ package experiment_test
 import (
 	"bytes"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -130,10 +131,19 @@ func TestPrintedCost(t *testing.T) {
 		"  4x  ctx=512         1.250 h   0.00125 TB\n")
 
 	// Without prices, what is known is the least that a cell takes.
-	e.Hypothesis.Run.Duration = config.Duration(3600e9)
+	e.Hypothesis.Run.Duration, e.Hypothesis.Run.MaxDuration = config.Duration(3600e9), config.Duration(7200e9)
 	for i := range plan.Cells {
 		plan.Cells[i].Price = nil
 	}
-	assert.Contains(t, printed(plan, e), "\nestimated: at least 3.0 h of the machine's time\n   1  ctx=256/rep=0\n"+
+	var both strings.Builder
+	known := &experiment.Known{}
+	b := experiment.BoundsOf(plan, e.Hypothesis.Run, known)
+	experiment.PrintBounds(&both, []experiment.Bounds{b, experiment.BoundsOf(plan, e.Hypothesis.Run, known)})
+	assert.Regexp(t, `(?m)^H +5 +0 +3\.00 +5\.00 +10\.00 +not known$`, both.String())
+	assert.Regexp(t, `(?m)^H +5 +5 +0\.00 +0\.00 +0\.00 +not known$`, both.String(), "cells that an earlier plan measures are measured once")
+	assert.Regexp(t, `(?m)^all +10 +5 +3\.00 +5\.00 +10\.00 +not known$`, both.String())
+	assert.Contains(t, printed(plan, e), "\nestimated: at least 3.00 h of the machine's time if look 1 (2 blocks) decides it, at least 5.00 h for all 5 cells, "+
+		"at most 10.00 h, and what lies between cells, if every warm-up and measure phase takes its longest; "+
+		"not known: how long they will take, and what is written to the drive\n   1  ctx=256/rep=0\n"+
 		"then a second stage around what the first finds, such as these 4 cells:\n  4x  ctx=512\n")
 }

@@ -10,18 +10,6 @@ import (
 	"sparkharness/harness/record"
 )
 
-// LeastHours is the least time that the plan's cells up to the first look take together, on the cells' own clock. It is a number
-// of hours, because a time.Duration ends after 292 years.
-func LeastHours(p *record.Plan, r config.Run) float64 {
-	cells := 0
-	for i := range p.Cells {
-		if measuredUpTo(p, &p.Cells[i], r.Looks()[0]) {
-			cells++
-		}
-	}
-	return float64(cells) * (r.Baseline.Seconds() + r.Warmup.Min.Seconds() + r.Duration.Seconds()) / 3600
-}
-
 // Print writes the plan for people. Cells of a second stage are those that are expected.
 func Print(w io.Writer, p *record.Plan, e *config.Experiment, claim string) {
 	r := e.Hypothesis.Run
@@ -46,6 +34,8 @@ func Print(w io.Writer, p *record.Plan, e *config.Experiment, claim string) {
 	}
 	x, priced := Expect(p, r, nil)
 	switch {
+	case !priced && p.Facts.Clock != record.ClockVirtual:
+		fmt.Fprintf(w, "estimated: %s\n", BoundsOf(p, r, nil).Text(clock))
 	case !priced:
 		fmt.Fprintf(w, "estimated: at least %.1f h %s%s\n", LeastHours(p, r), clock, wall)
 	case len(x.Looks) == 1:

@@ -65,7 +65,19 @@ func pageURL(base, at string) (string, error) {
 	return u.String(), nil
 }
 
-// chosen are the stacks of a hypothesis that servers were named for. A hypothesis that needs more of them is refused.
+// NoServerError says that a hypothesis is about a stack for which no server is named.
+type NoServerError struct {
+	Hypothesis string
+	Stacks     []string // that it is about
+	Missing    string   // the first of them without a server
+}
+
+func (e *NoServerError) Error() string {
+	return fmt.Sprintf("%s is about stack %s, for which there is no server: name each as in -url %s=http://127.0.0.1:8000",
+		e.Hypothesis, strings.Join(e.Stacks, " and "), e.Missing)
+}
+
+// chosen are the stacks of a hypothesis that servers were named for. A hypothesis that needs more of them is a NoServerError.
 func chosen(h Demand, hc *config.Hypothesis, servers map[string]ServerChoice) error {
 	var missing []string
 	for _, name := range slices.Sorted(maps.Keys(hc.Stacks)) {
@@ -74,8 +86,7 @@ func chosen(h Demand, hc *config.Hypothesis, servers map[string]ServerChoice) er
 		}
 	}
 	if len(missing) > 0 && (!h.EitherStack || len(missing) == len(hc.Stacks)) {
-		return fmt.Errorf("%s is about stack %s, for which there is no server: name each as in -url %s=http://127.0.0.1:8000",
-			h.ID, strings.Join(slices.Sorted(maps.Keys(hc.Stacks)), " and "), missing[0])
+		return &NoServerError{h.ID, slices.Sorted(maps.Keys(hc.Stacks)), missing[0]}
 	}
 	for _, name := range missing {
 		delete(hc.Stacks, name)

@@ -12,6 +12,7 @@ import (
 // option is one that a job file may have. Without set it changes nothing of the load that is modelled.
 type option struct {
 	set     func(*draft, string) error
+	check   func(string) error // of a value that is not set, and may be refused all the same
 	example string
 	bare    bool // may stand without a value, for 1
 }
@@ -39,9 +40,9 @@ var options = map[string]option{
 	"time_based": {set: flag(func(d *draft) *bool { return &d.TimeBased }), example: "1", bare: true},
 	"runtime":    {set: setRuntime, example: "300s"},
 	"size":       {set: setSize, example: "8g"},
-	"filename":   {set: func(d *draft, v string) error { d.Filename = v; return nil }, example: "load.dat"},
-	"directory":  {set: func(d *draft, v string) error { d.Directory = v; return nil }, example: "/mnt/nvme"},
-	"name":       {set: func(d *draft, v string) error { d.Name = v; return nil }, example: "heavy"},
+	"filename":   {set: setFilename, example: "load.dat"},
+	"directory":  {set: setDirectory, example: "/mnt/nvme"},
+	"name":       {set: setName, example: "heavy"},
 
 	"random_distribution": {set: onlyRandom, example: "random"},
 
@@ -53,13 +54,19 @@ var options = map[string]option{
 	"randrepeat": {example: "1"}, "allrandrepeat": {example: "1"}, "randseed": {example: "1"},
 	"norandommap": {example: "1", bare: true}, "random_generator": {example: "tausworthe"},
 	"unlink": {example: "1"}, "invalidate": {example: "1"}, "ramp_time": {example: "5s"},
-	"fallocate": {example: "none"}, "filename_format": {example: "$jobname.$jobnum"}, "unique_filename": {example: "1"},
+	"fallocate": {example: "none"}, "filename_format": {check: below, example: "$jobname.$jobnum"}, "unique_filename": {example: "1"},
 	"offset": {example: "1g"}, "offset_increment": {example: "1g"}, "nrfiles": {example: "1"},
 	"refill_buffers": {example: "1", bare: true}, "scramble_buffers": {example: "1"},
 	"clat_percentiles": {example: "1"}, "lat_percentiles": {example: "1"}, "slat_percentiles": {example: "1"},
 	"percentile_list": {example: "50:99"}, "disable_lat": {example: "1"}, "disable_clat": {example: "1"},
-	"disable_slat": {example: "1"}, "write_bw_log": {example: "heavy", bare: true}, "write_lat_log": {example: "heavy", bare: true},
-	"write_iops_log": {example: "heavy", bare: true}, "log_avg_msec": {example: "1000"},
+	"disable_slat": {example: "1"}, "write_bw_log": {check: below, example: "heavy", bare: true}, "write_lat_log": {check: below, example: "heavy", bare: true},
+	"write_iops_log": {check: below, example: "heavy", bare: true}, "log_avg_msec": {example: "1000"},
+	"write_hist_log": {check: below, example: "heavy", bare: true}, "log_hist_msec": {example: "1000"}, "log_hist_coarseness": {example: "0"},
+	"log_max_value": {example: "1"}, "log_offset": {example: "1"}, "log_prio": {example: "1"}, "log_entries": {example: "1024"},
+	"log_compression": {example: "1m"}, "log_compression_cpus": {example: "0"}, "log_store_compressed": {example: "1"},
+	"log_unix_epoch": {example: "1"}, "log_alternate_epoch": {example: "1"}, "log_alternate_epoch_clock_id": {example: "0"},
+	"per_job_logs": {example: "1"}, "bwavgtime": {example: "500"}, "iopsavgtime": {example: "500"}, "disable_bw_measurement": {example: "1"},
+	"disk_util": {example: "0"}, "significant_figures": {example: "4"}, "block_error_percentiles": {example: "1"}, "new_group": {example: "1", bare: true},
 }
 
 // refusals are options that fio knows and that would make another load than the one that is modelled, by
@@ -76,23 +83,37 @@ var refusals = []struct{ why, options string }{
 		"iodepth_batch iodepth_batch_submit iodepth_batch_complete_min iodepth_batch_complete_max iodepth_low " +
 			"serialize_overlap io_submit_mode"},
 	{"the simulated drive knows no addresses, so no zones and no hot places",
-		"zonemode zonesize zonecapacity zonerange zoneskip read_beyond_wp max_open_zones job_max_open_zones " +
+		"ba offset_align zonemode zonesize zonecapacity zonerange zoneskip read_beyond_wp max_open_zones job_max_open_zones " +
 			"ignore_zone_limits zone_reset_threshold zone_reset_frequency percentage_random rw_sequencer"},
 	{"flushes are not modelled",
 		"fsync fdatasync write_barrier sync_file_range sync end_fsync fsync_on_close create_fsync atomic"},
 	{"the load would end, pause or adapt by itself",
 		"io_size io_limit number_ios loops fill_device max_latency latency_target latency_window latency_percentile " +
-			"latency_run steadystate flow flow_id flow_sleep exitall exit_what exitall_on_error"},
+			"latency_run steadystate steadystate_duration steadystate_ramp_time flow flow_id flow_sleep exitall exit_what exitall_on_error"},
 	{"all jobs of a file begin at once on the simulated machine",
 		"stonewall wait_for_previous wait_for startdelay"},
 	{"verification reads back what was written, which is not modelled",
-		"verify do_verify verify_only verify_async verify_backlog verify_pattern experimental_verify"},
-	{"trims are not modelled", "trim_percentage trim_backlog trim_verify_zero"},
-	{"recorded I/O is not replayed on the simulated machine",
-		"read_iolog replay_no_stall replay_redirect replay_scale replay_time_scale merge_blktrace_file"},
+		"verify do_verify verify_only verify_async verify_backlog verify_backlog_batch verify_pattern verify_offset verify_interval verify_fatal " +
+			"verify_dump verify_state_load verify_state_save experimental_verify"},
+	{"trims are not modelled", "trim_percentage trim_backlog trim_backlog_batch trim_verify_zero"},
+	{"I/O is neither recorded nor replayed on the simulated machine",
+		"read_iolog read_iolog_chunked write_iolog replay_no_stall replay_redirect replay_scale replay_time_scale replay_align replay_skip " +
+			"merge_blktrace_file merge_blktrace_scalars merge_blktrace_iters"},
+	{"how the engine hands I/O to the kernel, polls for it or takes it back is not modelled",
+		"hipri registerfiles fixedbufs sqthread_poll sqthread_poll_cpu nonvectored uncached nowait force_async cmd_type userspace_reap"},
+	{"fio would take its times otherwise, or leave some out of what it reports", "gtod_reduce gtod_cpu clocksource stats unified_rw_reporting"},
+	{"a job works on one file, as large as its size says, that it makes itself",
+		"filesize file_append file_service_type openfiles opendir lockfile overwrite pre_read create_on_open create_only create_serialize " +
+			"allow_file_create allow_mounted_write unlink_each_loop"},
+	{"what is written is random, so that no drive stores less of it",
+		"zero_buffers buffer_pattern buffer_compress_percentage buffer_compress_chunk dedupe_percentage dedupe_mode dedupe_global " +
+			"dedupe_working_set_percentage"},
+	{"an error of the load must show", "continue_on_error ignore_error error_dump"},
+	{"hints about what is written, and kinds of memory, are not modelled", "write_hint fadvise_hint mem hugepage-size"},
 	{"this reader takes sizes in fio's default units", "kb_base unit_base"},
 	{"priorities, processors and cgroups of fio's tasks are not modelled",
-		"nice prio prioclass cpumask cpus_allowed cpus_allowed_policy numa_cpu_nodes numa_mem_policy cgroup cgroup_weight"},
+		"nice prio prioclass cmdprio cmdprio_class cmdprio_percentage cmdprio_bssplit cpumask cpus_allowed cpus_allowed_policy numa_cpu_nodes " +
+			"numa_mem_policy cgroup cgroup_weight cgroup_nodelete uid gid"},
 	{"it runs other programs or changes the machine, which the harness must know",
 		"exec_prerun exec_postrun ioscheduler lockmem profile"},
 	{"it is read from another file, whose digest no report would have", "include"},

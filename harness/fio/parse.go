@@ -81,8 +81,11 @@ func (p *parser) header(n int, line string) {
 		return
 	}
 	job := *p.global
-	job.Name, job.line = name, n
+	job.line = n
 	p.job, p.in = &job, &job
+	if err := setName(&job, name); err != nil {
+		p.fault(n, "", "%v, for example [heavy]", err)
+	}
 }
 
 // end closes the job section under way.
@@ -95,6 +98,10 @@ func (p *parser) end() {
 	p.in = nil
 	if !j.direct || !j.Direct {
 		p.fault(j.line, "direct", "job %q is buffered, which is fio's default; the page cache between fio and the drive is not modelled: set direct=1", j.Name)
+		return
+	}
+	if at := j.kernels(); at != "" {
+		p.fault(j.line, "directory", "job %q uses %.60q, which is the kernel's and no file: name a folder on the drive", j.Name, at)
 		return
 	}
 	if option, why := j.thinksBadly(); why != "" {
@@ -160,6 +167,12 @@ func (p *parser) option(n int, line string) {
 	case given && value == "":
 		p.fault(n, name, "has no value after =, for example %s=%s", name, o.example)
 	case o.set == nil:
+		if o.check == nil || !given {
+			return
+		}
+		if err := o.check(value); err != nil {
+			p.fault(n, name, "%v, for example %s=%s", err, name, o.example)
+		}
 	case strings.Contains(value, "$"):
 		p.fault(n, name, "%.60q depends on variables of the machine: write the value out", value)
 	default:

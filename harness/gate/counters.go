@@ -29,6 +29,8 @@ func Counters(ev *evidence.Evidence, _ Claim) Gate {
 			return Fail(name, Invalid, "one_path",
 				fmt.Sprintf("%s: %s is one of the paths %s, and the others' I/O is not in its counters: set telemetry.device to %s",
 					c.Key, d.Name, strings.Join(d.Paths, ", "), d.Head))
+		case oldPage(c) != "":
+			return Fail(name, Invalid, "old_page", oldPage(c))
 		case c.KV != nil && c.KV.Resets:
 			return Fail(name, Invalid, "kv_reset", c.Key+": a KV counter went backwards: the worker was restarted")
 		case c.KV != nil && c.KV.Samples == 0:

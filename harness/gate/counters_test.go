@@ -37,6 +37,10 @@ func TestCountersProved(t *testing.T) {
 	good(ev) // a head that counts
 	ev.Cells[2].Info.Device.Name, ev.Cells[2].Info.Device.Head = "nvme0c0n1", "nvme0n1"
 	good(ev) // the only path has all of it
+	ev.Cells[2].Info.Server = &record.ServerSeen{Pages: []record.PageSeen{{Name: "engine", First: ptr(1.0), Last: ptr(9.0)}}}
+	good(ev) // a page of gauges may stand still
+	ev.Cells[2].Info.Server.Pages[0].Counts, ev.Cells[2].Info.Server.Pages[0].Changed = true, ptr(8.0)
+	good(ev) // and one that counts must not
 }
 
 // A counter that cannot move is not quiet, and neither is one of which nobody knows.
@@ -58,6 +62,10 @@ func TestCountersNotProved(t *testing.T) {
 		"one of two paths": {func(c *evidence.Cell) {
 			c.Info.Device = &record.Device{Name: "nvme0c0n1", Head: "nvme0n1", Paths: []string{"nvme0c0n1", "nvme0c1n1"}, Counted: ptr(true)}
 		}, "one_path", gate.Invalid, "nvme0c0n1 is one of the paths nvme0c0n1, nvme0c1n1, and the others' I/O is not in its counters: set telemetry.device to nvme0n1"},
+		"an old page": {func(c *evidence.Cell) {
+			c.Requests = []evidence.Request{{RC: record.RCOK}, {RC: record.RCTimeout}}
+			c.Info.Server = &record.ServerSeen{Pages: []record.PageSeen{{Name: "engine", URL: "http://127.0.0.1:1/metrics", Counts: true, First: ptr(1.0), Last: ptr(9.0)}}}
+		}, "old_page", gate.Invalid, "1 requests were answered, and no figure of the page http://127.0.0.1:1/metrics changed, its counters neither: it is an old page"},
 		"not counted": {func(c *evidence.Cell) { c.Info.Device.Counted = ptr(false) }, "iostats_off", gate.Invalid,
 			"rep=2: the kernel counts no I/O of nvme0n1: echo 1 > /sys/block/nvme0n1/queue/iostats"},
 		"not counted, by an earlier version's cell": {func(c *evidence.Cell) { c.Info.Device.Counted, c.Info.Counters = ptr(false), nil }, "iostats_off", gate.Invalid, "iostats"},

@@ -106,3 +106,53 @@ func TestTier2Reads(t *testing.T) {
 	_, ok := gate.Tier2Reads(firedEvidence(), gate.Claim{})
 	assert.False(t, ok, "a claim that needs nothing of it")
 }
+
+// Servers that somebody else started tell no sizes; what they count is held against the device all the same.
+func TestTier2ReadsOfServers(t *testing.T) {
+	of := func(change func(c *evidence.Cell)) func() *evidence.Evidence {
+		return func() *evidence.Evidence {
+			ev := firedEvidence()
+			for _, c := range ev.Cells {
+				c.Info.Settings = record.Settings{Unasked: true, Model: "m"}
+				change(c)
+			}
+			return ev
+		}
+	}
+	hits := func(n float64, read float64) func(c *evidence.Cell) {
+		return func(c *evidence.Cell) {
+			c.KV.Tier2BytesOut, c.KV.Tier2Spread, c.KV.Tier2Hits = nil, nil, ptr(n)
+			c.Sys.Measure.ReadBytes = 3e8 + read
+		}
+	}
+	own := func(bytes float64) func(c *evidence.Cell) {
+		return func(c *evidence.Cell) {
+			hits(5e5, 0)(c)
+			c.Sys.Measure.ServerRead = evidence.Traffic{Bytes: bytes, Seconds: 300}
+		}
+	}
+	for _, tc := range []struct {
+		name   string
+		ev     func() *evidence.Evidence
+		passed bool
+		code   string
+		detail string
+	}{
+		{"read from the device", of(func(*evidence.Cell) {}), true, "", "30.0 GB read from tier 2; whether prefixes exceed the tiers of servers that somebody else started is not known"},
+		{"bytes that nothing stands behind", of(func(c *evidence.Cell) { c.Sys.Measure.ReadBytes = 3e8 }), false, "phantom_hits", "ctx=2000/conc=4: the KV manager counts 30.0 GB as read from tier 2, and the device read 0.0 GB"},
+		{"hits that nothing stands behind", of(hits(5e5, 0)), false, "phantom_hits", "the KV manager counts 1500000 hits of tier 2, and the device read 0.0 GB beyond what it reads when idle and for others: hits that no read"},
+		{"fewer bytes than tokens have", of(hits(5e5, 1e7)), false, "phantom_hits", "and the device read 30.0 MB"},
+		{"hits that were read", of(hits(5e5, 5e9)), true, "", "3000000 hits of tier 2, of which no bytes are told"},
+		{"too few hits to compare", of(hits(1000, 0)), true, "", "6000 hits of tier 2"},
+		{"another device", of(own(2e9)), false, "phantom_hits", "the server's own processes read 6.0 GB from storage, which is another device"},
+		{"no device", of(own(0)), false, "phantom_hits", "the server's own processes read 0.0 GB from any storage: hits that no read stands behind, or that the page cache answered"},
+		{"nothing found", of(hits(0, 0)), false, "", "nothing was read from tier 2"},
+		{"nothing told", of(func(c *evidence.Cell) { c.KV.Tier2BytesOut, c.KV.Tier2Spread = nil, nil }), false, "not_reported", "in 2 of 2 groups the server tells neither bytes nor hits of tier 2"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			g := gateOf(t, tc.ev(), gate.Claim{Tier2: gate.Tier2OnDevice}, "tier_2_reads")
+			assert.Equal(t, []any{tc.passed, tc.code}, []any{g.Passed, g.Code}, g.Detail)
+			assert.Contains(t, g.Detail, tc.detail)
+		})
+	}
+}

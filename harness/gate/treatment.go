@@ -89,6 +89,7 @@ func unaskedDetail(ev *evidence.Evidence, untold, done []string) string {
 			detail = fmt.Sprintf("servers that were started by somebody else; model %s in %s", c.Info.Settings.Model, c.Key)
 		}
 	}
+	detail += seenOfServers(ev)
 	if len(done) > 0 {
 		slices.Sort(done)
 		detail += "; seen to take effect: " + strings.Join(done, ", ")

@@ -38,6 +38,8 @@ type CellInfo struct {
 	// Probe is what read the drive from the baseline to the cell's end, to see how long that takes; null where none did.
 	Probe *ProbeRun `json:"probe,omitempty"`
 	HasKV bool      `json:"has_kv"`
+	// Server is the server that was measured where somebody else has started it; null elsewhere, and in cells of earlier versions.
+	Server *ServerSeen `json:"server,omitempty"`
 	// Oracle is what the server said after the load when it was asked for what prompts of the load begin with; null where
 	// nobody asked.
 	Oracle *Oracle `json:"oracle,omitempty"`
@@ -185,6 +187,9 @@ func (c *CellInfo) check() error {
 				return fmt.Errorf("%d requests ended with %s", n, rc)
 			}
 		}
+	}
+	if err := c.Server.check(); err != nil {
+		return err
 	}
 	if p := c.Counters; p != nil {
 		for _, v := range []*float64{&p.AskedReadBytes, &p.AskedWriteBytes, p.ReadBytes, p.WriteBytes} {

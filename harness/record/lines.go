@@ -147,6 +147,9 @@ func (g *GPU) fields(c codec) {
 	c.optNumber(&g.SMClockMHz)
 	c.key(`,"throttled":`)
 	c.optFlag(&g.Throttled)
+	if c.maybe(`,"sm_clock_max_mhz":`, g.SMClockMaxMHz != nil) {
+		c.optNumber(&g.SMClockMaxMHz)
+	}
 	c.key(`}`)
 }
 
@@ -255,6 +258,9 @@ func (s *KVSample) line(c codec) {
 	c.optNumber(&s.Prefetches)
 	if c.maybe(`,"derived":`, len(s.Derived) > 0) {
 		c.texts(&s.Derived)
+	}
+	if c.maybe(`,"born":`, len(s.Born) > 0) {
+		c.texts(&s.Born)
 	}
 	if c.maybe(`,"failed":`, s.Failed != nil) {
 		c.optText(&s.Failed)

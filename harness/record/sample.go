@@ -1,5 +1,7 @@
 package record
 
+import "strings"
+
 // SysSample is one line of sysmon.jsonl: the machine over the interval that ends at TS.
 // A group is nil if its source gave nothing for this interval.
 type SysSample struct {
@@ -56,6 +58,8 @@ type GPU struct {
 	PowerW       *float64 `json:"power_w"`
 	SMClockMHz   *float64 `json:"sm_clock_mhz"`
 	Throttled    *bool    `json:"throttled"`
+	// SMClockMaxMHz is the highest clock that the GPU can have; absent where it does not tell, and from lines of earlier versions.
+	SMClockMaxMHz *float64 `json:"sm_clock_max_mhz,omitempty"`
 }
 
 // NVMe are the figures of iostat over the interval, and the counter deltas that they came from, so
@@ -129,8 +133,31 @@ type KVSample struct {
 	// Derived names the fields of this line that the harness computed because the server does not report
 	// them, such as tier1.bytes_in and evictions. A field that is null is not named.
 	Derived []string `json:"derived,omitempty"`
+	// Born names the counters of this line that no earlier one had although the same process told it: they have counted from 0 since
+	// the line before. Absent from cells of earlier versions, which did not look.
+	Born []string `json:"born,omitempty"`
 	// Failed says why the scrape gave nothing.
 	Failed *string `json:"failed,omitempty"`
+}
+
+// Counter is a counter of the line by its path in it, such as tier2.hits; nil for what is none.
+func (s *KVSample) Counter(name string) **float64 {
+	tier, field, ok := strings.Cut(name, ".")
+	if !ok {
+		switch name {
+		case "evictions":
+			return &s.Evictions
+		case "matched_tokens":
+			return &s.MatchedTokens
+		}
+		return nil
+	}
+	t := map[string]*KVTier{"tier0": &s.Tier0, "tier1": &s.Tier1, "tier2": &s.Tier2}[tier]
+	if t == nil {
+		return nil
+	}
+	return map[string]**float64{"hits": &t.Hits, "bytes_in": &t.BytesIn, "bytes_out": &t.BytesOut, "fetch_count": &t.FetchCount,
+		"fetch_queue_ms_sum": &t.FetchQueueMS, "fetch_transfer_ms_sum": &t.FetchTransferMS}[field]
 }
 
 // KVTier are cumulative counters of one tier: 0 device, 1 host, 2 NVMe. In is into the tier

@@ -15,11 +15,16 @@ import (
 
 // Line is one hypothesis of the closing table.
 type Line struct {
-	Report   *verdict.Judgement // nil if there is none
-	Path     string             // of report.json, as the reader can open it
-	Expected []verdict.Outcome  // that pass, none where any does
-	Err      string             // why there is no report, or what went wrong after it
+	Hypothesis string             // its id, where there is no report
+	NotHere    string             // why it cannot be decided where it was asked for, "" if it can
+	Report     *verdict.Judgement // nil if there is none
+	Path       string             // of report.json, as the reader can open it
+	Expected   []verdict.Outcome  // that pass, none where any does
+	Err        string             // why there is no report, or what went wrong after it
 }
+
+// notHere stands in the place of a verdict that nobody can come to.
+const notHere = "not decidable here"
 
 // Passes says that the verdict is one that is expected.
 func (l Line) Passes() bool {
@@ -74,6 +79,9 @@ func closingRow(l Line, effectWidth, reasonWidth int, withRig bool) table.Row {
 		last = wrap("error: "+l.Err, reasonWidth)
 	}
 	r := l.Report
+	if l.NotHere != "" {
+		return table.Row{dash(clean(l.Hypothesis)), "-", notHere, "-", "-", "-", "-", strings.Join(wrap(l.NotHere, reasonWidth), "\n")}
+	}
 	if r == nil {
 		return table.Row{"-", "-", "none", dash(l.expected()), "-", "-", "-", strings.Join(append(last, reportPath(l)...), "\n")}
 	}
@@ -148,6 +156,10 @@ func commonOrigin(lines []Line) string {
 func tally(lines []Line, one, many string) string {
 	counts := map[verdict.Outcome]int{}
 	for _, l := range lines {
+		if l.NotHere != "" {
+			counts[notHere]++
+			continue
+		}
 		if l.Report == nil {
 			counts["without a report"]++
 			continue
@@ -155,7 +167,7 @@ func tally(lines []Line, one, many string) string {
 		counts[l.Report.Verdict.Outcome]++
 	}
 	var parts []string
-	for _, o := range []verdict.Outcome{verdict.Supported, verdict.Refuted, verdict.Inconclusive, verdict.Invalid, "without a report"} {
+	for _, o := range []verdict.Outcome{verdict.Supported, verdict.Refuted, verdict.Inconclusive, verdict.Invalid, "without a report", notHere} {
 		if counts[o] > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", counts[o], o))
 		}

@@ -47,12 +47,17 @@ func needs(e *config.Experiment) []need {
 	return out
 }
 
-// Lacks refuses an experiment that needs what a rig cannot do.
+// UndecidableError says that a rig cannot decide a hypothesis, whichever run of it: nothing is amiss with what was asked for.
+type UndecidableError struct{ Why string }
+
+func (e *UndecidableError) Error() string { return e.Why }
+
+// Lacks refuses an experiment that needs what a rig cannot do: with an UndecidableError.
 func Lacks(f record.Facts, e *config.Experiment) error {
 	for _, n := range needs(e) {
 		if !slices.Contains(f.Capabilities, n.capability) {
-			return fmt.Errorf("%s asks for %s (%s), which rig %s cannot do: choose another rig with -rig, or a configuration without it",
-				e.Hypothesis.Hypothesis, n.capability, n.by, f.Rig)
+			return &UndecidableError{fmt.Sprintf("%s asks for %s (%s), which rig %s cannot do: choose another rig with -rig, or a configuration without it",
+				e.Hypothesis.Hypothesis, n.capability, n.by, f.Rig)}
 		}
 	}
 	return nil

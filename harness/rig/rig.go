@@ -77,6 +77,8 @@ type Sources struct {
 	Perf *telemetry.Perf
 	// Scrapes are the newest raw pages by file name, saved with a cell when it ends.
 	Scrapes map[string]func() []byte
+	// Server is what was seen of the server by the end of a cell; nil where the rig has started it.
+	Server func() *record.ServerSeen
 	// Refresh comes before each sample; nil where nothing has to be brought up to date.
 	Refresh func(context.Context) error
 	// Device is what the kernel says of the block device that Sys watches; nil where there is none.

@@ -95,11 +95,11 @@ func (c *cellRun) run(ctx context.Context) error {
 	if c.info.Settings, err = c.machine.ReadBack(ctx); err != nil {
 		return err
 	}
-	writers, err := c.open()
+	sources := c.machine.Sources()
+	writers, err := c.open(sources.KV != nil)
 	if err != nil {
 		return err
 	}
-	sources := c.machine.Sources()
 	c.info.HasKV, c.info.Device = sources.KV != nil, sources.Device
 	if c.pc.Phase == "" {
 		c.enter(record.PhaseBaseline)
@@ -196,12 +196,13 @@ func (tl *tools) watchStop(ctx context.Context, cancel context.CancelFunc) {
 	}
 }
 
-// open creates the cell's files.
-func (c *cellRun) open() (map[string]*record.Writer, error) {
+// open creates the cell's files. A stack of Dynamo's has no page of requests; any stack may have one of KV tiers.
+func (c *cellRun) open(kv bool) (map[string]*record.Writer, error) {
 	names := []string{record.FileMetrics, record.FileSysmon}
-	if c.stack.Dynamo != nil {
+	if kv || c.stack.Dynamo != nil {
 		names = append(names, record.FileDynKV)
-	} else {
+	}
+	if c.stack.Dynamo == nil {
 		names = append(names, record.FilePerf)
 	}
 	out := map[string]*record.Writer{}
@@ -304,6 +305,9 @@ func (c *cellRun) finish(ctx context.Context, src rig.Sources) error {
 				return err
 			}
 		}
+	}
+	if src.Server != nil {
+		c.info.Server = src.Server()
 	}
 	c.info.Seconds = new(math.Round(time.Since(c.start).Seconds()*1e6) / 1e6)
 	if err := c.askOracle(ctx, src); err != nil {

@@ -23,7 +23,11 @@ func TestEngine(t *testing.T) {
 		"a gauge that is no number": {"num_requests_running 0\nnum_requests_waiting NaN\n", &record.Engine{Running: new(0.)}},
 		"gauges that cannot be": {"num_requests_running -1\nnum_requests_waiting 9007199254740994\nnum_context_requests 9007199254740992\nkv_cache_used_blocks 1e300\n" +
 			"iteration_latency_seconds -0.1\niteration_latency_seconds 604801\n", &record.Engine{Context: new(9007199254740992.)}},
-		"the longest iteration": {"iteration_latency_seconds 604800\n", &record.Engine{IterMS: new(604800e3)}},
+		"the longest iteration":          {"iteration_latency_seconds 604800\n", &record.Engine{IterMS: new(604800e3)}},
+		"with the prefix of a namespace": {"trtllm:num_requests_running{model_name=\"m\"} 3\n", &record.Engine{Running: new(3.)}},
+		"a gauge by two of its names": {"trtllm_num_requests_waiting 2\nnum_requests_waiting 2\ntrtllm:num_requests_waiting 2\n",
+			&record.Engine{Waiting: new(2.)}},
+		"a creation time": {"trtllm_num_requests_running 1\ntrtllm_num_requests_running_created 1.7e9\n", &record.Engine{Running: new(1.)}},
 		"names that only end alike": {"kv_cache_max_blocks 9\nvllm_num_requests_running 3\nold_kv_cache_used_blocks 1\n",
 			&record.Engine{KVMaxBlocks: new(9.)}},
 	}
@@ -42,6 +46,10 @@ func TestEngineFails(t *testing.T) {
 	for name, tt := range map[string]struct{ page, want string }{
 		"trtllm-serve's JSON /metrics": {"[]", "the page ends inside a line"},
 		"no iteration statistics":      {"trtllm_request_success_total 4\n", "enable_iter_perf_stats"},
+		"a prefix that is not known":   {"nv_num_requests_waiting 4\n", "no engine gauge on the page: it has nv_num_requests_waiting, and the prefix nv_ is not known here; set"},
+		"a dead process beside a live one": {"trtllm_num_requests_waiting{model_name=\"m\",pid=\"4100\"} 40.0\ntrtllm_num_requests_waiting{model_name=\"m\",pid=\"5200\"} 2.0\n",
+			`trtllm_num_requests_waiting: two series differ in the label pid ("4100" and "5200"): two processes, of which one may be dead`},
+		"one of which has no label": {"num_requests_waiting 40\nnum_requests_waiting{instance=\"b\"} 2\n", `differ in the label instance ("" and "b")`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var s record.SysSample

@@ -23,7 +23,7 @@ const gpuMaxAge = 2 * time.Second
 // every 200 ms until ctx ends.
 func GPUCommand(ctx context.Context) *exec.Cmd {
 	return exec.CommandContext(ctx, "nvidia-smi",
-		"--query-gpu=utilization.gpu,memory.used,power.draw,clocks.sm,clocks_event_reasons.active",
+		"--query-gpu=index,utilization.gpu,memory.used,power.draw,clocks.sm,clocks.max.sm,clocks_event_reasons.active",
 		"--format=csv,nounits", "-lms", "200")
 }
 
@@ -32,7 +32,7 @@ func GPUCommand(ctx context.Context) *exec.Cmd {
 //	utilization.gpu [%], memory.used [MiB], power.draw [W], clocks.current.sm [MHz], clocks_event_reasons.active
 //	96, [N/A], 80.10, 2418, 0x0000000000000000
 //
-// of a machine with one GPU. A line that is torn or does not parse is skipped; the line before it stays
+// of a machine with one GPU: where a column index tells of a second one, none of their lines is taken. A line that is torn or does not parse is skipped; the line before it stays
 // the newest until it is too old. Throttling is that of all lines since the previous sample: a GPU that was held back
 // between two samples was held back, whatever the newest line says.
 type GPU struct {
@@ -44,6 +44,7 @@ type GPU struct {
 	at      time.Time // arrival of newest; zero: none yet
 	since   gpuThrottling
 	sampled bool  // a sample has been taken
+	several bool  // lines of more than one GPU came
 	fault   error // what was wrong since newest came: the first line that did not parse, and how the stream ended
 }
 
@@ -90,6 +91,7 @@ func (g *GPU) read() {
 	br := bufio.NewReader(g.src)
 	var cols []gpuColumn
 	said := "" // what came before the header
+	only := "" // the GPU that the lines are of
 	for {
 		line, err := gpuReadLine(br)
 		if err != nil {
@@ -115,15 +117,24 @@ func (g *GPU) read() {
 			g.failed(gpuSaid(said))
 			continue
 		}
-		v, err := gpuLine(cols, line)
+		v, index, err := gpuLine(cols, line)
+		if only == "" {
+			only = index
+		}
+		if err == nil && index != only {
+			g.forget(fmt.Errorf("nvidia-smi tells of two GPUs, %s and %s: hide all but the one that serves, with CUDA_VISIBLE_DEVICES for the server and -i for nvidia-smi", only, index))
+			continue
+		}
 		if err != nil {
 			g.failed(err)
 			continue
 		}
 		now := time.Now()
 		g.mu.Lock()
-		g.newest, g.at, g.fault = v, now, nil
-		g.since.add(v.Throttled)
+		if !g.several {
+			g.newest, g.at, g.fault = v, now, nil
+			g.since.add(v.Throttled)
+		}
 		g.mu.Unlock()
 	}
 }
@@ -146,6 +157,14 @@ func (g *GPU) failed(err error) {
 	if g.fault == nil || errors.As(g.fault, &text) {
 		g.fault = err
 	}
+}
+
+// forget gives up what was read: it may be another GPU's.
+func (g *GPU) forget(err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.several = true
+	g.at, g.since, g.fault = time.Time{}, gpuThrottling{}, err
 }
 
 func (g *GPU) ended(err error) {

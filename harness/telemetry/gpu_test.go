@@ -61,6 +61,8 @@ func TestGPULines(t *testing.T) {
 		"mask that is none":           {gpuHead + line + "12, 40536, 80.10, 2450, Active\n", full},
 		"overlong line":               {gpuHead + line + strings.Repeat("1,", 1<<16) + "\n", full},
 		"message before the header":   {"Warning: something\n" + gpuHead + line, full},
+		"the highest clock":           {"clocks.current.sm [MHz], clocks.max.sm [MHz]\n513, 3003\n", &record.GPU{SMClockMHz: new(513.), SMClockMaxMHz: new(3003.)}},
+		"one GPU by its index":        {"index, utilization.gpu [%]\n3, 96\n3, 97\n", &record.GPU{Util: new(97.)}},
 		"CRLF, other order, a column that is not kept": {"clocks.sm [MHz], name, utilization.gpu [%]\r\n2450, NVIDIA GB10, 96\r\n",
 			&record.GPU{Util: new(96.), SMClockMHz: new(2450.)}},
 	}
@@ -88,6 +90,10 @@ func TestGPUWithoutLine(t *testing.T) {
 		"text after a warning":        {"Warning: old\n" + gpuHead + "Unable to determine the device handle for GPU0\n\nReboot\n", "fields, the header 5: Unable to determine the device handle for GPU0; stream"},
 		"text without end":            {strings.Repeat("word ", 1<<16), "word word ...; stream ended"},
 		"units in the lines":          {gpuHead + "0 %, [N/A], 11.17 W, 208 MHz, 0x0000000000000001\n", `a figure with its unit, "0 %", did not parse: run nvidia-smi with --format=csv,nounits; stream`},
+		"units without a blank":       {gpuHead + "96%, [N/A], 80.10W, 2450MHz, 0x0\n", `a figure with its unit, "96%", did not parse: run nvidia-smi with --format=csv,nounits; stream`},
+		"decimals with a comma":       {gpuHead + "96, [N/A], 80,10, 2450, 0x0\n", "nvidia-smi line has 6 fields, the header 5: 96, [N/A], 80,10, 2450, 0x0; stream"},
+		"below zero":                  {gpuHead + "96, [N/A], -80.10, 2450, 0x0\n", `nvidia-smi line: "-80.10" is below zero, where nothing is; stream`},
+		"two GPUs":                    {"index, utilization.gpu [%]\n0, 96\n1, 3\n0, 96\n", "nvidia-smi tells of two GPUs, 0 and 1: hide all but the one that serves"},
 		"units after what is unknown": {gpuHead + "[N/A], [N/A], [N/A], 208 MHz, 0x1\n0, 1\n", `a figure with its unit, "208 MHz", did not parse: run`},
 	}
 	for name, tt := range tests {
@@ -172,7 +178,7 @@ func TestGPUCommand(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	assert.Equal(t, []string{"nvidia-smi",
-		"--query-gpu=utilization.gpu,memory.used,power.draw,clocks.sm,clocks_event_reasons.active",
+		"--query-gpu=index,utilization.gpu,memory.used,power.draw,clocks.sm,clocks.max.sm,clocks_event_reasons.active",
 		"--format=csv,nounits", "-lms", "200"}, GPUCommand(ctx).Args)
 }
 

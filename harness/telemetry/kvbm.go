@@ -58,6 +58,9 @@ var kvNames = func() (names [kvCounters]string) {
 //     only, so of those that ever entered the ones above the capacity have been evicted. Not with v2.
 //   - Misses stay nil: matched tokens and onboarded blocks count what was found, and nothing counts what
 //     was looked for.
+//   - A page on which tokens were matched below the device since the server's start, and of the blocks that these are not one
+//     was onboarded, contradicts itself: its onboard counters do not count what they should, and are no zeros. It is an
+//     error, as for the seconds between a first match, which counts when it is scheduled, and the end of its transfer.
 //   - Prefetches stay nil: the onboard counters do not tell a block that was fetched ahead from one that
 //     a request waits for.
 //
@@ -153,6 +156,9 @@ func (k *KVBM) SampleKV(ctx context.Context, s *record.KVSample) error {
 		k.wait = nil
 		return fmt.Errorf("%s: %w", outgoing.Shown(k.page.url), err)
 	}
+	if err := cur.contradiction(); err != nil {
+		return k.page.failed(err)
+	}
 	k.fill(s, cur, fetch)
 	return nil
 }
@@ -179,6 +185,25 @@ func (p *kvbmPage) add(name, labels []byte, v float64) error {
 		return p.queue.add(string(part), labels, v)
 	}
 	return nil
+}
+
+// onboards are the counters of blocks that came from below the device.
+var onboards = []kvCounter{hostToDevice, diskToDevice, diskToHost}
+
+// contradiction says that tokens were matched and nothing came of it.
+func (p *kvbmPage) contradiction() error {
+	told := false
+	for _, c := range onboards {
+		told = told || p.seen[c]
+		if p.counters[c] > 0 {
+			return nil
+		}
+	}
+	if !told || p.counters[matchedTokens] == 0 {
+		return nil
+	}
+	return fmt.Errorf("the page contradicts itself: %.0f tokens were matched below the device, and no block was onboarded since the server's start: "+
+		"what the tiers gave is not known; update the server, or take one whose counters count", p.counters[matchedTokens])
 }
 
 // advance checks cur against the page before it and returns the quantiles of the fetches between them.

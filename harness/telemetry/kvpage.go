@@ -3,6 +3,7 @@ package telemetry
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"sparkharness/harness/record"
 )
@@ -56,5 +57,21 @@ func (p KVPage) SampleKV(ctx context.Context, s *record.KVSample) error {
 		return p.page.failed(errors.New("none of the figures is on the page that the server's file names: correct kv.at or the names there, or start the server with its KV metrics"))
 	}
 	s.Tier0, s.Tier1, s.Tier2, s.Evictions, s.MatchedTokens = tiers[0], tiers[1], tiers[2], evictions, matched
+	for _, figure := range p.Born() {
+		switch {
+		case figure == fetchFigure:
+			s.Born = append(s.Born, "tier2.fetch_count", "tier2.fetch_queue_ms_sum", "tier2.fetch_transfer_ms_sum")
+		case s.Counter(fieldOf(figure)) != nil:
+			s.Born = append(s.Born, fieldOf(figure))
+		}
+	}
 	return nil
+}
+
+// fieldOf is the field of a line that a figure becomes: tier2.bytes_out of tier2_bytes_out.
+func fieldOf(figure string) string {
+	if tier, rest, ok := strings.Cut(figure, "_"); ok && strings.HasPrefix(tier, "tier") {
+		return tier + "." + rest
+	}
+	return figure
 }

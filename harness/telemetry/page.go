@@ -2,7 +2,6 @@ package telemetry
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -10,7 +9,6 @@ import (
 	"strings"
 
 	"sparkharness/harness/outgoing"
-	"sparkharness/harness/record"
 )
 
 // Metric says what of a Prometheus page a figure is: the samples of one family, added up.
@@ -48,9 +46,14 @@ type Page struct {
 	began *float64           // when the process began, of the page before; nil if it is not told
 	prev  map[string]float64 // counters of the page before
 	fetch histogram          // of the page before
-	seen  bool               // that there was one
-	last  map[string]float64 // figures of the newest page
-	used  map[string]string  // figure to the name under which it was found
+	// fetchName is the family that it was found under.
+	fetchName string
+	seen      bool // that there was one
+	read      moments
+	told      map[string]bool    // counters that any page had, of the process that runs
+	born      []string           // counters that the newest page has, and none before it
+	last      map[string]float64 // figures of the newest page
+	used      map[string]string  // figure to the name under which it was found
 }
 
 // NewPage makes a source for the page at url. name is what it is called where it fails.
@@ -96,6 +99,7 @@ func (p *Page) Read(ctx context.Context) (map[string]float64, error) {
 		if part, ok := strings.CutPrefix(string(name), family); ok && (part == "_bucket" || part == "_sum" || part == "_count") {
 			if m := p.figures[fetchFigure]; slices.Contains(m.Names, family) && m.matches(labels) {
 				labels := slices.Clone(labels)
+				p.fetchName = family
 				buckets = append(buckets, func(h *histogram) error { return h.add(part, labels, v) })
 			}
 			return nil
@@ -139,17 +143,26 @@ func (p *Page) Read(ctx context.Context) (map[string]float64, error) {
 		}
 	}
 	before, was, had, prevFetch := p.began, p.prev, p.seen, p.fetch
-	p.began, p.prev, p.seen, p.fetch, p.last, p.used = began, out, true, fetch, out, used
+	p.began, p.prev, p.seen, p.fetch, p.last, p.used, p.born = began, maps.Clone(out), true, fetch, out, used, nil
+	p.read.note(had && (!maps.Equal(was, out) || fetch.count != prevFetch.count))
 	switch {
 	case had && before != nil && began != nil && *before != *began:
+		p.told = nil
+		p.note(out, fetch.seen)
 		return nil, p.page.failed(fmt.Errorf("the server was started anew: %w", ErrReset))
 	case had:
 		for _, figure := range slices.Sorted(maps.Keys(out)) {
 			if prev, ok := was[figure]; ok && out[figure] < prev && counts(figure) {
+				p.told = nil
+				p.note(out, fetch.seen)
 				return nil, p.page.failed(fmt.Errorf("%s: %w", used[figure], ErrReset))
 			}
 		}
 	}
+	if had && same(before, began, was, out) {
+		p.born = p.newborn(out, fetch.seen)
+	}
+	p.note(out, fetch.seen)
 	if fetch.seen {
 		d, err := fetch.minus(&prevFetch)
 		if err != nil {
@@ -285,33 +298,4 @@ func labelNames(labels []byte) (out []string) {
 		out = append(out, string(name))
 		labels = rest
 	}
-}
-
-// Sample fills Engine with what the page has. A page with none of the figures is an error.
-func (p *Page) Sample(ctx context.Context, s *record.SysSample) error {
-	f, err := p.Read(ctx)
-	if err != nil {
-		if errors.Is(err, ErrReset) {
-			s.Reset = true
-		}
-		return err
-	}
-	of := func(name string) *float64 {
-		if v, ok := f[name]; ok {
-			return &v
-		}
-		return nil
-	}
-	g := record.Engine{Running: of("running"), Waiting: of("waiting"), Context: of("context"), KVUsedBlocks: of("kv_used_blocks"), KVMaxBlocks: of("kv_max_blocks")}
-	if v := of("iteration_seconds"); v != nil && lasted(*v) {
-		g.IterMS = new(round4(1e3 * *v))
-	}
-	if g.KVUsedBlocks == nil && g.KVMaxBlocks != nil && of("kv_usage") != nil {
-		g.KVUsedBlocks = new(round4(*of("kv_usage") * *g.KVMaxBlocks))
-	}
-	if g == (record.Engine{}) {
-		return p.page.failed(errors.New("none of the figures is on the page that the server's file names: correct engine.at or the names there, or start the server with its metrics"))
-	}
-	s.Engine = &g
-	return nil
 }

@@ -12,30 +12,34 @@ import (
 func TestFaults(t *testing.T) {
 	good := spelled(50, 1, 1)
 	for name, tc := range map[string]struct{ bad, want string }{
-		"not json":          {"timestamp,input_length", "not JSON: "},
-		"cut off":           {`{"timestamp": 60,`, "not JSON: "},
-		"empty line":        {"", "empty line"},
-		"an array":          {"[60, 1, 1]", "not a JSON object but a array"},
-		"two objects":       {strings.Repeat(`{"timestamp": 60, "input_length": 1, "output_length": 1, "hash_ids": [1]}`, 2), "more than one JSON object"},
-		"unknown field":     {`{"timestamp": 60, "input_length": 1, "output_length": 1, "hash_ids": [1], "model": 1}`, `unknown field "model"`},
-		"no timestamp":      {`{"input_length": 1, "output_length": 1, "hash_ids": [1]}`, "timestamp is missing"},
-		"no input":          {`{"timestamp": 60, "output_length": 1, "hash_ids": [1]}`, "input_length is missing"},
-		"no output":         {`{"timestamp": 60, "input_length": 1, "hash_ids": [1]}`, "output_length is missing"},
-		"no ids":            {`{"timestamp": 60, "input_length": 1, "output_length": 1}`, "hash_ids is missing"},
-		"null":              {`{"timestamp": null, "input_length": 1, "output_length": 1, "hash_ids": [1]}`, "timestamp is missing"},
-		"a fraction":        {`{"timestamp": 60.5, "input_length": 1, "output_length": 1, "hash_ids": [1]}`, "timestamp: number 60.5 where whole numbers belong"},
-		"text":              {`{"timestamp": 60, "input_length": 1, "output_length": 1, "hash_ids": ["a"]}`, "hash_ids: string where whole numbers belong"},
-		"negative time":     {`{"timestamp": -1, "input_length": 1, "output_length": 1, "hash_ids": [1]}`, "timestamp -1: at least 0"},
-		"no prompt":         {`{"timestamp": 60, "input_length": 0, "output_length": 1, "hash_ids": []}`, "input_length 0: at least 1"},
-		"negative prompt":   {`{"timestamp": 60, "input_length": -5, "output_length": 1, "hash_ids": [1]}`, "input_length -5: at least 1"},
-		"no answer":         {`{"timestamp": 60, "input_length": 1, "output_length": 0, "hash_ids": [1]}`, "output_length 0: at least 1"},
-		"negative answer":   {`{"timestamp": 60, "input_length": 1, "output_length": -2, "hash_ids": [1]}`, "output_length -2: at least 1"},
-		"too many ids":      {strings.TrimSpace(spelled(60, 512, 1, 2)), "2 hash_ids for an input_length of 512: 1 are needed"},
-		"too few ids":       {strings.TrimSpace(spelled(60, 513, 1)), "1 hash_ids for an input_length of 513: 2 are needed"},
-		"negative id":       {strings.TrimSpace(spelled(60, 513, 1, -7)), "hash_ids[1] is -7: at least 0"},
-		"back in time":      {strings.TrimSpace(spelled(49, 1, 1)), "timestamp 49 goes back from 50"},
-		"not milliseconds":  {strings.TrimSpace(spelled(1<<50, 1, 1)), "write milliseconds"},
-		"past any integers": {`{"timestamp": 1e300, "input_length": 1, "output_length": 1, "hash_ids": [1]}`, "timestamp: number 1e300 where"},
+		"not json":              {"timestamp,input_length", "not JSON: "},
+		"cut off":               {`{"timestamp": 60,`, "not JSON: "},
+		"empty line":            {"", "empty line"},
+		"an array":              {"[60, 1, 1]", "not a JSON object but a array"},
+		"two objects":           {strings.Repeat(`{"timestamp": 60, "input_length": 1, "output_length": 1, "hash_ids": [1]}`, 2), "more than one JSON object"},
+		"unknown field":         {`{"timestamp": 60, "input_length": 1, "output_length": 1, "hash_ids": [1], "model": 1}`, `unknown field "model"`},
+		"no timestamp":          {`{"input_length": 1, "output_length": 1, "hash_ids": [1]}`, "timestamp is missing"},
+		"no input":              {`{"timestamp": 60, "output_length": 1, "hash_ids": [1]}`, "input_length is missing"},
+		"no output":             {`{"timestamp": 60, "input_length": 1, "hash_ids": [1]}`, "output_length is missing"},
+		"no ids":                {`{"timestamp": 60, "input_length": 1, "output_length": 1}`, "hash_ids is missing"},
+		"null":                  {`{"timestamp": null, "input_length": 1, "output_length": 1, "hash_ids": [1]}`, "timestamp is missing"},
+		"a fraction of a token": {`{"timestamp": 60, "input_length": 1.5, "output_length": 1, "hash_ids": [1]}`, "input_length: number 1.5 where whole numbers belong"},
+		"time as text":          {`{"timestamp": "60", "input_length": 1, "output_length": 1, "hash_ids": [1]}`, "timestamp: string where milliseconds belong"},
+		"a fraction back":       {`{"timestamp": 49.999, "input_length": 1, "output_length": 1, "hash_ids": [1]}`, "timestamp 49.999 goes back from 50"},
+		"beyond any date":       {`{"timestamp": 1e17, "input_length": 1, "output_length": 1, "hash_ids": [1]}`, "timestamp 1e+17: beyond any date; write milliseconds"},
+		"text":                  {`{"timestamp": 60, "input_length": 1, "output_length": 1, "hash_ids": ["a"]}`, "hash_ids: string where whole numbers belong"},
+		"negative time":         {`{"timestamp": -1, "input_length": 1, "output_length": 1, "hash_ids": [1]}`, "timestamp -1: at least 0"},
+		"no prompt":             {`{"timestamp": 60, "input_length": 0, "output_length": 1, "hash_ids": []}`, "input_length 0: at least 1"},
+		"negative prompt":       {`{"timestamp": 60, "input_length": -5, "output_length": 1, "hash_ids": [1]}`, "input_length -5: at least 1"},
+		"no answer":             {`{"timestamp": 60, "input_length": 1, "output_length": 0, "hash_ids": [1]}`, "output_length 0: at least 1"},
+		"negative answer":       {`{"timestamp": 60, "input_length": 1, "output_length": -2, "hash_ids": [1]}`, "output_length -2: at least 1"},
+		"too many ids":          {strings.TrimSpace(spelled(60, 512, 1, 2)), "2 hash_ids for an input_length of 512: 1 are needed"},
+		"too few ids":           {strings.TrimSpace(spelled(60, 513, 1)), "1 hash_ids for an input_length of 513: 2 are needed"},
+		"negative id":           {strings.TrimSpace(spelled(60, 513, 1, -7)), "hash_ids[1] is -7: at least 0"},
+		"less than nothing":     {`{"timestamp": -0.5, "input_length": 1, "output_length": 1, "hash_ids": [1]}`, "timestamp -0.5: at least 0"},
+		"back in time":          {strings.TrimSpace(spelled(49, 1, 1)), "timestamp 49 goes back from 50"},
+		"not milliseconds":      {strings.TrimSpace(spelled(1<<40, 1, 1)), "write milliseconds"},
+		"past any integers":     {`{"timestamp": 1e300, "input_length": 1, "output_length": 1, "hash_ids": [1]}`, "timestamp 1e+300: beyond any date"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := written(t, good+tc.bad+"\n")
@@ -92,7 +96,7 @@ func FuzzParse(f *testing.F) {
 			sum += r.Tokens(i)
 		}
 		assert.Equal(t, r.Input, sum)
-		assert.GreaterOrEqual(t, *l.Timestamp, int64(0))
+		assert.GreaterOrEqual(t, l.at(), int64(0))
 		assert.Positive(t, *l.OutputLength)
 	})
 }

@@ -8,7 +8,7 @@
 //
 //	{"timestamp": 27482, "input_length": 6955, "output_length": 52, "hash_ids": [46, 47, 48, 2353]}
 //
-// The timestamp is in milliseconds and never goes back. Lengths are tokens. A prompt is cut into blocks of
+// The timestamp is in milliseconds, of which fractions are kept to the microsecond, and never goes back. Lengths are tokens. A prompt is cut into blocks of
 // 512 tokens, the last one often shorter, and each block has an id of its content and of all before it: two
 // requests share a prefix exactly as far as their ids are the same. No text is in a trace.
 //

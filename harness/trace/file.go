@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"time"
 
 	"sparkharness/harness/regular"
@@ -32,7 +33,7 @@ type file struct {
 	f           *os.File
 	scan        *bufio.Scanner
 	line        int
-	first, last int64 // timestamps in ms; -1 before the first request
+	first, last int64 // timestamps in us; -1 before the first request
 }
 
 func openFile(path string) (*file, error) {
@@ -64,20 +65,23 @@ func (f *file) next() (Request, error) {
 		return Request{}, &fault{f.path, f.line, err}
 	}
 	last := f.last
-	f.last = *l.Timestamp
+	f.last = l.at()
 	if f.first < 0 {
-		f.first = *l.Timestamp
+		f.first = l.at()
 	}
 	if f.last < last {
-		return Request{}, &fault{f.path, f.line, fmt.Errorf("timestamp %d goes back from %d: sort the trace by time", f.last, last)}
+		return Request{}, &fault{f.path, f.line, fmt.Errorf("timestamp %v goes back from %v: sort the trace by time", ms(f.last), ms(last))}
 	}
-	if f.last-f.first > maxSpan.Milliseconds() {
-		return Request{}, &fault{f.path, f.line, fmt.Errorf("timestamp %d is over %v after the first, %d: write milliseconds", f.last, maxSpan, f.first)}
+	if f.last-f.first > maxSpan.Microseconds() {
+		return Request{}, &fault{f.path, f.line, fmt.Errorf("timestamp %v is over %v after the first, %v: write milliseconds", ms(f.last), maxSpan, ms(f.first))}
 	}
 	return Request{
-		Line: f.line, At: time.Duration(f.last-f.first) * time.Millisecond,
+		Line: f.line, At: time.Duration(f.last-f.first) * time.Microsecond,
 		Input: *l.InputLength, Output: *l.OutputLength, Blocks: *l.HashIDs,
 	}, nil
 }
+
+// ms is a timestamp as the file spells it.
+func ms(us int64) string { return strconv.FormatFloat(float64(us)/1000, 'f', -1, 64) }
 
 func (f *file) close() error { return f.f.Close() }

@@ -5,6 +5,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -24,6 +25,17 @@ func TestReaderReadsLines(t *testing.T) {
 		{Line: 3, At: 2500 * time.Millisecond, Input: 513, Output: 9, Blocks: []int64{8, 9}},
 	}, requests)
 	assert.Equal(t, []int{1, 512, 512, 1}, []int{requests[0].Tokens(0), requests[1].Tokens(0), requests[2].Tokens(0), requests[2].Tokens(1)})
+}
+
+// Requests that come closer together than a millisecond are spelled with fractions of one.
+func TestReaderTakesFractionsOfMilliseconds(t *testing.T) {
+	text := spelled(0, 600, 0, 1) + spelled(0, 520, 0, 2) + spelled(0, 1, 3)
+	text = strings.Replace(strings.Replace(strings.Replace(text, ": 0,", ": 1700000000000.0,", 1), ": 0,", ": 1700000000000.2,", 1), ": 0,", ": 1.7000000000015e12,", 1)
+	var at []time.Duration
+	for _, r := range readAll(t, written(t, text), Options{TimeScale: 2}) {
+		at = append(at, r.At)
+	}
+	assert.Equal(t, []time.Duration{0, 400 * time.Microsecond, 3 * time.Millisecond}, at)
 }
 
 func TestReaderTakesTheLastLineWithoutItsBreak(t *testing.T) {

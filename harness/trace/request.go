@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 	"time"
 )
@@ -16,6 +17,9 @@ const BlockTokens = 512
 // maxSpan bounds a trace in time, so that scaled times cannot overflow.
 const maxSpan = 31 * 24 * time.Hour
 
+// maxTimestamp, ms, is as far as microseconds are told apart by a float64: the year 2255 of Unix time.
+const maxTimestamp = 1 << 53 / 1000
+
 // Request is one line of a trace.
 type Request struct {
 	Line   int           // in the file, from 1
@@ -25,12 +29,15 @@ type Request struct {
 	Blocks []int64       // ids of the prompt's blocks; the caller owns them
 }
 
+// at is the timestamp in whole microseconds.
+func (l line) at() int64 { return int64(math.Round(*l.Timestamp * 1000)) }
+
 // Tokens is the length of block i of the prompt.
 func (r Request) Tokens(i int) int { return min(BlockTokens, r.Input-i*BlockTokens) }
 
 // line is a request as it is spelled. Pointers, because a field that is missing is not 0.
 type line struct {
-	Timestamp    *int64   `json:"timestamp"`
+	Timestamp    *float64 `json:"timestamp"` // ms
 	InputLength  *int     `json:"input_length"`
 	OutputLength *int     `json:"output_length"`
 	HashIDs      *[]int64 `json:"hash_ids"`
@@ -54,6 +61,8 @@ func parse(text []byte) (line, error) {
 func spelling(err error) error {
 	var kind *json.UnmarshalTypeError
 	switch {
+	case errors.As(err, &kind) && kind.Field == "timestamp":
+		return fmt.Errorf("timestamp: %s where milliseconds belong", kind.Value)
 	case errors.As(err, &kind) && kind.Field != "":
 		return fmt.Errorf("%s: %s where whole numbers belong", kind.Field, kind.Value)
 	case errors.As(err, &kind):
@@ -80,8 +89,11 @@ func (l line) check() error {
 			return fmt.Errorf("%s is missing", f.name)
 		}
 	}
-	if *l.Timestamp < 0 {
-		return fmt.Errorf("timestamp %d: at least 0 is needed", *l.Timestamp)
+	if !(*l.Timestamp >= 0) {
+		return fmt.Errorf("timestamp %v: at least 0 is needed", *l.Timestamp)
+	}
+	if *l.Timestamp > maxTimestamp {
+		return fmt.Errorf("timestamp %v: beyond any date; write milliseconds", *l.Timestamp)
 	}
 	if *l.InputLength < 1 {
 		return fmt.Errorf("input_length %d: at least 1 is needed", *l.InputLength)

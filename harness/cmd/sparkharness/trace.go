@@ -130,7 +130,7 @@ func printStats(out io.Writer, st trace.Stats, o trace.Options, kv *kvModel) err
 		fmt.Fprintf(w, "left out\t%d with prompts of more than %d tokens\n", st.LeftOut, o.MaxInput)
 	}
 	fmt.Fprintf(w, "sessions\t%d\n", st.Sessions)
-	fmt.Fprintf(w, "span\t%.1f s\n", st.SpanS)
+	fmt.Fprintf(w, "span\t%.1f s (timestamps are in milliseconds)\n", st.SpanS)
 	fmt.Fprintf(w, "rate\t%s /s\n", known(st.RatePerS))
 	fmt.Fprintf(w, "CoV of gaps\t%s\n", known(st.GapCV))
 	fmt.Fprintf(w, "distinct blocks\t%d of %d tokens\n", st.DistinctBlocks, trace.BlockTokens)

@@ -49,7 +49,7 @@ func TestTraceStats(t *testing.T) {
 	}{
 		"plain": {nil, `requests         3
 sessions         1
-span             30.0 s
+span             30.0 s (timestamps are in milliseconds)
 rate             0.0667 /s
 CoV of gaps      0.333
 distinct blocks  3 of 512 tokens
@@ -68,7 +68,7 @@ ideal LRU cache, blocks  hit rate, % of prompt tokens
 		"with a model": {[]string{"--model", "L70B", "--time-scale", "0.05", "--max-input", "1010"}, `requests         1
 left out         2 with prompts of more than 1010 tokens
 sessions         1
-span             0.0 s
+span             0.0 s (timestamps are in milliseconds)
 rate             - /s
 CoV of gaps      -
 distinct blocks  2 of 512 tokens

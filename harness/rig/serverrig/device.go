@@ -31,12 +31,16 @@ type device struct {
 	maxRequest *float64
 }
 
-// openDevice finds the device that was named: a folder on it, whose counters are proved with reads and writes, or a name of
+// openDevice finds the device that was named, of the tree of sysfs at root: a folder on it, whose counters are proved with reads and writes, or a name of
 // /sys/block, of which nobody can see whether the counters move.
-func openDevice(ctx context.Context, named string, noise io.Reader) (device, error) {
+func openDevice(ctx context.Context, root, named string, noise io.Reader) (device, error) {
 	if !strings.ContainsRune(named, filepath.Separator) {
-		if known := telemetry.Device(sysRoot, named); known.Number == "" {
+		known := telemetry.Device(root, named)
+		switch {
+		case known.Number == "":
 			return device{}, fmt.Errorf("-device %s: no block device of /sys/block: give a folder on the drive, such as /mnt/nvme, or a name such as nvme0n1", named)
+		case known.Counted != nil && !*known.Counted:
+			return device{}, fmt.Errorf("-device %s: the kernel counts no I/O of it: as root, echo 1 > /sys/block/%s/queue/iostats", named, named)
 		}
 		return device{names: []string{named}}, nil
 	}

@@ -10,6 +10,7 @@ import (
 
 	"sparkharness/harness/config"
 	"sparkharness/harness/load"
+	"sparkharness/harness/outgoing"
 	"sparkharness/harness/record"
 	"sparkharness/harness/rig"
 	"sparkharness/harness/telemetry"
@@ -116,15 +117,25 @@ func (m *machine) Sources() rig.Sources {
 	}
 	s.Sys = append(s.Sys, m.own())
 	kind := m.server.kind
+	var pages []*telemetry.Page
+	s.Server = func() *record.ServerSeen {
+		seen := &record.ServerSeen{URL: outgoing.Shown(m.server.base), Kind: kind.Server, Build: m.server.build, Pages: []record.PageSeen{}}
+		for _, p := range pages {
+			seen.Pages = append(seen.Pages, p.Seen())
+		}
+		return seen
+	}
 	if kind.Engine != nil && m.server.enginePage != "" {
 		page := telemetry.NewPage(m.rig.client, m.server.enginePage, "engine", metrics(kind.Engine.Figures), identities(kind.Engine))
 		s.Sys = append(s.Sys, page)
 		s.Scrapes["engine.prom"] = page.LastScrape
+		pages = append(pages, page)
 	}
 	if kind.KV != nil && m.server.kvPage != "" && !kind.KVBM {
 		page := telemetry.KVPage{Page: telemetry.NewPage(m.rig.client, m.server.kvPage, "kv", metrics(kind.KV.Figures), identities(kind.KV))}
 		s.KV = page
 		s.Scrapes["kv.prom"] = page.LastScrape
+		pages = append(pages, page.Page)
 	}
 	if kind.Waits == "perf_metrics" {
 		s.Perf = telemetry.NewPerf(m.rig.client, m.server.base)

@@ -207,7 +207,7 @@ func measured(t *testing.T, hypothesis, base, kind string) (requests []record.Re
 	t.Helper()
 	results := t.TempDir()
 	// What the drive is proved by must lie on one; where the tests' own folder does not, there is none to be watched.
-	if _, err := openDevice(t.Context(), results, bytes.NewReader(make([]byte, 256<<20))); err != nil {
+	if _, err := openDevice(t.Context(), sysRoot, results, bytes.NewReader(make([]byte, 256<<20))); err != nil {
 		skip(t, "%v", err)
 	}
 	cmd := exec.Command("go", "test", "-count=1", "-timeout", "15m", "-v", "-run", "^Test"+hypothesis+"$", ".", "-args", "-rig", "server", "-url", base, "-server", kind,

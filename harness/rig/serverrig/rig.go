@@ -81,7 +81,7 @@ func New(e *config.Experiment, prompts string, out io.Writer) (rig.Rig, error) {
 	if kv {
 		caps = append(caps, rig.KVTelemetry)
 	}
-	if r.device, err = openDevice(ctx, e.Stacks[e.StackNames()[0]].Telemetry.Device, r.noise); err != nil {
+	if r.device, err = openDevice(ctx, sysRoot, e.Stacks[e.StackNames()[0]].Telemetry.Device, r.noise); err != nil {
 		return nil, err
 	}
 	if r.device.fault != "" {
@@ -106,8 +106,8 @@ func (r *Rig) Check(e *config.Experiment, _ *record.Plan) error {
 	}
 	for _, name := range e.StackNames() {
 		if e.Hypothesis.Load.Chat != nil && !load.SameTokens(r.servers[name].ratio) {
-			return fmt.Errorf("stack %s: its model has %.3g tokens for each of the harness's, and sessions are laid out in the harness's: "+
-				"take a workload of single prompts", name, r.servers[name].ratio.Each)
+			return &rig.UndecidableError{Why: fmt.Sprintf("stack %s: its model has %.3g tokens for each of the harness's, and sessions are laid out in the harness's: "+
+				"take a workload of single prompts", name, r.servers[name].ratio.Each)}
 		}
 	}
 	return nil

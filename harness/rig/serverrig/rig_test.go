@@ -310,12 +310,22 @@ func TestProcessesAt(t *testing.T) {
 
 // A device that is none is refused with what to give instead.
 func TestDeviceOfServers(t *testing.T) {
-	_, err := openDevice(t.Context(), "nvme99n9", nil)
+	_, err := openDevice(t.Context(), sysRoot, "nvme99n9", nil)
 	require.ErrorContains(t, err, "-device nvme99n9: no block device of /sys/block: give a folder on the drive")
-	_, err = openDevice(t.Context(), "/proc/", nil)
+	_, err = openDevice(t.Context(), sysRoot, "/proc/", nil)
 	require.ErrorContains(t, err, "-device: ")
-	_, err = openDevice(t.Context(), filepath.Join(t.TempDir(), "missing"), nil)
+	_, err = openDevice(t.Context(), sysRoot, filepath.Join(t.TempDir(), "missing"), nil)
 	require.ErrorContains(t, err, "make the directory first")
+
+	// Counters that the kernel does not keep stand still for as long as anybody measures.
+	root := t.TempDir()
+	for name, text := range map[string]string{"dev": "259:0\n", "queue/iostats": "0\n"} {
+		path := filepath.Join(root, "block", "nvme0n1", name)
+		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
+	}
+	_, err = openDevice(t.Context(), root, "nvme0n1", nil)
+	require.ErrorContains(t, err, "-device nvme0n1: the kernel counts no I/O of it: as root, echo 1 > /sys/block/nvme0n1/queue/iostats")
 }
 
 // Cells run one after another, whatever becomes of one.
