@@ -55,6 +55,9 @@ var rules = []rule{
 	{"harness/sim", nil, nil, "a simulator that imports the harness could know what is measured"},
 	{"harness/rig", []string{"harness/config", "harness/load", "harness/outgoing", "harness/record", "harness/telemetry"}, nil,
 		"what all rigs share knows none of them; of load it has the probe of the served model, and it drives none"},
+	{"harness/health", []string{"harness/record", "harness/regular", "harness/stats"}, nil, "what state a machine is in depends on no rig, and nothing is done to it"},
+	{"harness/treatment", []string{"harness/disk", "harness/drive", "harness/fio", "harness/health", "harness/record", "harness/restore", "harness/rig", "harness/telemetry"}, []string{"golang.org/x/sys"},
+		"what is done to a real machine is the same on all rigs; it knows no server and drives no load"},
 	{"harness/rig/simrig", []string{"harness/config", "harness/disk", "harness/fio", "harness/memnet", "harness/outgoing", "harness/prompt", "harness/record", "harness/rig", "harness/sim", "harness/telemetry"}, nil,
 		"the one place in a run that knows the simulator; it drives no load"},
 	{"harness/rig/serverrig", []string{"harness/config", "harness/drive", "harness/load", "harness/outgoing", "harness/prompt", "harness/record", "harness/rig", "harness/telemetry"}, []string{"github.com/prometheus/procfs"},
@@ -88,7 +91,7 @@ var mayImportTesting = []string{"harness", "harness/rig/simrig"}
 // A run's folder is judged alike, whichever rig measured it: whoever concludes must not be able to ask what measured,
 // not by a detour either. So no import leads from the right of record to the left of it, nor the other way.
 var (
-	leftOfRecord  = []string{"harness/drive", "harness/experiment", "harness/fio", "harness/load", "harness/memnet", "harness/outgoing", "harness/price", "harness/prompt", "harness/restore", "harness/rig", "harness/runner", "harness/sim", "harness/telemetry", "harness/trace"} // and all rigs
+	leftOfRecord  = []string{"harness/drive", "harness/experiment", "harness/fio", "harness/load", "harness/memnet", "harness/outgoing", "harness/price", "harness/prompt", "harness/restore", "harness/rig", "harness/runner", "harness/sim", "harness/telemetry", "harness/trace", "harness/treatment"} // and all rigs
 	rightOfRecord = []string{"harness/evidence", "harness/gate", "harness/rates", "harness/report", "harness/verdict"}
 )
 
@@ -235,6 +238,9 @@ var readsItself = map[string]string{
 	"harness/restore/sweep.go":         "journals, which are appended to",
 	"harness/restore/folder.go":        "a file of its own, which is made",
 	"harness/restore/setting.go":       "the kernel's own files, which are written",
+	"harness/treatment/dropcaches.go":  "the kernel's own file, and files whose content is not read",
+	"harness/treatment/layout.go":      "files of its own, for direct I/O",
+	"harness/treatment/probe.go":       "a file of its own, for direct I/O",
 	"harness/runner/manifest.go":       "the kernel's release",
 	"harness/record/jsonl.go":          "lines, which are created",
 	"harness/disk/lock.go":             "locks, which are opened to be written",
