@@ -68,7 +68,7 @@ func (t *Treater) applyProbe(ctx context.Context) (rig.Applied, error) {
 // loop reads until stop.
 func (p *prober) loop(every time.Duration, read func() error) {
 	defer close(p.done)
-	gap := func() time.Duration { return time.Duration(float64(every) * (0.5 + p.rng.Float64())) }
+	gap := func() time.Duration { return p.gap(every) }
 	for meant := time.Now().Add(gap()); ; {
 		select {
 		case <-p.stop:
@@ -83,6 +83,11 @@ func (p *prober) loop(every time.Duration, read func() error) {
 		}
 		meant = p.next(meant, ended, gap)
 	}
+}
+
+// gap is the time between the times that two reads are meant for, with a mean.
+func (p *prober) gap(every time.Duration) time.Duration {
+	return time.Duration(float64(every) * (0.5 + p.rng.Float64()))
 }
 
 // note keeps a read; false if it was the last one.
