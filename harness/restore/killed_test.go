@@ -88,8 +88,9 @@ func TestLivingAreLeftAlone(t *testing.T) {
 	line, err := said.ReadString('\n')
 	require.NoError(t, err)
 	require.Equal(t, "done\n", line)
-	alive := traced(trace)
-	require.Len(t, alive, 5, "the child, a shell, three sleepers")
+	var alive []int
+	require.Eventually(t, func() bool { alive = traced(trace); return len(alive) == 5 }, 20*time.Second, 10*time.Millisecond,
+		"the child, a shell, three sleepers")
 	made := names(t, below)
 	require.Len(t, made, 2)
 

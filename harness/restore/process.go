@@ -92,11 +92,12 @@ func (e *Entry) end(ctx context.Context) (did string, err error) {
 		ask = syscall.SIGINT
 	}
 	asked := map[int]uint64{} // number -> start
-	begun := time.Now()
-	for {
-		there, strange := e.processes(asked)
+	led := false
+	for begun := time.Now(); ; {
+		there, strange := e.processes(asked, &led)
 		if len(there) == 0 {
-			if e.Leader == nil && time.Since(begun) < stillBorn {
+			// One that is being born shows no environment, and may be of it.
+			if (e.Leader == nil || strange != nil) && time.Since(begun) < stillBorn {
 				time.Sleep(look)
 				continue
 			}
@@ -134,17 +135,17 @@ func told(asked map[int]uint64) string {
 	return fmt.Sprintf("%d processes ended", len(asked))
 }
 
-// processes are those of the entry that live: of its leader's group while the leader's number is still the leader's, those
-// that carry the mark, and those of before. An error tells of one that may be the entry's.
-func (e *Entry) processes(before map[int]uint64) (there []disk.Process, err error) {
+// processes are those of the entry that live: of its leader's group, those that carry the mark, and those of before. The
+// group is the leader's if the leader, or its zombie, is seen in its place now or, as led has it, was a moment ago: a group's
+// number is not given away before its last process has ended. An error tells of one that may be the entry's.
+func (e *Entry) processes(before map[int]uint64, led *bool) (there []disk.Process, err error) {
 	all := disk.Processes()
 	mine := family()
-	leads := false // a zombie holds its number, too
 	taken := false // by another process: then the group was empty before
 	if e.Leader != nil && e.Leader.ThisBoot() && e.Leader.Start != 0 {
 		if p, runs := disk.ProcessOf(e.Leader.PID); runs {
-			leads = p.Start == e.Leader.Start
-			taken = !leads
+			*led = p.Start == e.Leader.Start
+			taken = !*led
 		}
 	}
 	for _, p := range all {
@@ -152,7 +153,7 @@ func (e *Entry) processes(before map[int]uint64) (there []disk.Process, err erro
 		start, asked := before[p.PID]
 		switch {
 		case p.Zombie || p.PID <= 1 || slices.Contains(mine, p.PID):
-		case leads && (inGroup || p.PID == e.Leader.PID), asked && start == p.Start, e.marked(p.PID):
+		case *led && (inGroup || p.PID == e.Leader.PID), asked && start == p.Start, e.marked(p.PID):
 			there = append(there, p)
 		case inGroup && !taken && e.Leader.ThisBoot():
 			err = fmt.Errorf("process %d may be of it, but %s: see what it is, and end it: %w", p.PID, ofItsGroup, errLeft)

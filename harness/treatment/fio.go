@@ -45,7 +45,8 @@ func (t *Treater) check(ctx context.Context, engines []string) error {
 		out, err := exec.CommandContext(ctx, t.o.Fio, "--enghelp="+engine).CombinedOutput()
 		cancel()
 		if err != nil {
-			return fmt.Errorf("fio has no engine %s (%w; %s): apt install fio brings it, or set ioengine=psync in the profile", engine, err, oneLine(string(out)))
+			return fmt.Errorf("fio has no engine %s (%w; %s): apt install fio brings it, or set ioengine=psync in the profile",
+				engine, err, oneLine(string(out)))
 		}
 	}
 	return nil
@@ -201,7 +202,8 @@ func (t *Treater) stopFio(ctx context.Context) error {
 	}
 	for _, j := range r.jobs {
 		if ran > j.Runtime {
-			return fmt.Errorf("fio job %q was needed for %v and would have ended by itself after %v: raise its runtime", j.Name, ran.Round(time.Second), j.Runtime)
+			return fmt.Errorf("fio job %q was needed for %v and would have ended by itself after %v: raise its runtime",
+				j.Name, ran.Round(time.Second), j.Runtime)
 		}
 	}
 	return nil

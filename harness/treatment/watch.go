@@ -82,8 +82,8 @@ func (t *Treater) showing(ctx context.Context, r *fioRun) (err error) {
 		case <-r.process.Ended:
 			return r.endedEarly()
 		case <-tries:
-			return fmt.Errorf("fio %s does not show %v after its start: it moved %.0f bytes by its own account, and the drive %.0f: does the folder %s lie on the drive that is watched?",
-				r.name, t.o.Showing, own, drive, t.dir)
+			return fmt.Errorf("fio %s does not show %v after its start: it moved %.0f bytes by its own account, and the drive %.0f: "+
+				"does the folder %s lie on the drive that is watched?", r.name, t.o.Showing, own, drive, t.dir)
 		case <-time.After(lookAgain):
 		}
 		s, err := w.since(ctx)
