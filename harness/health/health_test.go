@@ -103,14 +103,16 @@ func sensors(t *testing.T) string {
 		"class/hwmon/hwmon1/temp1_input": "30850", "class/hwmon/hwmon1/temp1_crit": "80850",
 		"class/hwmon/hwmon2/name": "cpu", "class/hwmon/hwmon2/temp1_input": "asleep", "class/hwmon/hwmon2/temp3_input": "55000",
 		"class/hwmon/hwmon2/fan1_input": "1200",
-		"block/nvme0n1":                 "->devices/pci/nvme/nvme0/nvme0n1", "block/nvme1n1": "->devices/pci/nvme/nvme1/nvme1n1",
+		"class/hwmon/hwmon3/name":       "nvme", "class/hwmon/hwmon3/device": "->devices/pci/nvme/nvme2",
+		"class/hwmon/hwmon3/temp1_input": "40850", "class/hwmon/hwmon3/temp1_max": "65261850", "block/nvme2n1": "->devices/pci/nvme/nvme2/nvme2n1",
+		"block/nvme0n1": "->devices/pci/nvme/nvme0/nvme0n1", "block/nvme1n1": "->devices/pci/nvme/nvme1/nvme1n1",
 		"block/nvme10n1": "->devices/pci/nvme/nvme10/nvme10n1", "block/sda": "->devices/ata/sda",
 	})
 }
 
 func TestTemperatures(t *testing.T) {
 	all := Temperatures(sensors(t))
-	require.Len(t, all, 4)
+	require.Len(t, all, 5)
 	assert.Equal(t, record.Temperature{Chip: "nvme", Device: "nvme0", Label: "Composite", C: 69.85, MaxC: new(71.85), CritC: new(84.85)}, all[0])
 	assert.Equal(t, record.Temperature{Chip: "nvme", Device: "nvme1", C: 30.85, CritC: new(80.85)}, all[2])
 	assert.Equal(t, record.Temperature{Chip: "cpu", C: 55}, all[3])
@@ -125,7 +127,7 @@ func TestThermometer(t *testing.T) {
 	assert.InDelta(t, 2, *margin("nvme0n1"), 1e-9)
 	assert.InDelta(t, 50, *margin("nvme1n1"), 1e-9)
 	assert.InDelta(t, 2, *margin("nvme1n1", "nvme0n1"), 1e-9)
-	for _, none := range []string{"nvme10n1", "sda", "gone"} {
+	for _, none := range []string{"nvme2n1", "nvme10n1", "sda", "gone"} {
 		assert.Nil(t, margin(none), none)
 	}
 	assert.Nil(t, NewThermometer(t.TempDir(), "nvme0n1").MarginC())

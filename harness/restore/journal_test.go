@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -185,4 +186,21 @@ func TestHome(t *testing.T) {
 	t.Setenv("HOME", "")
 	_, err = Home()
 	require.ErrorContains(t, err, "set HOME or XDG_STATE_HOME")
+}
+
+// A program that throws its environment away, as one that shows a title of its own does, is known by its number and start.
+func TestUnmarkedProcessIsNoted(t *testing.T) {
+	j, _ := opened(t)
+	s, err := j.Start(exec.Command("env", "-i", "sleep", "300"), Entry{Kind: Process, What: "server"}, nil)
+	require.NoError(t, err)
+	l, err := readJournal(j.path)
+	require.NoError(t, err)
+	require.Len(t, l.entries, 1)
+	require.NotNil(t, l.entries[0].Leader)
+	assert.Equal(t, s.PID, l.entries[0].Leader.PID)
+	assert.True(t, l.entries[0].Leader.Alive())
+	require.Eventually(t, func() bool { return !l.entries[0].marked(s.PID) }, 20*time.Second, time.Millisecond)
+	require.NoError(t, s.Undo(t.Context()))
+	assert.ErrorContains(t, s.Err(), "signal: terminated")
+	assert.True(t, l.entries[0].Leader.Dead())
 }

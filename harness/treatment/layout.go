@@ -56,8 +56,7 @@ func (t *Treater) layOut(ctx context.Context, files []fio.File) error {
 	}
 	begun := time.Now()
 	for _, f := range missing {
-		size := (f.Bytes + chunk - 1) / chunk * chunk
-		if err := writeOnce(ctx, t.path(f.Name), size, t.o.Noise); err != nil {
+		if err := writeOnce(ctx, t.path(f.Name), f.Bytes, t.o.Noise); err != nil {
 			return err
 		}
 		t.files[f.Name] = &laid{path: t.path(f.Name), bytes: f.Bytes}
@@ -83,7 +82,8 @@ func (t *Treater) room(bytes int64) error {
 	return nil
 }
 
-// writeOnce makes a file anew and fills it past the page cache: a hole, or what was only set aside, would be read without the drive.
+// writeOnce makes a file anew and fills it past the page cache, up to a whole chunk: a hole, or what was only set aside, would
+// be read without the drive.
 func writeOnce(ctx context.Context, path string, size int64, noise io.Reader) (err error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC|unix.O_DIRECT|unix.O_NOFOLLOW, 0o600)
 	if errors.Is(err, unix.EINVAL) {
