@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os/exec"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"sparkharness/harness/fio"
@@ -130,7 +132,21 @@ func (t *Treater) watchFio(ctx context.Context) (record.SysSample, error) {
 	if err == nil && after.Fio == nil {
 		err = errors.New("fio's own counters could not be read")
 	}
-	return after, errors.Join(err, r.endedEarly())
+	return after, r.why(err)
+}
+
+// why is what fio's end says, if it has ended by itself, instead of the error that comes of that.
+func (r *fioRun) why(err error) error {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
+		select {
+		case <-r.process.Ended: // it is gone, and whoever waits for it is about to know
+		case <-time.After(10 * time.Second):
+		}
+	}
+	if early := r.endedEarly(); early != nil {
+		return early
+	}
+	return err
 }
 
 // endedEarly is an error if fio has ended though nobody has told it to.

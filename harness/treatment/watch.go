@@ -71,7 +71,7 @@ const lookAgain = 50 * time.Millisecond
 func (t *Treater) showing(ctx context.Context, r *fioRun) (err error) {
 	w, err := t.watcher(ctx, r.process.PID)
 	if err != nil {
-		return errors.Join(err, r.endedEarly())
+		return r.why(err)
 	}
 	defer func() { err = errors.Join(err, w.close()) }()
 	var own, drive float64
@@ -88,10 +88,7 @@ func (t *Treater) showing(ctx context.Context, r *fioRun) (err error) {
 		}
 		s, err := w.since(ctx)
 		if err != nil {
-			if early := r.endedEarly(); early != nil {
-				return early
-			}
-			return err
+			return r.why(err)
 		}
 		if s.Fio != nil {
 			own += s.Fio.ReadBytes + s.Fio.WriteBytes
