@@ -3,6 +3,7 @@ package treatment
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sparkharness/harness/disk"
+	"sparkharness/harness/record"
 	"sparkharness/harness/rig"
 )
 
@@ -148,4 +150,29 @@ func TestRefusedBeforehand(t *testing.T) {
 	tr, _, _ := treating(t, nil)
 	_, err := tr.Apply(t.Context(), rig.Treatment{Kind: rig.Restart})
 	require.EqualError(t, err, "restart cannot be done here")
+}
+
+// A fall of the rate of writing in fio's own documents, which come each second, is named in the record.
+func TestCliffIsRecorded(t *testing.T) {
+	documents := `awk 'BEGIN { for (s = 1; s <= 60; s++) { sum += s <= 25 ? 3e9 : 1e9; ios += 100
+	printf "{ \"fio version\" : \"fio-0\", \"timestamp_ms\" : %d, \"jobs\" : [ { \"jobname\" : \"a\", \"error\" : 0, ", s * 1000
+	printf "\"read\" : {}, \"write\" : { \"io_bytes\" : %.0f, \"total_ios\" : %d } } ] }\n", sum, ios } }'
+`
+	for text, named := range map[string]bool{
+		profile: true,
+		strings.Replace(profile, "[heavy]", "[heavy]\nthinktime=2s\nthinktime_iotime=1s", 1): false, // its rate falls by design
+	} {
+		tr, _, _ := treating(t, func(o *Options) { o.Span, o.Fio = 100*time.Millisecond, fake(t, documents, "") })
+		done, err := tr.Apply(t.Context(), rig.Treatment{Kind: rig.Fio, Name: "x", Text: text})
+		require.NoError(t, err)
+		require.NoError(t, done.Undo(t.Context()))
+		assert.InDelta(t, 25*3e9+35*1e9, done.Fio.End.Write.Bytes, 1)
+		writes := done.Fio.End.Writes
+		require.Equal(t, named, writes != nil)
+		if named {
+			assert.Equal(t, record.CacheCliff, writes.Cause)
+			assert.InDelta(t, 24, *writes.AtS, 1e-9)
+			assert.InDelta(t, 24*3e9/(1<<30), *writes.AfterGiB, 1e-6)
+		}
+	}
 }
