@@ -55,10 +55,14 @@ var rules = []rule{
 	{"harness/telemetry", []string{"harness/outgoing", "harness/record"}, []string{"github.com/prometheus/procfs"}, "telemetry cannot tell a rendered /proc from the real one"},
 	{"harness/drive", []string{"harness/record", "harness/regular", "harness/telemetry"}, []string{"github.com/prometheus/procfs", "golang.org/x/sys"},
 		"which device holds a directory, and whether its counters count, depends on the kernel alone and on no rig"},
+	{"harness/restore", []string{"harness/disk", "harness/regular"}, nil, "what was done to a machine is undone from a journal alone, whoever did it and whatever for"},
 	{"harness/memnet", nil, nil, "a network knows nobody"},
 	{"harness/sim", nil, nil, "a simulator that imports the harness could know what is measured"},
 	{"harness/rig", []string{"harness/config", "harness/load", "harness/outgoing", "harness/record", "harness/telemetry"}, nil,
 		"what all rigs share knows none of them; of load it has the probe of the served model, and it drives none"},
+	{"harness/health", []string{"harness/record", "harness/regular", "harness/stats"}, nil, "what state a machine is in depends on no rig, and nothing is done to it"},
+	{"harness/treatment", []string{"harness/disk", "harness/drive", "harness/fio", "harness/health", "harness/record", "harness/restore", "harness/rig", "harness/telemetry"}, []string{"golang.org/x/sys"},
+		"what is done to a real machine is the same on all rigs; it knows no server and drives no load"},
 	{"harness/rig/simrig", []string{"harness/config", "harness/disk", "harness/fio", "harness/memnet", "harness/outgoing", "harness/prompt", "harness/record", "harness/rig", "harness/sim", "harness/telemetry"}, nil,
 		"the one place in a run that knows the simulator; it drives no load"},
 	{"harness/rig/serverrig", []string{"harness/config", "harness/drive", "harness/load", "harness/outgoing", "harness/prompt", "harness/record", "harness/rig", "harness/telemetry"}, []string{"github.com/prometheus/procfs"},
@@ -93,7 +97,7 @@ var mayImportTesting = []string{"harness", "harness/rig/simrig"}
 // A run's folder is judged alike, whichever rig measured it: whoever concludes must not be able to ask what measured,
 // not by a detour either. So no import leads from the right of record to the left of it, nor the other way.
 var (
-	leftOfRecord  = []string{"harness/drive", "harness/experiment", "harness/fio", "harness/load", "harness/memnet", "harness/outgoing", "harness/price", "harness/prompt", "harness/rig", "harness/runner", "harness/sim", "harness/telemetry", "harness/trace"} // and all rigs
+	leftOfRecord  = []string{"harness/drive", "harness/experiment", "harness/fio", "harness/health", "harness/load", "harness/memnet", "harness/outgoing", "harness/price", "harness/prompt", "harness/restore", "harness/rig", "harness/runner", "harness/sim", "harness/telemetry", "harness/trace", "harness/treatment"} // and all rigs
 	rightOfRecord = []string{"harness/evidence", "harness/gate", "harness/rates", "harness/report", "harness/verdict"}
 )
 
@@ -236,11 +240,19 @@ var readsItself = map[string]string{
 	"harness/rig/serverrig/process.go": "the kernel's own files",
 	"harness/rig/serverrig/device.go":  "the kernel's own files",
 	"harness/drive/direct_linux.go":    "files of its own, for direct I/O",
+	"harness/restore/journal.go":       "its journal, which is appended to",
+	"harness/restore/sweep.go":         "journals, which are appended to",
+	"harness/restore/folder.go":        "a file of its own, which is made",
+	"harness/restore/setting.go":       "the kernel's own files, which are written",
+	"harness/treatment/dropcaches.go":  "the kernel's own file, and files whose content is not read",
+	"harness/treatment/layout.go":      "files of its own, for direct I/O",
+	"harness/treatment/probe.go":       "a file of its own, for direct I/O",
 	"harness/runner/manifest.go":       "the kernel's release",
 	"harness/record/jsonl.go":          "lines, which are created",
 	"harness/archive/unpack.go":        "files of its own, in a new folder",
 	"harness/disk/lock.go":             "locks, which are opened to be written",
 	"harness/disk/owner.go":            "the kernel's own files",
+	"harness/disk/process.go":          "the kernel's own files",
 	"harness/disk/whole.go":            "folders, and what has just been written",
 	"harness/interrupt.go":             "the kernel's name of what started this",
 	"harness/record/attempts.go":       "the log, which is appended to",

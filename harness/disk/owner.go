@@ -1,11 +1,9 @@
 package disk
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -62,19 +60,26 @@ func (o Owner) life() life {
 
 // startOf is when a process of this machine started, in clock ticks after boot; false if there is none.
 func startOf(pid int) (ticks uint64, runs bool) {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0, false
-	}
-	// The name in field 2 may hold blanks and parentheses: the fields are counted from the last of those.
-	fields := bytes.Fields(b[bytes.LastIndexByte(b, ')')+1:])
-	const state, start = 3, 22
-	if len(fields) <= start-state || fields[0][0] == 'Z' {
-		return 0, false // a zombie holds nothing any more
-	}
-	ticks, err = strconv.ParseUint(string(fields[start-state]), 10, 64)
-	return ticks, err == nil
+	p, there := ProcessOf(pid)
+	return p.Start, there && !p.Zombie // a zombie holds nothing any more
 }
+
+// OwnerOf is the process that runs under a number on this machine; false if there is none.
+func OwnerOf(pid int) (Owner, bool) {
+	o := self()
+	start, runs := startOf(pid)
+	o.PID, o.Start, o.Since = pid, start, time.Now().UTC().Truncate(time.Second)
+	return o, runs
+}
+
+// Alive says whether the process is known to run. One that is neither alive nor dead is where this process cannot look.
+func (o Owner) Alive() bool { return o.life() == alive }
+
+// Dead says whether the process is known to have ended.
+func (o Owner) Dead() bool { return o.life() == dead }
+
+// ThisBoot says whether the machine that the process ran on is this one, and has not been started anew since.
+func (o Owner) ThisBoot() bool { return o.Host == self().Host && o.Boot != "" && o.Boot == self().Boot }
 
 // String says who it is, for a message.
 func (o Owner) String() string {

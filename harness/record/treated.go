@@ -12,6 +12,17 @@ type Treated struct {
 type ProbeRun struct {
 	Bytes float64 `json:"bytes"`
 	PerS  float64 `json:"per_s"`
+	// Kept is how the times at which reads were meant to begin were kept; null where they are kept by design.
+	Kept *ProbeKept `json:"kept,omitempty"`
+}
+
+// ProbeKept is the probe as an open loop: each read is meant for a time that does not depend on how long others take.
+type ProbeKept struct {
+	Reads float64 `json:"reads"`
+	// Late reads began more than a millisecond after the time that they were meant for, Missed ones never: another read was
+	// under way then and at the time of the next one.
+	Late   float64 `json:"late"`
+	Missed float64 `json:"missed"`
 }
 
 // FioRun is fio running beside the server, with what the machine showed of it. In the arm without fio
@@ -34,4 +45,6 @@ type FioRun struct {
 	WriteBytes      *float64 `json:"write_bytes"`
 	DriveReadBytes  float64  `json:"drive_read_bytes"`
 	DriveWriteBytes float64  `json:"drive_write_bytes"`
+	// End is what fio itself said in the end; null in the arm without and where a fio is simulated.
+	End *FioEnd `json:"end,omitempty"`
 }

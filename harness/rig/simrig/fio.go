@@ -20,20 +20,6 @@ const fioSpan = 5 * time.Second
 // milliseconds, so 20 of them give it to 5 %.
 const leastReadMS = 20
 
-// checkFio refuses jobs that would not load the drive for as long as a cell lasts, or not show that they do.
-func checkFio(jobs []fio.Job) error {
-	var errs []error
-	for _, j := range jobs {
-		if !j.TimeBased || j.Runtime == 0 {
-			errs = append(errs, fmt.Errorf("fio job %q would end after one pass over its file: set time_based, and a runtime longer than a cell", j.Name))
-		}
-		if !j.Thread {
-			errs = append(errs, fmt.Errorf("fio job %q would be a process of its own, whose bytes do not show in fio's /proc/<pid>/io: set thread", j.Name))
-		}
-	}
-	return errors.Join(errs...)
-}
-
 // fioLoops is what the jobs do to the drive: each copy of a job is a closed loop, and one of a sync engine is
 // a task that blocks. Those that think begin with I/O, so that the span after the start shows them all.
 func fioLoops(jobs []fio.Job) []sim.ForeignLoop {
@@ -79,7 +65,7 @@ func (s *Machine) startFio(ctx context.Context, profile, text string) (record.Fi
 	if err != nil {
 		return out, err
 	}
-	if err := checkFio(jobs); err != nil {
+	if err := fio.Lasting(jobs); err != nil {
 		return out, err
 	}
 	for _, j := range jobs {

@@ -100,7 +100,7 @@ func (r *Rig) Check(e *config.Experiment, p *record.Plan) error {
 	for _, name := range e.Hypothesis.Sweep.Fio {
 		jobs, err := fio.Parse(name+".fio", []byte(e.Fio[name]))
 		if err == nil {
-			err = checkFio(jobs)
+			err = fio.Lasting(jobs)
 		}
 		if err != nil {
 			return fmt.Errorf("fio profile %q: %w", name, err)

@@ -1,0 +1,46 @@
+package restore
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os/exec"
+	"strings"
+	"time"
+)
+
+// labelName is the label by which a container is known as this harness's.
+const labelName = "sparkharness.started"
+
+// asking bounds one question to a container runtime; stopping what uses a GPU takes a while.
+const asking = time.Minute
+
+// removeContainer removes the container with the entry's label: a client that is killed leaves its container running.
+func (e *Entry) removeContainer(ctx context.Context) (did string, err error) {
+	out, err := e.runtime(ctx, "ps", "--all", "--quiet", "--no-trunc", "--filter", "label="+labelName+"="+e.Token)
+	if err != nil {
+		return "", fmt.Errorf("look for its container: %w: %w", err, errLeft)
+	}
+	ids := strings.Fields(out)
+	if len(ids) == 0 {
+		return "", nil
+	}
+	if _, err := e.runtime(ctx, append([]string{"rm", "--force", "--volumes"}, ids...)...); err != nil {
+		return "", fmt.Errorf("remove container %.12s: %w: %w", ids[0], err, errLeft)
+	}
+	return fmt.Sprintf("container %.12s removed", ids[0]), nil
+}
+
+// runtime asks docker or podman. The error has what it printed.
+func (e *Entry) runtime(ctx context.Context, args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, asking)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, e.Runtime, args...)
+	cmd.WaitDelay = time.Second
+	var out, said bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &said
+	if err := cmd.Run(); err != nil {
+		return "", fmt.Errorf("%s %s: %w: %.200s", e.Runtime, args[0], err, strings.TrimSpace(said.String()))
+	}
+	return out.String(), nil
+}
