@@ -50,6 +50,8 @@ var rules = []rule{
 	{"harness/telemetry", []string{"harness/outgoing", "harness/record"}, []string{"github.com/prometheus/procfs"}, "telemetry cannot tell a rendered /proc from the real one"},
 	{"harness/drive", []string{"harness/record", "harness/regular", "harness/telemetry"}, []string{"github.com/prometheus/procfs", "golang.org/x/sys"},
 		"which device holds a directory, and whether its counters count, depends on the kernel alone and on no rig"},
+	{"harness/doctor", []string{"harness/config", "harness/drive", "harness/load", "harness/outgoing", "harness/record", "harness/telemetry"}, []string{"golang.org/x/sys"},
+		"whether a machine has what is needed is looked at before anything is planned or measured, with the same readers; of load it has the client's own error"},
 	{"harness/memnet", nil, nil, "a network knows nobody"},
 	{"harness/sim", nil, nil, "a simulator that imports the harness could know what is measured"},
 	{"harness/rig", []string{"harness/config", "harness/load", "harness/outgoing", "harness/record", "harness/telemetry"}, nil,
@@ -74,7 +76,7 @@ var rules = []rule{
 	// The door, and the commands beside it.
 	{"harness", []string{"harness/config", "harness/disk", "harness/evidence", "harness/experiment", "harness/gate", "harness/price", "harness/rates", "harness/record", "harness/regular", "harness/report", "harness/rig", "harness/rig/serverrig", "harness/rig/simrig", "harness/runner", "harness/verdict"}, nil,
 		"the door joins both sides; load, telemetry and simulator are behind runner and rig"},
-	{"harness/cmd/sparkharness", []string{"harness/config", "harness/disk", "harness/load", "harness/outgoing", "harness/prompt", "harness/record", "harness/regular", "harness/rig/simrig", "harness/sim", "harness/stats", "harness/trace"}, []string{"github.com/spf13/cobra"},
+	{"harness/cmd/sparkharness", []string{"harness/config", "harness/disk", "harness/doctor", "harness/load", "harness/outgoing", "harness/prompt", "harness/record", "harness/regular", "harness/rig/simrig", "harness/sim", "harness/stats", "harness/trace"}, []string{"github.com/spf13/cobra"},
 		"commands serve, write, and drive a trace or a plain load; they decide nothing, so that a first look is no run"},
 	{"harness/cmd/mutants", nil, []string{"gopkg.in/yaml.v3"}, "what looks for holes in the tests must not depend on what they test"},
 	{"hypotheses", nil, nil, "the product code of a hypothesis is its documentation"},
@@ -87,7 +89,7 @@ var mayImportTesting = []string{"harness", "harness/rig/simrig"}
 // A run's folder is judged alike, whichever rig measured it: whoever concludes must not be able to ask what measured,
 // not by a detour either. So no import leads from the right of record to the left of it, nor the other way.
 var (
-	leftOfRecord  = []string{"harness/drive", "harness/experiment", "harness/fio", "harness/load", "harness/memnet", "harness/outgoing", "harness/price", "harness/prompt", "harness/rig", "harness/runner", "harness/sim", "harness/telemetry", "harness/trace"} // and all rigs
+	leftOfRecord  = []string{"harness/doctor", "harness/drive", "harness/experiment", "harness/fio", "harness/load", "harness/memnet", "harness/outgoing", "harness/price", "harness/prompt", "harness/rig", "harness/runner", "harness/sim", "harness/telemetry", "harness/trace"} // and all rigs
 	rightOfRecord = []string{"harness/evidence", "harness/gate", "harness/rates", "harness/report", "harness/verdict"}
 )
 

@@ -1,5 +1,5 @@
-// Command sparkharness loads any server, serves the simulated stacks in real time, writes the inputs, reads, makes and
-// replays traces, and looks over runs. The hypotheses themselves are tests: see package hypotheses.
+// Command sparkharness loads any server, serves the simulated stacks in real time, writes the inputs, reads, makes replays
+// traces, and looks over runs and machines. The hypotheses themselves are tests: see package hypotheses.
 package main
 
 import (
@@ -25,6 +25,6 @@ func rootCommand() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(loadCommand(), serveCommand(), inputsCommand(), traceCommand(), verifyCommand())
+	root.AddCommand(loadCommand(), serveCommand(), inputsCommand(), traceCommand(), verifyCommand(), doctorCommand())
 	return root
 }
