@@ -144,8 +144,19 @@ func lookPrefix(v *visit) seen {
 
 const (
 	comparedPrompts = 5
-	comparedTokens  = 32
+	comparedTokens  = 16
 )
+
+// tier2Read is what B's page says that tier 2 has given since the start; nil if it does not tell.
+func (v *visit) tier2Read(ctx context.Context, s *Instance) *float64 {
+	if s.Kind.KV == nil || s.Kind.KVBM {
+		return nil
+	}
+	if b, told := readPage(ctx, s, s.Kind.KV, s.KVMetrics, nil).values["tier2_bytes_out"]; told {
+		return &b
+	}
+	return nil
+}
 
 // lookOutputs asks B each prompt twice, so that the second answer goes on from cached KV, and A once. Where A is of the same kind
 // its answers must be those of B; elsewhere kernels differ, and so may answers.
@@ -164,6 +175,7 @@ func lookOutputs(v *visit) seen {
 	now := v.m.Now()
 	own, other := 0, 0
 	var hashes []string
+	before := v.tier2Read(ctx, b)
 	for n := range comparedPrompts {
 		prompt := document(now, n+1, prefixTokens)
 		var got []string
@@ -189,6 +201,10 @@ func lookOutputs(v *visit) seen {
 			hashes = append(hashes, got[0])
 		}
 	}
+	way := "whether through tier 2 is not told"
+	if after := v.tier2Read(ctx, b); before != nil && after != nil {
+		way = map[bool]string{true: "tier 2 was read", false: "none through tier 2"}[*after > *before]
+	}
 	switch {
 	case own > 0:
 		return missing("%d of %d answers of B differ when its KV is cached", own, comparedPrompts).with(float64(own), "count")
@@ -200,9 +216,9 @@ func lookOutputs(v *visit) seen {
 	case len(hashes) == 1:
 		return warning("%d prompts had one and the same answer, which tells nothing", comparedPrompts)
 	case a == nil:
-		return warning("B answers %d prompts alike with cached KV; A was not named", comparedPrompts).with(0, "count")
+		return warning("B answers %d prompts alike with cached KV (%s); A was not named", comparedPrompts, way).with(0, "count")
 	}
-	return ok("%d prompts: A, B, and B with cached KV answer alike", comparedPrompts).with(0, "count")
+	return ok("%d prompts: A, B, and B with cached KV answer alike; %s", comparedPrompts, way).with(0, "count")
 }
 
 // engineName is the engine of a kind of server, as vllm of vllm-fs.

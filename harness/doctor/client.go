@@ -90,45 +90,6 @@ func lookLateness(v *visit) seen {
 	}
 }
 
-func lookCgroupCPU(v *visit) seen {
-	dirs, v2, err := v.m.cgroups("cpu")
-	if err != nil {
-		return unknown("%v", err)
-	}
-	least, told := 0.0, false
-	for _, dir := range dirs {
-		var quota, period float64
-		if v2 {
-			text, err := v.m.text(dir + "/cpu.max")
-			if err != nil {
-				continue // the root has none, nor have folders that a container does not show
-			}
-			told = true
-			if _, err := fmt.Sscan(text, &quota, &period); err != nil {
-				continue // "max 100000"
-			}
-		} else {
-			var err, err2 error
-			quota, err = v.m.number(dir + "/cpu.cfs_quota_us")
-			period, err2 = v.m.number(dir + "/cpu.cfs_period_us")
-			if err != nil || err2 != nil {
-				continue
-			}
-			told = true
-		}
-		if quota > 0 && period > 0 && (least == 0 || quota/period < least) {
-			least = quota / period
-		}
-	}
-	switch {
-	case least > 0:
-		return warning("a quota of %.2f processors", least).with(least, "processors")
-	case !told && len(dirs) > 1:
-		return unknown("no quota is told in /%s", dirs[0])
-	}
-	return ok("no CPU quota")
-}
-
 func lookResults(v *visit) seen {
 	dir := v.n.Results
 	if dir == "" {

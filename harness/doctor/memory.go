@@ -1,10 +1,8 @@
 package doctor
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
-	"path"
 	"strconv"
 	"strings"
 )
@@ -159,71 +157,6 @@ func lookSwap(v *visit) seen {
 		return warning("%s", said).with(used, "B")
 	}
 	return ok("%s", said).with(used, "B")
-}
-
-// cgroups are the folders of this process's groups in the hierarchy of a controller, from its own to the root, without /; v2 says
-// that they are of the unified hierarchy.
-func (m *Machine) cgroups(controller string) (dirs []string, v2 bool, err error) {
-	text, err := m.text("proc/self/cgroup")
-	if err != nil {
-		return nil, false, err
-	}
-	top, own := "", ""
-	lines := bufio.NewScanner(strings.NewReader(text))
-	for lines.Scan() {
-		part := strings.SplitN(lines.Text(), ":", 3)
-		if len(part) != 3 {
-			continue
-		}
-		for c := range strings.SplitSeq(part[1], ",") {
-			switch {
-			case c == controller:
-				top, own, v2 = "sys/fs/cgroup/"+controller, part[2], false
-			case part[0] == "0" && top == "":
-				top, own, v2 = "sys/fs/cgroup", part[2], true
-			}
-		}
-	}
-	if top == "" {
-		return nil, false, errors.New("/proc/self/cgroup names no group")
-	}
-	for dir := path.Clean("/" + own); ; dir = path.Dir(dir) {
-		dirs = append(dirs, path.Join(top, dir))
-		if dir == "/" {
-			return dirs, v2, nil
-		}
-	}
-}
-
-func lookCgroupMemory(v *visit) seen {
-	dirs, v2, err := v.m.cgroups("memory")
-	if err != nil {
-		return unknown("%v", err)
-	}
-	total, err := v.m.told("MemTotal")
-	if err != nil {
-		return unknown("%v", err)
-	}
-	file := map[bool]string{true: "memory.max", false: "memory.limit_in_bytes"}[v2]
-	limit, told := total[0], false
-	for _, dir := range dirs {
-		text, err := v.m.text(dir + "/" + file)
-		if err != nil {
-			continue // the root has none, nor have folders that a container does not show
-		}
-		if b, err := strconv.ParseFloat(text, 64); err == nil {
-			told, limit = true, min(limit, b)
-		} else if text == "max" {
-			told = true
-		}
-	}
-	switch {
-	case limit < total[0]:
-		return warning("this process may use %s of %s", size(limit), size(total[0])).with(limit, "B")
-	case !told && len(dirs) > 1:
-		return unknown("no %s in /%s", file, dirs[0])
-	}
-	return ok("no limit below the machine's %s", size(total[0]))
 }
 
 func lookEarlyOOM(v *visit) seen {

@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -37,54 +35,33 @@ func processChecks() []check {
 	}
 }
 
-// process is a server's process, and its container if it has one.
+// process is a server's process, as it was named or as it listens, and its container if one was named.
 type process struct {
 	pid       int
 	container *container
 	err       error // neither is known
 }
 
-// container is what docker inspect says, as far as it is looked at.
-type container struct {
-	State  struct{ Pid int }
-	Config struct{ Env []string }
-	Mounts []struct {
-		Type, Source, Destination string
-		RW                        bool
-	}
-	HostConfig struct {
-		IpcMode, NetworkMode string
-		ShmSize, Memory      float64
-		SecurityOpt          []string
-		Privileged           bool
-		Runtime              string
-		Ulimits              []struct {
-			Name       string
-			Soft, Hard float64
-		}
-		DeviceRequests []struct {
-			Driver       string
-			Capabilities [][]string
-		}
-	}
-}
-
-var errNoProcess = errors.New("neither its container nor its process was named")
+var errNoProcess = errors.New("neither its container nor its process is known")
 
 // why is how a check sees a process that there is not.
 func (p *process) why() seen {
 	if errors.Is(p.err, errNoProcess) {
-		return unnamed("its container or process", "--container NAME or --pid N")
+		return unknown("%v (--container, --pid)", p.err).do("name it with --container NAME or --pid N, or run as its user")
 	}
 	return unknown("%v", p.err)
 }
 
 func (v *visit) findProcess(s *Instance) *process {
 	if s.Container == "" {
-		if s.PID == 0 {
-			return &process{err: errNoProcess}
+		if s.PID != 0 {
+			return &process{pid: s.PID}
 		}
-		return &process{pid: s.PID}
+		pid, err := v.m.listener(s.URL)
+		if errors.Is(err, errNoListener) {
+			err = errNoProcess
+		}
+		return &process{pid: pid, err: err}
 	}
 	text, err := v.m.Run(v.ctx, "docker", "inspect", "--type", "container", "--", s.Container)
 	if absent(err) {
@@ -117,49 +94,6 @@ func (v *visit) env(p *process, name string) (value string, set, known bool) {
 	return "", false, true
 }
 
-func lookFlags(v *visit, s *Instance) seen {
-	p := v.procs[s.Stack]()
-	if p.err != nil {
-		return p.why()
-	}
-	if p.container == nil {
-		return ok("it runs outside of containers")
-	}
-	h := p.container.HostConfig
-	var odd []string
-	gpus := h.Runtime == "nvidia" || slices.ContainsFunc(h.DeviceRequests, func(r struct {
-		Driver       string
-		Capabilities [][]string
-	}) bool {
-		return slices.ContainsFunc(r.Capabilities, func(c []string) bool { return slices.Contains(c, "gpu") })
-	})
-	if !gpus {
-		odd = append(odd, "no --gpus")
-	}
-	if h.IpcMode != "host" {
-		odd = append(odd, fmt.Sprintf("--ipc %s with %s of /dev/shm", short(h.IpcMode), size(h.ShmSize)))
-	}
-	if h.NetworkMode != "host" {
-		odd = append(odd, "--network "+short(h.NetworkMode))
-	}
-	stack := slices.ContainsFunc(h.Ulimits, func(u struct {
-		Name       string
-		Soft, Hard float64
-	}) bool {
-		return u.Name == "stack" && u.Soft >= 67108864
-	})
-	if !stack {
-		odd = append(odd, "no --ulimit stack=67108864")
-	}
-	if h.Memory > 0 {
-		odd = append(odd, fmt.Sprintf("--memory %s, which does not count what the GPU allocates", size(h.Memory)))
-	}
-	if len(odd) > 0 {
-		return warning("%s", strings.Join(odd, ", "))
-	}
-	return ok("--gpus, --ipc host, --network host, stack")
-}
-
 func lookMemlock(v *visit, s *Instance) seen {
 	p := v.procs[s.Stack]()
 	if p.err != nil {
@@ -185,28 +119,6 @@ func lookMemlock(v *visit, s *Instance) seen {
 		return missing("at most %s of locked memory", size(b)).with(b, "B")
 	}
 	return unknown("/proc/%d/limits tells no limit of locked memory", p.pid)
-}
-
-func lookCacheDir(v *visit, s *Instance) seen {
-	p, d := v.procs[s.Stack](), v.drive()
-	switch {
-	case p.err != nil:
-		return p.why()
-	case d.err != nil:
-		return d.why()
-	case p.container == nil:
-		return ok("it runs outside of containers, and sees %s itself", short(d.Dir))
-	}
-	for _, m := range p.container.Mounts {
-		if m.Source != d.Dir && !strings.HasPrefix(d.Dir, strings.TrimRight(m.Source, "/")+"/") && !strings.HasPrefix(m.Source, d.Dir+"/") {
-			continue
-		}
-		if !m.RW {
-			return missing("%s is mounted at %s, and cannot be written", short(m.Source), short(m.Destination))
-		}
-		return ok("%s is mounted at %s", short(m.Source), short(m.Destination))
-	}
-	return missing("nothing of %s is mounted into the container", short(d.Dir))
 }
 
 func lookAllocator(v *visit, s *Instance) seen {
@@ -247,66 +159,4 @@ func lookHashSeed(v *visit, s *Instance) seen {
 		return warning("PYTHONHASHSEED is not fixed")
 	}
 	return ok("PYTHONHASHSEED=%s", short(value))
-}
-
-func lookShm(v *visit) seen {
-	s, err := v.m.Space("/dev/shm")
-	if err != nil {
-		return unknown("/dev/shm: %v", err)
-	}
-	if v.n.CPUTierBytes == nil {
-		return unnamed("a tier in shared memory", "--cpu-tier GiB").with(s.Free, "B")
-	}
-	said := fmt.Sprintf("%s free in /dev/shm for a tier of %s", size(s.Free), size(*v.n.CPUTierBytes))
-	if s.Free < *v.n.CPUTierBytes+shmBeyond {
-		return missing("%s and 1 GiB", said).with(s.Free, "B")
-	}
-	return ok("%s", said).with(s.Free, "B")
-}
-
-// staleBytes is from where on a file in shared memory is worth a line.
-const staleBytes = 256 * mib
-
-func lookStale(v *visit) seen {
-	entries, err := fs.ReadDir(v.m.Files, "dev/shm")
-	if err != nil {
-		return unknown("/dev/shm: %v", err)
-	}
-	var names []string
-	sum := 0.0
-	for _, e := range entries {
-		info, err := e.Info()
-		if err == nil && info.Mode().IsRegular() && (info.Size() >= staleBytes || strings.Contains(e.Name(), "vllm") || strings.Contains(e.Name(), "offload")) {
-			names = append(names, e.Name())
-			sum += float64(info.Size())
-		}
-	}
-	if len(names) > 0 {
-		return warning("%s in %s: is a server running that has them?", size(sum), short(strings.Join(names, ", "))).with(sum, "B")
-	}
-	return ok("no files of servers in /dev/shm").with(0, "B")
-}
-
-func lookIOURing(v *visit) seen {
-	off, err := v.m.number("proc/sys/kernel/io_uring_disabled")
-	if err != nil {
-		return unknown("kernel.io_uring_disabled cannot be read: %v", err)
-	}
-	var blocked []string
-	if off != 0 {
-		blocked = append(blocked, fmt.Sprintf("kernel.io_uring_disabled is %.0f", off))
-	}
-	for _, s := range v.n.Servers {
-		p := v.procs[s.Stack]()
-		if p.container != nil && !p.container.HostConfig.Privileged && !slices.Contains(p.container.HostConfig.SecurityOpt, "seccomp=unconfined") {
-			blocked = append(blocked, s.Stack+" has docker's default seccomp profile, or one of its own")
-		}
-	}
-	switch {
-	case len(blocked) == 0:
-		return ok("io_uring is allowed")
-	case v.n.IOURing:
-		return missing("%s", strings.Join(blocked, "; "))
-	}
-	return ok("%s; no loader was named that needs io_uring", strings.Join(blocked, "; "))
 }

@@ -160,8 +160,9 @@ func lookModels(v *visit) seen {
 		if f.err != nil {
 			return unknown("%s does not answer", s.Stack).do("mend server-answers first")
 		}
-		if !slices.Contains(models, f.model) {
-			models = append(models, f.model)
+		// One server serves a model by its path, another by the last part of it.
+		if name := f.model[strings.LastIndexByte(f.model, '/')+1:]; !slices.Contains(models, name) {
+			models = append(models, name)
 		}
 	}
 	if len(models) > 1 {

@@ -47,25 +47,48 @@ func WriteTable(w io.Writer, findings []Finding, colour bool) error {
 // name is the id, and of which server.
 func (f *Finding) name() string { return strings.TrimSpace(f.ID + " " + f.Subject) }
 
-// rowsOf are the lines: one a finding, and one for several of a class that are unknown for the same reason.
-func rowsOf(findings []Finding) (rows []row) {
-	group := func(f Finding) []string {
-		var names []string
-		for _, o := range findings {
-			if f.Status == Unknown && o.Status == Unknown && o.Class == f.Class && o.Seen == f.Seen {
-				names = append(names, o.name())
+// together names findings: one of each server whose like is among them by its id alone.
+func together(of []*Finding, all []Finding) (names []string) {
+	for _, f := range of {
+		others := 0
+		for i := range all {
+			if all[i].ID == f.ID {
+				others++
 			}
 		}
-		return names
+		for _, o := range of {
+			if o.ID == f.ID {
+				others--
+			}
+		}
+		name := f.name()
+		if others == 0 {
+			name = f.ID
+		}
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
 	}
+	return names
+}
+
+// rowsOf are the lines: one a finding, and one for several of a class that are unknown for the same reason.
+func rowsOf(findings []Finding) (rows []row) {
 	last := Class("")
-	for _, f := range findings {
+	for i := range findings {
+		f := &findings[i]
 		r := row{name: f.name(), status: f.Status, seen: f.Seen}
-		if names := group(f); len(names) >= alike {
-			if names[0] != f.name() {
+		var group []*Finding
+		for k := range findings {
+			if o := &findings[k]; f.Status == Unknown && o.Status == Unknown && o.Class == f.Class && o.Seen == f.Seen {
+				group = append(group, o)
+			}
+		}
+		if len(group) >= alike {
+			if group[0] != f {
 				continue
 			}
-			r.name, r.seen = fmt.Sprintf("%d checks", len(names)), f.Seen+": "+strings.Join(names, ", ")
+			r.name, r.seen = fmt.Sprintf("%d checks", len(group)), f.Seen+": "+strings.Join(together(group, findings), ", ")
 		}
 		if f.Class != last {
 			r.class, last = string(f.Class), f.Class
@@ -122,10 +145,10 @@ func (t *table) advice(findings []Finding) {
 			if said[f.name()] || !now(f) {
 				continue
 			}
-			var names []string
+			var group []*Finding
 			for k := range findings {
 				if o := &findings[k]; o.Fix == f.Fix && o.Status == f.Status && now(o) && !said[o.name()] {
-					names = append(names, o.name())
+					group = append(group, o)
 					said[o.name()] = true
 				}
 			}
@@ -133,7 +156,7 @@ func (t *table) advice(findings []Finding) {
 				t.line("\nto do\n")
 				begun = true
 			}
-			t.wrapped("  "+t.painted(f.Status)+" ", 11, f.todo(names))
+			t.wrapped("  "+t.painted(f.Status)+" ", 11, f.todo(together(group, findings)))
 		}
 	}
 }

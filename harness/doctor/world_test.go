@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -54,8 +55,8 @@ type reply struct {
 	err error
 }
 
-// asItRan is an error of a command that ran and ended badly.
-var asItRan = fmt.Errorf("exit status 1")
+// errRan is the error of a command that ran and ended badly.
+var errRan = errors.New("exit status 1")
 
 // fixture is a file of testdata.
 func fixture(t *testing.T, name string) string {
@@ -83,7 +84,7 @@ func well(t *testing.T) *world {
 			"nvidia-smi --version": {"NVIDIA-SMI version  : 580.142\nNVML version        : 580.142\nDRIVER version      : 580.142\nCUDA Version        : 13.0\n", nil},
 			"nvidia-smi --query-compute-apps=pid,process_name --format=csv,noheader": {"4711, VLLM::EngineCore\n4712, /usr/bin/python3\n", nil},
 			"dmesg":              {fixture(t, "dmesg.txt"), nil},
-			"journalctl":         {"", asItRan},
+			"journalctl":         {"", errRan},
 			"smartctl":           {fixture(t, "smartctl.json"), nil},
 			"smartctl --version": {"smartctl 7.4 2023-08-01 r5530\nCopyright", nil},
 			"docker --version":   {"Docker version 28.2.2, build e6534b4\n", nil},

@@ -22,13 +22,13 @@ import (
 
 // doctorFlags are those of sparkharness doctor. What is said of servers is said as A=...,B=..., or once for all.
 type doctorFlags struct {
-	hypotheses                             []string
-	url, server, metrics, keyEnv           string
-	container, pid, log                    string
-	configs, dir, results                  string
-	hours, model, cpuTier, footprint       float64
-	timeout                                time.Duration
-	remote, ioUring, probe, asJSON, strict bool
+	hypotheses                              []string
+	url, server, metrics, kvMetrics, keyEnv string
+	container, pid, log                     string
+	configs, dir, results                   string
+	hours, model, cpuTier, footprint        float64
+	timeout                                 time.Duration
+	remote, ioUring, probe, asJSON, strict  bool
 }
 
 func doctorCommand() *cobra.Command {
@@ -69,6 +69,7 @@ processors, and of the named servers for some seconds, to see clocks under load.
 	f.StringVar(&o.url, "url", "", "`URL` of a server that runs: of stack A, or A=http://127.0.0.1:8000,B=http://127.0.0.1:9000")
 	f.StringVar(&o.server, "server", openAI, "`kind` of the servers, a file of configs/servers: of all, or A=vllm,B=vllm-fs")
 	f.StringVar(&o.metrics, "metrics", "", "`URL` of its Prometheus page, where it is not where the kind's file says: of A, or A=...,B=...")
+	f.StringVar(&o.kvMetrics, "kv-metrics", "", "`URL` of its page about KV tiers, likewise")
 	f.StringVar(&o.keyEnv, "api-key-env", "", "`name` of the environment variable that holds the API key: of all, or A=...,B=...")
 	f.BoolVar(&o.remote, "remote", false, "let --url be on another machine")
 	f.StringVar(&o.container, "container", "", "`name` of its container: of A, or A=...,B=...")
@@ -130,7 +131,7 @@ func (o *doctorFlags) needs(cmd *cobra.Command) (n doctor.Needs, closed func(), 
 func (o *doctorFlags) instances() ([]doctor.Instance, error) {
 	said := map[string]map[string]string{}
 	for _, f := range []struct{ name, value, all string }{
-		{"url", o.url, "A"}, {"server", o.server, "*"}, {"metrics", o.metrics, "A"}, {"api-key-env", o.keyEnv, "*"},
+		{"url", o.url, "A"}, {"server", o.server, "*"}, {"metrics", o.metrics, "A"}, {"kv-metrics", o.kvMetrics, "A"}, {"api-key-env", o.keyEnv, "*"},
 		{"container", o.container, "A"}, {"pid", o.pid, "A"}, {"log", o.log, "A"},
 	} {
 		of, err := ofStacks(f.value, f.all)
@@ -156,7 +157,7 @@ func (o *doctorFlags) instances() ([]doctor.Instance, error) {
 			}
 			return said[flag]["*"]
 		}
-		s := doctor.Instance{Stack: stack, URL: strings.TrimRight(url, "/"), Metrics: of("metrics"), Container: of("container")}
+		s := doctor.Instance{Stack: stack, URL: strings.TrimRight(url, "/"), Metrics: of("metrics"), KVMetrics: of("kv-metrics"), Container: of("container")}
 		if err := o.connect(&s, of); err != nil {
 			return nil, err
 		}
@@ -187,9 +188,12 @@ func (o *doctorFlags) connect(s *doctor.Instance, of func(flag string) string) (
 	if s.HTTP, err = client.For(s.URL, key); err != nil {
 		return fmt.Errorf("--url %s: %w%s", outgoing.Shown(s.URL), err, advice(err))
 	}
-	if s.Metrics != "" {
-		if err := client.Permits(s.Metrics); err != nil {
-			return fmt.Errorf("--metrics %s: %w%s", outgoing.Shown(s.Metrics), err, advice(err))
+	for _, page := range []struct{ flag, url string }{{"metrics", s.Metrics}, {"kv-metrics", s.KVMetrics}} {
+		if page.url == "" {
+			continue
+		}
+		if err := client.Permits(page.url); err != nil {
+			return fmt.Errorf("--%s %s: %w%s", page.flag, outgoing.Shown(page.url), err, advice(err))
 		}
 	}
 	if text := of("pid"); text != "" {
@@ -220,7 +224,7 @@ func ofStacks(text, all string) (map[string]string, error) {
 		}
 		switch _, twice := out[name]; {
 		case twice:
-			return nil, fmt.Errorf("stack %s stands twice: name the stack of each, as in A=...,B=...", name)
+			return nil, fmt.Errorf("stack %s stands twice: name the stack of each, as in A=x,B=y", name)
 		case value == "":
 			return nil, fmt.Errorf("stack %s has an empty value", name)
 		}
