@@ -113,7 +113,7 @@ const prefixTokens = 1200
 func lookPrefix(v *visit) seen {
 	s := v.n.server("B")
 	if s == nil {
-		return unnamed("a server of stack B", "--url A=URL,B=URL --server KIND")
+		return unnamed("a server of stack B", servers)
 	}
 	f := v.facts["B"]()
 	if f.err != nil {
@@ -163,7 +163,7 @@ func (v *visit) tier2Read(ctx context.Context, s *Instance) *float64 {
 func lookOutputs(v *visit) seen {
 	b := v.n.server("B")
 	if b == nil {
-		return unnamed("a server of stack B", "--url A=URL,B=URL --server KIND")
+		return unnamed("a server of stack B", servers)
 	}
 	asked := []*Instance{b, b}
 	a := v.n.server("A")

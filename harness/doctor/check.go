@@ -46,6 +46,9 @@ func Run(ctx context.Context, n Needs) []Finding {
 	return out
 }
 
+// servers are the flags that name them.
+const servers = "--url A=URL,B=URL --server KIND"
+
 func newVisit(ctx context.Context, n *Needs) *visit {
 	if n.Machine == nil {
 		n.Machine = Here()
@@ -67,7 +70,7 @@ func (c *check) findings(v *visit, chosen []string) (out []Finding) {
 		return []Finding{c.finding("", chosen, c.look(v))}
 	}
 	if len(v.n.Servers) == 0 {
-		return []Finding{c.finding("", chosen, unnamed("a server", "--url A=URL,B=URL --server KIND"))}
+		return []Finding{c.finding("", chosen, unnamed("a server", servers))}
 	}
 	for i := range v.n.Servers {
 		s := &v.n.Servers[i]

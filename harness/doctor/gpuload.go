@@ -26,7 +26,8 @@ func lookGPUClock(v *visit) seen {
 	case st.Util == nil || st.SMClockMHz == nil:
 		return unknown("nvidia-smi has [N/A] for utilization.gpu or clocks.sm")
 	case *st.Util <= busyPercent && v.n.Probe:
-		return unknown("busy %.0f %% is no load: name servers that use this GPU (--url)", *st.Util)
+		return unknown("busy %.0f %% is no load", *st.Util).
+			do("name servers that use this GPU; older drivers show 0 whatever it does: update, then look again")
 	case *st.Util <= busyPercent:
 		return unknown("busy %.0f %%: %s", *st.Util, underLoad).do("look again with --probe and --url, or while a load runs")
 	}

@@ -21,6 +21,8 @@ type Needs struct {
 	ModelBytes float64
 	// CPUTierBytes is the tier of a server in shared memory; nil if it is not told.
 	CPUTierBytes *float64
+	// PromptKVBytes is the KV of the longest prompt, times how many are loaded at once; nil if it is not told.
+	PromptKVBytes *float64
 	// FootprintBytes is what the plan keeps on the drive at most; nil if it is not told.
 	FootprintBytes *float64
 	// Hours is how long the plan takes at most, 0 if that is not told; TestTimeout is go test's, nil if it is not told, and 0

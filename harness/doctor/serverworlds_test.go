@@ -23,8 +23,19 @@ var serverWorlds = []worldOf{
 	{"server-tiers", OK, "tier2_bytes_in, tier2_bytes_out", func(*world) {}},
 	{"server-tiers", OK, "; disk 64 GiB", logs("kvbm: tier=disk blocks=6553 bytes_per_block=10485760")},
 	{"server-tiers", Warning, "nothing of tier 2 yet", page("kv_offload_tiering", "other")},
+	{"server-tiers", Warning, "2 MiB were written to tier 2, and nothing was read", page("1048576.0", "0.0")},
 	{"server-tiers", Missing, "kind vllm has no page", func(w *world) { w.needs.Servers[1].Kind = kind(w.t, "vllm") }},
 	{"server-tiers", Unknown, "was not named", noServers},
+
+	{"tier-failures", OK, "no promotion failed", func(*world) {}},
+	{"tier-failures", Warning, "3 promotions found no room", page("promotion_allocation_failures_total{engine=\"0\",model_name=\"m\"} 0.0", "promotion_allocation_failures_total{engine=\"0\",model_name=\"m\"} 3.0")},
+	{"tier-failures", Unknown, "does not tell", page("promotion_allocation_failures", "other")},
+
+	{"tier-holds-prompt", OK, "a tier of 16 GiB for 12 GiB of KV at once", func(*world) {}},
+	{"tier-holds-prompt", OK, "no tier between", func(w *world) { w.needs.CPUTierBytes = nil; w.needs.Servers[1].Kind = kind(w.t, "vllm-disk") }},
+	{"tier-holds-prompt", Missing, "for 17 GiB", func(w *world) { w.needs.PromptKVBytes = new(17. * gib) }},
+	{"tier-holds-prompt", Unknown, "CPU tier was not named", func(w *world) { w.needs.CPUTierBytes = nil }},
+	{"tier-holds-prompt", Unknown, "loads at once, was not named", func(w *world) { w.needs.PromptKVBytes = nil }},
 
 	{"gpu-memory-share", OK, "0.75", func(*world) {}},
 	{"gpu-memory-share", OK, "fixed at 26 GiB", page(`kv_cache_memory_bytes="None"`, `kv_cache_memory_bytes="27917287424"`)},

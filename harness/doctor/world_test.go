@@ -107,7 +107,7 @@ func well(t *testing.T) *world {
 	log := fixture(t, "vllm.log")
 	quiet := strings.Join(strings.Split(log, "\n")[1:], "\n")
 	w.needs = Needs{
-		Dir: "/mnt/nvme", Hours: 6, TestTimeout: new(time.Duration), CPUTierBytes: new(16. * gib), FootprintBytes: new(512. * gib), Probe: true,
+		Dir: "/mnt/nvme", Hours: 6, TestTimeout: new(time.Duration), CPUTierBytes: new(16. * gib), PromptKVBytes: new(12. * gib), FootprintBytes: new(512. * gib), Probe: true,
 		Servers: []Instance{
 			{Stack: "A", URL: "http://127.0.0.1:8000", Kind: kind(t, "vllm"), HTTP: w.a.client(), Container: "vllm", Log: &quiet},
 			{Stack: "B", URL: "http://127.0.0.1:8001", Kind: kind(t, "vllm-fs"), HTTP: w.b.client(), Container: "vllm", Log: &log},

@@ -22,13 +22,13 @@ import (
 
 // doctorFlags are those of sparkharness doctor. What is said of servers is said as A=...,B=..., or once for all.
 type doctorFlags struct {
-	hypotheses                              []string
-	url, server, metrics, kvMetrics, keyEnv string
-	container, pid, log                     string
-	configs, dir, results                   string
-	hours, model, cpuTier, footprint        float64
-	timeout                                 time.Duration
-	remote, ioUring, probe, asJSON, strict  bool
+	hypotheses                                 []string
+	url, server, metrics, kvMetrics, keyEnv    string
+	container, pid, log                        string
+	configs, dir, results                      string
+	hours, model, cpuTier, promptKV, footprint float64
+	timeout                                    time.Duration
+	remote, ioUring, probe, asJSON, strict     bool
 }
 
 func doctorCommand() *cobra.Command {
@@ -82,6 +82,7 @@ processors, and of the named servers for some seconds, to see clocks under load.
 	f.DurationVar(&o.timeout, "test-timeout", 0, "the -timeout that go test will be given, 0 for none (default GOFLAGS', else go test's own)")
 	f.Float64Var(&o.model, "model", 0, "`GiB` that a server which is yet to be started will take")
 	f.Float64Var(&o.cpuTier, "cpu-tier", 0, "`GiB` of a server's KV tier in shared memory")
+	f.Float64Var(&o.promptKV, "prompt-kv", 0, "`GiB` of KV of the longest prompt, times how many are loaded at once")
 	f.Float64Var(&o.footprint, "footprint", 0, "`GiB` that the plan keeps on the drive at most")
 	f.BoolVar(&o.ioUring, "io-uring", false, "the loader that was chosen needs io_uring")
 	f.BoolVar(&o.probe, "probe", false, "load processors and named servers for some seconds, to see clocks under load")
@@ -97,7 +98,7 @@ func (o *doctorFlags) needs(cmd *cobra.Command) (n doctor.Needs, closed func(), 
 	for _, f := range []struct {
 		name  string
 		value float64
-	}{{"hours", o.hours}, {"model", o.model}, {"cpu-tier", o.cpuTier}, {"footprint", o.footprint}, {"test-timeout", o.timeout.Hours()}} {
+	}{{"hours", o.hours}, {"model", o.model}, {"cpu-tier", o.cpuTier}, {"prompt-kv", o.promptKV}, {"footprint", o.footprint}, {"test-timeout", o.timeout.Hours()}} {
 		if !(f.value >= 0 && f.value <= 1e6) {
 			return n, nil, fmt.Errorf("--%s %v: from 0 to 1000000 is needed", f.name, f.value)
 		}
@@ -106,6 +107,9 @@ func (o *doctorFlags) needs(cmd *cobra.Command) (n doctor.Needs, closed func(), 
 	n.ModelBytes = o.model * gib
 	if given("cpu-tier") {
 		n.CPUTierBytes = new(o.cpuTier * gib)
+	}
+	if given("prompt-kv") {
+		n.PromptKVBytes = new(o.promptKV * gib)
 	}
 	if given("footprint") {
 		n.FootprintBytes = new(o.footprint * gib)
