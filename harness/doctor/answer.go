@@ -88,7 +88,8 @@ func ask(ctx context.Context, s *Instance, model, prompt string, tokens int) (an
 		return answer{}, errors.New("the answer holds no text")
 	}
 	out := answer{text: told.Choices[0].Text + told.Choices[0].Message.Content, prompt: told.Usage.Prompt}
-	if d := told.Usage.Details; d != nil {
+	// A count that no server can have counted is as if it had told none.
+	if d := told.Usage.Details; d != nil && d.Cached != nil && out.prompt != nil && *d.Cached >= 0 && *d.Cached <= *out.prompt {
 		out.cached = d.Cached
 	}
 	return out, nil
@@ -131,15 +132,11 @@ func lookPrefix(v *visit) seen {
 	}
 	switch {
 	case second.cached == nil:
-		return unknown("answers do not tell cached tokens (--enable-prompt-tokens-details)")
+		return unknown("answers do not tell how many prompt tokens were cached").do("start the server with --enable-prompt-tokens-details")
 	case *second.cached <= 0:
 		return missing("the second of two equal prompts had 0 cached tokens").with(0, "tokens")
 	}
-	of := "?"
-	if second.prompt != nil {
-		of = fmt.Sprint(*second.prompt)
-	}
-	return ok("the second of two equal prompts had %d of %s tokens cached", *second.cached, of).with(float64(*second.cached), "tokens")
+	return ok("the second of two equal prompts had %d of %d tokens cached", *second.cached, *second.prompt).with(float64(*second.cached), "tokens")
 }
 
 const (
@@ -214,7 +211,7 @@ func lookOutputs(v *visit) seen {
 		return warning("%d of %d answers of A and B differ, and so do their engines (%s, %s)", other, comparedPrompts, a.Kind.Server, b.Kind.Server).
 			with(float64(other), "count")
 	case len(hashes) == 1:
-		return warning("%d prompts had one and the same answer, which tells nothing", comparedPrompts)
+		return unknown("%d prompts had one and the same answer, which tells nothing", comparedPrompts).do("look at what the server answers")
 	case a == nil:
 		return warning("B answers %d prompts alike with cached KV (%s); A was not named", comparedPrompts, way).with(0, "count")
 	}

@@ -212,15 +212,24 @@ func lookPower(v *visit) seen {
 		dir := strings.TrimSuffix(name, "/name")
 		labels, _ := fs.Glob(v.m.Files, dir+"/power*_label")
 		var said []string
+		var input *float64
 		for _, l := range labels {
 			label, err := v.m.text(l)
 			uw, err2 := v.m.number(strings.TrimSuffix(l, "_label") + "_input")
 			if err == nil && err2 == nil {
 				said = append(said, fmt.Sprintf("%s %.1f W", short(label), uw/1e6))
+				if label == "dc_input" {
+					input = new(uw / 1e6)
+				}
 			}
 		}
 		if len(said) == 0 {
-			return warning("spbm is loaded and tells no power")
+			return unknown("spbm is loaded and tells no power")
+		}
+		st := v.gpu()
+		if input != nil && *input < cappedW && st.Util != nil && *st.Util > busyPercent {
+			return warning("%s with the GPU busy: the adapter gives too little", strings.Join(said, ", ")).with(*input, "W").
+				do("unplug both ends of the adapter for 60 s; return a unit that is held at 30 W again").by("ai-muninn.com, GB10 power")
 		}
 		return ok("%s", strings.Join(said, ", "))
 	}

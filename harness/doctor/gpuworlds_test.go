@@ -49,7 +49,9 @@ var gpuWorlds = []worldOf{
 	{"gpu-clock-lock", Unknown, "idle", smiLine(idleLine)},
 
 	{"power-telemetry", OK, "dc_input 61.2 W, syspl1 140.0 W", func(*world) {}},
-	{"power-telemetry", Warning, "tells no power", func(w *world) {
+	{"power-telemetry", Warning, "dc_input 30.0 W, syspl1 140.0 W with the GPU busy", file("sys/class/hwmon/hwmon7/power1_input", "30000000")},
+	{"power-telemetry", OK, "dc_input 30.0 W", func(w *world) { w.set("sys/class/hwmon/hwmon7/power1_input", "30000000"); smiLine(idleLine)(w) }},
+	{"power-telemetry", Unknown, "tells no power", func(w *world) {
 		w.remove("sys/class/hwmon/hwmon7/power1_input")
 		w.remove("sys/class/hwmon/hwmon7/power2_input")
 	}},

@@ -21,6 +21,8 @@ const (
 	// throttledMHz: a busy GB10 below it is held back; a healthy one runs at about 2,400 (parallelArchitect/spark-gpu-throttle-check).
 	throttledMHz = 1400
 	busyPercent  = 50
+	// cappedW: an adapter that negotiated too little gives a busy GB10 about 30 W in all (ai-muninn.com).
+	cappedW = 35
 	// cappedCPUkHz: processors held at 1.5 GHz (NVIDIA developer forum, topic 362513).
 	cappedCPUkHz = 1_600_000
 	// idlePSI is the share of the time, percent, in which an idle machine may wait for I/O without any: a GB10 shows more

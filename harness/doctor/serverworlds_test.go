@@ -6,6 +6,7 @@ var serverWorlds = []worldOf{
 	{"server-answers", OK, "m answers", func(*world) {}},
 	{"server-answers", Missing, "no server at", func(w *world) { w.b.down = true }},
 	{"server-answers", Missing, "lists no model", func(w *world) { w.b.model = "" }},
+	{"server-answers", Missing, "it lists m and answers no prompt: HTTP 503: no worker", func(w *world) { w.b.refuses = true }},
 	{"server-answers", Unknown, "was not named", noServers},
 
 	{"server-model", OK, "m", func(*world) {}},
@@ -22,9 +23,10 @@ var serverWorlds = []worldOf{
 
 	{"server-tiers", OK, "tier2_bytes_in, tier2_bytes_out", func(*world) {}},
 	{"server-tiers", OK, "; disk 64 GiB", logs("kvbm: tier=disk blocks=6553 bytes_per_block=10485760")},
-	{"server-tiers", Warning, "nothing of tier 2 yet", page("kv_offload_tiering", "other")},
+	{"server-tiers", Unknown, "nothing of tier 2 yet", page("kv_offload_tiering", "other")},
 	{"server-tiers", Warning, "2 MiB were written to tier 2, and nothing was read", page("1048576.0", "0.0")},
 	{"server-tiers", Missing, "kind vllm has no page", func(w *world) { w.needs.Servers[1].Kind = kind(w.t, "vllm") }},
+	{"server-tiers", Unknown, "no bytes_per_block", logs("kvbm: tier=disk blocks=6553")},
 	{"server-tiers", Unknown, "was not named", noServers},
 
 	{"tier-failures", OK, "no promotion failed", func(*world) {}},
@@ -51,7 +53,9 @@ var serverWorlds = []worldOf{
 
 	{"prefix-cache", OK, "1184 of 1203 tokens cached", func(*world) {}},
 	{"prefix-cache", Missing, "had 0 cached tokens", func(w *world) { w.b.cached = 0 }},
-	{"prefix-cache", Unknown, "do not tell cached tokens", func(w *world) { w.b.tells = false }},
+	{"prefix-cache", Unknown, "do not tell how many", func(w *world) { w.b.tells = false }},
+	{"prefix-cache", Unknown, "do not tell how many", func(w *world) { w.b.cached = 9999 }},
+	{"prefix-cache", Unknown, "do not tell how many", func(w *world) { w.b.cached = -3 }},
 	{"prefix-cache", Unknown, "was not named", noServers},
 
 	{"outputs-equal", OK, "answer alike; none through tier 2", func(*world) {}},
@@ -72,7 +76,7 @@ var serverWorlds = []worldOf{
 		w.b.says = func(prompt string, _ bool) string { return begin(prompt) }
 		w.needs.Servers[0].Kind = kind(w.t, "trtllm")
 	}},
-	{"outputs-equal", Warning, "tells nothing", func(w *world) {
+	{"outputs-equal", Unknown, "tells nothing", func(w *world) {
 		same := func(string, bool) string { return "yes" }
 		w.a.says, w.b.says = same, same
 	}},

@@ -27,7 +27,7 @@ func lookTiers(v *visit) seen {
 	if s.Log != nil {
 		tiers, err := telemetry.StartupLog(*s.Log)
 		if err != nil {
-			return warning("%s", short(err.Error()))
+			return unknown("%s", short(err.Error())).do("give the whole log of one start with --log")
 		}
 		for _, t := range []struct {
 			name string
@@ -43,7 +43,7 @@ func lookTiers(v *visit) seen {
 	}
 	tier2 := slices.DeleteFunc(slices.Sorted(maps.Keys(f.kv.values)), func(name string) bool { return !strings.HasPrefix(name, "tier2_") })
 	if len(tier2) == 0 {
-		return warning("the page tells nothing of tier 2 yet%s", setup).do("flood the upper tiers, so that tier 2 is written; counters begin with the first block")
+		return unknown("the page tells nothing of tier 2 yet%s", setup).do("flood the upper tiers, so that tier 2 is written; counters begin with the first block")
 	}
 	in, toldIn := f.kv.values["tier2_bytes_in"]
 	if out, toldOut := f.kv.values["tier2_bytes_out"]; toldIn && toldOut && in > 0 && out == 0 {

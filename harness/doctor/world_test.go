@@ -224,6 +224,8 @@ type fake struct {
 	// says is its answer to a prompt that it has seen, or not.
 	says func(prompt string, again bool) string
 	down bool
+	// refuses prompts, as a server does whose worker died.
+	refuses bool
 }
 
 func newFake(t *testing.T) *fake {
@@ -260,6 +262,10 @@ func (f *fake) serve(w http.ResponseWriter, req *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; version=0.0.4")
 		_, _ = io.WriteString(w, f.page)
 	case "/v1/completions":
+		if f.refuses {
+			http.Error(w, "no worker", http.StatusServiceUnavailable)
+			return
+		}
 		var ask struct{ Prompt string }
 		if err := json.NewDecoder(req.Body).Decode(&ask); err != nil {
 			w.WriteHeader(http.StatusBadRequest)
