@@ -22,13 +22,15 @@ type check struct {
 
 // visit is one look at a machine. What several checks look at is looked at once.
 type visit struct {
-	ctx   context.Context
-	m     *Machine
-	n     *Needs
-	gpu   func() gpuState
-	drive func() driveState
-	facts map[string]func() *serverFacts // by stack
-	procs map[string]func() *process
+	ctx context.Context
+	m   *Machine
+	n   *Needs
+	gpu func() gpuState
+	// loaded is the GPU under load where Needs.Probe allows that.
+	loaded func() gpuState
+	drive  func() driveState
+	facts  map[string]func() *serverFacts // by stack
+	procs  map[string]func() *process
 }
 
 // Run looks at everything that the needs ask for, in the order of the classes. Checks that the chosen hypotheses do not need,
@@ -55,6 +57,7 @@ func newVisit(ctx context.Context, n *Needs) *visit {
 	}
 	v := &visit{ctx: ctx, m: n.Machine, n: n, facts: map[string]func() *serverFacts{}, procs: map[string]func() *process{}}
 	v.gpu = sync.OnceValue(v.askGPU)
+	v.loaded = sync.OnceValue(v.loadGPU)
 	v.drive = sync.OnceValue(v.findDrive)
 	for i := range n.Servers {
 		s := &n.Servers[i]

@@ -85,12 +85,20 @@ func readGPU(ctx context.Context, text string) (st gpuState) {
 	return st
 }
 
-var driverVersion = regexp.MustCompile(`\b\d{3}\.\d+(\.\d+)?\b`)
+var (
+	driverVersion = regexp.MustCompile(`\b\d{3}\.\d+(\.\d+)?\b`)
+	driverSaid    = regexp.MustCompile(`DRIVER version\s*:\s*(\d{3}\.\d+(?:\.\d+)?)`)
+)
 
 func lookDriver(v *visit) seen {
 	text, err := v.m.text("proc/driver/nvidia/version")
 	switch {
 	case absent(err):
+		// Some containers have the tools and not the file.
+		said, _ := v.m.Run(v.ctx, smi, "--version")
+		if found := driverSaid.FindStringSubmatch(said); found != nil {
+			return judge("driver", found[1], drivers)
+		}
 		return missing("no NVIDIA driver is loaded")
 	case err != nil:
 		return unknown("/proc/driver/nvidia/version: %v", err)
@@ -169,7 +177,7 @@ const (
 )
 
 func lookThrottling(v *visit) seen {
-	st := v.gpu()
+	st := v.loaded()
 	switch {
 	case st.fault != "":
 		return unknown("%s", st.fault)
@@ -189,7 +197,7 @@ func lookThrottling(v *visit) seen {
 }
 
 func lookClockLock(v *visit) seen {
-	st := v.gpu()
+	st := v.loaded()
 	switch {
 	case st.fault != "":
 		return unknown("%s", st.fault)
@@ -226,7 +234,7 @@ func lookPower(v *visit) seen {
 		if len(said) == 0 {
 			return unknown("spbm is loaded and tells no power")
 		}
-		st := v.gpu()
+		st := v.loaded()
 		if input != nil && *input < cappedW && st.Util != nil && *st.Util > busyPercent {
 			return warning("%s with the GPU busy: the adapter gives too little", strings.Join(said, ", ")).with(*input, "W").
 				do("unplug both ends of the adapter for 60 s; return a unit that is held at 30 W again").by("ai-muninn.com, GB10 power")

@@ -14,15 +14,20 @@ const (
 	loadEvery = 500 * time.Millisecond
 )
 
-func lookGPUClock(v *visit) seen {
+// loadGPU is the state of the GPU under load, if one may be made and there is somebody to make it; else as it is.
+func (v *visit) loadGPU() gpuState {
 	st := v.gpu()
-	if st.fault != "" {
-		return unknown("%s", st.fault)
+	if st.fault != "" || !v.n.Probe || len(v.n.Servers) == 0 {
+		return st
 	}
-	if v.n.Probe && len(v.n.Servers) > 0 {
-		st = v.underLoad(st)
-	}
+	return v.underLoad(st)
+}
+
+func lookGPUClock(v *visit) seen {
+	st := v.loaded()
 	switch {
+	case st.fault != "":
+		return unknown("%s", st.fault)
 	case st.Util == nil || st.SMClockMHz == nil:
 		return unknown("nvidia-smi has [N/A] for utilization.gpu or clocks.sm")
 	case *st.Util <= busyPercent && v.n.Probe:

@@ -5,7 +5,8 @@ import "time"
 var gpuWorlds = []worldOf{
 	{"nvidia-driver", OK, "580.142, seen good", func(*world) {}},
 	{"nvidia-driver", Warning, "nobody", file("proc/driver/nvidia/version", "NVRM version: NVIDIA UNIX x86_64  590.11  Release")},
-	{"nvidia-driver", Missing, "no NVIDIA driver", lacksFile("proc/driver/nvidia/version")},
+	{"nvidia-driver", OK, "580.142, seen good", lacksFile("proc/driver/nvidia/version")},
+	{"nvidia-driver", Missing, "no NVIDIA driver", func(w *world) { w.remove("proc/driver/nvidia/version"); noGPU(w) }},
 	{"nvidia-driver", Unknown, "tells no version", file("proc/driver/nvidia/version", "?")},
 
 	{"cuda", OK, "CUDA 13.0", func(*world) {}},
@@ -28,6 +29,10 @@ var gpuWorlds = []worldOf{
 	{"gpu-throttling", OK, "mask 0x5", smiLine("96, [N/A], 80.10, 2418, 0x0000000000000005\n")},
 	{"gpu-throttling", Missing, "hardware slowdown, hardware thermal slowdown (mask 0x48)", smiLine("96, [N/A], 80.10, 1200, 0x0000000000000048\n")},
 	{"gpu-throttling", Missing, "software thermal slowdown, hardware power brake (mask 0xa0)", smiLine("96, [N/A], 80.10, 1200, 0x00000000000000a0\n")},
+	{"gpu-throttling", Missing, "hardware power brake", func(w *world) { // idle until it is asked
+		smiLine(idleLine)(w)
+		w.slept = func(time.Duration) { smiLine("96, [N/A], 80.10, 1200, 0x0000000000000080\n")(w) }
+	}},
 	{"gpu-throttling", Unknown, "[N/A]", smiLine("96, [N/A], 80.10, 2418, [N/A]\n")},
 
 	{"gpu-clock-load", OK, "SM clock 2418 MHz at 96 % busy", func(*world) {}},

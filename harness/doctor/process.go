@@ -116,6 +116,9 @@ func lookMemlock(v *visit, s *Instance) seen {
 		if err != nil {
 			break
 		}
+		if s.Kind.KV == nil {
+			return ok("at most %s of locked memory, and there is no KV connector", size(b)).with(b, "B")
+		}
 		return missing("at most %s of locked memory", size(b)).with(b, "B")
 	}
 	return unknown("/proc/%d/limits tells no limit of locked memory", p.pid)

@@ -16,6 +16,10 @@ var processWorlds = []worldOf{
 
 	{"server-memlock", OK, "unlimited", func(*world) {}},
 	{"server-memlock", Missing, "at most 8 MiB", func(w *world) { w.instead("proc/4711/limits", "unlimited", "8388608") }},
+	{"server-memlock", OK, "there is no KV connector", func(w *world) {
+		w.instead("proc/4711/limits", "unlimited", "8388608")
+		w.needs.Servers[1].Kind = kind(w.t, "vllm")
+	}},
 	{"server-memlock", Unknown, "cannot be read", lacksFile("proc/4711/limits")},
 	{"server-memlock", OK, "unlimited", listens("python3")},
 	{"server-memlock", Unknown, "docker forwards the port", listens("docker-proxy")},
