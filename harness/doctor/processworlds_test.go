@@ -1,5 +1,7 @@
 package doctor
 
+import "testing/fstest"
+
 var processWorlds = []worldOf{
 	{"container-flags", OK, "--gpus, --ipc host", func(*world) {}},
 	{"container-flags", OK, "outside of containers", native("")},
@@ -22,6 +24,10 @@ var processWorlds = []worldOf{
 	}},
 	{"server-memlock", Unknown, "cannot be read", lacksFile("proc/4711/limits")},
 	{"server-memlock", OK, "unlimited", listens("python3")},
+	{"server-memlock", Unknown, "nor its process is known", func(w *world) { // a client of the port
+		listens("python3")(w)
+		w.instead("proc/net/tcp", "0A", "01")
+	}},
 	{"server-memlock", Unknown, "docker forwards the port", listens("docker-proxy")},
 
 	{"cache-dir", OK, "/mnt/nvme/kv is mounted at /kv", func(*world) {}},
@@ -48,7 +54,9 @@ var processWorlds = []worldOf{
 	{"shm-space", Unknown, "was not named", func(w *world) { w.needs.CPUTierBytes = nil }},
 
 	{"shm-stale", OK, "no files", func(*world) {}},
-	{"shm-stale", Warning, "vllm_offload_0.mmap", file("dev/shm/vllm_offload_0.mmap", "x")},
+	{"shm-stale", Warning, "vllm_0.mmap", file("dev/shm/vllm_0.mmap", "x")},
+	{"shm-stale", Warning, "kv_offload_0", file("dev/shm/kv_offload_0", "x")},
+	{"shm-stale", Warning, "256 MiB in big", func(w *world) { w.files["dev/shm/big"] = &fstest.MapFile{Data: make([]byte, staleBytes)} }},
 	{"shm-stale", Unknown, "/dev/shm", lacksFile("dev/shm/sem.x")},
 
 	{"io-uring", OK, "is allowed", func(w *world) { w.needs.IOURing = true }},
