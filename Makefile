@@ -12,7 +12,7 @@ RUN     := cd hypotheses && $(GO) test -timeout 60m
 # The race detector is C; a machine without a compiler is told what was left out.
 RACE_TEST = if command -v "$$($(GO) env CC)" >/dev/null; then $(GO) test -race -timeout 15m $(RACE); \
 	else echo "LEFT OUT: the race detector needs a C compiler, and there is no $$($(GO) env CC) here (apt install gcc libc6-dev)"; fi
-RACE    := ./harness/memnet ./harness/load ./harness/telemetry ./harness/sim ./harness/record ./harness/rig/... ./harness/runner
+RACE    := ./harness/memnet ./harness/load ./harness/telemetry ./harness/sim ./harness/record ./harness/restore ./harness/rig/... ./harness/runner ./harness/treatment
 
 .PHONY: help
 help: ## print this help

@@ -1,5 +1,5 @@
 // Command sparkharness loads any server, serves the simulated stacks in real time, writes the inputs, reads, makes and
-// replays traces, and looks over and packs runs. The hypotheses themselves are tests: see package hypotheses.
+// replays traces, looks over and packs runs, and looks over machines. The hypotheses themselves are tests: see package hypotheses.
 package main
 
 import (
@@ -25,6 +25,6 @@ func rootCommand() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(loadCommand(), serveCommand(), inputsCommand(), traceCommand(), verifyCommand(), archiveCommand())
+	root.AddCommand(doctorCommand(), loadCommand(), serveCommand(), inputsCommand(), traceCommand(), verifyCommand(), archiveCommand())
 	return root
 }

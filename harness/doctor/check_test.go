@@ -1,0 +1,160 @@
+package doctor
+
+import (
+	"errors"
+	"io/fs"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// worldOf is a world in which a check comes out so, and what it says there.
+type worldOf struct {
+	id     string
+	status Status
+	says   string
+	change func(*world)
+}
+
+var errBroken = errors.New("input/output error")
+
+func noGPU(w *world) {
+	for line := range w.commands {
+		if strings.HasPrefix(line, "nvidia-smi") {
+			delete(w.commands, line)
+		}
+	}
+}
+
+func smiLine(line string) func(*world) {
+	return func(w *world) { w.commands["nvidia-smi"] = reply{smiHeader + line, nil} }
+}
+
+func noServers(w *world) { w.needs.Servers = nil }
+func onlyB(w *world)     { w.needs.Servers = w.needs.Servers[1:] }
+func noProcess(w *world) {
+	for i := range w.needs.Servers {
+		w.needs.Servers[i].Container = ""
+	}
+}
+
+// native is a server outside of containers.
+func native(environ string) func(*world) {
+	return func(w *world) {
+		noProcess(w)
+		w.needs.Servers[1].PID = 4711
+		if environ != "" {
+			w.set("proc/4711/environ", environ)
+		}
+	}
+}
+
+// listens is a process that was not named, on the port of stack B.
+func listens(comm string) func(*world) {
+	return func(w *world) {
+		noProcess(w)
+		w.set("proc/4711/comm", comm)
+		w.set("proc/net/tcp", "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"+
+			"   0: 0100007F:1F41 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 91234 1 0000000000000000 100 0 0 10 0\n")
+		w.files["proc/4711/fd/7"] = &fstest.MapFile{Data: []byte("socket:[91234]"), Mode: fs.ModeSymlink}
+	}
+}
+
+func noLogs(w *world) { w.needs.Servers[0].Log, w.needs.Servers[1].Log = nil, nil }
+func logs(line string) func(*world) {
+	return func(w *world) { w.needs.Servers[1].Log = new(*w.needs.Servers[1].Log + line + "\n") }
+}
+
+func lacksFile(path string) func(*world) { return func(w *world) { w.remove(path) } }
+func file(path, content string) func(*world) {
+	return func(w *world) { w.set(path, content) }
+}
+func command(line, out string, err error) func(*world) {
+	return func(w *world) { w.commands[line] = reply{out, err} }
+}
+func noCommand(line string) func(*world) { return func(w *world) { delete(w.commands, line) } }
+func noDirectory(w *world)               { w.needs.Dir = "" }
+func inspected(old, new string) func(*world) {
+	return func(w *world) { w.prints("docker inspect --type container -- vllm", old, new) }
+}
+func page(old, new string) func(*world) {
+	return func(w *world) {
+		require.Contains(w.t, w.b.page, old)
+		w.b.page = strings.ReplaceAll(w.b.page, old, new)
+	}
+}
+func memory(name, kb string) func(*world) {
+	return func(w *world) {
+		w.set("proc/meminfo", strings.Replace(string(w.files["proc/meminfo"].Data), name+":", name+": "+kb+" kB\nOld:", 1))
+	}
+}
+
+// worlds have, for each check, one in which it is well, one in which it is not, and one in which it cannot be told.
+var worlds = slices.Concat(hostWorlds, gpuWorlds, driveWorlds, serverWorlds, processWorlds, toolWorlds)
+
+func TestChecks(t *testing.T) {
+	for _, tt := range worlds {
+		t.Run(tt.id+" "+string(tt.status)+" "+tt.says, func(t *testing.T) {
+			w := well(t)
+			tt.change(w)
+			f := w.see(tt.id)
+			assert.Equal(t, tt.status, f.Status, f.Seen)
+			assert.Contains(t, f.Seen, tt.says)
+			assert.NotContains(t, f.Seen+f.Fix+f.Why, "sekret")
+			assert.NotContains(t, f.Seen, "\n")
+		})
+	}
+}
+
+// Each check has a world for each of the three: well, not well, and not told.
+func TestEachCheckCanComeOutEachWay(t *testing.T) {
+	seen := map[string]map[Status]bool{}
+	for _, tt := range worlds {
+		if seen[tt.id] == nil {
+			seen[tt.id] = map[Status]bool{}
+		}
+		seen[tt.id][tt.status] = true
+	}
+	for _, c := range checks() {
+		of := seen[c.id]
+		assert.True(t, of[OK], "%s: no world in which it is ok", c.id)
+		assert.True(t, of[Warning] || of[Missing], "%s: no world in which it is not", c.id)
+		assert.True(t, of[Unknown], "%s: no world in which it is unknown", c.id)
+		delete(seen, c.id)
+	}
+	assert.Empty(t, seen, "worlds of checks that there are not")
+}
+
+// In a world without anything nothing is ok: what cannot be told is unknown.
+func TestNothingIsOKUnseen(t *testing.T) {
+	w := well(t)
+	clear(w.files)
+	clear(w.commands)
+	w.spaceErr, w.syncErr, w.writeErr, w.driveErr, w.lagErr = errBroken, errBroken, errBroken, errBroken, errBroken
+	w.a.down, w.b.down = true, true
+	noLogs(w)
+	for _, f := range Run(t.Context(), w.needs) {
+		if f.ID != "go-test-timeout" && f.ID != "tier-holds-prompt" { // of which everything was told
+			assert.NotEqual(t, OK, f.Status, "%s: %s", f.ID, f.Seen)
+		}
+	}
+}
+
+// A file that is there and cannot be read is not one that is not there.
+func TestUnreadableIsUnknown(t *testing.T) {
+	w := well(t)
+	w.needs.Machine.Files = unreadable{w.files}
+	for _, id := range []string{"psi", "nvidia-driver", "dgx-os", "kernel", "swap"} {
+		assert.Equal(t, Unknown, w.see(id).Status, id)
+	}
+}
+
+type unreadable struct{ fs.FS }
+
+func (unreadable) Open(name string) (fs.File, error) {
+	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrPermission}
+}

@@ -1,0 +1,121 @@
+package doctor
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// container is what docker inspect says, as far as it is looked at.
+type container struct {
+	State  struct{ Pid int }
+	Config struct{ Env []string }
+	Mounts []struct {
+		Type, Source, Destination string
+		RW                        bool
+	}
+	HostConfig struct {
+		IpcMode, NetworkMode string
+		ShmSize, Memory      float64
+		SecurityOpt          []string
+		Privileged           bool
+		Runtime              string
+		Ulimits              []struct {
+			Name       string
+			Soft, Hard float64
+		}
+		DeviceRequests []struct {
+			Driver       string
+			Capabilities [][]string
+		}
+	}
+}
+
+func lookFlags(v *visit, s *Instance) seen {
+	p := v.procs[s.Stack]()
+	if p.err != nil {
+		return p.why()
+	}
+	if p.container == nil {
+		return ok("it runs outside of containers")
+	}
+	h := p.container.HostConfig
+	var odd []string
+	gpus := h.Runtime == "nvidia" || slices.ContainsFunc(h.DeviceRequests, func(r struct {
+		Driver       string
+		Capabilities [][]string
+	}) bool {
+		return slices.ContainsFunc(r.Capabilities, func(c []string) bool { return slices.Contains(c, "gpu") })
+	})
+	if !gpus {
+		odd = append(odd, "no --gpus")
+	}
+	if h.IpcMode != "host" {
+		odd = append(odd, fmt.Sprintf("--ipc %s with %s of /dev/shm", short(h.IpcMode), size(h.ShmSize)))
+	}
+	if h.NetworkMode != "host" {
+		odd = append(odd, "--network "+short(h.NetworkMode))
+	}
+	stack := slices.ContainsFunc(h.Ulimits, func(u struct {
+		Name       string
+		Soft, Hard float64
+	}) bool {
+		return u.Name == "stack" && u.Soft >= 67108864
+	})
+	if !stack {
+		odd = append(odd, "no --ulimit stack=67108864")
+	}
+	if h.Memory > 0 {
+		odd = append(odd, fmt.Sprintf("--memory %s, which does not count what the GPU allocates", size(h.Memory)))
+	}
+	if len(odd) > 0 {
+		return warning("%s", strings.Join(odd, ", "))
+	}
+	return ok("--gpus, --ipc host, --network host, stack")
+}
+
+func lookCacheDir(v *visit, s *Instance) seen {
+	p, d := v.procs[s.Stack](), v.drive()
+	switch {
+	case p.err != nil:
+		return p.why()
+	case d.err != nil:
+		return d.why()
+	case p.container == nil:
+		return ok("it runs outside of containers, and sees %s itself", short(d.Dir))
+	}
+	for _, m := range p.container.Mounts {
+		if m.Source != d.Dir && !strings.HasPrefix(d.Dir, strings.TrimRight(m.Source, "/")+"/") && !strings.HasPrefix(m.Source, d.Dir+"/") {
+			continue
+		}
+		if !m.RW {
+			return missing("%s is mounted at %s, and cannot be written", short(m.Source), short(m.Destination))
+		}
+		return ok("%s is mounted at %s", short(m.Source), short(m.Destination))
+	}
+	return missing("nothing of %s is mounted into the container", short(d.Dir))
+}
+
+func lookIOURing(v *visit) seen {
+	off, err := v.m.number("proc/sys/kernel/io_uring_disabled")
+	if err != nil {
+		return unknown("kernel.io_uring_disabled cannot be read: %v", err)
+	}
+	var blocked []string
+	if off != 0 {
+		blocked = append(blocked, fmt.Sprintf("kernel.io_uring_disabled is %.0f", off))
+	}
+	for _, s := range v.n.Servers {
+		p := v.procs[s.Stack]()
+		if p.container != nil && !p.container.HostConfig.Privileged && !slices.Contains(p.container.HostConfig.SecurityOpt, "seccomp=unconfined") {
+			blocked = append(blocked, s.Stack+" has docker's default seccomp profile, or one of its own")
+		}
+	}
+	switch {
+	case len(blocked) == 0:
+		return ok("io_uring is allowed")
+	case v.n.IOURing:
+		return missing("%s", strings.Join(blocked, "; "))
+	}
+	return ok("%s; no loader was named that needs io_uring", strings.Join(blocked, "; "))
+}

@@ -1,0 +1,82 @@
+package doctor
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"net/url"
+	"path"
+	"strconv"
+	"strings"
+)
+
+var errNoListener = errors.New("no process is seen that listens there")
+
+// listener is the process of this machine that listens on the port of a URL of loopback. It is not seen where it is another
+// user's, or in a network namespace of its own.
+func (m *Machine) listener(rawURL string) (pid int, err error) {
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		return 0, errNoListener
+	}
+	if at, err := netip.ParseAddr(u.Hostname()); u.Hostname() != "localhost" && (err != nil || !at.IsLoopback()) {
+		return 0, errNoListener
+	}
+	port, err := strconv.ParseUint(u.Port(), 10, 16)
+	if err != nil {
+		return 0, errNoListener
+	}
+	sockets := map[string]bool{}
+	for _, file := range []string{"proc/net/tcp", "proc/net/tcp6"} {
+		text, err := m.text(file)
+		if err != nil {
+			continue // a kernel without IPv6 has no such file
+		}
+		for line := range strings.Lines(text) {
+			if inode := listening(line, port); inode != "" {
+				sockets["socket:["+inode+"]"] = true
+			}
+		}
+	}
+	links, linked := m.Files.(fs.ReadLinkFS)
+	if len(sockets) == 0 || !linked {
+		return 0, errNoListener
+	}
+	fds, _ := fs.Glob(m.Files, "proc/[0-9]*/fd") // the pattern is well formed
+	for _, dir := range fds {
+		entries, err := fs.ReadDir(m.Files, dir)
+		if err != nil {
+			continue // another user's
+		}
+		for _, e := range entries {
+			target, err := links.ReadLink(path.Join(dir, e.Name()))
+			if err != nil || !sockets[target] {
+				continue
+			}
+			if pid, err = strconv.Atoi(strings.Split(dir, "/")[1]); err != nil {
+				return 0, err
+			}
+			if comm, err := m.text(fmt.Sprintf("proc/%d/comm", pid)); err == nil && comm == "docker-proxy" {
+				return 0, errors.New("docker forwards the port: name the container (--container)")
+			}
+			return pid, nil
+		}
+	}
+	return 0, errNoListener
+}
+
+// listening is the inode of a line of /proc/net/tcp (kernel Documentation/networking/proc_net_tcp.rst) if that is of a socket that
+// listens on the port, else "".
+func listening(line string, port uint64) string {
+	const local, state, inode, listen = 1, 3, 9, "0A" // TCP_LISTEN of include/net/tcp_states.h
+	f := strings.Fields(line)
+	if len(f) <= inode || f[state] != listen {
+		return ""
+	}
+	_, hex, _ := strings.Cut(f[local], ":")
+	if n, err := strconv.ParseUint(hex, 16, 16); err != nil || n != port {
+		return ""
+	}
+	return f[inode]
+}

@@ -1,0 +1,165 @@
+package doctor
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+func processChecks() []check {
+	return []check{
+		{id: "container-flags", class: Server, of: lookFlags,
+			why: "shared memory comes out of the same 128 GB, and a private IPC or network namespace costs", source: "NVIDIA/dgx-spark-playbooks #78",
+			fix: "docker run --gpus all --ipc host --network host --ulimit memlock=-1 --ulimit stack=67108864"},
+		{id: "server-memlock", class: Server, of: lookMemlock,
+			why: "with little locked memory cudaHostRegister fails, and the CUDA error sticks", fix: "docker run --ulimit memlock=-1, or LimitMEMLOCK=infinity of the unit"},
+		{id: "cache-dir", class: Server, of: lookCacheDir,
+			why: "a tier on a container's overlay is neither the drive that is watched nor kept", fix: "docker run -v <folder on the NVMe>:<folder of the tier>, writable by its user"},
+		{id: "allocator", class: Server, of: lookAllocator,
+			why:    "vLLM refuses expandable segments beside a KV connector; without them the allocator kept memory until the host hung",
+			fix:    "PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True with a build that exempts the connector, and --enable-cumem-allocator",
+			source: "vllm-project/vllm PR #41237"},
+		{id: "hash-seed", class: Server, of: lookHashSeed,
+			why: "with another hash seed a kept tier is missed by all after a restart", fix: "start the server with PYTHONHASHSEED=0", source: "docs.vllm.ai, KV offloading"},
+		{id: "shm-space", class: Server, look: lookShm,
+			why: "a CPU tier with files below it is a mapping in /dev/shm", fix: "make /dev/shm as large as the tier and 1 GiB more (--shm-size, or --ipc host)",
+			source: "vllm-project/vllm, vllm/v1/kv_offload"},
+		{id: "shm-stale", class: Server, look: lookStale,
+			why: "what a crashed server leaves in /dev/shm is memory that nobody has", fix: "remove the files while no server runs", root: true,
+			source: "vllm-project/vllm, vllm/v1/kv_offload"},
+		{id: "io-uring", class: Server, look: lookIOURing,
+			why: "docker's default seccomp profile blocks io_uring, which NIXL's POSIX plugin may use", fix: "sysctl kernel.io_uring_disabled=0; a seccomp profile that allows it", root: true,
+			source: "ai-dynamo/nixl, POSIX plugin"},
+	}
+}
+
+// process is a server's process, as it was named or as it listens, and its container if one was named.
+type process struct {
+	pid       int
+	container *container
+	err       error // neither is known
+}
+
+var errNoProcess = errors.New("neither its container nor its process is known")
+
+// why is how a check sees a process that there is not.
+func (p *process) why() seen {
+	if errors.Is(p.err, errNoProcess) {
+		return unknown("%v (--container, --pid)", p.err).do("name it with --container NAME or --pid N, or run as its user")
+	}
+	return unknown("%v", p.err)
+}
+
+func (v *visit) findProcess(s *Instance) *process {
+	if s.Container == "" {
+		if s.PID != 0 {
+			return &process{pid: s.PID}
+		}
+		pid, err := v.m.listener(s.URL)
+		if errors.Is(err, errNoListener) {
+			err = errNoProcess
+		}
+		return &process{pid: pid, err: err}
+	}
+	text, err := v.m.Run(v.ctx, "docker", "inspect", "--type", "container", "--", s.Container)
+	if absent(err) {
+		return &process{err: errors.New("no docker on this machine")}
+	}
+	var list []container
+	if jerr := json.Unmarshal([]byte(text), &list); err != nil || jerr != nil || len(list) != 1 {
+		return &process{err: fmt.Errorf("docker tells nothing of container %.40q", s.Container)}
+	}
+	return &process{pid: list[0].State.Pid, container: &list[0]}
+}
+
+// env is a variable of the server; known is false if it cannot be told. Of the others nothing is kept: they may be secrets.
+func (v *visit) env(p *process, name string) (value string, set, known bool) {
+	var all []string
+	if p.container != nil {
+		all = p.container.Config.Env
+	} else {
+		text, err := v.m.text(fmt.Sprintf("proc/%d/environ", p.pid))
+		if err != nil {
+			return "", false, false
+		}
+		all = strings.Split(text, "\x00")
+	}
+	for _, line := range all {
+		if n, v, found := strings.Cut(line, "="); found && n == name {
+			return v, true, true
+		}
+	}
+	return "", false, true
+}
+
+func lookMemlock(v *visit, s *Instance) seen {
+	p := v.procs[s.Stack]()
+	if p.err != nil {
+		return p.why()
+	}
+	text, err := v.m.text(fmt.Sprintf("proc/%d/limits", p.pid))
+	if err != nil {
+		return unknown("/proc/%d/limits cannot be read", p.pid)
+	}
+	for line := range strings.Lines(text) {
+		rest, found := strings.CutPrefix(line, "Max locked memory")
+		f := strings.Fields(rest)
+		if !found || len(f) == 0 {
+			continue
+		}
+		if f[0] == "unlimited" {
+			return ok("locked memory is unlimited")
+		}
+		b, err := strconv.ParseFloat(f[0], 64)
+		if err != nil {
+			break
+		}
+		if s.Kind.KV == nil {
+			return ok("at most %s of locked memory, and there is no KV connector", size(b)).with(b, "B")
+		}
+		return missing("at most %s of locked memory", size(b)).with(b, "B")
+	}
+	return unknown("/proc/%d/limits tells no limit of locked memory", p.pid)
+}
+
+func lookAllocator(v *visit, s *Instance) seen {
+	p := v.procs[s.Stack]()
+	if p.err != nil {
+		return p.why()
+	}
+	value, set, known := v.env(p, "PYTORCH_CUDA_ALLOC_CONF")
+	if !known {
+		return unknown("the environment of process %d cannot be read", p.pid).do("run as root, or as the server's user")
+	}
+	said := "PYTORCH_CUDA_ALLOC_CONF is not set"
+	if set {
+		said = "PYTORCH_CUDA_ALLOC_CONF=" + short(value)
+	}
+	expands := strings.Contains(value, "expandable_segments:True")
+	switch {
+	case s.Kind.KV == nil:
+		return ok("%s, and there is no KV connector", said)
+	case expands:
+		return ok("%s: the server started with it, so its connector is exempted", said)
+	}
+	return warning("%s beside a KV connector", said)
+}
+
+func lookHashSeed(v *visit, s *Instance) seen {
+	p := v.procs[s.Stack]()
+	if p.err != nil {
+		return p.why()
+	}
+	value, set, known := v.env(p, "PYTHONHASHSEED")
+	switch {
+	case !known:
+		return unknown("the environment of process %d cannot be read", p.pid).do("run as root, or as the server's user")
+	case s.Kind.KV == nil:
+		return ok("there is no KV tier that outlives it")
+	case !set || value == "random":
+		return warning("PYTHONHASHSEED is not fixed")
+	}
+	return ok("PYTHONHASHSEED=%s", short(value))
+}

@@ -1,0 +1,89 @@
+package doctor
+
+import "testing/fstest"
+
+var processWorlds = []worldOf{
+	{"container-flags", OK, "--gpus, --ipc host", func(*world) {}},
+	{"container-flags", OK, "outside of containers", native("")},
+	{"container-flags", Warning, "no --gpus", inspected(`"gpu"`, `"compute"`)},
+	{"container-flags", Warning, "--ipc private with 64 GiB", func(w *world) {
+		inspected(`"IpcMode": "host"`, `"IpcMode": "private"`)(w)
+		inspected("67108864, \"Memory\"", "68719476736, \"Memory\"")(w)
+	}},
+	{"container-flags", Warning, "--network bridge", inspected(`"NetworkMode": "host"`, `"NetworkMode": "bridge"`)},
+	{"container-flags", Warning, "no --ulimit stack", inspected(`"stack"`, `"nofile"`)},
+	{"container-flags", Warning, "does not count what the GPU", inspected(`"Memory": 0`, `"Memory": 68719476736`)},
+	{"container-flags", Unknown, "nor its process is known", noProcess},
+	{"container-flags", Unknown, "docker tells nothing", command("docker inspect --type container -- vllm", "[]", errRan)},
+
+	{"server-memlock", OK, "unlimited", func(*world) {}},
+	{"server-memlock", Missing, "at most 8 MiB", func(w *world) { w.instead("proc/4711/limits", "unlimited", "8388608") }},
+	{"server-memlock", OK, "there is no KV connector", func(w *world) {
+		w.instead("proc/4711/limits", "unlimited", "8388608")
+		w.needs.Servers[1].Kind = kind(w.t, "vllm")
+	}},
+	{"server-memlock", Unknown, "cannot be read", lacksFile("proc/4711/limits")},
+	{"server-memlock", OK, "unlimited", listens("python3")},
+	{"server-memlock", Unknown, "nor its process is known", func(w *world) { // a client of the port
+		listens("python3")(w)
+		w.instead("proc/net/tcp", "0A", "01")
+	}},
+	{"server-memlock", Unknown, "docker forwards the port", listens("docker-proxy")},
+
+	{"cache-dir", OK, "/mnt/nvme/kv is mounted at /kv", func(*world) {}},
+	{"cache-dir", OK, "outside of containers", native("")},
+	{"cache-dir", Missing, "cannot be written", inspected(`"RW": true`, `"RW": false`)},
+	{"cache-dir", Missing, "nothing of /mnt/nvme", inspected("/mnt/nvme/kv", "/mnt/other/kv")},
+	{"cache-dir", Missing, "nothing of /mnt/nvme", inspected("/mnt/nvme/kv", "/mnt/nvme2/kv")},
+	{"cache-dir", Unknown, "was not named", noDirectory},
+
+	{"allocator", OK, "is exempted", func(*world) {}},
+	{"allocator", OK, "no KV connector", func(w *world) { w.needs.Servers[1].Kind = kind(w.t, "vllm") }},
+	{"allocator", Warning, "is not set beside a KV connector", native("PATH=/bin\x00SECRET=sekret\x00")},
+	{"allocator", Warning, "expandable_segments:False beside", inspected("expandable_segments:True", "expandable_segments:False")},
+	{"allocator", Unknown, "environment of process 4711", native("")},
+
+	{"hash-seed", OK, "PYTHONHASHSEED=0", func(*world) {}},
+	{"hash-seed", OK, "PYTHONHASHSEED=7", native("A=b\x00PYTHONHASHSEED=7\x00")},
+	{"hash-seed", Warning, "not fixed", inspected("PYTHONHASHSEED=0", "PYTHONHASHSEED=random")},
+	{"hash-seed", Warning, "not fixed", inspected("PYTHONHASHSEED=0", "OTHER=0")},
+	{"hash-seed", Unknown, "cannot be read", native("")},
+
+	{"shm-space", OK, "60 GiB free in /dev/shm for a tier of 16 GiB", func(*world) {}},
+	{"shm-space", Missing, "and 1 GiB", func(w *world) { w.needs.CPUTierBytes = new(59.5 * gib) }},
+	{"shm-space", Unknown, "was not named", func(w *world) { w.needs.CPUTierBytes = nil }},
+
+	{"shm-stale", OK, "no files", func(*world) {}},
+	{"shm-stale", Warning, "vllm_0.mmap", file("dev/shm/vllm_0.mmap", "x")},
+	{"shm-stale", Warning, "kv_offload_0", file("dev/shm/kv_offload_0", "x")},
+	{"shm-stale", Warning, "256 MiB in big", func(w *world) { w.files["dev/shm/big"] = &fstest.MapFile{Data: make([]byte, staleBytes)} }},
+	{"shm-stale", Unknown, "/dev/shm", lacksFile("dev/shm/sem.x")},
+
+	{"io-uring", OK, "is allowed", func(w *world) { w.needs.IOURing = true }},
+	{"io-uring", OK, "no loader was named", inspected("seccomp=unconfined", "label=disable")},
+	{"io-uring", Missing, "default seccomp profile", func(w *world) { w.needs.IOURing = true; inspected("seccomp=unconfined", "label=disable")(w) }},
+	{"io-uring", Missing, "io_uring_disabled is 2", func(w *world) { w.needs.IOURing = true; w.set("proc/sys/kernel/io_uring_disabled", "2") }},
+	{"io-uring", Unknown, "cannot be read", lacksFile("proc/sys/kernel/io_uring_disabled")},
+
+	{"log-direct-io", OK, "no line", func(*world) {}},
+	{"log-direct-io", Missing, "1 lines", logs("WARNING O_DIRECT is not supported on /kv, falling back to buffered I/O")},
+	{"log-direct-io", Unknown, "was not named", noLogs},
+	{"log-hybrid-cache", OK, "no line", func(*world) {}},
+	{"log-hybrid-cache", Warning, "1 lines", logs("WARNING HMA is disabled: the connector does not support it")},
+	{"log-hybrid-cache", Warning, "1 lines", logs("Turning off hybrid kv cache manager: disabling hybrid KV cache manager")},
+	{"log-hybrid-cache", Unknown, "was not named", noLogs},
+	{"log-kv-pool", OK, "196608 tokens", func(*world) {}},
+	{"log-kv-pool", Warning, "GPU KV cache size 49152 tokens, and 196608 at another start", logs("GPU KV cache size: 49,152 tokens")},
+	{"log-kv-pool", Unknown, "no line tells", func(w *world) { w.needs.Servers[1].Log = new("x\n") }},
+	{"log-connector", OK, "OffloadingConnector", func(*world) {}},
+	{"log-connector", Warning, "A has a KV connector, SimpleCPUOffloadConnector", func(w *world) {
+		w.needs.Servers = w.needs.Servers[:1]
+		w.needs.Servers[0].Log = new("Creating v1 connector with name: SimpleCPUOffloadConnector\n")
+	}},
+	{"log-connector", Unknown, "no line names", func(w *world) { w.needs.Servers[1].Log = new("x\n") }},
+	{"log-load-errors", OK, "no failed load", func(*world) {}},
+	{"log-load-errors", Missing, "1 lines: GDS_MT: failed", logs("GDS_MT: failed to register file")},
+	{"log-load-errors", Missing, "1 lines", logs("ERROR promotion of 12 chunks failed: allocation")},
+	{"log-load-errors", Missing, "1 lines", logs("OSError: [Errno 28] No space left on device")},
+	{"log-load-errors", Unknown, "was not named", noLogs},
+}
