@@ -56,6 +56,8 @@ var rules = []rule{
 		"what all rigs share knows none of them; of load it has the probe of the served model, and it drives none"},
 	{"harness/rig/simrig", []string{"harness/config", "harness/disk", "harness/fio", "harness/memnet", "harness/outgoing", "harness/prompt", "harness/record", "harness/rig", "harness/sim", "harness/telemetry"}, nil,
 		"the one place in a run that knows the simulator; it drives no load"},
+	{"harness/rig/diskrig", []string{"harness/disk", "harness/drive", "harness/rig/simrig", "harness/sim"}, []string{"golang.org/x/sys"},
+		"real files behind the simulator's seam: it knows what is stored, and neither a run nor a load"},
 	{"harness/rig/serverrig", []string{"harness/config", "harness/drive", "harness/load", "harness/outgoing", "harness/prompt", "harness/record", "harness/rig", "harness/telemetry"}, []string{"github.com/prometheus/procfs"},
 		"a server that other people wrote is known by its file and by what it answers; this drives no load but two prompts, to learn how it counts"},
 	{"harness/runner", []string{"harness/config", "harness/disk", "harness/experiment", "harness/load", "harness/outgoing", "harness/price", "harness/prompt", "harness/record", "harness/regular", "harness/rig", "harness/telemetry"}, nil,
@@ -74,7 +76,7 @@ var rules = []rule{
 	// The door, and the commands beside it.
 	{"harness", []string{"harness/config", "harness/disk", "harness/evidence", "harness/experiment", "harness/gate", "harness/price", "harness/rates", "harness/record", "harness/regular", "harness/report", "harness/rig", "harness/rig/serverrig", "harness/rig/simrig", "harness/runner", "harness/verdict"}, nil,
 		"the door joins both sides; load, telemetry and simulator are behind runner and rig"},
-	{"harness/cmd/sparkharness", []string{"harness/config", "harness/disk", "harness/load", "harness/outgoing", "harness/prompt", "harness/record", "harness/regular", "harness/rig/simrig", "harness/sim", "harness/stats", "harness/trace"}, []string{"github.com/spf13/cobra"},
+	{"harness/cmd/sparkharness", []string{"harness/config", "harness/disk", "harness/load", "harness/outgoing", "harness/prompt", "harness/record", "harness/regular", "harness/rig/diskrig", "harness/rig/simrig", "harness/sim", "harness/stats", "harness/trace"}, []string{"github.com/spf13/cobra"},
 		"commands serve, write, and drive a trace or a plain load; they decide nothing, so that a first look is no run"},
 	{"harness/cmd/mutants", nil, []string{"gopkg.in/yaml.v3"}, "what looks for holes in the tests must not depend on what they test"},
 	{"hypotheses", nil, nil, "the product code of a hypothesis is its documentation"},
@@ -225,19 +227,20 @@ func TestNothingCrossesRecord(t *testing.T) {
 
 // readsItself are the product files that open files without package regular, each with its reason.
 var readsItself = map[string]string{
-	"harness/regular/file.go":          "it is the one",
-	"harness/telemetry/kernelfile.go":  "the kernel's own files, at paths that no user names",
-	"harness/rig/serverrig/process.go": "the kernel's own files",
-	"harness/rig/serverrig/device.go":  "the kernel's own files",
-	"harness/drive/direct_linux.go":    "files of its own, for direct I/O",
-	"harness/runner/manifest.go":       "the kernel's release",
-	"harness/record/jsonl.go":          "lines, which are created",
-	"harness/disk/lock.go":             "locks, which are opened to be written",
-	"harness/disk/owner.go":            "the kernel's own files",
-	"harness/disk/whole.go":            "folders, and what has just been written",
-	"harness/interrupt.go":             "the kernel's name of what started this",
-	"harness/record/attempts.go":       "the log, which is appended to",
-	"harness/rates/line.go":            "lines, which are appended",
+	"harness/regular/file.go":             "it is the one",
+	"harness/telemetry/kernelfile.go":     "the kernel's own files, at paths that no user names",
+	"harness/rig/serverrig/process.go":    "the kernel's own files",
+	"harness/rig/serverrig/device.go":     "the kernel's own files",
+	"harness/drive/direct_linux.go":       "files of its own, for direct I/O",
+	"harness/rig/diskrig/direct_linux.go": "likewise",
+	"harness/runner/manifest.go":          "the kernel's release",
+	"harness/record/jsonl.go":             "lines, which are created",
+	"harness/disk/lock.go":                "locks, which are opened to be written",
+	"harness/disk/owner.go":               "the kernel's own files",
+	"harness/disk/whole.go":               "folders, and what has just been written",
+	"harness/interrupt.go":                "the kernel's name of what started this",
+	"harness/record/attempts.go":          "the log, which is appended to",
+	"harness/rates/line.go":               "lines, which are appended",
 }
 
 // Whoever reads a file that a user names, or that lies in a results folder, does it through package regular: a pipe in its

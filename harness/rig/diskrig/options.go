@@ -1,0 +1,103 @@
+package diskrig
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"sparkharness/harness/rig/simrig"
+	"sparkharness/harness/sim"
+)
+
+// Options say what a storage holds. For makes them for a simulated machine.
+type Options struct {
+	BlockBytes int64 // of a KV block
+	KVBlocks   int   // capacity of the KV tier; 0: there is none
+	// ChunkBlocks is how many blocks make a file of the manager fs; 0: the KV tier is one file.
+	ChunkBlocks  int
+	Adapters     []sim.Adapter
+	WeightsBytes int64 // that memory does not hold
+	OtherBytes   int64 // of another file of the server (Bursts, IndexSearch)
+	SpillBytes   int64 // of the file that KV which nobody reads is written into, round and round
+	Swaps        bool  // sequences are swapped out
+	// Parallel is how many I/Os can be under way.
+	Parallel int
+
+	// Share is the part of the free space that may be taken; 0: a fifth.
+	Share float64
+	// Noise is what pages are filled with, and must not compress.
+	Noise io.Reader
+	// Tell is told in a line what takes time, or has been thrown away; nil: nobody is.
+	Tell func(line string)
+}
+
+const (
+	// otherBytes is the length of the server's other file where only searches read it: more than a drive's own cache.
+	otherBytes = 1 << 30
+	// spillBytes is after how much the file begins anew that nothing reads.
+	spillBytes = 1 << 30
+)
+
+// Needed tells whether a machine stores anything.
+func Needed(spec sim.Spec, p sim.Params) bool {
+	m := p.Mechanisms
+	return spec.Disk.CapacityBytes > 0 || len(spec.LoRA.Adapters) > 0 || m.PagedWeightsBytes > 0 || m.KVSwapToNVMe ||
+		m.WriteOnlySpill || m.RequestLogBytes > 0 || m.Bursts.Every > 0 || m.IndexSearch > 0
+}
+
+// For is what a machine stores. Share, Noise and Tell are left to the caller.
+func For(spec sim.Spec, p sim.Params) Options {
+	m := p.Mechanisms
+	o := Options{BlockBytes: spec.BlockBytes(), Adapters: spec.LoRA.Adapters, WeightsBytes: m.PagedWeightsBytes, Swaps: m.KVSwapToNVMe}
+	o.KVBlocks = int(spec.Disk.CapacityBytes / o.BlockBytes)
+	loads, writes := max(1, spec.Loader.QueueDepth), max(1, spec.Loader.QueueDepth)
+	if spec.Offload.Manager == sim.OffloadFS {
+		o.ChunkBlocks = max(1, spec.Offload.BlocksPerChunk)
+		o.KVBlocks -= o.KVBlocks % o.ChunkBlocks
+		loads, writes = spec.Offload.Threads()
+	}
+	o.Parallel = loads + writes
+	if o.Swaps {
+		o.Parallel += 2 * spec.Loader.SwapDepth
+	}
+	if len(o.Adapters) > 0 {
+		o.Parallel++
+	}
+	if o.WeightsBytes > 0 {
+		o.Parallel++
+	}
+	if m.WriteOnlySpill || m.RequestLogBytes > 0 {
+		o.SpillBytes = spillBytes
+		o.Parallel += spec.Loader.SwapDepth
+	}
+	if m.IndexSearch > 0 {
+		o.OtherBytes = otherBytes
+		o.Parallel++
+	}
+	if m.Bursts.Every > 0 {
+		o.OtherBytes = max(o.OtherBytes, m.Bursts.ReadBytes, m.Bursts.WriteBytes)
+		o.Parallel += spec.Loader.SwapDepth
+	}
+	return o
+}
+
+// Check refuses options of a simulated machine that are about its modelled drive, which a real one takes the place of.
+func Check(o simrig.Options) error {
+	var errs []error
+	if w := o.World; w != nil {
+		if w.Drive != "" {
+			errs = append(errs, fmt.Errorf("world %s models the drive %s, and the drive here is a real one: take another world", w.World, w.Drive))
+		}
+		if w.Load.Fio != "" && w.Load.Fio != "none" {
+			errs = append(errs, fmt.Errorf("world %s has fio on the modelled drive (%s): take another world, and run fio itself on the directory",
+				w.World, w.Load.Fio))
+		}
+		if w.Mechanisms.CPUSleep != nil {
+			errs = append(errs, fmt.Errorf("world %s models how CPUs sleep, and those that wait for a real drive are real: take another world", w.World))
+		}
+	}
+	if o.Fio || o.Probe || len(o.Before) > 0 {
+		errs = append(errs, errors.New("fio and the probe of the modelled drive are not to be had on a real one: run them on the directory"))
+	}
+	return errors.Join(errs...)
+}
