@@ -94,6 +94,9 @@ func (m *Machine) Close() {
 	<-m.engine.done
 }
 
+// Done is closed when the machine has stopped. Err tells why, if it was not closed.
+func (m *Machine) Done() <-chan struct{} { return m.engine.done }
+
 // Err tells why the machine stopped by itself, which it does when its storage fails; nil while it runs, and
 // after Close.
 func (m *Machine) Err() error {

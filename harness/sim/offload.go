@@ -49,12 +49,6 @@ func (o OffloadSpec) withDefaults() OffloadSpec {
 	return o
 }
 
-// Threads are how many jobs the manager fs reads and writes at a time.
-func (o OffloadSpec) Threads() (reads, writes int) {
-	o = o.withDefaults()
-	return o.ReadThreads, o.WriteThreads
-}
-
 // chunkBytes is what one call of the manager moves between a file and memory.
 func (o OffloadSpec) chunkBytes(s Spec) int64 {
 	if o.Manager == OffloadFS {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -71,7 +72,9 @@ the committed one as its base (README, Use).
 					return errors.Join(err, s.close())
 				}
 			}
-			s.start()
+			ctx, fail := context.WithCancel(ctx)
+			defer fail()
+			s.start(fail)
 			<-ctx.Done()
 			fmt.Fprintln(s.out, "stopping")
 			return s.close()

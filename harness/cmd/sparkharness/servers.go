@@ -86,8 +86,15 @@ func (s *servers) listen(port string) (net.Listener, error) {
 	return l, nil
 }
 
-// start serves, and says where.
-func (s *servers) start() {
+// start serves, and says where. It calls fail if a machine stops by itself, as one does whose storage fails.
+func (s *servers) start(fail func()) {
+	for _, m := range s.machines {
+		s.serving.Go(func() {
+			if <-m.Done(); m.Err() != nil {
+				fail()
+			}
+		})
+	}
 	for _, srv := range s.open {
 		s.serving.Go(func() {
 			if err := srv.http.Serve(srv.listener); !errors.Is(err, http.ErrServerClosed) {

@@ -44,7 +44,7 @@ func serving(t *testing.T, file string, l limits) (s *servers, addr string) {
 	t.Helper()
 	s = &servers{out: &bytes.Buffer{}, bind: "127.0.0.1", limits: l}
 	require.NoError(t, s.add(t.Context(), options(t, stack(t, file))))
-	s.start()
+	s.start(func() {})
 	t.Cleanup(func() { assert.NoError(t, s.close()) })
 	return s, s.open[0].listener.Addr().String()
 }
@@ -93,7 +93,7 @@ func TestCloseIsBounded(t *testing.T) {
 				t.Parallel()
 				s := &servers{out: &bytes.Buffer{}, bind: "127.0.0.1", limits: short(func(*limits) {})}
 				require.NoError(t, s.add(t.Context(), options(t, stack(t, file))))
-				s.start()
+				s.start(func() {})
 				addr := s.open[0].listener.Addr().String()
 				var c net.Conn
 				if name != "nobody" {
@@ -244,7 +244,7 @@ func TestServeInAnotherDialect(t *testing.T) {
 		o := options(t, stack(t, file))
 		o.Dialect = sim.DialectVLLM
 		require.NoError(t, s.add(t.Context(), o))
-		s.start()
+		s.start(func() {})
 		require.Len(t, s.open, 1)
 		resp, err := http.Get("http://" + s.open[0].listener.Addr().String() + "/metrics")
 		require.NoError(t, err)
@@ -267,7 +267,7 @@ func TestServeIgnoresUnsupported(t *testing.T) {
 		o := options(t, stack(t, stackB))
 		o.IgnoreUnsupported = lenient
 		require.NoError(t, s.add(t.Context(), o))
-		s.start()
+		s.start(func() {})
 		resp, err := http.Post("http://"+s.open[0].listener.Addr().String()+"/v1/completions", "application/json",
 			strings.NewReader(`{"model":"nvidia/Llama-3.1-8B-Instruct-FP8","prompt":"Why?","max_tokens":1,"return_token_ids":true}`))
 		require.NoError(t, err)

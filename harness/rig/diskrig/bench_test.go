@@ -16,14 +16,14 @@ import (
 //	fio --name=x --directory=DIR --size=512m --direct=1 --ioengine=psync --rw=randread --bs=128k --runtime=5 --time_based
 //	fio --name=x --directory=DIR --size=512m --direct=1 --ioengine=io_uring --iodepth=8 --rw=randread --bs=512k --runtime=5 --time_based
 func BenchmarkRead(b *testing.B) {
-	const block, blocks = 4 << 20, 128
+	const block, blocks = 4 << 20, 64
 	for _, shape := range []struct {
 		bytes int64
 		depth int
 	}{{128 << 10, 1}, {512 << 10, 8}} {
 		for _, software := range []time.Duration{0, 220 * time.Microsecond} {
 			b.Run(fmt.Sprintf("%dKiBx%d/software=%v", shape.bytes>>10, shape.depth, software), func(b *testing.B) {
-				s := opened(b, b.TempDir(), Options{BlockBytes: block, KVBlocks: blocks, Share: 1, Parallel: shape.depth})
+				s := opened(b, b.TempDir(), Options{BlockBytes: block, KVBlocks: blocks, Share: 1})
 				stream := sim.NVMeStream{IOBytes: shape.bytes, Depth: shape.depth, SoftwareNS: int64(software)}
 				require.NoError(b, moved(s, sim.IO{ID: 1, Blocks: numbered(blocks), Stream: stream}))
 				before := s.Figures().Reads

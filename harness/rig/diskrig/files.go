@@ -7,6 +7,7 @@ import (
 	"hash/fnv"
 	"os"
 	"sync"
+	"sync/atomic"
 
 	"sparkharness/harness/sim"
 )
@@ -120,8 +121,11 @@ func (s *Storage) create(name string) (*os.File, error) {
 	return f, nil
 }
 
-// writeBytes is how much is written at a time before the machine starts.
-const writeBytes = 1 << 20
+// What is there before the machine starts is written in pieces of so many bytes, so many at a time.
+const (
+	writeBytes = 1 << 20
+	writers    = 4
+)
 
 // write makes a file, finds its space and writes it once, all pages those of an identity. The drive has it all when it
 // returns, so that nothing of it is written during the first load.
@@ -142,26 +146,45 @@ func (s *Storage) write(ctx context.Context, name string, size int64, id identit
 	if err := allocate(f, size); err != nil {
 		return nil, located(err, true, f, 0)
 	}
-	buf, err := s.buffers.take(writeBytes, true, s.content)
-	if err != nil {
+	if err := s.writeOnce(ctx, f, size, id); err != nil {
 		return nil, err
-	}
-	defer s.buffers.put(buf, true)
-	for at := int64(0); at < size; at += writeBytes {
-		if err := ctx.Err(); err != nil {
-			return nil, context.Cause(ctx)
-		}
-		part := buf[:min(writeBytes, size-at)]
-		id.first = uint32(at / page)
-		s.content.stamp(part, id)
-		if _, err := f.WriteAt(part, at); err != nil {
-			return nil, located(err, true, f, at)
-		}
 	}
 	if err := f.Sync(); err != nil {
 		return nil, fmt.Errorf("sync %s: %w", f.Name(), err)
 	}
 	return f, nil
+}
+
+// writeOnce writes all pages of a file.
+func (s *Storage) writeOnce(ctx context.Context, f *os.File, size int64, id identity) error {
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range writers {
+		wg.Go(func() {
+			buf, err := s.buffers.take(writeBytes, true, s.content)
+			if err != nil {
+				fail(err)
+				return
+			}
+			defer s.buffers.put(buf, true)
+			for ctx.Err() == nil {
+				at := (next.Add(1) - 1) * writeBytes
+				if at >= size {
+					return
+				}
+				part, pages := buf[:min(writeBytes, size-at)], id
+				pages.first = uint32(at / page)
+				s.content.stamp(part, pages)
+				if _, err := f.WriteAt(part, at); err != nil {
+					fail(located(err, true, f, at))
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return context.Cause(ctx)
 }
 
 // closeFiles closes what lay has opened.

@@ -90,24 +90,27 @@ func (f *folder) ours() error {
 	case !st.IsDir():
 		return refuse("is no folder")
 	}
-	st, err = f.parent.Lstat(filepath.Join(Folder, mark))
-	if err == nil && st.Mode().IsRegular() {
+	if f.marked() {
 		return nil
-	} else if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
 	}
 	// Without a mark it may be empty: made a moment ago, or by a process that was killed then.
 	switch err := f.parent.Remove(Folder); {
 	case err == nil, errors.Is(err, os.ErrNotExist):
 		return os.ErrNotExist
 	case errors.Is(err, syscall.ENOTEMPTY), errors.Is(err, syscall.EEXIST):
-		if _, again := f.parent.Lstat(filepath.Join(Folder, mark)); again == nil {
-			return nil // it has been marked meanwhile
+		if f.marked() { // meanwhile
+			return nil
 		}
 		return refuse("has no mark " + mark)
 	default:
 		return err
 	}
+}
+
+// marked tells whether the folder has a mark.
+func (f *folder) marked() bool {
+	st, err := f.parent.Lstat(filepath.Join(Folder, mark))
+	return err == nil && st.Mode().IsRegular()
 }
 
 func (f *folder) open() (err error) {

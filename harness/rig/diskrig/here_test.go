@@ -68,3 +68,14 @@ func names(t testing.TB, dir string) (names []string) {
 	}
 	return names
 }
+
+// write and read are I/Os of a loader of 32 KiB, two at a time.
+func write(id int64, blocks []sim.StoredBlock) sim.IO {
+	return sim.IO{ID: id, Blocks: blocks, Stream: sim.NVMeStream{IOBytes: 32 << 10, Depth: 2}}
+}
+
+func read(id int64, blocks []sim.StoredBlock) sim.IO {
+	io := write(id, blocks)
+	io.Stream.ReadShare = 1
+	return io
+}

@@ -20,8 +20,6 @@ type Options struct {
 	OtherBytes   int64 // of another file of the server (Bursts, IndexSearch)
 	SpillBytes   int64 // of the file that KV which nobody reads is written into, round and round
 	Swaps        bool  // sequences are swapped out
-	// Parallel is how many I/Os can be under way.
-	Parallel int
 
 	// Share is the part of the free space that may be taken; 0: a fifth.
 	Share float64
@@ -50,33 +48,18 @@ func For(spec sim.Spec, p sim.Params) Options {
 	m := p.Mechanisms
 	o := Options{BlockBytes: spec.BlockBytes(), Adapters: spec.LoRA.Adapters, WeightsBytes: m.PagedWeightsBytes, Swaps: m.KVSwapToNVMe}
 	o.KVBlocks = int(spec.Disk.CapacityBytes / o.BlockBytes)
-	loads, writes := max(1, spec.Loader.QueueDepth), max(1, spec.Loader.QueueDepth)
 	if spec.Offload.Manager == sim.OffloadFS {
 		o.ChunkBlocks = max(1, spec.Offload.BlocksPerChunk)
 		o.KVBlocks -= o.KVBlocks % o.ChunkBlocks
-		loads, writes = spec.Offload.Threads()
-	}
-	o.Parallel = loads + writes
-	if o.Swaps {
-		o.Parallel += 2 * spec.Loader.SwapDepth
-	}
-	if len(o.Adapters) > 0 {
-		o.Parallel++
-	}
-	if o.WeightsBytes > 0 {
-		o.Parallel++
 	}
 	if m.WriteOnlySpill || m.RequestLogBytes > 0 {
 		o.SpillBytes = spillBytes
-		o.Parallel += spec.Loader.SwapDepth
 	}
 	if m.IndexSearch > 0 {
 		o.OtherBytes = otherBytes
-		o.Parallel++
 	}
 	if m.Bursts.Every > 0 {
 		o.OtherBytes = max(o.OtherBytes, m.Bursts.ReadBytes, m.Bursts.WriteBytes)
-		o.Parallel += spec.Loader.SwapDepth
 	}
 	return o
 }
