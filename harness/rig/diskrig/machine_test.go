@@ -252,8 +252,9 @@ func TestFor(t *testing.T) {
 // What is about the modelled drive is refused.
 func TestCheckRefusesTheModelledDrive(t *testing.T) {
 	for world, want := range map[string]string{
-		"default": "", "quiet_neighbours": "", "steady_reader": "has fio on the modelled drive (steady): take another world, and run fio itself",
-		"cpu_sleep": "models how CPUs sleep",
+		"default": "", "quiet_neighbours": "", "steady_reader": "has fio on the modelled drive (steady), which can be run on the directory itself: take another world",
+		"cpu_sleep": "models how CPUs sleep", "second_drive": "world second_drive has what a real drive has not (KVOnSecondDrive is of",
+		"power_save": "PowerSave",
 	} {
 		o := committed(t, world)
 		if want == "" {

@@ -66,18 +66,29 @@ func For(spec sim.Spec, p sim.Params) Options {
 
 // Check refuses options of a simulated machine that are about its modelled drive, which a real one takes the place of.
 func Check(o simrig.Options) error {
+	p, err := o.Physics()
+	if err != nil {
+		return err
+	}
+	name := "the default"
+	if o.World != nil {
+		name = o.World.World
+	}
+	refuse := func(format string, args ...any) error {
+		return fmt.Errorf("world %s "+format+": take another world", append([]any{name}, args...)...)
+	}
 	var errs []error
-	if w := o.World; w != nil {
-		if w.Drive != "" {
-			errs = append(errs, fmt.Errorf("world %s models the drive %s, and the drive here is a real one: take another world", w.World, w.Drive))
-		}
-		if w.Load.Fio != "" && w.Load.Fio != "none" {
-			errs = append(errs, fmt.Errorf("world %s has fio on the modelled drive (%s): take another world, and run fio itself on the directory",
-				w.World, w.Load.Fio))
-		}
-		if w.Mechanisms.CPUSleep != nil {
-			errs = append(errs, fmt.Errorf("world %s models how CPUs sleep, and those that wait for a real drive are real: take another world", w.World))
-		}
+	if err := p.Params.Mechanisms.CheckOn(); err != nil {
+		errs = append(errs, refuse("has what a real drive has not (%w)", err))
+	}
+	if p.Params.Mechanisms.CPUSleep.Exit > 0 {
+		errs = append(errs, refuse("models how CPUs sleep, and those that wait for a real drive are real"))
+	}
+	if w := o.World; w != nil && w.Drive != "" {
+		errs = append(errs, refuse("models the drive %s, and the drive here is a real one", w.Drive))
+	}
+	if w := o.World; w != nil && w.Load.Fio != "" && w.Load.Fio != "none" {
+		errs = append(errs, refuse("has fio on the modelled drive (%s), which can be run on the directory itself", w.Load.Fio))
 	}
 	if o.Fio || o.Probe || len(o.Before) > 0 {
 		errs = append(errs, errors.New("fio and the probe of the modelled drive are not to be had on a real one: run them on the directory"))
