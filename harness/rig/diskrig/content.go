@@ -117,7 +117,9 @@ func (c *content) found(p, want []byte) string {
 			return fmt.Sprintf("holds nothing yet, where block %016x ought to be", number(want[16:]))
 		}
 		return fmt.Sprintf("is of block %016x, where block %016x ought to be", number(p[16:]), number(want[16:]))
-	case string(p[8:16]) != string(want[8:16]):
+	case string(p[8:12]) != string(want[8:12]):
+		return fmt.Sprintf("is page %d of another area", binary.LittleEndian.Uint32(p[12:]))
+	case string(p[12:16]) != string(want[12:16]):
 		return fmt.Sprintf("is page %d of its block or file", binary.LittleEndian.Uint32(p[12:]))
 	}
 	return "is damaged: its checksum does not hold"

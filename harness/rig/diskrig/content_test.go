@@ -34,7 +34,7 @@ func TestVerifyTellsWhatIsWrong(t *testing.T) {
 		"another block":    {buf: made(c, identity{key: 8, first: 3}), want: "is of block 0000000000000008, where block 0000000000000007 ought to be"},
 		"no block yet":     {buf: made(c, identity{key: neverWritten, first: 3}), want: "holds nothing yet, where block 0000000000000007 ought to be"},
 		"another page":     {buf: made(c, identity{key: 7, first: 5}), want: "page 3 is page 5 of its block or file"},
-		"another area":     {buf: made(c, identity{area: 1, key: 7, first: 3}), want: "page 3 is page 3 of its block or file"},
+		"another area":     {buf: made(c, identity{area: 1, key: 7, first: 3}), want: "page 3 is page 3 of another area"},
 		"another storage":  {buf: made(other, id), want: "is what an earlier storage has left"},
 		"a bit of noise":   {edit: func(b []byte) { b[page-1] ^= 1 }, want: "page 3 is damaged: its checksum does not hold"},
 		"a bit of the key": {edit: func(b []byte) { b[16] ^= 1 }, want: "page 3 is damaged: its header does not hold together"},

@@ -46,6 +46,8 @@ type stream struct {
 	f    *os.File
 	size int64 // whole pages
 	id   identity
+
+	written atomic.Int64 // bytes, of one that is written round and round
 }
 
 // lay makes the files and writes what is there before the machine starts.

@@ -110,7 +110,21 @@ func TestInterruptedOpen(t *testing.T) {
 	o := small()
 	o.WeightsBytes, o.Share = 1<<30, 1
 	o.Tell = func(string) { interrupt(assert.AnError) } // it is about to be written
+	before := written(t)
 	_, err := Open(ctx, dir, o)
 	require.ErrorIs(t, err, assert.AnError)
 	assert.Empty(t, names(t, dir))
+	assert.Less(t, written(t)-before, int64(1<<29), "it goes on writing")
+}
+
+// written is what this process has caused to be written, bytes.
+func written(t *testing.T) (bytes int64) {
+	t.Helper()
+	text, err := os.ReadFile("/proc/self/io")
+	require.NoError(t, err)
+	_, after, ok := strings.Cut(string(text), "\nwrite_bytes: ")
+	require.True(t, ok, "%s", text)
+	_, err = fmt.Sscan(after, &bytes)
+	require.NoError(t, err)
+	return bytes
 }

@@ -35,21 +35,22 @@ func (t *transfer) lay() error {
 		if s.adapters[io.Name] == nil {
 			return missing("adapter " + io.Name)
 		}
-		t.stream(s.adapters[io.Name], 0)
+		t.stream(s.adapters[io.Name], inOrder(0))
 	case sim.AreaWeights:
 		if s.weights == nil {
 			return missing("weights")
 		}
-		t.stream(s.weights, 0)
-	case sim.AreaSpill, sim.AreaOther:
-		st, what := s.spill, "file for KV that nobody reads"
-		if io.Area == sim.AreaOther {
-			st, what = s.other, "other file"
+		t.stream(s.weights, inOrder(0))
+	case sim.AreaSpill:
+		if s.spill == nil {
+			return missing("file for KV that nobody reads")
 		}
-		if st == nil {
-			return missing(what)
+		t.stream(s.spill, inOrder(s.spill.written.Add(io.Bytes)-io.Bytes))
+	case sim.AreaOther:
+		if s.other == nil {
+			return missing("other file")
 		}
-		t.stream(st, s.content.nonce^uint64(io.ID))
+		t.stream(s.other, anywhere(s.content.nonce^uint64(io.ID), io.Stream.IOBytes))
 	default:
 		return missing(fmt.Sprintf("area %d", io.Area))
 	}
@@ -73,21 +74,31 @@ func (t *transfer) slots(a *slotFile) {
 	}
 }
 
-// stream are the bytes of the transfer in a file: from its start, or for a seed that is not 0 each I/O anywhere, as those of
-// a search in an index are. Bytes beyond the file's end are those at its start.
-func (t *transfer) stream(st *stream, seed uint64) {
+// stream are the bytes of the transfer in a file. The place of each I/O is counted in I/Os; behind the file's end is its start.
+func (t *transfer) stream(st *stream, place func(unit uint64, step int64) uint64) {
 	t.step = min(t.step, st.size)
 	t.units = int((t.io.Bytes + t.step - 1) / t.step)
-	places := (st.size + t.step - 1) / t.step
+	places := uint64((st.size + t.step - 1) / t.step)
 	t.move = func(w *worker, unit int) error {
-		at := int64(unit) % places
-		if seed != 0 {
-			at = int64(scattered(seed+uint64(unit)) % uint64(places))
-		}
-		at *= t.step
+		at := int64(place(uint64(unit), t.step)%places) * t.step
 		id := st.id
 		id.first = uint32(at / page)
 		return w.one(st.f, at, min(t.step, st.size-at, whole(t.io.Bytes-int64(unit)*t.step)), id)
+	}
+}
+
+// inOrder is one I/O behind the other, from a byte on.
+func inOrder(from int64) func(unit uint64, step int64) uint64 {
+	return func(unit uint64, step int64) uint64 { return uint64(from/step) + unit }
+}
+
+// anywhere is a burst from anywhere on, or a search, whose reads of a page are each anywhere.
+func anywhere(seed uint64, ioBytes int64) func(unit uint64, step int64) uint64 {
+	return func(unit uint64, _ int64) uint64 {
+		if ioBytes <= page {
+			return scattered(seed + unit)
+		}
+		return scattered(seed)>>1 + unit
 	}
 }
 

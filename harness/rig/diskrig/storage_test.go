@@ -188,15 +188,23 @@ func TestCancelIsTheEnd(t *testing.T) {
 	}
 }
 
-// A storage that is closed while I/O is under way waits for it and removes everything; opened sees to the latter.
+// A storage that is closed while I/O is under way waits for it and removes everything.
 func TestCloseDuringIO(t *testing.T) {
-	s := opened(t, t.TempDir(), Options{BlockBytes: 64 << 10, KVBlocks: 512})
+	dir := t.TempDir()
+	onDrive(t, dir)
+	s, err := Open(t.Context(), dir, Options{BlockBytes: 64 << 10, KVBlocks: 512, Noise: noise()})
+	require.NoError(t, err)
 	io := write(1, numbered(512))
-	io.Stream.SoftwareNS = int64(time.Millisecond)
-	s.begin(io, func(error) {})
+	io.Stream.SoftwareNS = int64(100 * time.Millisecond) // a worker is waiting when it is closed
+	var ended atomic.Bool
+	s.begin(io, func(error) { ended.Store(true) })
 	for s.Figures().Writes.IOs < 4 {
 		time.Sleep(time.Millisecond)
 	}
+	require.NoError(t, s.Close())
+	assert.True(t, ended.Load())
+	assert.Less(t, s.Figures().Writes.IOs, int64(1000), "it was given up")
+	assert.Empty(t, names(t, dir))
 }
 
 // Files that are there before the machine starts are read from it on, and a log is written round and round.
@@ -217,12 +225,19 @@ func TestOtherAreas(t *testing.T) {
 	require.NoError(t, moved(s, sim.IO{ID: 4, Area: sim.AreaOther, Bytes: 1 << 20, Stream: burst}))
 	require.NoError(t, moved(s, sim.IO{ID: 5, Area: sim.AreaOther, Bytes: 40 * page, Stream: search}))
 	require.NoError(t, moved(s, sim.IO{ID: 6, Area: sim.AreaSpill, Bytes: 1_000_000, Stream: burst}), "more than the file is long")
+	st, err := s.spill.f.Stat()
+	require.NoError(t, err)
+	assert.EqualValues(t, 256<<10, st.Size())
 	assert.EqualValues(t, 1<<20+whole(1_000_000), s.Figures().Writes.Bytes)
 	swap := sim.IO{ID: 7, Area: sim.AreaSwap, Blocks: numbered(3), Stream: burst}
 	require.NoError(t, moved(s, swap))
 	swap.ID, swap.Stream.ReadShare = 8, 1
 	require.NoError(t, moved(s, swap))
 	require.ErrorIs(t, moved(s, sim.IO{ID: 9, Blocks: numbered(3), Stream: swap.Stream}), ErrCorruption, "the areas are apart")
+	swapped, err := os.ReadFile(s.swap.f.Name())
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(s.kv.f.Name(), swapped, 0o600))
+	require.ErrorContains(t, moved(s, sim.IO{ID: 10, Blocks: numbered(3), Stream: swap.Stream}), "page 0 is page 0 of another area", "nor is one taken for the other")
 
 	bare := opened(t, t.TempDir(), Options{BlockBytes: 4096})
 	for area, io := range map[string]sim.IO{
