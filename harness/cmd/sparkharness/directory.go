@@ -50,7 +50,8 @@ func (s *servers) machine(ctx context.Context, o simrig.Options, spec sim.Spec, 
 		return nil, fmt.Errorf("--dir, stack %s: %w", o.Stack.Stack, err)
 	}
 	if len(s.storages) > 0 {
-		return nil, fmt.Errorf("--dir is for one stack that stores something, and both %s and %s do: serve one of them (--stack)", s.storages[0].stack, o.Stack.Stack)
+		return nil, fmt.Errorf("--dir is for one stack that stores something, and both %s and %s do: serve one of them (--stack)",
+			s.storages[0].stack, o.Stack.Stack)
 	}
 	files := diskrig.For(spec, p)
 	var key [32]byte

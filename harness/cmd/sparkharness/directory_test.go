@@ -49,7 +49,8 @@ func tiered(t *testing.T) (configs, url string) {
 		"configs.yaml": "base: " + base + "\n",
 		stackB: "base: " + filepath.Join(base, stackB) + "\nmodel: L8B\n" +
 			fmt.Sprintf("endpoint: {url: 'http://%v', engine_metrics: 'http://%v/metrics', kvbm_metrics: 'http://%v/metrics'}\n", ports...) +
-			"dynamo: {offload_min_frequency: 1, tiers: {tier0: {capacity_bytes: 16MiB}, tier1: {capacity_bytes: 8MiB}, tier2: {capacity_bytes: 32MiB}}}\n",
+			"dynamo: {offload_min_frequency: 1, " +
+			"tiers: {tier0: {capacity_bytes: 16MiB}, tier1: {capacity_bytes: 8MiB}, tier2: {capacity_bytes: 32MiB}}}\n",
 	} {
 		require.NoError(t, os.WriteFile(filepath.Join(configs, name), []byte(text), 0o644))
 	}

@@ -31,8 +31,8 @@ func aligned(f *os.File) error {
 		return errors.New("the file system has no direct I/O (statx: alignment 0): choose a directory on another one")
 	}
 	if os.Getpagesize()%memory != 0 || page%offset != 0 {
-		return fmt.Errorf("direct I/O there is aligned to %d bytes of memory and %d of the file, and here to %d and %d: choose a directory on another drive",
-			memory, offset, os.Getpagesize(), page)
+		return fmt.Errorf("direct I/O there is aligned to %d bytes of memory and %d of the file, and here to %d and %d: "+
+			"choose a directory on another drive", memory, offset, os.Getpagesize(), page)
 	}
 	return nil
 }
@@ -84,9 +84,6 @@ func cpu() time.Duration {
 	}
 	return time.Duration(ts.Nano())
 }
-
-// spin is how long before its end a wait stops to sleep: a thread wakes some 6 us late at best.
-const spin = 15 * time.Microsecond
 
 // wait returns when so much time has passed. time.Sleep would take a millisecond at least: the runtime waits in whole
 // milliseconds (netpoll_epoll.go).

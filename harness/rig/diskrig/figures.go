@@ -58,8 +58,8 @@ func (f *figures) paced(write bool, p paced) {
 }
 
 func (d *directed) load() Direction {
-	return Direction{IOs: d.ios.Load(), Bytes: d.bytes.Load(), Took: time.Duration(d.took.Load()), Configured: time.Duration(d.configured.Load()),
-		Measured: time.Duration(d.measured.Load()), Slept: time.Duration(d.slept.Load())}
+	return Direction{IOs: d.ios.Load(), Bytes: d.bytes.Load(), Took: time.Duration(d.took.Load()),
+		Configured: time.Duration(d.configured.Load()), Measured: time.Duration(d.measured.Load()), Slept: time.Duration(d.slept.Load())}
 }
 
 // Figures are those of now.

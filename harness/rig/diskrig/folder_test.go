@@ -107,7 +107,7 @@ func TestNamesStayInTheFolder(t *testing.T) {
 			opened(t, dir, o) // a name like any other behind its prefix
 			continue
 		}
-		fails(t, dir, o)
+		require.ErrorContains(t, fails(t, dir, o), "make adapter-"+name+" in ")
 		assert.Empty(t, tree(t, dir))
 	}
 }
@@ -133,7 +133,7 @@ func TestRefusedDirectories(t *testing.T) {
 	if _, err := os.Stat("/dev/shm"); err == nil {
 		dir, err := os.MkdirTemp("/dev/shm", "sparkharness-test-")
 		require.NoError(t, err)
-		defer os.Remove(dir)
+		defer func() { assert.NoError(t, os.Remove(dir)) }()
 		require.ErrorContains(t, fails(t, dir, small()), "which is memory")
 		assert.Empty(t, names(t, dir))
 	}

@@ -13,6 +13,9 @@ type pacer struct {
 // paced is what became of the software time of an I/O.
 type paced struct{ measured, slept time.Duration }
 
+// spin is how long before its end a wait stops to sleep: a thread wakes some 6 us late at best.
+const spin = 15 * time.Microsecond
+
 // mostLate is how much of a wait that ended late is made up for: some ticks of a scheduler.
 const mostLate = 5 * time.Millisecond
 

@@ -51,7 +51,8 @@ func (o Options) room(dir string, free int64) (*room, error) {
 			kv = fmt.Sprintf("; a tier 2 of %d MiB would fit", fits*o.stride()>>20)
 		}
 		return nil, fmt.Errorf("the storage needs %.1f GiB in %s, which has %.1f GiB free, of which at most a share of %.2g is taken (%.1f GiB): "+
-			"make tier 2 smaller, make room, or allow a larger share%s", float64(needs)/gib, dir, float64(free)/gib, share, float64(most)/gib, kv)
+			"make tier 2 smaller, make room, or allow a larger share%s",
+			float64(needs)/gib, dir, float64(free)/gib, share, float64(most)/gib, kv)
 	}
 	r := &room{}
 	r.left.Store(most - needs)

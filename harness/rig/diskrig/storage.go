@@ -149,7 +149,8 @@ func (s *Storage) String() string {
 	const mib = 1 << 20
 	switch {
 	case s.chunks != nil:
-		how = fmt.Sprintf("at most %d files of a chunk each, %.3g MiB", s.o.KVBlocks/s.o.ChunkBlocks, float64(int64(s.o.ChunkBlocks)*s.o.stride())/mib)
+		chunk := int64(s.o.ChunkBlocks) * s.o.stride()
+		how = fmt.Sprintf("at most %d files of a chunk each, %.3g MiB", s.o.KVBlocks/s.o.ChunkBlocks, float64(chunk)/mib)
 	case s.kv != nil:
 		how = fmt.Sprintf("one file of %d blocks of %.3g MiB, written once", s.o.KVBlocks, float64(s.o.stride())/mib)
 	}
