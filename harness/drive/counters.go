@@ -19,24 +19,50 @@ const sectorBytes = 512
 // Source reads the counters of the devices that a proof has seen to move. Without one it takes the leaves, and the paths of
 // a multipath head that has counted nothing since the boot. Close must be called.
 func (d *Drive) Source(p *Proof) (*telemetry.Block, error) {
-	var devices []string
-	if p != nil {
-		devices = p.Counters
+	if p != nil && len(p.Counters) > 0 {
+		return telemetry.NewBlock(d.machine.Proc, d.machine.Sys, p.Counters...)
 	}
-	if len(devices) == 0 {
-		now, err := d.machine.snapshot()
-		if err != nil {
-			return nil, err
-		}
-		boot := snapshot{}
-		for name := range now {
-			boot[name] = blockdevice.IOStats{}
-		}
-		for i := range d.Leaves {
-			devices = append(devices, shown(&d.Leaves[i], now.since(boot))...)
-		}
+	now, err := d.machine.snapshot()
+	if err != nil {
+		return nil, err
 	}
-	return telemetry.NewBlock(d.machine.Proc, d.machine.Sys, devices...)
+	return telemetry.NewBlock(d.machine.Proc, d.machine.Sys, d.watched(nil, now)...)
+}
+
+// watched are the devices that Source reads, in the order of their leaves.
+func (d *Drive) watched(p *Proof, now snapshot) (devices []string) {
+	if p != nil && len(p.Counters) > 0 {
+		return p.Counters
+	}
+	boot := snapshot{}
+	for name := range now {
+		boot[name] = blockdevice.IOStats{}
+	}
+	for i := range d.Leaves {
+		devices = append(devices, shown(&d.Leaves[i], now.since(boot))...)
+	}
+	return devices
+}
+
+// Diskstats is a line of /proc/diskstats.
+type Diskstats = blockdevice.IOStats
+
+// Diskstats are the counters of now, of the devices that Source would read.
+func (d *Drive) Diskstats(p *Proof) ([]Diskstats, error) {
+	now, err := d.machine.snapshot()
+	if err != nil {
+		return nil, err
+	}
+	devices := d.watched(p, now)
+	out := make([]Diskstats, len(devices))
+	for i, name := range devices {
+		one, known := now[name]
+		if !known {
+			return nil, fmt.Errorf("the counters of %s are not in diskstats: %w", name, errLost)
+		}
+		out[i] = one
+	}
+	return out, nil
 }
 
 func (d *Drive) names() (names []string) {

@@ -41,14 +41,22 @@ func Start(spec Spec, p Params, seed uint64) (*Machine, error) {
 // StartOn is Start with a storage that the caller opens before, and closes after the machine. The parameters of
 // the modelled drive are not used. Another program on the modelled drive (StartForeign) cannot be had.
 func StartOn(spec Spec, p Params, storage Storage) (*Machine, error) {
-	if p.Mechanisms.KVOnSecondDrive {
-		return nil, errors.New("KVOnSecondDrive is of the modelled drives: let the storage lay out the KV tier, and switch it off")
-	}
-	if m := p.Mechanisms; m.CronReads.Bytes > 0 || m.CronWrites.Bytes > 0 || m.PowerSave.Idle > 0 || m.CarryOver.Latency > 0 ||
-		m.CountersFrozen || m.IOStatsOff || m.CountersReset > 0 {
-		return nil, errors.New("CronReads, CronWrites, PowerSave, CarryOver, CountersFrozen, IOStatsOff and CountersReset are of the modelled drives: switch them off")
+	if err := p.Mechanisms.CheckOn(); err != nil {
+		return nil, err
 	}
 	return power(spec, p, storage, nil, 0)
+}
+
+// CheckOn refuses what StartOn does, before a storage is opened: mechanisms of the modelled drives.
+func (m Mechanisms) CheckOn() error {
+	if m.KVOnSecondDrive {
+		return errors.New("KVOnSecondDrive is of the modelled drives: let the storage lay out the KV tier, and switch it off")
+	}
+	if m.CronReads.Bytes > 0 || m.CronWrites.Bytes > 0 || m.PowerSave.Idle > 0 || m.CarryOver.Latency > 0 ||
+		m.CountersFrozen || m.IOStatsOff || m.CountersReset > 0 {
+		return errors.New("CronReads, CronWrites, PowerSave, CarryOver, CountersFrozen, IOStatsOff and CountersReset are of the modelled drives: switch them off")
+	}
+	return nil
 }
 
 // power starts the machine; the drive is the modelled one that other programs load, if there is one.
@@ -93,6 +101,9 @@ func (m *Machine) Close() {
 	m.cancel(ErrStopped)
 	<-m.engine.done
 }
+
+// Done is closed when the machine has stopped. Err tells why, if it was not closed.
+func (m *Machine) Done() <-chan struct{} { return m.engine.done }
 
 // Err tells why the machine stopped by itself, which it does when its storage fails; nil while it runs, and
 // after Close.

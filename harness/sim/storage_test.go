@@ -127,6 +127,7 @@ func TestStorageFails(t *testing.T) {
 		require.ErrorIs(t, err, syscall.EIO)
 		require.ErrorIs(t, err, sim.ErrStopped)
 	}
+	<-m.Done()
 	m.Close()
 	require.ErrorIs(t, m.Err(), syscall.EIO, "closing hides nothing")
 	require.NoError(t, ctx.Err())

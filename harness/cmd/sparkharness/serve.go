@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -17,6 +18,7 @@ func serveCommand() *cobra.Command {
 	var seed uint64
 	var stacks []string
 	var stamp, lenient bool
+	var dir directory
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Serve the simulated stacks in real time",
@@ -27,6 +29,11 @@ KVBM's metrics pages; with --dialect vllm both speak vLLM's, which has its metri
 words change: engine, tiers and costs stay those of the stack file. Ports are those of the stack files. Servers bind to loopback unless --bind says
 otherwise. A client has 10 s for its headers, a minute for a body of at most 45 MiB, and a minute between
 requests; an answer that it does not read for half a minute is cut.
+
+With --dir what a stack stores lies in real files on a local drive, in a folder of its own that is removed at the end: compute
+is simulated, the drive is not. They are read and written with O_DIRECT in the sizes and as many at a time as the stack file's
+loader says, and what is read back is verified. Make tier 2 small enough for the drive with a stack file of your own that names
+the committed one as its base (README, Use).
 
   curl -s localhost:8355/v1/models
   curl -sN localhost:9000/v1/completions -H 'Content-Type: application/json' \
@@ -50,7 +57,10 @@ requests; an answer that it does not read for half a minute is cut.
 			}
 			ctx, stop := untilAsked(cmd.Context())
 			defer stop()
-			s := &servers{out: cmd.OutOrStdout(), bind: bind, limits: defaultLimits}
+			if err := dir.check(cmd.Flags().Changed("dir"), cmd.Flags().Changed("dir-share")); err != nil {
+				return err
+			}
+			s := &servers{out: cmd.OutOrStdout(), bind: bind, limits: defaultLimits, dir: dir}
 			for _, file := range stacks {
 				o, err := simrig.Configured(folder, file, world, model, engine)
 				if err != nil {
@@ -58,11 +68,13 @@ requests; an answer that it does not read for half a minute is cut.
 				}
 				o.Seed, o.Tokenize, o.StampSends = seed, tok.IDs, stamp
 				o.Dialect, o.IgnoreUnsupported = dialect, lenient
-				if err := s.add(o); err != nil {
+				if err := s.add(ctx, o); err != nil {
 					return errors.Join(err, s.close())
 				}
 			}
-			s.start()
+			ctx, fail := context.WithCancel(ctx)
+			defer fail()
+			s.start(fail)
 			<-ctx.Done()
 			fmt.Fprintln(s.out, "stopping")
 			return s.close()
@@ -76,6 +88,8 @@ requests; an answer that it does not read for half a minute is cut.
 	f.StringVar(&engine, "engine", "", "engine instead of the stack file's: a file of configs/engines, such as vllm")
 	f.StringVar(&dialect, "dialect", "", "dialect instead of the stack's own: vllm")
 	f.StringVar(&bind, "bind", "127.0.0.1", "address to bind to")
+	f.StringVar(&dir.path, "dir", "", "keep what is stored in real files below this `directory` of a local drive")
+	f.Float64Var(&dir.share, "dir-share", 0.2, "with --dir, the most that may be taken of the free space there, as a `share`")
 	f.Uint64Var(&seed, "seed", 1, "seed of the machine's background I/O")
 	f.BoolVar(&lenient, "ignore-unsupported", false, "drop what Dynamo's frontend does not know of a request (its DYN_IGNORE_OPENAI_FE_UNSUPPORTED_FIELDS=1)")
 	f.BoolVar(&stamp, "stamp", false, "put a comment line with the send time before each frame (\": sent <unix ns>\")")

@@ -20,7 +20,9 @@ type servers struct {
 	out      io.Writer
 	bind     string
 	limits   limits
+	dir      directory // in which real files take the place of the modelled drive
 	machines []*sim.Machine
+	storages []*stored
 	open     []server
 	serving  sync.WaitGroup
 }
@@ -34,7 +36,7 @@ type server struct {
 
 // add starts one machine and opens the ports of its servers. It says nothing yet, so that a port that is
 // taken is all that is told.
-func (s *servers) add(o simrig.Options) error {
+func (s *servers) add(ctx context.Context, o simrig.Options) error {
 	spec, params, err := simrig.Spec(o)
 	if err != nil {
 		return err
@@ -43,7 +45,7 @@ func (s *servers) add(o simrig.Options) error {
 	if err != nil {
 		return err
 	}
-	m, err := sim.Start(spec, params, o.Seed)
+	m, err := s.machine(ctx, o, spec, params)
 	if err != nil {
 		return err
 	}
@@ -84,8 +86,15 @@ func (s *servers) listen(port string) (net.Listener, error) {
 	return l, nil
 }
 
-// start serves, and says where.
-func (s *servers) start() {
+// start serves, and says where. It calls fail if a machine stops by itself, as one does whose storage fails.
+func (s *servers) start(fail func()) {
+	for _, m := range s.machines {
+		s.serving.Go(func() {
+			if <-m.Done(); m.Err() != nil {
+				fail()
+			}
+		})
+	}
 	for _, srv := range s.open {
 		s.serving.Go(func() {
 			if err := srv.http.Serve(srv.listener); !errors.Is(err, http.ErrServerClosed) {
@@ -96,7 +105,7 @@ func (s *servers) start() {
 	}
 }
 
-// close stops everything and waits, but not longer than the limits say: answers under way end at once, since
+// close stops everything, removes what has been stored, and waits, but not longer than the limits say: answers under way end at once, since
 // their machine has stopped; those that are left then, and connections that say nothing, are cut.
 func (s *servers) close() error {
 	for _, m := range s.machines {
@@ -115,5 +124,5 @@ func (s *servers) close() error {
 	}
 	stopping.Wait()
 	s.serving.Wait()
-	return nil
+	return s.closeStorages()
 }

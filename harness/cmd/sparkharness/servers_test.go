@@ -43,8 +43,8 @@ const stackA, stackB = "stackA_llama70b_baseline.yaml", "stackB_llama70b_dynamo_
 func serving(t *testing.T, file string, l limits) (s *servers, addr string) {
 	t.Helper()
 	s = &servers{out: &bytes.Buffer{}, bind: "127.0.0.1", limits: l}
-	require.NoError(t, s.add(options(t, stack(t, file))))
-	s.start()
+	require.NoError(t, s.add(t.Context(), options(t, stack(t, file))))
+	s.start(func() {})
 	t.Cleanup(func() { assert.NoError(t, s.close()) })
 	return s, s.open[0].listener.Addr().String()
 }
@@ -92,8 +92,8 @@ func TestCloseIsBounded(t *testing.T) {
 			t.Run(file[:6]+"/"+name, func(t *testing.T) {
 				t.Parallel()
 				s := &servers{out: &bytes.Buffer{}, bind: "127.0.0.1", limits: short(func(*limits) {})}
-				require.NoError(t, s.add(options(t, stack(t, file))))
-				s.start()
+				require.NoError(t, s.add(t.Context(), options(t, stack(t, file))))
+				s.start(func() {})
 				addr := s.open[0].listener.Addr().String()
 				var c net.Conn
 				if name != "nobody" {
@@ -196,7 +196,7 @@ func TestPortInUse(t *testing.T) {
 	st.Endpoint.KVBMMetrics = "http://" + taken.Addr().String() // the second of three
 	var out bytes.Buffer
 	s := &servers{out: &out, bind: "127.0.0.1", limits: defaultLimits}
-	err = s.add(options(t, st))
+	err = s.add(t.Context(), options(t, st))
 	require.EqualError(t, err, "kvbm server of stack B: "+taken.Addr().String()+
 		" is in use: stop the program that has it, or change the address in the stack file")
 	require.Len(t, s.open, 1)
@@ -210,7 +210,7 @@ func TestPortInUse(t *testing.T) {
 // An address that is not this machine's is not called one that is in use.
 func TestBindElsewhere(t *testing.T) {
 	s := &servers{out: &bytes.Buffer{}, bind: "192.0.2.1", limits: defaultLimits} // RFC 5737: nobody's
-	err := s.add(options(t, stack(t, stackA)))
+	err := s.add(t.Context(), options(t, stack(t, stackA)))
 	require.ErrorContains(t, err, "frontend server of stack A: listen tcp 192.0.2.1:0:")
 	require.ErrorContains(t, err, "give an address of this machine with --bind")
 	require.NoError(t, s.close())
@@ -243,8 +243,8 @@ func TestServeInAnotherDialect(t *testing.T) {
 		s := &servers{out: &bytes.Buffer{}, bind: "127.0.0.1", limits: defaultLimits}
 		o := options(t, stack(t, file))
 		o.Dialect = sim.DialectVLLM
-		require.NoError(t, s.add(o))
-		s.start()
+		require.NoError(t, s.add(t.Context(), o))
+		s.start(func() {})
 		require.Len(t, s.open, 1)
 		resp, err := http.Get("http://" + s.open[0].listener.Addr().String() + "/metrics")
 		require.NoError(t, err)
@@ -266,8 +266,8 @@ func TestServeIgnoresUnsupported(t *testing.T) {
 		s := &servers{out: &bytes.Buffer{}, bind: "127.0.0.1", limits: defaultLimits}
 		o := options(t, stack(t, stackB))
 		o.IgnoreUnsupported = lenient
-		require.NoError(t, s.add(o))
-		s.start()
+		require.NoError(t, s.add(t.Context(), o))
+		s.start(func() {})
 		resp, err := http.Post("http://"+s.open[0].listener.Addr().String()+"/v1/completions", "application/json",
 			strings.NewReader(`{"model":"nvidia/Llama-3.1-8B-Instruct-FP8","prompt":"Why?","max_tokens":1,"return_token_ids":true}`))
 		require.NoError(t, err)
