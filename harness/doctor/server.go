@@ -19,7 +19,7 @@ func serverChecks() []check {
 			why: "without counters of the KV tiers nobody knows whether tier 2 was read", fix: "switch the KV connector's metrics on; name the kind of server that has them"},
 		{id: "tier-failures", class: Server, look: lookFailures,
 			why: "a tier between that cannot hold a whole prompt voids its promotion: bytes are written and nothing is gained",
-			fix: "make the CPU tier hold the longest prompt for each load at a time", source: "vllm-project/vllm PR #53910"},
+			fix: "make the CPU tier hold the longest prompt for each load at a time", source: "vllm-project/vllm, vllm/v1/kv_offload/tiering"},
 		{id: "tier-holds-prompt", class: Server, look: lookHolds,
 			why: "what tier 2 holds of a prompt comes back through the CPU tier all at once, or not at all",
 			fix: "make the CPU tier larger, or prompts shorter", source: "docs.vllm.ai, KV offloading"},
