@@ -15,12 +15,15 @@ func logChecks() []check {
 		{id: "log-hybrid-cache", class: Server, of: lookLogHybrid,
 			why: "a connector without support for hybrid models collapses the KV pool", fix: "take a connector that supports HMA"},
 		{id: "log-kv-pool", class: Server, of: lookLogPool,
-			why: "the KV pool differs from start to start, with the page cache of the moment", fix: "pin it (--kv-cache-memory-bytes)", source: "NVIDIA/xr-ai PR #462"},
+			why: "the KV pool differs from start to start, with the page cache of the moment",
+			fix: "pin it (--kv-cache-memory-bytes)", source: "NVIDIA/xr-ai PR #462"},
 		{id: "log-connector", class: Server, of: lookLogConnector,
-			why: "the connector that was built is not always the one that was asked for", fix: "correct --kv-transfer-config of stack B, leave it out of stack A",
+			why:    "the connector that was built is not always the one that was asked for",
+			fix:    "correct --kv-transfer-config of stack B, leave it out of stack A",
 			source: "docs.vllm.ai, KV offloading"},
 		{id: "log-load-errors", class: Server, of: lookLogErrors,
-			why: "loads that fail are served by recomputing, or from another prompt's KV, and the client sees no error", fix: "look at these lines; make the upper tier hold a whole prompt",
+			why:    "loads that fail are served by recomputing, or from another prompt's KV, and the client sees no error",
+			fix:    "look at these lines; make the upper tier hold a whole prompt",
 			source: "ai-dynamo/dynamo #15079"},
 	}
 }
