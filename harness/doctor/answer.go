@@ -20,10 +20,12 @@ import (
 func answerChecks() []check {
 	return []check{
 		{id: "prefix-cache", class: Server, needed: withB, look: lookPrefix,
-			why: "a model whose prefixes are not cached has no KV to offload (Mamba hybrids: 0 hits of 6,211)", fix: "choose another model, switch prefix caching and the usage's details on",
+			why:    "a model whose prefixes are not cached has no KV to offload (Mamba hybrids: 0 hits of 6,211)",
+			fix:    "choose another model, switch prefix caching and the usage's details on",
 			source: "docs.vllm.ai, automatic prefix caching"},
 		{id: "outputs-equal", class: Server, needed: withB, look: lookOutputs,
-			why: "KV that comes back wrong answers wrongly, and every counter calls it a hit", fix: "take another version of the connector, leave tensor parallelism out",
+			why:    "KV that comes back wrong answers wrongly, and every counter calls it a hit",
+			fix:    "take another version of the connector, leave tensor parallelism out",
 			source: "MiaAI-Lab/GLM-5.3-Flash-EXL3-2x-DGX-Sparks #57"},
 	}
 }
@@ -136,7 +138,8 @@ func lookPrefix(v *visit) seen {
 	case *second.cached <= 0:
 		return missing("the second of two equal prompts had 0 cached tokens").with(0, "tokens")
 	}
-	return ok("the second of two equal prompts had %d of %d tokens cached", *second.cached, *second.prompt).with(float64(*second.cached), "tokens")
+	return ok("the second of two equal prompts had %d of %d tokens cached", *second.cached,
+		*second.prompt).with(float64(*second.cached), "tokens")
 }
 
 const (
@@ -208,7 +211,8 @@ func lookOutputs(v *visit) seen {
 	case other > 0 && a.engineName() == b.engineName():
 		return missing("%d of %d answers of A and B differ", other, comparedPrompts).with(float64(other), "count")
 	case other > 0:
-		return warning("%d of %d answers of A and B differ, and so do their engines (%s, %s)", other, comparedPrompts, a.Kind.Server, b.Kind.Server).
+		return warning("%d of %d answers of A and B differ, and so do their engines (%s, %s)", other, comparedPrompts, a.Kind.Server,
+			b.Kind.Server).
 			with(float64(other), "count")
 	case len(hashes) == 1:
 		return unknown("%d prompts had one and the same answer, which tells nothing", comparedPrompts).do("look at what the server answers")

@@ -86,7 +86,8 @@ func (c *check) findings(v *visit, chosen []string) (out []Finding) {
 const mostSeen = 600
 
 func (c *check) finding(subject string, chosen []string, s seen) Finding {
-	f := Finding{ID: c.id, Subject: subject, Class: c.class, Status: s.status, Seen: outgoing.Clean(s.text, mostSeen), Figure: s.figure, Why: c.why, Fix: c.fix, Root: c.root,
+	f := Finding{ID: c.id, Subject: subject, Class: c.class, Status: s.status, Seen: outgoing.Clean(s.text, mostSeen),
+		Figure: s.figure, Why: c.why, Fix: c.fix, Root: c.root,
 		Source: c.source, NeededBy: chosen}
 	if f.NeededBy == nil {
 		f.NeededBy = []string{}
@@ -102,6 +103,7 @@ func (c *check) finding(subject string, chosen []string, s seen) Finding {
 
 // checks are all of them, class by class.
 func checks() []check {
-	return slices.Concat(machineChecks(), memoryChecks(), gpuChecks(), driveChecks(), serverChecks(), processChecks(), logChecks(), answerChecks(),
+	return slices.Concat(machineChecks(), memoryChecks(), gpuChecks(), driveChecks(), serverChecks(), processChecks(), logChecks(),
+		answerChecks(),
 		toolChecks(), clientChecks(), goChecks())
 }

@@ -17,7 +17,8 @@ import (
 func clientChecks() []check {
 	return []check{
 		{id: "client-lateness", class: Client, needed: AllHypotheses, look: lookLateness,
-			why: "requests that leave late are not the load that was meant", fix: "end other programs on this machine, pin the client to cores of its own (taskset)",
+			why:    "requests that leave late are not the load that was meant",
+			fix:    "end other programs on this machine, pin the client to cores of its own (taskset)",
 			source: "configs/gates.yaml, max_send_lag"},
 		{id: "cgroup-cpu", class: Client, look: lookCgroupCPU,
 			why: "a client that is out of its quota sends late, up to 100 ms at a time", fix: "run the plan without a CPU quota",
@@ -57,8 +58,12 @@ func lateness(ctx context.Context) ([]time.Duration, error) {
 	if err != nil {
 		return nil, err
 	}
-	spec := load.Spec{RunID: "doctor", Stack: "none", Model: "none", Workload: "none", ContextTokens: 8, Loop: load.Open{Pacer: load.Constant{RPS: lateRPS}},
-		Output: one, Nonce: load.NoncePerRequest, Prompter: load.FixedContext{Seed: 1, Body: func(_ int, nonce string) (string, error) { return nonce, nil }},
+	spec := load.Spec{RunID: "doctor", Stack: "none", Model: "none", Workload: "none", ContextTokens: 8,
+		Loop:   load.Open{Pacer: load.Constant{RPS: lateRPS}},
+		Output: one, Nonce: load.NoncePerRequest, Prompter: load.FixedContext{Seed: 1, Body: func(_ int, nonce string) (string,
+			error) {
+			return nonce, nil
+		}},
 		Timeout: 10 * time.Second, Seed: 1, BaseURL: "http://127.0.0.1:1", API: load.APICompletions, Dialect: load.DialectOpenAI, ModelID: "none",
 		HTTP: outgoing.New(outgoing.Options{Through: atOnce{}}), Duration: lateFor, MaxDuration: lateFor, MinRequests: 1, AnyLength: true, Start: time.Now()}
 	var lags []time.Duration

@@ -107,7 +107,8 @@ func lookIOURing(v *visit) seen {
 	}
 	for _, s := range v.n.Servers {
 		p := v.procs[s.Stack]()
-		if p.container != nil && !p.container.HostConfig.Privileged && !slices.Contains(p.container.HostConfig.SecurityOpt, "seccomp=unconfined") {
+		if p.container != nil && !p.container.HostConfig.Privileged && !slices.Contains(p.container.HostConfig.SecurityOpt,
+			"seccomp=unconfined") {
 			blocked = append(blocked, s.Stack+" has docker's default seccomp profile, or one of its own")
 		}
 	}

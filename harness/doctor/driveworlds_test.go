@@ -8,7 +8,10 @@ var driveWorlds = []worldOf{
 	{"drive-found", Unknown, "was not named", noDirectory},
 
 	{"drive-proved", OK, "nvme0n1 moved by what was written and read, 4 MiB each", func(*world) {}},
-	{"drive-proved", Missing, "dead counters", func(w *world) { w.proof.Fault, w.proof.ReadBytes = "this looks like dead counters", new(0.0) }},
+	{"drive-proved", Missing, "dead counters", func(w *world) {
+		w.proof.Fault, w.proof.ReadBytes = "this looks like dead counters",
+			new(0.0)
+	}},
 	{"drive-proved", Missing, "input/output", func(w *world) { w.proveErr = errBroken }},
 	{"drive-proved", Warning, "other programs", func(w *world) { w.proof.Fault, w.proof.ReadBytes = "other programs use it", new(9e9) }},
 	{"drive-proved", Unknown, "not known", func(w *world) { w.proof.Lacking = "whether the counters move is not known" }},
@@ -37,15 +40,26 @@ var driveWorlds = []worldOf{
 	{"drive-health", OK, "2 % of its rated writes used, 0 media errors", func(*world) {}},
 	{"drive-health", Warning, "85 %", func(w *world) { w.prints("smartctl", `"percentage_used": 2`, `"percentage_used": 85`) }},
 	{"drive-health", Warning, "3 media errors", func(w *world) { w.prints("smartctl", `"media_errors": 0`, `"media_errors": 3`) }},
-	{"drive-health", Warning, "12 minutes too hot", func(w *world) { w.prints("smartctl", `"warning_temp_time": 0`, `"warning_temp_time": 12`) }},
-	{"drive-health", Missing, "critical warning 0x4", func(w *world) { w.prints("smartctl", `"critical_warning": 0`, `"critical_warning": 4`) }},
+	{"drive-health", Warning, "12 minutes too hot", func(w *world) {
+		w.prints("smartctl", `"warning_temp_time": 0`,
+			`"warning_temp_time": 12`)
+	}},
+	{"drive-health", Missing, "critical warning 0x4", func(w *world) {
+		w.prints("smartctl", `"critical_warning": 0`,
+			`"critical_warning": 4`)
+	}},
 	{"drive-health", Unknown, "no smartctl", noCommand("smartctl")},
-	{"drive-health", Unknown, "Permission denied", command("smartctl", `{"smartctl":{"messages":[{"string":"Smartctl open device: /dev/nvme0n1 failed: Permission denied","severity":"error"}],"exit_status":2}}`, errRan)},
+	{"drive-health", Unknown, "Permission denied", command("smartctl",
+		`{"smartctl":{"messages":[{"string":"Smartctl open device: /dev/nvme0n1 failed: Permission denied","severity":"error"}],"exit_status":2}}`, errRan)},
 	{"drive-health", Unknown, "no JSON", command("smartctl", "Segmentation fault", errRan)},
 
 	{"free-space", OK, "81 % of 3700 GiB; the plan keeps 512 GiB", func(*world) {}},
 	{"free-space", Missing, "more than a fifth", func(w *world) { w.needs.FootprintBytes = new(700. * gib) }},
-	{"free-space", Warning, "less than a fifth", func(w *world) { w.needs.FootprintBytes = nil; w.space["/mnt/nvme"] = Space{600 * gib, 3700 * gib} }},
+	{"free-space", Warning, "less than a fifth", func(w *world) {
+		w.needs.FootprintBytes = nil
+		w.space["/mnt/nvme"] = Space{600 * gib,
+			3700 * gib}
+	}},
 	{"free-space", Unknown, "input/output", func(w *world) { w.spaceErr = errBroken }},
 	{"free-space", Unknown, "was not named", noDirectory},
 

@@ -15,23 +15,28 @@ import (
 func gpuChecks() []check {
 	return []check{
 		{id: "nvidia-driver", class: GPU, needed: withGPU, look: lookDriver,
-			why: "some drivers fail allocations on a GB10", fix: "install a driver that was seen good: 580.142 to 580.173.02", root: true, source: kernelModules},
+			why: "some drivers fail allocations on a GB10",
+			fix: "install a driver that was seen good: 580.142 to 580.173.02", root: true, source: kernelModules},
 		{id: "cuda", class: GPU, look: lookCUDA,
 			why: "images for a GB10 are built for one", fix: "take a driver of CUDA 13.0", root: true, source: kernelModules},
 		{id: "gpu-telemetry", class: GPU, needed: withGPU, look: lookTelemetry,
 			why: "GPU busy and clocks are telemetry", fix: "look what nvidia-smi itself prints; on a GB10 all but memory is told"},
 		{id: "gpu-memory", class: GPU, look: lookGPUMemory,
-			why: "on unified memory the GPU has none of its own: [N/A] is null, never 0", fix: "believe /proc/meminfo", source: "leptonai/gpud PR #1170"},
+			why: "on unified memory the GPU has none of its own: [N/A] is null, never 0",
+			fix: "believe /proc/meminfo", source: "leptonai/gpud PR #1170"},
 		{id: "gpu-throttling", class: GPU, look: lookThrottling,
-			why: "a GPU that is held back is another machine", fix: "cool it, unplug both ends of the power adapter for 60 s", source: "NVML, nvmlClocksEventReasons"},
+			why: "a GPU that is held back is another machine",
+			fix: "cool it, unplug both ends of the power adapter for 60 s", source: "NVML, nvmlClocksEventReasons"},
 		{id: "gpu-clock-load", class: GPU, look: lookGPUClock,
 			why: "a power supply that negotiated too little holds the clock at 500 to 850 MHz and sets no flag; about 2,400 is healthy",
 			fix: "unplug both ends of the adapter for 60 s; it may come again every half hour: return a unit held at 30 W", source: "parallelArchitect/spark-gpu-throttle-check"},
 		{id: "gpu-clock-lock", class: GPU, look: lookClockLock,
-			why: "a locked clock belongs to the machine that was measured", fix: "nvidia-smi -rgc, or report the lock with the results", root: true,
+			why: "a locked clock belongs to the machine that was measured",
+			fix: "nvidia-smi -rgc, or report the lock with the results", root: true,
 			source: "NVML, nvmlClocksEventReasons"},
 		{id: "power-telemetry", class: GPU, look: lookPower,
-			why: "nvidia-smi tells the GPU's power alone, not what the adapter gives", fix: "load antheas/spark_hwmon, if power is in question", root: true,
+			why: "nvidia-smi tells the GPU's power alone, not what the adapter gives",
+			fix: "load antheas/spark_hwmon, if power is in question", root: true,
 			source: "antheas/spark_hwmon"},
 		{id: "gpu-processes", class: GPU, look: lookGPUProcesses,
 			why: "others on the GPU take its time and its memory", fix: "end what is no server of the plan"},
@@ -39,7 +44,8 @@ func gpuChecks() []check {
 			why: "a desktop takes GPU time, and 2 GiB are carved out for a display", fix: "systemctl isolate multi-user.target", root: true,
 			source: "MiaAI-Lab/GLM-5.3-Flash-EXL3-2x-DGX-Sparks PR #234"},
 		{id: "kernel-log", class: GPU, look: lookKernelLog,
-			why: "allocation failures and Xid errors of this boot come again under load", fix: "reboot before the plan, and look again after it", root: true,
+			why: "allocation failures and Xid errors of this boot come again under load",
+			fix: "reboot before the plan, and look again after it", root: true,
 			source: kernelModules},
 	}
 }
@@ -136,7 +142,8 @@ func lookTelemetry(v *visit) seen {
 	for _, f := range []struct {
 		name string
 		told bool
-	}{{"utilization.gpu", st.Util != nil}, {"clocks.sm", st.SMClockMHz != nil}, {"power.draw", st.PowerW != nil}, {"clocks_event_reasons", st.mask != nil}} {
+	}{{"utilization.gpu", st.Util != nil}, {"clocks.sm", st.SMClockMHz != nil}, {"power.draw",
+		st.PowerW != nil}, {"clocks_event_reasons", st.mask != nil}} {
 		if !f.told {
 			untold = append(untold, f.name)
 		}

@@ -28,7 +28,8 @@ func lookGPUProcesses(v *visit) seen {
 		names = append(names, fmt.Sprintf("%s (%s)", short(name[strings.LastIndexByte(name, '/')+1:]), pid))
 	}
 	if len(names) > len(v.n.Servers) {
-		return warning("%d processes, %d servers were named: %s", len(names), len(v.n.Servers), short(strings.Join(names, ", "))).with(float64(len(names)), "count")
+		return warning("%d processes, %d servers were named: %s", len(names), len(v.n.Servers), short(strings.Join(names,
+			", "))).with(float64(len(names)), "count")
 	}
 	return ok("%d processes, %d servers were named", len(names), len(v.n.Servers)).with(float64(len(names)), "count")
 }

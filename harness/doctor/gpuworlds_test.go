@@ -17,7 +17,8 @@ var gpuWorlds = []worldOf{
 	{"gpu-telemetry", OK, "busy 96 %, SM clock 2418 MHz, 80.1 W", func(*world) {}},
 	{"gpu-telemetry", Missing, "no nvidia-smi", noGPU},
 	{"gpu-telemetry", Unknown, "[N/A] for utilization.gpu, clocks_event_reasons", smiLine("[N/A], [N/A], 80.10, 2418, [N/A]\n")},
-	{"gpu-telemetry", Unknown, "couldn't communicate", command("nvidia-smi", "NVIDIA-SMI has failed because it couldn't communicate with the driver.", errRan)},
+	{"gpu-telemetry", Unknown, "couldn't communicate", command("nvidia-smi",
+		"NVIDIA-SMI has failed because it couldn't communicate with the driver.", errRan)},
 
 	{"gpu-memory", OK, "[N/A], which is null; /proc/meminfo tells 122 GiB", func(*world) {}},
 	{"gpu-memory", OK, "memory of its own", smiLine("96, 40960, 80.10, 2418, 0x0000000000000000\n")},
@@ -27,8 +28,10 @@ var gpuWorlds = []worldOf{
 
 	{"gpu-throttling", OK, "not held back (mask 0x0)", func(*world) {}},
 	{"gpu-throttling", OK, "mask 0x5", smiLine("96, [N/A], 80.10, 2418, 0x0000000000000005\n")},
-	{"gpu-throttling", Missing, "hardware slowdown, hardware thermal slowdown (mask 0x48)", smiLine("96, [N/A], 80.10, 1200, 0x0000000000000048\n")},
-	{"gpu-throttling", Missing, "software thermal slowdown, hardware power brake (mask 0xa0)", smiLine("96, [N/A], 80.10, 1200, 0x00000000000000a0\n")},
+	{"gpu-throttling", Missing, "hardware slowdown, hardware thermal slowdown (mask 0x48)",
+		smiLine("96, [N/A], 80.10, 1200, 0x0000000000000048\n")},
+	{"gpu-throttling", Missing, "software thermal slowdown, hardware power brake (mask 0xa0)",
+		smiLine("96, [N/A], 80.10, 1200, 0x00000000000000a0\n")},
 	{"gpu-throttling", Missing, "hardware power brake", func(w *world) { // idle until it is asked
 		smiLine(idleLine)(w)
 		w.slept = func(time.Duration) { smiLine("96, [N/A], 80.10, 1200, 0x0000000000000080\n")(w) }
@@ -55,7 +58,11 @@ var gpuWorlds = []worldOf{
 
 	{"power-telemetry", OK, "dc_input 61.2 W, syspl1 140.0 W", func(*world) {}},
 	{"power-telemetry", Warning, "dc_input 30.0 W, syspl1 140.0 W with the GPU busy", file("sys/class/hwmon/hwmon7/power1_input", "30000000")},
-	{"power-telemetry", OK, "dc_input 30.0 W", func(w *world) { w.set("sys/class/hwmon/hwmon7/power1_input", "30000000"); smiLine(idleLine)(w) }},
+	{"power-telemetry", OK, "dc_input 30.0 W", func(w *world) {
+		w.set("sys/class/hwmon/hwmon7/power1_input",
+			"30000000")
+		smiLine(idleLine)(w)
+	}},
 	{"power-telemetry", Unknown, "tells no power", func(w *world) {
 		w.remove("sys/class/hwmon/hwmon7/power1_input")
 		w.remove("sys/class/hwmon/hwmon7/power2_input")
@@ -64,19 +71,31 @@ var gpuWorlds = []worldOf{
 
 	{"gpu-processes", OK, "2 processes, 2 servers", func(*world) {}},
 	{"gpu-processes", Warning, "2 processes, 1 servers were named: VLLM::EngineCore (4711), python3 (4712)", onlyB},
-	{"gpu-processes", Unknown, "no processes but", command("nvidia-smi --query-compute-apps=pid,process_name --format=csv,noheader", "No devices were found\n", nil)},
+	{"gpu-processes", Unknown, "no processes but", command("nvidia-smi --query-compute-apps=pid,process_name --format=csv,noheader",
+		"No devices were found\n", nil)},
 	{"gpu-processes", Unknown, "no nvidia-smi", noGPU},
 
 	{"desktop-session", OK, "no desktop", func(*world) {}},
-	{"desktop-session", Warning, "Xorg, gnome-shell runs", func(w *world) { w.set("proc/90/comm", "gnome-shell\n"); w.set("proc/91/comm", "Xorg\n") }},
+	{"desktop-session", Warning, "Xorg, gnome-shell runs", func(w *world) {
+		w.set("proc/90/comm",
+			"gnome-shell\n")
+		w.set("proc/91/comm", "Xorg\n")
+	}},
 	{"desktop-session", Unknown, "no processes", func(w *world) { w.remove("proc/1/comm"); w.remove("proc/4711/comm") }},
 
 	{"kernel-log", OK, "0 lines of failed", func(*world) {}},
-	{"kernel-log", Warning, "2 lines of failed GPU allocations, 0 of Xid", func(w *world) { command("dmesg", fixture(w.t, "dmesg-no-memory.txt"), nil)(w) }},
+	{"kernel-log", Warning, "2 lines of failed GPU allocations, 0 of Xid", func(w *world) {
+		command("dmesg", fixture(w.t,
+			"dmesg-no-memory.txt"), nil)(w)
+	}},
 	{"kernel-log", Missing, "1 of Xid 31 or 119", func(w *world) {
 		command("dmesg", "", errRan)(w)
 		command("journalctl", "NVRM: Xid (PCI:000f:01:00): 119, pid=4711, name=vllm, Timeout after 45s of waiting for RPC response from GPU0 GSP!\n", nil)(w)
 	}},
 	{"kernel-log", Unknown, "neither dmesg nor journalctl", command("dmesg", "", errRan)},
-	{"kernel-log", Unknown, "neither dmesg nor journalctl", func(w *world) { command("dmesg", "", nil)(w); command("journalctl", "-- No entries --\n", nil)(w) }},
+	{"kernel-log", Unknown, "neither dmesg nor journalctl", func(w *world) {
+		command("dmesg", "", nil)(w)
+		command("journalctl",
+			"-- No entries --\n", nil)(w)
+	}},
 }

@@ -20,7 +20,8 @@ var hostWorlds = []worldOf{
 	{"clock-sync", Unknown, "input/output", func(w *world) { w.syncErr = errBroken }},
 
 	{"cpu-clock-limit", OK, "2 clock domains", func(*world) {}},
-	{"cpu-clock-limit", Warning, "policy5 is limited to 1.50 of 3.90 GHz", file("sys/devices/system/cpu/cpufreq/policy5/scaling_max_freq", "1500000")},
+	{"cpu-clock-limit", Warning, "policy5 is limited to 1.50 of 3.90 GHz",
+		file("sys/devices/system/cpu/cpufreq/policy5/scaling_max_freq", "1500000")},
 	{"cpu-clock-limit", Unknown, "cannot be read", lacksFile("sys/devices/system/cpu/cpufreq/policy5/cpuinfo_max_freq")},
 
 	{"cpu-clock-load", OK, "3.90 GHz", func(*world) {}},

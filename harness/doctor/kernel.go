@@ -12,15 +12,19 @@ import (
 func machineChecks() []check {
 	return []check{
 		{id: "kernel", class: Host, look: lookKernel,
-			why: "some kernels hang, or fail allocations, under a GB10's load", fix: "boot a kernel that was seen good: 6.17.0-1014 to -1032-nvidia", root: true,
+			why: "some kernels hang, or fail allocations, under a GB10's load",
+			fix: "boot a kernel that was seen good: 6.17.0-1014 to -1032-nvidia", root: true,
 			source: kernelModules},
 		{id: "dgx-os", class: Host, look: lookRelease,
-			why: "reports of what works are of single releases", fix: "update to DGX OS 7.5.0, or take the reports as reports of another system", root: true,
+			why: "reports of what works are of single releases",
+			fix: "update to DGX OS 7.5.0, or take the reports as reports of another system", root: true,
 			source: kernelModules},
 		{id: "clock-sync", class: Host, look: lookClock,
-			why: "a clock that is set during a run parts the server's time stamps from the client's", fix: "start chrony or systemd-timesyncd and wait until it has synchronised", root: true},
+			why: "a clock that is set during a run parts the server's time stamps from the client's",
+			fix: "start chrony or systemd-timesyncd and wait until it has synchronised", root: true},
 		{id: "cpu-clock-limit", class: Host, look: lookCPULimit,
-			why: "prefill on the CPU side and the client itself get slower", fix: "raise scaling_max_freq to cpuinfo_max_freq, choose the performance governor", root: true,
+			why: "prefill on the CPU side and the client itself get slower",
+			fix: "raise scaling_max_freq to cpuinfo_max_freq, choose the performance governor", root: true,
 			source: "NVIDIA developer forum, topic 362513"},
 		{id: "cpu-clock-load", class: Host, look: lookCPULoad,
 			why: "a firmware cap of 1.5 GHz shows under load alone", fix: "unplug both ends of the power adapter for 60 s, then look again",
@@ -29,7 +33,8 @@ func machineChecks() []check {
 			why: "I/O and memory pressure are telemetry", fix: "boot with psi=1, on a kernel with CONFIG_PSI", root: true,
 			source: "kernel Documentation/accounting/psi.rst"},
 		{id: "psi-idle", class: Host, look: lookPSIIdle,
-			why: "a GB10 shows I/O pressure without I/O, so that pressure alone says nothing of a drive", fix: "believe block counters (in flight, ticks) and not PSI io",
+			why:    "a GB10 shows I/O pressure without I/O, so that pressure alone says nothing of a drive",
+			fix:    "believe block counters (in flight, ticks) and not PSI io",
 			source: "parallelArchitect/sparkview"},
 	}
 }

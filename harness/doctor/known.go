@@ -2,14 +2,15 @@ package doctor
 
 import "strings"
 
-// Published thresholds. Single reports by owners are single observations.
+// Thresholds: published ones with their source, of which single reports by owners are single observations. nearLimit, mostWorn and
+// idlePSI are choices of this program.
 const (
 	// leastAvailable is what must be available beyond a model: below it a host was wedged; wellAvailable survives a fall of 16 GiB
 	// while a model loads (a fall of 21 GiB in 1.5 s was seen). NVIDIA/dgx-spark-playbooks #116.
 	leastAvailable = 10 * gib
 	wellAvailable  = 16 * gib
-	// leastFree is the guard of free memory (without the page cache) while a model loads: cudaMemGetInfo does not count what can be
-	// reclaimed (vllm-project/vllm #35313).
+	// leastFree is the guard of free memory (without the page cache) while a model loads (tonyd2wild, report of 3 September 2026):
+	// cudaMemGetInfo does not count what can be reclaimed (vllm-project/vllm #35313).
 	leastFree = 8 * gib
 	// mostGPUShare is the largest gpu_memory_utilization that left the host enough; 0.90 leaves about 6 GB
 	// (gitcommit90/glm-5.3-one-spark #3).

@@ -77,7 +77,7 @@ func absent(err error) bool {
 }
 
 // short is what stands in a table for a foreign text.
-func short(text string) string { return outgoing.Clean(text, 120) }
+func short(text string) string { return outgoing.Clean(text, 300) }
 
 const (
 	kib = 1 << 10

@@ -61,8 +61,16 @@ var processWorlds = []worldOf{
 
 	{"io-uring", OK, "is allowed", func(w *world) { w.needs.IOURing = true }},
 	{"io-uring", OK, "no loader was named", inspected("seccomp=unconfined", "label=disable")},
-	{"io-uring", Missing, "default seccomp profile", func(w *world) { w.needs.IOURing = true; inspected("seccomp=unconfined", "label=disable")(w) }},
-	{"io-uring", Missing, "io_uring_disabled is 2", func(w *world) { w.needs.IOURing = true; w.set("proc/sys/kernel/io_uring_disabled", "2") }},
+	{"io-uring", Missing, "default seccomp profile", func(w *world) {
+		w.needs.IOURing = true
+		inspected("seccomp=unconfined",
+			"label=disable")(w)
+	}},
+	{"io-uring", Missing, "io_uring_disabled is 2", func(w *world) {
+		w.needs.IOURing = true
+		w.set("proc/sys/kernel/io_uring_disabled",
+			"2")
+	}},
 	{"io-uring", Unknown, "cannot be read", lacksFile("proc/sys/kernel/io_uring_disabled")},
 
 	{"log-direct-io", OK, "no line", func(*world) {}},

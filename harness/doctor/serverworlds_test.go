@@ -34,7 +34,11 @@ var serverWorlds = []worldOf{
 	{"tier-failures", Unknown, "does not tell", page("promotion_allocation_failures", "other")},
 
 	{"tier-holds-prompt", OK, "a tier of 16 GiB for 12 GiB of KV at once", func(*world) {}},
-	{"tier-holds-prompt", OK, "no tier between", func(w *world) { w.needs.CPUTierBytes = nil; w.needs.Servers[1].Kind = kind(w.t, "vllm-disk") }},
+	{"tier-holds-prompt", OK, "no tier between", func(w *world) {
+		w.needs.CPUTierBytes = nil
+		w.needs.Servers[1].Kind = kind(w.t,
+			"vllm-disk")
+	}},
 	{"tier-holds-prompt", Missing, "for 17 GiB", func(w *world) { w.needs.PromptKVBytes = new(17. * gib) }},
 	{"tier-holds-prompt", Unknown, "CPU tier was not named", func(w *world) { w.needs.CPUTierBytes = nil }},
 	{"tier-holds-prompt", Unknown, "loads at once, was not named", func(w *world) { w.needs.PromptKVBytes = nil }},
@@ -71,7 +75,12 @@ var serverWorlds = []worldOf{
 	{"outputs-equal", Missing, "5 of 5 answers of B differ when its KV is cached", func(w *world) {
 		w.b.says = func(prompt string, again bool) string { return begin(prompt) + map[bool]string{true: "garbage"}[again] }
 	}},
-	{"outputs-equal", Missing, "5 of 5 answers of A and B differ", func(w *world) { w.b.says = func(prompt string, _ bool) string { return begin(prompt) } }},
+	{"outputs-equal", Missing, "5 of 5 answers of A and B differ", func(w *world) {
+		w.b.says = func(prompt string,
+			_ bool) string {
+			return begin(prompt)
+		}
+	}},
 	{"outputs-equal", Warning, "so do their engines", func(w *world) {
 		w.b.says = func(prompt string, _ bool) string { return begin(prompt) }
 		w.needs.Servers[0].Kind = kind(w.t, "trtllm")

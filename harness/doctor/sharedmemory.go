@@ -33,7 +33,8 @@ func lookStale(v *visit) seen {
 	sum := 0.0
 	for _, e := range entries {
 		info, err := e.Info()
-		if err == nil && info.Mode().IsRegular() && (info.Size() >= staleBytes || strings.Contains(e.Name(), "vllm") || strings.Contains(e.Name(), "offload")) {
+		if err == nil && info.Mode().IsRegular() && (info.Size() >= staleBytes || strings.Contains(e.Name(),
+			"vllm") || strings.Contains(e.Name(), "offload")) {
 			names = append(names, e.Name())
 			sum += float64(info.Size())
 		}

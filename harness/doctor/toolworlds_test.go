@@ -27,7 +27,10 @@ var toolWorlds = []worldOf{
 
 	{"client-lateness", OK, "300 sends late by p50 0.149, p99 0.296 ms", func(*world) {}},
 	{"client-lateness", Warning, "p99 2.000 ms", func(w *world) { w.lags[296], w.lags[297], w.lags[298], w.lags[299] = 2e6, 2e6, 2e6, 2e6 }},
-	{"client-lateness", Missing, "p99 20.000 ms", func(w *world) { w.lags[296], w.lags[297], w.lags[298], w.lags[299] = 20e6, 20e6, 20e6, 20e6 }},
+	{"client-lateness", Missing, "p99 20.000 ms", func(w *world) {
+		w.lags[296], w.lags[297], w.lags[298], w.lags[299] = 20e6, 20e6,
+			20e6, 20e6
+	}},
 	{"client-lateness", Unknown, "too few", func(w *world) { w.lags = w.lags[:9] }},
 	{"client-lateness", Unknown, "input/output", func(w *world) { w.lagErr = errBroken }},
 

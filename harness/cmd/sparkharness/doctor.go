@@ -98,7 +98,8 @@ func (o *doctorFlags) needs(cmd *cobra.Command) (n doctor.Needs, closed func(), 
 	for _, f := range []struct {
 		name  string
 		value float64
-	}{{"hours", o.hours}, {"model", o.model}, {"cpu-tier", o.cpuTier}, {"prompt-kv", o.promptKV}, {"footprint", o.footprint}, {"test-timeout", o.timeout.Hours()}} {
+	}{{"hours", o.hours}, {"model", o.model}, {"cpu-tier", o.cpuTier}, {"prompt-kv", o.promptKV}, {"footprint",
+		o.footprint}, {"test-timeout", o.timeout.Hours()}} {
 		if !(f.value >= 0 && f.value <= 1e6) {
 			return n, nil, fmt.Errorf("--%s %v: from 0 to 1000000 is needed", f.name, f.value)
 		}
@@ -135,7 +136,8 @@ func (o *doctorFlags) needs(cmd *cobra.Command) (n doctor.Needs, closed func(), 
 func (o *doctorFlags) instances() ([]doctor.Instance, error) {
 	said := map[string]map[string]string{}
 	for _, f := range []struct{ name, value, all string }{
-		{"url", o.url, "A"}, {"server", o.server, "*"}, {"metrics", o.metrics, "A"}, {"kv-metrics", o.kvMetrics, "A"}, {"api-key-env", o.keyEnv, "*"},
+		{"url", o.url, "A"}, {"server", o.server, "*"}, {"metrics", o.metrics, "A"}, {"kv-metrics", o.kvMetrics, "A"}, {"api-key-env",
+			o.keyEnv, "*"},
 		{"container", o.container, "A"}, {"pid", o.pid, "A"}, {"log", o.log, "A"},
 	} {
 		of, err := ofStacks(f.value, f.all)
@@ -161,7 +163,8 @@ func (o *doctorFlags) instances() ([]doctor.Instance, error) {
 			}
 			return said[flag]["*"]
 		}
-		s := doctor.Instance{Stack: stack, URL: strings.TrimRight(url, "/"), Metrics: of("metrics"), KVMetrics: of("kv-metrics"), Container: of("container")}
+		s := doctor.Instance{Stack: stack, URL: strings.TrimRight(url, "/"), Metrics: of("metrics"), KVMetrics: of("kv-metrics"),
+			Container: of("container")}
 		if err := o.connect(&s, of); err != nil {
 			return nil, err
 		}
@@ -278,7 +281,8 @@ func (o *doctorFlags) verdict(findings []doctor.Finding) error {
 		}
 	}
 	if class := doctor.Lacking(findings); class != "" {
-		return lacks{fmt.Sprintf("something of class %s that the chosen hypotheses need is missing", class), exitClass + slices.Index(doctor.Classes, class)}
+		return lacks{fmt.Sprintf("something of class %s that the chosen hypotheses need is missing", class),
+			exitClass + slices.Index(doctor.Classes, class)}
 	}
 	if len(untold) > 0 {
 		return lacks{"what the chosen hypotheses need is not known: " + someOf(untold), exitUntold}

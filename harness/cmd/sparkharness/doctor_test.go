@@ -62,19 +62,20 @@ func TestDoctorUsage(t *testing.T) {
 		args []string
 		says string
 	}{
-		"a flag that there is not":   {[]string{"--fro", "H1"}, "unknown flag: --fro"},
-		"an argument":                {[]string{"H1"}, `"H1" is no argument of doctor`},
-		"a hypothesis that is none":  {[]string{"-H", "H9"}, `there is no hypothesis "H9"; there are H0`},
-		"a stack that is none":       {[]string{"--url", s.URL + ",C=" + s.URL}, "stack A stands twice"},
-		"an empty stack":             {[]string{"--url", "A="}, "--url: stack A has an empty value"},
-		"a kind that is none":        {[]string{"--url", s.URL, "--server", "vlm"}, "there is no file servers/vlm.yaml"},
-		"a kind of no server":        {[]string{"--server", "vllm"}, "name them with --url"},
-		"a container of no server":   {[]string{"--url", s.URL, "--container", "B=x"}, "--container names stack B, which has no --url"},
-		"a process that is none":     {[]string{"--url", s.URL, "--pid", "x"}, `--pid "x" is no process`},
-		"a log that is not there":    {[]string{"--url", s.URL, "--log", "nothing.log"}, "--log: "},
-		"a pipe for a log":           {[]string{"--url", s.URL, "--log", "/dev/zero"}, "--log: "},
-		"a URL of elsewhere":         {[]string{"--url", "http://192.0.2.1:8000"}, "(--remote)"},
-		"a page of elsewhere":        {[]string{"--url", s.URL, "--metrics", "http://192.0.2.1:8000/metrics?key=sekret"}, "--metrics http://192.0.2.1:8000/metrics?key="},
+		"a flag that there is not":  {[]string{"--fro", "H1"}, "unknown flag: --fro"},
+		"an argument":               {[]string{"H1"}, `"H1" is no argument of doctor`},
+		"a hypothesis that is none": {[]string{"-H", "H9"}, `there is no hypothesis "H9"; there are H0`},
+		"a stack that is none":      {[]string{"--url", s.URL + ",C=" + s.URL}, "stack A stands twice"},
+		"an empty stack":            {[]string{"--url", "A="}, "--url: stack A has an empty value"},
+		"a kind that is none":       {[]string{"--url", s.URL, "--server", "vlm"}, "there is no file servers/vlm.yaml"},
+		"a kind of no server":       {[]string{"--server", "vllm"}, "name them with --url"},
+		"a container of no server":  {[]string{"--url", s.URL, "--container", "B=x"}, "--container names stack B, which has no --url"},
+		"a process that is none":    {[]string{"--url", s.URL, "--pid", "x"}, `--pid "x" is no process`},
+		"a log that is not there":   {[]string{"--url", s.URL, "--log", "nothing.log"}, "--log: "},
+		"a pipe for a log":          {[]string{"--url", s.URL, "--log", "/dev/zero"}, "--log: "},
+		"a URL of elsewhere":        {[]string{"--url", "http://192.0.2.1:8000"}, "(--remote)"},
+		"a page of elsewhere": {[]string{"--url", s.URL, "--metrics", "http://192.0.2.1:8000/metrics?key=sekret"},
+			"--metrics http://192.0.2.1:8000/metrics?key="},
 		"a URL with a secret":        {[]string{"--url", "http://user:sekret@127.0.0.1:8000"}, "--url "},
 		"a key that is not set":      {[]string{"--url", s.URL, "--api-key-env", "EMPTY_KEY"}, "--api-key-env: "},
 		"hours that cannot be":       {[]string{"--hours", "-1"}, "--hours -1: from 0"},
@@ -102,7 +103,8 @@ func TestDoctorExits(t *testing.T) {
 	help := doctorCommand().Long
 	for i, class := range doctor.Classes {
 		err := (&doctorFlags{}).verdict([]doctor.Finding{
-			finding(doctor.Go, doctor.Unknown, "H0"), finding(class, doctor.Missing, "H0"), finding(doctor.Go, doctor.Missing, "H0"), finding(doctor.Host, doctor.Missing)})
+			finding(doctor.Go, doctor.Unknown, "H0"), finding(class, doctor.Missing, "H0"), finding(doctor.Go, doctor.Missing,
+				"H0"), finding(doctor.Host, doctor.Missing)})
 		assert.Equal(t, exitClass+i, exitStatus(err), class)
 		assert.ErrorContains(t, err, "class "+string(class))
 		assert.Contains(t, help, fmt.Sprintf("\n  %d  something of class %s", exitClass+i, class))
@@ -111,7 +113,8 @@ func TestDoctorExits(t *testing.T) {
 	untold := []doctor.Finding{finding(doctor.Go, doctor.Unknown, "H0"), finding(doctor.Host, doctor.Missing)}
 	assert.Equal(t, exitUntold, exitStatus((&doctorFlags{}).verdict(untold)))
 	assert.ErrorContains(t, (&doctorFlags{}).verdict(untold), "not known: x-go")
-	odd := []doctor.Finding{finding(doctor.Go, doctor.Unknown), finding(doctor.Host, doctor.Warning, "H0"), finding(doctor.Host, doctor.OK, "H0")}
+	odd := []doctor.Finding{finding(doctor.Go, doctor.Unknown), finding(doctor.Host, doctor.Warning, "H0"), finding(doctor.Host,
+		doctor.OK, "H0")}
 	require.NoError(t, (&doctorFlags{}).verdict(odd), "warnings, and what nobody needs told")
 	assert.Equal(t, exitOdd, exitStatus((&doctorFlags{strict: true}).verdict(odd)))
 	advice := []doctor.Finding{finding(doctor.Host, doctor.Missing)}
@@ -130,7 +133,8 @@ func TestDoctorOfAServer(t *testing.T) {
 	dir := t.TempDir()
 	log := filepath.Join(t.TempDir(), "A.log")
 	require.NoError(t, os.WriteFile(log, []byte("GPU KV cache size: 1,024 tokens\n"), 0o600))
-	out, err := examined(t, "--json", "-H", "H4A,H8A", "--url", "http://"+addr, "--server", "trtllm", "--dir", dir, "--results", dir, "--log", log, "--hours", "1", "--test-timeout", "2h")
+	out, err := examined(t, "--json", "-H", "H4A,H8A", "--url", "http://"+addr, "--server", "trtllm", "--dir", dir, "--results", dir,
+		"--log", log, "--hours", "1", "--test-timeout", "2h")
 	by := found(t, out)
 	for _, id := range []string{"server-answers A", "server-model", "log-kv-pool A", "log-connector A", "go-test-timeout"} {
 		assert.Equal(t, doctor.OK, by[id].Status, "%s: %s", id, by[id].Seen)
@@ -197,7 +201,10 @@ func bare() *doctor.Machine {
 		Files: fstest.MapFS{}, Run: func(context.Context, string, ...string) (string, error) { return "", errNotHere },
 		Env: func(string) (string, bool) { return "", false }, Now: time.Now,
 		Sleep: func(_ context.Context, d time.Duration) error { time.Sleep(d); return nil },
-		Space: func(string) (doctor.Space, error) { return doctor.Space{}, errNotHere }, Synced: func() (bool, time.Duration, error) { return false, 0, errNotHere },
+		Space: func(string) (doctor.Space, error) { return doctor.Space{}, errNotHere }, Synced: func() (bool, time.Duration,
+			error) {
+			return false, 0, errNotHere
+		},
 		Writable: func(string) (bool, error) { return false, errNotHere }, Drive: func(string) (*drive.Drive, error) { return nil, errNotHere },
 		Lateness: func(context.Context) ([]time.Duration, error) { return nil, errNotHere },
 	}
