@@ -27,6 +27,9 @@ var sources embed.FS
 // part in what is measured.
 var judging = []string{".", "evidence", "gate", "rates", "report", "stats", "verdict"}
 
+// beside are rooms that have no part in a run: nothing that they do is in what it measured, nor in its verdict.
+var beside = []string{"archive", "doctor"}
+
 // Program identifies this program: zero outside of Main.
 func Program() record.Program { return session.program }
 
@@ -40,7 +43,7 @@ func identify(sources, rules fs.FS, root string) (record.Program, error) {
 			return judges
 		}
 		return measures
-	}, func(file string) bool { return !strings.HasSuffix(file, "_test.go") })
+	}, func(file string) bool { return !strings.HasSuffix(file, "_test.go") && !slices.Contains(beside, path.Dir(file)) })
 	if err == nil && rules != nil {
 		err = addSources(rules, func(string) hash.Hash { return judges }, func(string) bool { return true })
 	}
