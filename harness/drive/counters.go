@@ -16,23 +16,24 @@ import (
 // Documentation/admin-guide/iostats.rst).
 const sectorBytes = 512
 
-// Source reads the counters of the devices that a proof has seen to move. Without one it takes the leaves, and the paths of
-// a multipath head that has counted nothing since the boot. Close must be called.
+// Source reads the counters of the devices that are Watched. Close must be called.
 func (d *Drive) Source(p *Proof) (*telemetry.Block, error) {
+	devices, err := d.Watched(p)
+	if err != nil {
+		return nil, err
+	}
+	return telemetry.NewBlock(d.machine.Proc, d.machine.Sys, devices...)
+}
+
+// Watched are the devices that a proof has seen to move. Without one they are the leaves, and the paths of a multipath head
+// that has counted nothing since the boot.
+func (d *Drive) Watched(p *Proof) (devices []string, err error) {
 	if p != nil && len(p.Counters) > 0 {
-		return telemetry.NewBlock(d.machine.Proc, d.machine.Sys, p.Counters...)
+		return p.Counters, nil
 	}
 	now, err := d.machine.snapshot()
 	if err != nil {
 		return nil, err
-	}
-	return telemetry.NewBlock(d.machine.Proc, d.machine.Sys, d.watched(nil, now)...)
-}
-
-// watched are the devices that Source reads, in the order of their leaves.
-func (d *Drive) watched(p *Proof, now snapshot) (devices []string) {
-	if p != nil && len(p.Counters) > 0 {
-		return p.Counters
 	}
 	boot := snapshot{}
 	for name := range now {
@@ -41,19 +42,18 @@ func (d *Drive) watched(p *Proof, now snapshot) (devices []string) {
 	for i := range d.Leaves {
 		devices = append(devices, shown(&d.Leaves[i], now.since(boot))...)
 	}
-	return devices
+	return devices, nil
 }
 
 // Diskstats is a line of /proc/diskstats.
 type Diskstats = blockdevice.IOStats
 
-// Diskstats are the counters of now, of the devices that Source would read.
-func (d *Drive) Diskstats(p *Proof) ([]Diskstats, error) {
+// Diskstats are the counters of devices now, in their order.
+func (d *Drive) Diskstats(devices []string) ([]Diskstats, error) {
 	now, err := d.machine.snapshot()
 	if err != nil {
 		return nil, err
 	}
-	devices := d.watched(p, now)
 	out := make([]Diskstats, len(devices))
 	for i, name := range devices {
 		one, known := now[name]

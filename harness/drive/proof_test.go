@@ -240,12 +240,14 @@ func TestSource(t *testing.T) {
 	require.NoError(t, err)
 	after := strings.Replace(string(before), "nvme0c0n1 1000 0 8000 100 ", "nvme0c0n1 3000 0 520000 241 ", 1)
 	for name, tc := range map[string]struct {
-		proof *Proof
-		reads float64
+		proof   *Proof
+		reads   float64
+		devices int
+		first   [2]uint64 // reads and sectors of the first of them
 	}{
-		"paths": {&Proof{Counters: []string{"nvme0c0n1", "nvme0c1n1"}}, 2000},
-		"head":  {&Proof{Counters: []string{"nvme0n1"}}, 0},
-		"no proof: the head has counted nothing since the boot": {nil, 2000},
+		"paths": {&Proof{Counters: []string{"nvme0c0n1", "nvme0c1n1"}}, 2000, 2, [2]uint64{3000, 520000}},
+		"head":  {&Proof{Counters: []string{"nvme0n1"}}, 0, 1, [2]uint64{}},
+		"no proof: the head has counted nothing since the boot": {nil, 2000, 2, [2]uint64{3000, 520000}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tr.set("proc/diskstats", string(before))
@@ -257,6 +259,12 @@ func TestSource(t *testing.T) {
 			tr.set("proc/diskstats", after)
 			require.NoError(t, b.Sample(t.Context(), &s))
 			assert.Equal(t, tc.reads, s.NVMe.Reads)
+			devices, err := d.Watched(tc.proof)
+			require.NoError(t, err)
+			stats, err := d.Diskstats(devices)
+			require.NoError(t, err)
+			require.Len(t, stats, tc.devices)
+			assert.Equal(t, tc.first, [2]uint64{stats[0].ReadIOs, stats[0].ReadSectors})
 			if tc.reads > 0 {
 				assert.Equal(t, 262144000., s.NVMe.ReadBytes)
 				assert.Equal(t, new(0.0705), s.NVMe.RAwait)
@@ -265,4 +273,6 @@ func TestSource(t *testing.T) {
 	}
 	_, err = d.Source(&Proof{Counters: []string{"nvme9n1"}})
 	require.ErrorContains(t, err, "is no whole disk of this machine")
+	_, err = d.Diskstats([]string{"nvme9n1"})
+	require.ErrorContains(t, err, "the counters of nvme9n1 are not in diskstats: was the drive taken out")
 }

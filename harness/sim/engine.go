@@ -38,6 +38,7 @@ type engine struct {
 	fetchQueue fetchQueue
 
 	stepEndNS   int64 // end of the iteration under way, -1 when idle
+	endedNS     int64 // end of the iteration that ended with this event, -1 if none did
 	heldUntilNS int64 // by metrics pages (ScrapeStall)
 	step        step  // that iteration
 	burstNS     int64 // when the next burst begins (Bursts), or Never
@@ -103,7 +104,7 @@ func newEngine(spec Spec, p Params, h *host, storage Storage) (*engine, error) {
 	e := &engine{
 		spec: spec, mech: p.Mechanisms, host: h, kv: kv, storage: storage,
 		inbox: make(chan message), done: make(chan struct{}),
-		stepEndNS: -1,
+		stepEndNS: -1, endedNS: -1,
 	}
 	e.mover = newMover(spec, p, storage)
 	e.bufferTier()
@@ -233,6 +234,7 @@ func (e *engine) arrive(s *sequence, now int64) {
 
 // advance applies everything that completes at or before now. It fails if the storage did.
 func (e *engine) advance(now int64) error {
+	e.endedNS = -1
 	finished, err := e.mover.advance(now)
 	if err != nil {
 		return err

@@ -52,7 +52,20 @@ func (e *engine) startStep(now int64) {
 		e.pageWeights(now, held)
 		return
 	}
-	e.beginStep(now, now, held)
+	from := e.due(now)
+	e.beginStep(from, from, held)
+}
+
+// timerLateNS is how late timers are without anything being wrong: the runtime waits in whole milliseconds (netpoll_epoll.go).
+const timerLateNS = 2_000_000
+
+// due is when an iteration begins that is planned now: in real time as soon as the one before it ended, which a timer tells
+// late. Else each iteration would be longer by that. What is later than a timer is a machine that has no time for this.
+func (e *engine) due(now int64) int64 {
+	if e.virtual || e.endedNS < 0 || now-e.endedNS > timerLateNS {
+		return now
+	}
+	return e.endedNS
 }
 
 // beginStep lets the GPU work on the iteration, which was planned before, when it is held no longer.
@@ -94,7 +107,7 @@ func (e *engine) restep(now int64) {
 func (e *engine) finishStep(now int64) {
 	e.stats.Iterations++
 	e.stats.BusyNS += e.stats.LastIterNS
-	e.stepEndNS = -1
+	e.stepEndNS, e.endedNS = -1, now
 	e.thermal.until(now, true)
 	for _, p := range e.chunks {
 		p.seq.computed += p.tokens

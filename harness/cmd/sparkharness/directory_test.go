@@ -161,6 +161,20 @@ func TestServeRefusesDirectories(t *testing.T) {
 	}
 }
 
+// A directory is for one stack.
+func TestServeOneStackInADirectory(t *testing.T) {
+	dir := onDrive(t)
+	configs, _ := tiered(t)
+	cmd := serveCommand()
+	cmd.SetOut(&bytes.Buffer{})
+	cmd.SetArgs([]string{"--configs", configs, "--stack", stackB + "," + stackB, "--dir", dir})
+	cmd.SilenceUsage, cmd.SilenceErrors = true, true
+	require.ErrorContains(t, cmd.ExecuteContext(t.Context()), "--dir is for one stack that stores something, and both B and B do")
+	left, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	assert.Empty(t, left)
+}
+
 // A stack that stores nothing has no use for a directory, and says so.
 func TestServeStoresNothing(t *testing.T) {
 	var out bytes.Buffer

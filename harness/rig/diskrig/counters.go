@@ -113,9 +113,9 @@ func (s *Storage) Counters(now int64) sim.StorageCounters {
 // Diskstats are the kernel's counters of the directory's drives, in the order of their names, since the machine's boot.
 func (s *Storage) Diskstats(int64) ([]sim.NVMeCounters, error) {
 	s.mu.Lock()
-	proof := s.proof
+	devices := s.devices
 	s.mu.Unlock()
-	stats, err := s.Drive.Diskstats(proof)
+	stats, err := s.Drive.Diskstats(devices)
 	if err != nil {
 		return nil, err
 	}

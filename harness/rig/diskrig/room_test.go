@@ -1,6 +1,9 @@
 package diskrig
 
 import (
+	"os"
+	"path/filepath"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -57,4 +60,21 @@ func TestQueuedWritesLengthenTheFile(t *testing.T) {
 	err := moved(s, write(3, blocks[6:]))
 	require.ErrorIs(t, err, errNoRoom)
 	require.ErrorContains(t, err, "slot 6 is beyond the share of the free space")
+}
+
+// A drive that is full is told with what to do about it, another error as it is; both name the file once.
+func TestLocated(t *testing.T) {
+	f, err := os.Create(filepath.Join(t.TempDir(), "kv"))
+	require.NoError(t, err)
+	defer func() { assert.NoError(t, f.Close()) }()
+	for number, want := range map[syscall.Errno]string{
+		syscall.ENOSPC: "write " + f.Name() + " at 4096: no space left on device: make room on the drive, or make tier 2 smaller",
+		syscall.EDQUOT: "write " + f.Name() + " at 4096: disk quota exceeded: make room on the drive, or make tier 2 smaller",
+		syscall.EIO:    "write " + f.Name() + " at 4096: input/output error",
+	} {
+		err := located(&os.PathError{Op: "write", Path: f.Name(), Err: number}, true, f, page)
+		require.EqualError(t, err, want)
+		require.ErrorIs(t, err, number)
+	}
+	require.EqualError(t, located(syscall.EIO, false, f, 0), "read "+f.Name()+" at 0: input/output error")
 }

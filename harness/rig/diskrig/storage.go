@@ -23,7 +23,8 @@ type Storage struct {
 	blocked blocked
 	traffic traffic
 	stalls  [1]sim.Stall // of Counters
-	proof   *drive.Proof
+
+	devices []string // whose counters are read
 
 	kv       *slotFile
 	chunks   *chunkFiles
@@ -68,6 +69,9 @@ func open(ctx context.Context, d *drive.Drive, o Options) (*Storage, error) {
 	}
 	s := &Storage{Drive: d, o: o, open: map[int64]*transfer{}, adapters: map[string]*stream{}}
 	var err error
+	if s.devices, err = d.Watched(nil); err != nil {
+		return nil, err
+	}
 	if s.content, err = newContent(o.Noise); err != nil {
 		return nil, err
 	}
@@ -93,12 +97,12 @@ func (s *Storage) Close() error {
 }
 
 // Prove compares the counters of the drive with bytes that are written to it and read from it. Those that have moved are
-// from then on what Diskstats shows. No I/O may be under way.
+// from then on what Diskstats shows, so it comes before the machine's start.
 func (s *Storage) Prove(ctx context.Context) (drive.Proof, error) {
 	p, err := s.Drive.Prove(ctx, drive.SmallProof, s.o.Noise)
 	if err == nil && p.Within() {
 		s.mu.Lock()
-		s.proof = &p
+		s.devices = p.Counters
 		s.mu.Unlock()
 	}
 	return p, err

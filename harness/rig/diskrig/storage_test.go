@@ -271,3 +271,23 @@ func TestOpenRefusesHalfOptions(t *testing.T) {
 	s := opened(t, dir, o)
 	require.ErrorContains(t, moved(s, write(1, numbered(3))), "no whole number of chunks of 2")
 }
+
+// A proof settles whose counters are read, and leaves no file.
+func TestProve(t *testing.T) {
+	s := opened(t, t.TempDir(), small())
+	before, err := s.Diskstats(0)
+	require.NoError(t, err)
+	p, err := s.Prove(t.Context())
+	require.NoError(t, err)
+	if !p.Within() {
+		t.Skipf("NOT PROVED HERE: %s%s", p.Fault, p.Lacking)
+	}
+	assert.Equal(t, p.Counters, s.devices)
+	after, err := s.Diskstats(0)
+	require.NoError(t, err)
+	require.Len(t, after, len(p.Counters))
+	require.Len(t, before, len(p.Counters))
+	assert.GreaterOrEqual(t, after[0].SectorsRead-before[0].SectorsRead, uint64(4<<20/512*98/100))
+	assert.Greater(t, after[0].WritesCompleted, before[0].WritesCompleted)
+	assert.ElementsMatch(t, []string{mark, "kv"}, names(t, s.Path()))
+}
