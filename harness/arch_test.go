@@ -50,6 +50,8 @@ var rules = []rule{
 	{"harness/telemetry", []string{"harness/outgoing", "harness/record"}, []string{"github.com/prometheus/procfs"}, "telemetry cannot tell a rendered /proc from the real one"},
 	{"harness/drive", []string{"harness/record", "harness/regular", "harness/telemetry"}, []string{"github.com/prometheus/procfs", "golang.org/x/sys"},
 		"which device holds a directory, and whether its counters count, depends on the kernel alone and on no rig"},
+	{"harness/launch", []string{"harness/config"}, []string{"github.com/prometheus/procfs"},
+		"how a server is started is said by its file; whether it serves is asked by whoever starts it"},
 	{"harness/memnet", nil, nil, "a network knows nobody"},
 	{"harness/sim", nil, nil, "a simulator that imports the harness could know what is measured"},
 	{"harness/rig", []string{"harness/config", "harness/load", "harness/outgoing", "harness/record", "harness/telemetry"}, nil,
@@ -87,7 +89,7 @@ var mayImportTesting = []string{"harness", "harness/rig/simrig"}
 // A run's folder is judged alike, whichever rig measured it: whoever concludes must not be able to ask what measured,
 // not by a detour either. So no import leads from the right of record to the left of it, nor the other way.
 var (
-	leftOfRecord  = []string{"harness/drive", "harness/experiment", "harness/fio", "harness/load", "harness/memnet", "harness/outgoing", "harness/price", "harness/prompt", "harness/rig", "harness/runner", "harness/sim", "harness/telemetry", "harness/trace"} // and all rigs
+	leftOfRecord  = []string{"harness/drive", "harness/experiment", "harness/fio", "harness/launch", "harness/load", "harness/memnet", "harness/outgoing", "harness/price", "harness/prompt", "harness/rig", "harness/runner", "harness/sim", "harness/telemetry", "harness/trace"} // and all rigs
 	rightOfRecord = []string{"harness/evidence", "harness/gate", "harness/rates", "harness/report", "harness/verdict"}
 )
 
@@ -229,6 +231,7 @@ var readsItself = map[string]string{
 	"harness/telemetry/kernelfile.go":  "the kernel's own files, at paths that no user names",
 	"harness/rig/serverrig/process.go": "the kernel's own files",
 	"harness/rig/serverrig/device.go":  "the kernel's own files",
+	"harness/launch/log.go":            "the log, which is created",
 	"harness/drive/direct_linux.go":    "files of its own, for direct I/O",
 	"harness/runner/manifest.go":       "the kernel's release",
 	"harness/record/jsonl.go":          "lines, which are created",

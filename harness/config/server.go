@@ -29,6 +29,8 @@ type Server struct {
 	KV     *MetricsPage `yaml:"kv,omitempty"`
 	// KVBM says that the KV page is that of Dynamo's KV block manager, which counts blocks: it has a source of its own.
 	KVBM bool `yaml:"kvbm,omitempty"`
+	// Launch is how the harness starts it; absent: it cannot.
+	Launch *Launch `yaml:"launch,omitempty" json:",omitempty"`
 }
 
 // BuildPage is a JSON page with a version in it.
@@ -125,6 +127,9 @@ func (s *Server) check(r *reader, name string) {
 	}
 	if s.KV != nil {
 		s.KV.check(r, "kv", KVFigures)
+	}
+	if s.Launch != nil {
+		s.Launch.check(r, "launch")
 	}
 }
 

@@ -94,6 +94,9 @@ func (s *servers) start() {
 		})
 		fmt.Fprintln(s.out, srv.name)
 	}
+	for _, m := range s.machines {
+		fmt.Fprint(s.out, m.StartupLog())
+	}
 }
 
 // close stops everything and waits, but not longer than the limits say: answers under way end at once, since
