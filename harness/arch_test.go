@@ -58,7 +58,7 @@ var rules = []rule{
 		"what all rigs share knows none of them; of load it has the probe of the served model, and it drives none"},
 	{"harness/rig/simrig", []string{"harness/config", "harness/disk", "harness/fio", "harness/memnet", "harness/outgoing", "harness/prompt", "harness/record", "harness/rig", "harness/sim", "harness/telemetry"}, nil,
 		"the one place in a run that knows the simulator; it drives no load"},
-	{"harness/rig/serverrig", []string{"harness/config", "harness/drive", "harness/load", "harness/outgoing", "harness/prompt", "harness/record", "harness/rig", "harness/telemetry"}, []string{"github.com/prometheus/procfs"},
+	{"harness/rig/serverrig", []string{"harness/config", "harness/drive", "harness/launch", "harness/load", "harness/outgoing", "harness/prompt", "harness/record", "harness/rig", "harness/telemetry"}, []string{"github.com/prometheus/procfs"},
 		"a server that other people wrote is known by its file and by what it answers; this drives no load but two prompts, to learn how it counts"},
 	{"harness/runner", []string{"harness/config", "harness/disk", "harness/experiment", "harness/load", "harness/outgoing", "harness/price", "harness/prompt", "harness/record", "harness/regular", "harness/rig", "harness/telemetry"}, nil,
 		"the runner knows a rig by its interface and concludes nothing"},

@@ -45,7 +45,8 @@ func NewLaunched(l *Launch, st *Stack) (*Launched, error) {
 			if err := out.set(name, s.Default); err != nil {
 				errs = append(errs, fmt.Errorf("settings.%s.default: %w", name, err))
 			}
-		case !declared && slices.Contains([]string{"tier1", "tier2", "tier2_dir", "policy"}, name): // it has no such tier
+		case !declared && slices.Contains([]string{"tier1", "tier2", "tier2_dir", "policy"}, name), // it has no such tier
+			!declared && !l.Simulated && slices.Contains([]string{"kv_pool", "block_tokens"}, name): // nobody asks it for that
 			errs = append(errs, out.set(name, ""))
 		}
 	}

@@ -1,8 +1,10 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -46,6 +48,24 @@ type MetricsPage struct {
 	Figures map[string]Metric `yaml:"figures,omitempty"` // by name, one of EngineFigures or KVFigures
 	// Equal are sums that the server keeps equal, so that a page that contradicts itself is noticed.
 	Equal []Identity `yaml:"equal,omitempty"`
+}
+
+// URL is where the page is, seen from the URL of its server.
+func (p *MetricsPage) URL(base string) (string, error) {
+	u, err := url.Parse(base)
+	if err != nil || u.Hostname() == "" {
+		return "", errors.New("not a URL, such as http://127.0.0.1:8000")
+	}
+	path := p.At
+	if port, ok := strings.CutPrefix(path, ":"); ok {
+		i := strings.IndexByte(port, '/')
+		u.Host, path = u.Hostname()+":"+port[:i], port[i:]
+		if strings.Contains(u.Hostname(), ":") {
+			u.Host = "[" + u.Hostname() + "]:" + port[:i]
+		}
+	}
+	u.Path = path
+	return u.String(), nil
 }
 
 // Metric is a figure of a page: the samples of one family, added up.

@@ -95,11 +95,11 @@ func (c *cellRun) run(ctx context.Context) error {
 	if c.info.Settings, err = c.machine.ReadBack(ctx); err != nil {
 		return err
 	}
-	writers, err := c.open()
+	sources := c.machine.Sources()
+	writers, err := c.open(sources)
 	if err != nil {
 		return err
 	}
-	sources := c.machine.Sources()
 	c.info.HasKV, c.info.Device = sources.KV != nil, sources.Device
 	if c.pc.Phase == "" {
 		c.enter(record.PhaseBaseline)
@@ -178,11 +178,13 @@ func (tl *tools) watchStop(ctx context.Context, cancel context.CancelFunc) {
 }
 
 // open creates the cell's files.
-func (c *cellRun) open() (map[string]*record.Writer, error) {
+func (c *cellRun) open(src rig.Sources) (map[string]*record.Writer, error) {
 	names := []string{record.FileMetrics, record.FileSysmon}
-	if c.stack.Dynamo != nil {
+	kv := c.stack.Dynamo != nil || src.KV != nil
+	if kv {
 		names = append(names, record.FileDynKV)
-	} else {
+	}
+	if !kv || src.Perf != nil {
 		names = append(names, record.FilePerf)
 	}
 	out := map[string]*record.Writer{}
