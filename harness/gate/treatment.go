@@ -22,7 +22,7 @@ func Treatment(ev *evidence.Evidence, _ Claim) Gate {
 		switch {
 		case s.Unasked:
 			unasked = true
-		case s.WantKVPool == 0 && s.WantBlockTokens == 0: // of a server that was asked for neither
+		case s.WantKVPool == 0 && s.WantBlockTokens == 0 && s.Model != "": // of a server that was asked for neither
 			if !servesWanted(s) {
 				return notWanted(name, c.Key, s)
 			}

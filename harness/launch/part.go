@@ -18,7 +18,6 @@ import (
 type part struct {
 	command Command
 	cmd     *exec.Cmd
-	began   time.Time
 	done    chan struct{} // closed when it has ended
 	ended   error         // of Wait, once done is closed
 	noted   func() error
@@ -52,7 +51,6 @@ func begin(c Command, log *Log, journal Journal) (*part, error) {
 		_ = read.Close() // nobody wrote
 		return nil, errors.Join(fmt.Errorf("%s cannot be started: %w: correct the command, or build or install what it names", c.Argv[0], err), p.noted())
 	}
-	p.began = time.Now()
 	go p.follow(read, log)
 	if c.Container == "" {
 		detail := fmt.Sprintf("pid %d start %d group", p.cmd.Process.Pid, startTicks(p.cmd.Process.Pid))

@@ -37,7 +37,7 @@ type Server struct {
 	parts    []*part
 	log      *Log
 	began    time.Time
-	took     time.Duration // until it served
+	served   time.Time
 }
 
 // How often is asked, and told, how far a start is.
@@ -134,8 +134,8 @@ func (s *Server) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.took = time.Since(s.began)
-	fmt.Fprintf(s.o.Out, "%s: serves after %.0f s; its log is %s\n", s.o.Name, s.took.Seconds(), s.o.LogPath)
+	s.served = time.Now()
+	fmt.Fprintf(s.o.Out, "%s: serves after %.0f s; its log is %s\n", s.o.Name, s.served.Sub(s.began).Seconds(), s.o.LogPath)
 	for _, f := range s.log.Findings() {
 		if f.Means == config.LogWarning {
 			fmt.Fprintf(s.o.Out, "warning: %s: %s: %s (%s)\n", s.o.Name, f.Name, f.Says, f.Line)
@@ -224,16 +224,8 @@ func (s *Server) Faults() error {
 // Log is what it has written.
 func (s *Server) Log() *Log { return s.log }
 
-// Age is how long its youngest part has run.
-func (s *Server) Age() time.Duration {
-	var age time.Duration
-	for i, p := range s.parts {
-		if a := time.Since(p.began); i == 0 || a < age {
-			age = a
-		}
-	}
-	return age
-}
+// Served is since when it has served.
+func (s *Server) Served() time.Time { return s.served }
 
 // Stop ends all parts, the engine first, and waits for them. It may be called twice.
 func (s *Server) Stop() error {

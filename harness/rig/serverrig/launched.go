@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"sparkharness/harness/load"
 	"sparkharness/harness/record"
@@ -89,7 +90,7 @@ func (m *launched) Apply(ctx context.Context, t rig.Treatment) (rig.Applied, err
 	if t.Kind != rig.Restart {
 		return rig.Applied{}, fmt.Errorf("rig %s cannot do %s yet", m.of.exp.Rig, t.Kind)
 	}
-	before := m.of.current.server.Age().Seconds()
+	before := time.Since(m.of.current.server.Served()).Seconds()
 	key := m.of.current.key
 	if err := m.of.end(); err != nil {
 		return rig.Applied{}, err
@@ -98,8 +99,8 @@ func (m *launched) Apply(ctx context.Context, t rig.Treatment) (rig.Applied, err
 		return rig.Applied{}, err
 	}
 	m.server = m.of.current.asked
-	after := m.of.current.server.Age().Seconds()
-	return rig.Applied{Seen: &record.Treated{Treatment: t.Kind, Reading: "age of the server's processes, s", Before: &before, After: &after}}, m.watchAgain()
+	after := time.Since(m.of.current.server.Served()).Seconds()
+	return rig.Applied{Seen: &record.Treated{Treatment: t.Kind, Reading: "time since the server first answered, s", Before: &before, After: &after}}, m.watchAgain()
 }
 
 // Close lets go of what was watched, and says what the server's log has held against the cell.
