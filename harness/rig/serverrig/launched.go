@@ -91,11 +91,11 @@ func (m *launched) Apply(ctx context.Context, t rig.Treatment) (rig.Applied, err
 		return rig.Applied{}, fmt.Errorf("rig %s cannot do %s yet", m.of.exp.Rig, t.Kind)
 	}
 	before := time.Since(m.of.current.server.Served()).Seconds()
-	key := m.of.current.key
+	key, known := m.of.current.key, m.of.current.asked
 	if err := m.of.end(); err != nil {
 		return rig.Applied{}, err
 	}
-	if err := m.of.start(ctx, m.stack, key); err != nil {
+	if err := m.of.start(ctx, m.stack, key, known); err != nil {
 		return rig.Applied{}, err
 	}
 	m.server = m.of.current.asked

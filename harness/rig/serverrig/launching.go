@@ -45,10 +45,8 @@ type LaunchOptions struct {
 // running is a server that has been started.
 type running struct {
 	key    string // digest of what it was started as
-	stack  string
 	server *launch.Server
 	asked  *server
-	base   string
 }
 
 // kvTokens is a KV pool.

@@ -2,6 +2,7 @@ package serverrig
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -37,11 +38,12 @@ func (r *Launching) serve(ctx context.Context, st *config.Stack) error {
 			return err
 		}
 	}
-	return r.start(ctx, st, key)
+	return r.start(ctx, st, key, nil)
 }
 
-// start starts the stack's server and learns who it is.
-func (r *Launching) start(ctx context.Context, st *config.Stack, key string) error {
+// start starts the stack's server and learns who it is. How it counts is known of one that is started again; its pool is not, because
+// it can come out different each time.
+func (r *Launching) start(ctx context.Context, st *config.Stack, key string, known *server) error {
 	l := st.Server.Launch
 	port, err := freePort(l.Port)
 	if err != nil {
@@ -55,7 +57,15 @@ func (r *Launching) start(ctx context.Context, st *config.Stack, key string) err
 	if err != nil {
 		return err
 	}
-	r.current = &running{key: key, stack: st.Stack, server: s, base: base}
+	r.current = &running{key: key, server: s}
+	if err := r.learn(ctx, st, base, known); err != nil { // nothing is measured on it
+		return errors.Join(fmt.Errorf("stack %s: %w", st.Stack, err), r.end())
+	}
+	return nil
+}
+
+// learn asks the server that has been started who it is.
+func (r *Launching) learn(ctx context.Context, st *config.Stack, base string, known *server) (err error) {
 	at := *st
 	at.Endpoint.URL = base
 	for _, p := range []struct {
@@ -70,8 +80,15 @@ func (r *Launching) start(ctx context.Context, st *config.Stack, key string) err
 	}
 	ctx, cancel := context.WithTimeout(ctx, learning)
 	defer cancel()
-	if r.current.asked, err = ask(ctx, r.client, &at, r.library); err != nil {
-		return fmt.Errorf("stack %s: %w", st.Stack, err)
+	if known != nil {
+		again := *known
+		again.base, again.enginePage, again.kvPage = base, at.Endpoint.EngineMetrics, at.Endpoint.KVBMMetrics
+		r.current.asked, err = &again, again.readPool(ctx, r.client)
+	} else {
+		r.current.asked, err = ask(ctx, r.client, &at, r.library)
+	}
+	if err != nil {
+		return err
 	}
 	r.servers[st.Stack] = r.current.asked
 	return r.compare(st)
