@@ -138,6 +138,7 @@ func TestServersLiveAsLongAsTheyAreWanted(t *testing.T) {
 	a := begun(t, r, "stack", "A", "rep", 1)
 	require.NoError(t, a.Close())
 	first := r.current.server
+	require.NoError(t, os.WriteFile(filepath.Join(r.folder(), "B-002.log"), []byte("of a run that is resumed"), 0o600))
 	a = begun(t, r, "stack", "A", "rep", 2)
 	assert.Same(t, first, r.current.server, "it serves the next cell, too")
 	got, err := a.ReadBack(t.Context())
@@ -180,7 +181,9 @@ func TestServersLiveAsLongAsTheyAreWanted(t *testing.T) {
 	_, err = b.Apply(t.Context(), rig.Treatment{Kind: rig.DropCaches})
 	require.EqualError(t, err, "rig spark cannot do drop_caches yet")
 	require.NoError(t, b.Close())
-	assert.Equal(t, 4, r.starts)
+	earlier, err := os.ReadFile(filepath.Join(r.folder(), "B-002.log"))
+	require.NoError(t, err)
+	assert.Equal(t, "of a run that is resumed", string(earlier))
 	assert.Equal(t, 4, strings.Count(out.String(), "serves after"))
 	require.NoError(t, r.Close())
 	_, err = load.ServedModel(t.Context(), r.client, at)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"sparkharness/harness/launch"
 	"sparkharness/harness/load"
 	"sparkharness/harness/outgoing"
+	"sparkharness/harness/record"
 	"sparkharness/harness/rig"
 )
 
@@ -50,9 +52,8 @@ func (r *Launching) start(ctx context.Context, st *config.Stack, key string, kno
 		return fmt.Errorf("stack %s: %w", st.Stack, err)
 	}
 	base := fmt.Sprintf("http://%s:%d", loopback, port)
-	r.starts++
 	s, err := launch.Start(ctx, launch.Options{Name: fmt.Sprintf("stack %s (%s)", st.Stack, st.Server.Server), Launch: l, Launched: st.Launched, Place: r.place(st, port),
-		LogPath: filepath.Join(r.folder(), fmt.Sprintf("%s-%03d.log", st.Stack, r.starts)), Out: r.out, Journal: r.o.Journal,
+		LogPath: r.nextLog(st.Stack), Out: r.out, Journal: r.o.Journal,
 		Answers: func(ctx context.Context) error { return answers(ctx, r.client, base, l.Ready.Path) }})
 	if err != nil {
 		return err
@@ -92,6 +93,17 @@ func (r *Launching) learn(ctx context.Context, st *config.Stack, base string, kn
 	}
 	r.servers[st.Stack] = r.current.asked
 	return r.compare(st)
+}
+
+// nextLog is a file for the log of the next start: none of this run is written over, nor one of a run that is resumed.
+func (r *Launching) nextLog(stack string) string {
+	for {
+		r.starts++
+		path := filepath.Join(r.folder(), fmt.Sprintf("%s-%03d.log", stack, r.starts))
+		if _, err := os.Lstat(path); errors.Is(err, os.ErrNotExist) || r.starts > record.MaxCells {
+			return path
+		}
+	}
 }
 
 // freePort is the port that was asked for if nobody listens there, or any free one for 0.
