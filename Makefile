@@ -52,7 +52,7 @@ test: ## all tests: units, race detector where goroutines meet, every hypothesis
 # Python packages of exact versions go to the user's cache folder; what cannot be installed is left out, loudly.
 .PHONY: servers
 servers: ## measure real servers on this machine, llama.cpp and the Dynamo frontend, with -rig server; installs them by hash
-	$(GO) test -count=1 -timeout 20m -tags servers -run '^(TestLlamaCPP|TestDynamo.*)$$' -v ./harness/rig/serverrig
+	$(GO) test -count=1 -timeout 20m -tags servers -run '^(TestLlamaCPP.*|TestDynamo.*)$$' -v ./harness/rig/serverrig
 
 # What reads machines and servers is tested as the ARM machine in question runs it, under qemu-user, which is some fifteen times
 # slower: in the short form. SPARKHARNESS_EMULATED tells tests what they run under, for the few calls that it does not translate.

@@ -58,6 +58,8 @@ var rules = []rule{
 	{"harness/restore", []string{"harness/disk", "harness/regular"}, nil, "what was done to a machine is undone from a journal alone, whoever did it and whatever for"},
 	{"harness/doctor", []string{"harness/config", "harness/drive", "harness/load", "harness/outgoing", "harness/record", "harness/telemetry"}, []string{"golang.org/x/sys"},
 		"whether a machine has what is needed is looked at before anything is planned or measured, with the same readers; of load it has the client's own error"},
+	{"harness/launch", []string{"harness/config"}, []string{"github.com/prometheus/procfs"},
+		"how a server is started is said by its file; whether it serves is asked by whoever starts it"},
 	{"harness/memnet", nil, nil, "a network knows nobody"},
 	{"harness/sim", nil, nil, "a simulator that imports the harness could know what is measured"},
 	{"harness/rig", []string{"harness/config", "harness/load", "harness/outgoing", "harness/record", "harness/telemetry"}, nil,
@@ -69,7 +71,7 @@ var rules = []rule{
 		"the one place in a run that knows the simulator; it drives no load"},
 	{"harness/rig/diskrig", []string{"harness/disk", "harness/drive", "harness/rig/simrig", "harness/sim"}, []string{"golang.org/x/sys"},
 		"real files behind the simulator's seam: it knows what is stored, and neither a run nor a load"},
-	{"harness/rig/serverrig", []string{"harness/config", "harness/drive", "harness/load", "harness/outgoing", "harness/prompt", "harness/record", "harness/rig", "harness/telemetry"}, []string{"github.com/prometheus/procfs"},
+	{"harness/rig/serverrig", []string{"harness/config", "harness/drive", "harness/launch", "harness/load", "harness/outgoing", "harness/prompt", "harness/record", "harness/rig", "harness/telemetry"}, []string{"github.com/prometheus/procfs"},
 		"a server that other people wrote is known by its file and by what it answers; this drives no load but two prompts, to learn how it counts"},
 	{"harness/runner", []string{"harness/config", "harness/disk", "harness/experiment", "harness/load", "harness/outgoing", "harness/price", "harness/prompt", "harness/record", "harness/regular", "harness/rig", "harness/telemetry"}, nil,
 		"the runner knows a rig by its interface and concludes nothing"},
@@ -101,7 +103,7 @@ var mayImportTesting = []string{"harness", "harness/rig/simrig"}
 // A run's folder is judged alike, whichever rig measured it: whoever concludes must not be able to ask what measured,
 // not by a detour either. So no import leads from the right of record to the left of it, nor the other way.
 var (
-	leftOfRecord  = []string{"harness/doctor", "harness/drive", "harness/experiment", "harness/fio", "harness/health", "harness/load", "harness/memnet", "harness/outgoing", "harness/price", "harness/prompt", "harness/restore", "harness/rig", "harness/runner", "harness/sim", "harness/telemetry", "harness/trace", "harness/treatment"} // and all rigs
+	leftOfRecord  = []string{"harness/doctor", "harness/drive", "harness/experiment", "harness/fio", "harness/health", "harness/launch", "harness/load", "harness/memnet", "harness/outgoing", "harness/price", "harness/prompt", "harness/restore", "harness/rig", "harness/runner", "harness/sim", "harness/telemetry", "harness/trace", "harness/treatment"} // and all rigs
 	rightOfRecord = []string{"harness/evidence", "harness/gate", "harness/rates", "harness/report", "harness/verdict"}
 )
 
@@ -263,6 +265,7 @@ var readsItself = map[string]string{
 	"harness/record/attempts.go":          "the log, which is appended to",
 	"harness/rates/line.go":               "lines, which are appended",
 	"harness/rig/diskrig/direct_linux.go": "likewise",
+	"harness/launch/log.go":               "the log, which is created",
 }
 
 // Whoever reads a file that a user names, or that lies in a results folder, does it through package regular: a pipe in its

@@ -28,6 +28,8 @@ type Options struct {
 	World   string
 	// URL, Server, Metrics and Device name servers that run already: of rig server.
 	URL, Server, Metrics, Device string
+	// Launch, Model and Dir say what rig spark starts, with which model, and where its tiers go.
+	Launch, Model, Dir string
 
 	// ClientCPUs are those that this process keeps to, as the kernel lists them; "": any.
 	ClientCPUs string
@@ -67,6 +69,9 @@ func (o *Options) Register(fs *flag.FlagSet) {
 	fs.StringVar(&o.Server, "server", "openai", "`kind` of that server, a file of configs/servers: of all, or A=vllm,B=vllm-fs")
 	fs.StringVar(&o.Metrics, "metrics", "", "`URL` of its Prometheus page, where it is not where the file says: of stack A, or A=...,B=...")
 	fs.StringVar(&o.Device, "device", "", "`folder` on the drive that those servers use, or the name of the block device such as nvme0n1")
+	fs.StringVar(&o.Launch, "launch", "", "`kinds` of the servers that -rig spark starts, files of configs/servers with a launch: A=vllm,B=vllm-disk")
+	fs.StringVar(&o.Model, "model", "", "`name` of the model that they serve, a file of configs/models such as L8B, or an id or a folder (default the hypothesis's)")
+	fs.StringVar(&o.Dir, "dir", "", "`folder` on the drive for their KV tiers; it is -device, too, unless that names another")
 	fs.StringVar(&o.ClientCPUs, "client-cpus", "", "`list` of the CPUs that the client keeps to, away from the server's, such as 0-3 (default any)")
 	fs.Uint64Var(&o.Seed, "seed", 0, "seed of every random choice, instead of the configuration's")
 	fs.IntVar(&o.Reps, "reps", 0, "repetitions, instead of the configuration's")
@@ -117,7 +122,11 @@ func (o *Options) check(fs *flag.FlagSet, known []string) error {
 		}
 	}
 	if r, ok := rigs[o.Rig]; !ok {
-		refuse("-rig %s: this build has %s", o.Rig, strings.Join(rigNames(), ", "))
+		how := ""
+		if o.Rig == sparkRig {
+			how = "; rig spark starts servers on this machine and is built with go test -tags spark"
+		}
+		refuse("-rig %s: this build has %s%s", o.Rig, strings.Join(rigNames(), ", "), how)
 	} else if given["world"] && !r.worlds {
 		refuse("-world %s: rig %s has no worlds", o.World, o.Rig)
 	}
@@ -149,7 +158,7 @@ func (o *Options) check(fs *flag.FlagSet, known []string) error {
 }
 
 // named are the flags whose value is a name: an empty one comes from a variable that was not set.
-var named = []string{"rig", "configs", "config", "profile", "world", "url", "server", "metrics", "device", "client-cpus", "results", "expect", "replay", "seeds", "only", "worlds", "verify-results"}
+var named = []string{"rig", "configs", "config", "profile", "world", "url", "server", "metrics", "device", "launch", "model", "dir", "client-cpus", "results", "expect", "replay", "seeds", "only", "worlds", "verify-results"}
 
 // useless are flags that mean nothing beside another one. -results may stand beside -replay, because make gives it always.
 var useless = []struct {
@@ -255,6 +264,10 @@ func (o *Options) choices() experiment.Choices {
 		Seed: o.Seed, Reps: o.Reps, Duration: o.Duration}
 	if rigs[o.Rig].servers {
 		c.Servers, c.Device = o.servers(), o.Device
+	}
+	if rigs[o.Rig].starts {
+		c.Launches, _ = byStack(o.Launch, "A")
+		c.Model, c.Device, c.Dir = o.Model, o.Device, o.absoluteDir()
 	}
 	if rigs[o.Rig].worlds {
 		c.World = o.World

@@ -68,7 +68,7 @@ func TestFlagsAreChecked(t *testing.T) {
 		{[]string{"-reps", "-4"}, "-reps -4"},
 		{[]string{"-seed", "0"}, "-seed 0"},
 		{[]string{"-duration", "1ns"}, "-duration 1ns: give at least 1s"},
-		{[]string{"-rig", "moon"}, "this build has bare, server, sim"},
+		{[]string{"-rig", "moon"}, "this build has " + strings.Join(rigNames(), ", ")},
 		{[]string{"-expect", "H7=Nonsense"}, "not one of"},
 		{[]string{"-reps", "1001"}, "-reps is at most 1000, not 1001: an interval"},
 		{[]string{"-duration", "2562047h"}, "-duration is at most 168h0m0s, not 2562047h0m0s: a machine"},
@@ -132,7 +132,7 @@ func TestFlagFaultsAreToldAtOnce(t *testing.T) {
 	require.EqualError(t, o.check(fs, []string{"H2A"}), strings.Join([]string{
 		"-seed 0: give at least 1",
 		"-reps is at most 1000, not 1000000000: an interval shrinks with their root, and 1000 make a tenth of that of ten",
-		"-rig moon: this build has server, sim",
+		"-rig moon: this build has " + strings.Join(rigNames(), ", "),
 		`-expect H9=Refuted,H2A=Maybe: there is no hypothesis "H9"; there are H2A`,
 		`-expect H9=Refuted,H2A=Maybe: outcome "Maybe" is not one of Supported, Refuted, Inconclusive, Invalid`,
 		"-rig, -seed, -reps, -resume beside -replay would not be looked at, because a run is judged as it was measured",

@@ -43,7 +43,9 @@ func identify(sources, rules fs.FS, root string) (record.Program, error) {
 			return judges
 		}
 		return measures
-	}, func(file string) bool { return !strings.HasSuffix(file, "_test.go") && !slices.Contains(beside, path.Dir(file)) })
+	}, func(file string) bool {
+		return !strings.HasSuffix(file, "_test.go") && !slices.Contains(beside, path.Dir(file))
+	})
 	if err == nil && rules != nil {
 		err = addSources(rules, func(string) hash.Hash { return judges }, func(string) bool { return true })
 	}

@@ -209,6 +209,7 @@ run:
   min_requests: 200
   cadence: 50ms
   baseline: 500ms
+  observer: 100ms
   warmup: {min: 100ms, max: 10s, passes: 2}
 gates: {min_coverage: 0.5, max_send_lag: 30s, steady_alpha: 0.0001, steady_max_drift: 1, steady_tail_alpha: 0.0001, steady_max_tail_drift: 2}
 thresholds: {least_ms: 1.9}

@@ -18,6 +18,7 @@ type kindOfRig struct {
 	open    func(*testing.T, *config.Experiment) (rig.Rig, error)
 	worlds  bool // its machine is a file of configs/worlds
 	servers bool // its stacks are servers that run already, named by their URLs
+	starts  bool // its stacks are servers that it starts itself
 	// scratch is the folder for runs of which only a line is kept, "" for the system's.
 	scratch func() string
 }
@@ -31,7 +32,23 @@ var rigs = map[string]kindOfRig{
 		}},
 }
 
-const defaultRig = "sim"
+const (
+	defaultRig = "sim"
+	sparkRig   = "spark"
+)
+
+func init() {
+	if serverrig.Launches {
+		rigs[sparkRig] = kindOfRig{starts: true, scratch: func() string { return "" },
+			open: func(_ *testing.T, e *config.Experiment) (rig.Rig, error) {
+				o := session.options
+				return serverrig.NewLaunching(e, serverrig.LaunchOptions{Root: o.Root, Configs: o.configs(), Results: o.results(), Out: os.Stdout})
+			}}
+	}
+}
+
+// real says that what is measured is no machine of the configurations.
+func (k kindOfRig) real() bool { return k.servers || k.starts }
 
 // rigNames are the rigs of this build in order.
 func rigNames() []string { return slices.Sorted(maps.Keys(rigs)) }

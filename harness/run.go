@@ -34,7 +34,7 @@ func Run(t *testing.T, h Hypothesis) {
 		return
 	}
 	configured := rep.Expected
-	if rigs[o.Rig].servers {
+	if rigs[o.Rig].real() {
 		configured = nil // what is expected was of the machine that the configurations describe: this one's verdict is printed
 	}
 	want, err := o.Expected(h.ID, configured)
@@ -214,8 +214,8 @@ func (p *planned) price(o *Options) error {
 		p.parts = p.exp.Twin
 		return runner.Price(p.exp, p.plan, p.parts)
 	}
-	if rigs[o.Rig].servers {
-		p.unpriced = errors.New("a server that somebody else has started writes what it was told to")
+	if rigs[o.Rig].real() {
+		p.unpriced = errors.New("a real server writes as it was started to")
 		return nil
 	}
 	folder, err := config.OpenFolder(o.configs())

@@ -3,6 +3,7 @@ package harness
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -106,13 +107,22 @@ func (s *sessionState) nothingDecided() int {
 func (o *Options) checkServers(given map[string]bool) (faults []error) {
 	refuse := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
 	ofServers := rigs[o.Rig].servers
+	starts := rigs[o.Rig].starts
 	for _, name := range []string{"url", "server", "metrics", "device"} {
-		if given[name] && !ofServers {
+		if given[name] && !ofServers && (!starts || name != "device") {
 			refuse("-%s names a server that runs: give -rig server, too", name)
 		}
 	}
 	if given["client-cpus"] && rigs[o.Rig].worlds {
 		refuse("-client-cpus keeps the client away from a server: in simulated time it takes nothing of the machine")
+	}
+	for _, name := range []string{"launch", "model", "dir"} {
+		if given[name] && !starts {
+			refuse("-%s says what is started: give -rig spark, too, which is built with go test -tags spark", name)
+		}
+	}
+	if starts {
+		return append(faults, o.checkLaunch(given)...)
 	}
 	if !ofServers {
 		return faults
@@ -139,4 +149,29 @@ func (o *Options) checkServers(given map[string]bool) (faults []error) {
 		refuse("-rig server: which drive do the servers use? Give a folder on it with -device, or the name of the block device")
 	}
 	return faults
+}
+
+// checkLaunch refuses flags about servers that are to be started which mean nothing.
+func (o *Options) checkLaunch(given map[string]bool) (faults []error) {
+	if given["replay"] || given["verify"] {
+		return nil
+	}
+	if !given["launch"] {
+		faults = append(faults, errors.New("-rig spark: what is to be started? Give -launch A=vllm,B=vllm-disk, kinds of configs/servers"))
+	}
+	if _, err := byStack(o.Launch, "A"); err != nil {
+		faults = append(faults, fmt.Errorf("-launch: %w", err))
+	}
+	if !given["dir"] {
+		faults = append(faults, errors.New("-rig spark: which drive do the servers use? Give a folder on it with -dir, where their KV tiers go"))
+	}
+	return faults
+}
+
+// absoluteDir is -dir from anywhere.
+func (o *Options) absoluteDir() string {
+	if abs, err := filepath.Abs(o.Dir); err == nil && o.Dir != "" {
+		return abs
+	}
+	return o.Dir
 }

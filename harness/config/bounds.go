@@ -132,6 +132,9 @@ var bounds = map[string]bound{
 	"mechanisms.cpu_sleep.exit":       oneDay,
 	"mechanisms.counters_reset":       oneWeek,
 
+	"launch.ready.limit": oneDay,
+	"launch.stop.grace":  {Duration(time.Hour), "what does not end within an hour does not end"},
+
 	"shape.layers":             {10_000, "no model has more"},
 	"shape.kv_heads":           {10_000, "no model has more"},
 	"shape.head_dim":           {1 << 16, "no head is wider"},

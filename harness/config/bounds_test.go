@@ -30,6 +30,10 @@ var boundedElsewhere = []string{
 	"gates.steady_alpha", "gates.steady_max_drift", "gates.steady_tail_alpha", "gates.steady_max_tail_drift",
 	"gates.reproduced_within", "gates.cadence_tolerance", "gates.min_fio_presence", "gates.max_foreign_reads", "gates.max_carry_over",
 	"gates.min_told", "gates.max_clock_difference", "mechanisms.cpu_sleep.kept_awake", "gates.max_again_share",
+	"launch.port",
+	// What is set by the harness, from fields that are bounded in their own files.
+	"server.launch.port", "server.launch.ready.limit", "server.launch.stop.grace", "launched.max_batch", "launched.max_tokens", "launched.max_length",
+	"launched.block_tokens", "launched.chunk_tokens", "launched.kv_pool", "launched.tier1", "launched.tier2", "launched.token_bytes",
 }
 
 // leaves are the paths of the numbers of a configuration.
@@ -67,7 +71,7 @@ func leaves(t reflect.Type, path string, visit func(path string, t reflect.Type)
 // Every number of a configuration has an upper end, in the table or in a check of its own.
 func TestEveryNumberIsBounded(t *testing.T) {
 	left := maps.Clone(bounds)
-	for _, kind := range []any{Hypothesis{}, Stack{}, World{}, Profile{}, Model{}, Engine{}, Drive{}, Machine{}} {
+	for _, kind := range []any{Hypothesis{}, Stack{}, World{}, Profile{}, Model{}, Engine{}, Drive{}, Machine{}, Server{}} {
 		leaves(reflect.TypeOf(kind), "", func(path string, typ reflect.Type) {
 			b, ok := bounds[path]
 			if !ok {
@@ -107,7 +111,7 @@ func next(most any) any {
 func TestBounds(t *testing.T) {
 	base := files{"hypothesis.yaml": hypothesis, "stack.yaml": stackB, "world.yaml": "world: w\nnote: n\n",
 		"model.yaml": fileText(t, "models/GPTOSS120B.yaml"), "drive.yaml": fileText(t, "drives/sata.yaml"),
-		"profile.yaml": "profile: p\nnote: n\ntier0_bytes: 1GiB\ntier1_bytes: 1GiB\n"}
+		"server.yaml": fileText(t, "servers/vllm.yaml"), "profile.yaml": "profile: p\nnote: n\ntier0_bytes: 1GiB\ntier1_bytes: 1GiB\n"}
 	faults := func(path, value string) string {
 		text := value
 		for _, part := range slices.Backward(strings.Split(path, ".")) {
@@ -125,6 +129,9 @@ func TestBounds(t *testing.T) {
 			func() error { return overlaid(base, "profile.yaml", text, (*Profile).check) },
 			func() error { return overlaid(base, "model.yaml", text, (*Model).check) },
 			func() error { return overlaid(base, "drive.yaml", text, (*Drive).check) },
+			func() error {
+				return overlaid(base, "server.yaml", text, func(s *Server, r *reader) { s.check(r, "vllm") })
+			},
 		} {
 			if err := parse(); err != nil && !strings.Contains(err.Error(), "unknown field") {
 				errs = append(errs, err.Error())

@@ -82,6 +82,9 @@ func (h *Hypothesis) checkFiles(r *reader, folder *Folder) {
 // Policies are the eviction policies that a tier may have.
 var Policies = []string{"LRU", "FIFO", "LFU", "SEGMENTED"}
 
+// serverPolicies are those that only servers of other people have, such as vLLM's CPU tier.
+var serverPolicies = []string{"ARC"}
+
 func (s *Sweep) check(r *reader) {
 	increasing(r, "sweep.tier1", s.Tier1)
 	increasing(r, "sweep.cadence", s.Cadence)
@@ -95,7 +98,7 @@ func (s *Sweep) check(r *reader) {
 	increasing(r, "sweep.conc", s.Conc)
 	increasing(r, "sweep.rate_rps", s.RateRPS)
 	known(r, "sweep.phase", s.Phase, "cold", "warm")
-	known(r, "sweep.policy", s.Policy, Policies...)
+	known(r, "sweep.policy", s.Policy, append(slices.Clone(Policies), serverPolicies...)...)
 	s.checkPoliciesAt(r)
 	for i, name := range s.Fio {
 		at := fmt.Sprintf("sweep.fio[%d]", i)
@@ -254,8 +257,8 @@ func (c *Run) check(r *reader) {
 	if c.Cadence > 0 {
 		checkCadence(r, "run.cadence", c.Cadence)
 	}
-	if c.Observer != 0 && (c.Observer < Duration(time.Second) || c.Observer > Duration(10*time.Minute)) {
-		r.refuse("run.observer", "is from 1s to 10m, not %v: leave it out for 20s", c.Observer)
+	if c.Observer != 0 && (c.Observer < Duration(100*time.Millisecond) || c.Observer > Duration(10*time.Minute)) {
+		r.refuse("run.observer", "is from 100ms to 10m, not %v: leave it out for 20s", c.Observer)
 	}
 	if c.Cadence > 0 && c.Baseline < 10*c.Cadence {
 		r.refuse("run.cadence", "must leave at least ten samples to run.baseline (%v), not one every %v", c.Baseline, c.Cadence)

@@ -21,6 +21,9 @@ func (s *Stack) check(r *reader) {
 	if s.Runtime == (Runtime{}) && r.ok("runtime") {
 		r.refuse("runtime", "required field is missing")
 	}
+	if s.Launched != nil {
+		r.refuse("launched", "stands in no file: it is what the harness starts a server with")
+	}
 	s.Endpoint.check(r)
 	r.oneOf("runtime.kv_dtype", s.Runtime.KVDtype, "fp16", "fp8")
 	if r.ok("stack") {

@@ -61,6 +61,10 @@ func (e *Experiment) StackOf(pc record.PlannedCell) *Stack {
 		d := *st.Dynamo
 		st.Dynamo = &d
 	}
+	if st.Launched != nil {
+		l := *st.Launched
+		st.Launched = &l
+	}
 	for _, f := range Factors() {
 		if f.treat != nil {
 			f.treat(&st, pc)

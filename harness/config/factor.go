@@ -150,11 +150,17 @@ func treatTier1(st *Stack, pc record.PlannedCell) {
 	if st.Dynamo != nil && pc.Tier1Bytes > 0 {
 		st.Dynamo.Tiers.Tier1.CapacityBytes = Size(pc.Tier1Bytes)
 	}
+	if st.Launched != nil && pc.Tier1Bytes > 0 {
+		st.Launched.Tier1 = Size(pc.Tier1Bytes)
+	}
 }
 
 func treatPolicy(st *Stack, pc record.PlannedCell) {
 	if st.Dynamo != nil && pc.Policy != "" {
 		st.Dynamo.Tiers.Tier1.EvictionPolicy = pc.Policy
+	}
+	if st.Launched != nil && pc.Policy != "" {
+		st.Launched.Policy = pc.Policy
 	}
 }
 

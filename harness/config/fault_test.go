@@ -216,7 +216,7 @@ func TestHypothesisFaults(t *testing.T) {
 		"arrivals without rate": {[]string{"conc: [1, 4]", "conc: [1, 4]\n  arrivals: poisson"}, []string{"14: sweep.arrivals: says how an open loop arrives, but sweep.rate_rps lists no rate"}},
 		"no load":               {[]string{"  conc: [1, 4]\n", ""}, []string{"11: sweep.conc: required field is missing: how many users the closed loop has (or sweep.sessions, or sweep.rate_rps of an open loop)"}},
 		"phase":                 {[]string{"conc: [1, 4]", "conc: [1, 4]\n  phase: [cold, hot]"}, []string{`14: sweep.phase[1]: must be cold or warm, not "hot"`}},
-		"policy":                {[]string{"conc: [1, 4]", "conc: [1, 4]\n  policy: [LRU, MRU]"}, []string{`14: sweep.policy[1]: must be LRU, FIFO, LFU or SEGMENTED, not "MRU"`, "14: sweep.policy: treats the host tier of Stack B, which stacks does not name"}},
+		"policy":                {[]string{"conc: [1, 4]", "conc: [1, 4]\n  policy: [LRU, MRU]"}, []string{`14: sweep.policy[1]: must be LRU, FIFO, LFU, SEGMENTED or ARC, not "MRU"`, "14: sweep.policy: treats the host tier of Stack B, which stacks does not name"}},
 		"policy twice":          {[]string{"conc: [1, 4]", "conc: [1, 4]\n  policy: [LRU, LRU]", "{A: stackA.yaml}", "{B: stackB.yaml}"}, []string{"14: sweep.policy[1]: LRU stands twice"}},
 		"fio twice":             {[]string{"conc: [1, 4]", "conc: [1, 4]\n  fio: [none, heavy, none]"}, []string{"14: sweep.fio[2]: none stands twice"}},
 		"fio elsewhere":         {[]string{"conc: [1, 4]", "conc: [1, 4]\n  fio: [../heavy]"}, []string{`14: sweep.fio[0]: "../heavy" is not a plain name: letters, digits, '.', '_', '-'`}},

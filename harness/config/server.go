@@ -1,8 +1,10 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -29,6 +31,8 @@ type Server struct {
 	KV     *MetricsPage `yaml:"kv,omitempty"`
 	// KVBM says that the KV page is that of Dynamo's KV block manager, which counts blocks: it has a source of its own.
 	KVBM bool `yaml:"kvbm,omitempty"`
+	// Launch is how the harness starts it; absent: it cannot.
+	Launch *Launch `yaml:"launch,omitempty" json:",omitempty"`
 }
 
 // BuildPage is a JSON page with a version in it.
@@ -44,6 +48,24 @@ type MetricsPage struct {
 	Figures map[string]Metric `yaml:"figures,omitempty"` // by name, one of EngineFigures or KVFigures
 	// Equal are sums that the server keeps equal, so that a page that contradicts itself is noticed.
 	Equal []Identity `yaml:"equal,omitempty"`
+}
+
+// URL is where the page is, seen from the URL of its server.
+func (p *MetricsPage) URL(base string) (string, error) {
+	u, err := url.Parse(base)
+	if err != nil || u.Hostname() == "" {
+		return "", errors.New("not a URL, such as http://127.0.0.1:8000")
+	}
+	path := p.At
+	if port, ok := strings.CutPrefix(path, ":"); ok {
+		i := strings.IndexByte(port, '/')
+		u.Host, path = u.Hostname()+":"+port[:i], port[i:]
+		if strings.Contains(u.Hostname(), ":") {
+			u.Host = "[" + u.Hostname() + "]:" + port[:i]
+		}
+	}
+	u.Path = path
+	return u.String(), nil
 }
 
 // Metric is a figure of a page: the samples of one family, added up.
@@ -125,6 +147,9 @@ func (s *Server) check(r *reader, name string) {
 	}
 	if s.KV != nil {
 		s.KV.check(r, "kv", KVFigures)
+	}
+	if s.Launch != nil {
+		s.Launch.check(r, "launch")
 	}
 }
 

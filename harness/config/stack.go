@@ -14,6 +14,8 @@ type Stack struct {
 	// Server is what is known of a server that somebody else has started, of which then nothing else of this file is; absent: the
 	// server is as the file says.
 	Server *Server `yaml:"server,omitempty" json:",omitempty"`
+	// Launched are the settings of a server that the harness starts itself, as Server says; absent: it does not.
+	Launched *Launched `yaml:"launched,omitempty" json:",omitempty"`
 }
 
 // Endpoint says where the servers listen. A URL without a host that is loopback is refused by the

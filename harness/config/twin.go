@@ -49,6 +49,13 @@ func LoadTwin(folder *Folder, w *World, stacks map[string]*Stack) (*Twin, error)
 	return t, nil
 }
 
+// LoadModelFile reads a file of models/.
+func LoadModelFile(folder *Folder, name string) (*Model, error) {
+	var errs []error
+	m := part(folder, "models", name, "", modelOf(folder), &errs)
+	return m, errors.Join(errs...)
+}
+
 // LoadModel reads a file of models/ and one of engines/.
 func LoadModel(folder *Folder, model, engine string) (*Model, *Engine, error) {
 	var errs []error

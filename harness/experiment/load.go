@@ -41,6 +41,11 @@ type Choices struct {
 	// use, and Dir a folder on it.
 	Servers map[string]ServerChoice
 	Device  string
+	Dir     string // a folder on it, for tiers of servers that the harness starts
+	// Launches are the kinds of servers that the harness starts itself, by stack; nil: it starts none. Model is a file of models/, or
+	// what a server finds a model by; "" for the hypothesis's own.
+	Launches map[string]string
+	Model    string
 }
 
 // LeftOutError says that a profile has other hypotheses.
@@ -162,8 +167,24 @@ func Load(h Demand, o Choices) (*config.Experiment, error) {
 			return nil, err
 		}
 	}
+	if o.Launches != nil {
+		if err := launches(h, hc, o.Launches); err != nil {
+			return nil, err
+		}
+	}
 	for _, name := range slices.Sorted(maps.Keys(hc.Stacks)) {
 		file := hc.Stacks[name]
+		if o.Launches != nil {
+			st, err := launchedStack(folder, name, file, profile, hc, o)
+			if err != nil {
+				return nil, err
+			}
+			if hc.Run.Cadence > 0 {
+				st.Telemetry.Cadence = hc.Run.Cadence
+			}
+			e.Stacks[name] = st
+			continue
+		}
 		if o.Servers != nil {
 			st, err := serverStack(folder, name, file, o.Servers[name], o.Device)
 			if err != nil {

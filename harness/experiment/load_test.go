@@ -72,7 +72,7 @@ func TestBadInput(t *testing.T) {
 			o.Root = dir
 		}, `lora_4.txt:3: adapter "a" is already on line 1`},
 		{"no such adapter list", smallH1, over("hypotheses/h1.yaml", "load: {adapters: {list: lora_5.txt}}"), "lora_5.txt"},
-		{"policy that the server does not know", smallH6, over("hypotheses/h6.yaml", "sweep: {policy: [FIFO, MRU]}"), `sweep.policy[1]: must be LRU, FIFO, LFU or SEGMENTED, not "MRU"`},
+		{"policy that the server does not know", smallH6, over("hypotheses/h6.yaml", "sweep: {policy: [FIFO, MRU]}"), `sweep.policy[1]: must be LRU, FIFO, LFU, SEGMENTED or ARC, not "MRU"`},
 		{"policies at a capacity that is no level", smallH6, over("hypotheses/h6.yaml", "sweep: {policies_at: {tier1: 5GiB}}"), `sweep.policies_at.tier1: 5GiB is no level of sweep.tier1`},
 		{"policies at a context that is no level", smallH6, over("hypotheses/h6.yaml", "sweep: {policies_at: {ctx: 4k}}"), `sweep.policies_at.ctx: 4096 is no level of sweep.ctx`},
 		{"policies at a place, and one policy", smallH6, over("hypotheses/h6.yaml", "sweep: {policy: [LRU]}"), `sweep.policies_at: says where policies other than the first are planned, but sweep.policy lists no other`},

@@ -3,7 +3,6 @@ package experiment
 import (
 	"fmt"
 	"maps"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -28,6 +27,7 @@ func serverStack(folder *config.Folder, name, file string, c ServerChoice, devic
 	if err != nil {
 		return nil, fmt.Errorf("-server: %w", err)
 	}
+	kind.Launch = nil // somebody else has started it
 	st := &config.Stack{Stack: name, Name: kind.Note, Server: kind,
 		Endpoint:  config.Endpoint{URL: strings.TrimRight(c.URL, "/"), API: kind.API, EngineMetrics: c.Metrics, KVBMMetrics: c.KV},
 		Telemetry: config.Telemetry{Cadence: defaultCadence, Device: device}}
@@ -39,30 +39,12 @@ func serverStack(folder *config.Folder, name, file string, c ServerChoice, devic
 		url  *string
 	}{{kind.Engine, &st.Endpoint.EngineMetrics}, {kind.KV, &st.Endpoint.KVBMMetrics}} {
 		if p.page != nil && *p.url == "" {
-			if *p.url, err = pageURL(st.Endpoint.URL, p.page.At); err != nil {
-				return nil, err
+			if *p.url, err = p.page.URL(st.Endpoint.URL); err != nil {
+				return nil, fmt.Errorf("-url: %w", err)
 			}
 		}
 	}
 	return st, nil
-}
-
-// pageURL is where a page is, seen from the URL of its server: a path, or another port of the same host and a path.
-func pageURL(base, at string) (string, error) {
-	u, err := url.Parse(base)
-	if err != nil || u.Hostname() == "" {
-		return "", fmt.Errorf("-url: not a URL, such as http://127.0.0.1:8000")
-	}
-	path := at
-	if port, ok := strings.CutPrefix(at, ":"); ok {
-		i := strings.IndexByte(port, '/')
-		u.Host, path = u.Hostname()+":"+port[:i], port[i:]
-		if strings.Contains(u.Hostname(), ":") {
-			u.Host = "[" + u.Hostname() + "]:" + port[:i]
-		}
-	}
-	u.Path = path
-	return u.String(), nil
 }
 
 // NoServerError says that a hypothesis is about a stack for which no server is named.

@@ -16,12 +16,17 @@ import (
 func Treatment(ev *evidence.Evidence, _ Claim) Gate {
 	const name = "treatment"
 	var untold, told, done []string
-	unasked := false
+	unasked, free := false, false
 	for _, c := range ev.Cells {
 		s := c.Info.Settings
 		switch {
 		case s.Unasked:
 			unasked = true
+		case s.WantKVPool == 0 && s.WantBlockTokens == 0 && s.Model != "": // of a server that was asked for neither
+			if !servesWanted(s) {
+				return notWanted(name, c.Key, s)
+			}
+			free = true
 		case s.KVPoolBytes == nil || s.BlockTokens == nil:
 			return Fail(name, Invalid, "not_read_back", c.Key+": the server does not tell its KV pool or block size")
 		case *s.BlockTokens != s.WantBlockTokens:
@@ -31,8 +36,7 @@ func Treatment(ev *evidence.Evidence, _ Claim) Gate {
 			return Fail(name, Invalid, "kv_pool",
 				fmt.Sprintf("%s: the server has a KV pool of %.2f GiB, configured are %.2f GiB", c.Key, *s.KVPoolBytes/(1<<30), s.WantKVPool/(1<<30)))
 		case !servesWanted(s):
-			return Fail(name, Invalid, "model",
-				fmt.Sprintf("%s: the server serves the model %s, configured is %s", c.Key, s.Model, s.WantModel))
+			return notWanted(name, c.Key, s)
 		case (c.Tier1Bytes > 0 || c.Policy != "") && !tierTold(s, "host"):
 			return Fail(name, Invalid, "not_read_back",
 				c.Key+": the server does not tell the capacity and policy of its host tier, which the sweep varies")
@@ -63,11 +67,16 @@ func Treatment(ev *evidence.Evidence, _ Claim) Gate {
 	if !slices.ContainsFunc(ev.Cells, func(c *evidence.Cell) bool { return c.Info.Settings.WantModel == "" }) {
 		told = append(told, "model")
 	}
-	told = append(told, "KV pool", "block size")
+	if !free {
+		told = append(told, "KV pool", "block size")
+	}
 	if tiersTold(ev.Cells) {
 		told = append(told, "capacity and policy of the host and NVMe tiers", "offload filter")
 	}
 	detail := fmt.Sprintf("%s read back as configured in all %d cells", strings.Join(told, ", "), len(ev.Cells))
+	if free {
+		detail += "; KV pool and block size were asked of no server or not of all"
+	}
 	if len(done) > 0 {
 		slices.Sort(done)
 		detail += "; seen to take effect: " + strings.Join(done, ", ")
@@ -77,6 +86,10 @@ func Treatment(ev *evidence.Evidence, _ Claim) Gate {
 		detail += "; the server does not tell: " + strings.Join(untold, ", ")
 	}
 	return Pass(name, detail)
+}
+
+func notWanted(name, cell string, s record.Settings) Gate {
+	return Fail(name, Invalid, "model", fmt.Sprintf("%s: the server serves the model %s, configured is %s", cell, s.Model, s.WantModel))
 }
 
 // unaskedDetail is what is known of servers that somebody else has started: the factors of the sweep are those of the load, which

@@ -96,7 +96,7 @@ func (c *cellRun) run(ctx context.Context) error {
 		return err
 	}
 	sources := c.machine.Sources()
-	writers, err := c.open(sources.KV != nil)
+	writers, err := c.open(sources)
 	if err != nil {
 		return err
 	}
@@ -196,13 +196,14 @@ func (tl *tools) watchStop(ctx context.Context, cancel context.CancelFunc) {
 	}
 }
 
-// open creates the cell's files. A stack of Dynamo's has no page of requests; any stack may have one of KV tiers.
-func (c *cellRun) open(kv bool) (map[string]*record.Writer, error) {
+// open creates the cell's files: one of requests as the server saw them where nothing tells of KV tiers, or where there is a page of them.
+func (c *cellRun) open(src rig.Sources) (map[string]*record.Writer, error) {
 	names := []string{record.FileMetrics, record.FileSysmon}
-	if kv || c.stack.Dynamo != nil {
+	kv := c.stack.Dynamo != nil || src.KV != nil
+	if kv {
 		names = append(names, record.FileDynKV)
 	}
-	if c.stack.Dynamo == nil {
+	if !kv || src.Perf != nil {
 		names = append(names, record.FilePerf)
 	}
 	out := map[string]*record.Writer{}

@@ -103,6 +103,9 @@ func (s *servers) start(fail func()) {
 		})
 		fmt.Fprintln(s.out, srv.name)
 	}
+	for _, m := range s.machines {
+		fmt.Fprint(s.out, m.StartupLog())
+	}
 }
 
 // close stops everything, removes what has been stored, and waits, but not longer than the limits say: answers under way end at once, since

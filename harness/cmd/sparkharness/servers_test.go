@@ -172,6 +172,7 @@ func TestServeUntilInterrupted(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.ExecuteContext(ctx) }()
 	require.Equal(t, "stack A  frontend  "+url+"  nvidia/Llama-3.3-70B-Instruct-NVFP4\n", said.next(t))
+	require.Contains(t, said.next(t), "trtllm: tier=device blocks=", "what it became")
 	resp, err := http.Get(url + "/health")
 	require.NoError(t, err)
 	require.NoError(t, resp.Body.Close())

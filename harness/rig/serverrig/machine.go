@@ -22,8 +22,11 @@ type machine struct {
 	server  *server
 	stack   *config.Stack
 	watched []io.Closer
-	gpu     *gpu     // nil: none
-	notes   []string // what could not be reset
+	gpu     *gpu              // nil: none
+	notes   []string          // what could not be reset
+	io      *telemetry.Server // nil: not watched
+	// blockBytes are those of a KV block, where they are known beside the page of KVBM, which counts blocks.
+	blockBytes *float64
 }
 
 // settle bounds the wait for the server to be done with what was asked before the cell.
@@ -137,6 +140,14 @@ func (m *machine) Sources() rig.Sources {
 		s.Scrapes["kv.prom"] = page.LastScrape
 		pages = append(pages, page.Page)
 	}
+	if kind.KVBM && m.blockBytes != nil && m.server.kvPage != "" {
+		if kvbm, err := telemetry.NewKVBM(m.rig.client, m.server.kvPage, *m.blockBytes); err != nil {
+			s.KV = telemetry.Failed{Source: "kvbm", Err: err}
+		} else {
+			s.KV = kvbm
+			s.Scrapes["kvbm.prom"] = kvbm.LastScrape
+		}
+	}
 	if kind.Waits == "perf_metrics" {
 		s.Perf = telemetry.NewPerf(m.rig.client, m.server.base)
 	}
@@ -148,12 +159,23 @@ func (m *machine) own() telemetry.SysSource {
 	source, err := telemetry.NewServer(procRoot)
 	if err == nil {
 		m.watched = append(m.watched, source)
-		var pids []int
-		if pids, err = processesAt(procRoot, m.server.base); err == nil && len(pids) > 0 {
-			source.Watch(pids...)
-		}
+		m.io = source
+		err = m.watchAgain()
 	}
 	return telemetry.OrFailed("server", source, err)
+}
+
+// watchAgain turns to the processes that the server now has.
+func (m *machine) watchAgain() error {
+	if m.io == nil {
+		return nil
+	}
+	m.io.Forget()
+	pids, err := processesAt(procRoot, m.server.base)
+	if err == nil && len(pids) > 0 {
+		m.io.Watch(pids...)
+	}
+	return err
 }
 
 // ReadBack is what the server says of itself. Nothing was asked of it.

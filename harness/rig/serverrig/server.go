@@ -49,25 +49,31 @@ func ask(ctx context.Context, client *outgoing.Client, st *config.Stack, prompts
 		Text: text, Short: shortPrompt, Long: longPrompt}); err != nil {
 		return nil, err
 	}
-	if s.enginePage != "" && s.kind.Engine != nil {
-		page := telemetry.NewPage(client, s.enginePage, "engine", metrics(s.kind.Engine.Figures), identities(s.kind.Engine))
-		figures, err := page.Read(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("the engine's page (engine.at of servers/%s.yaml, or -metrics): %w", s.kind.Server, err)
-		}
-		if len(figures) == 0 {
-			return nil, fmt.Errorf("%s has none of the figures of servers/%s.yaml: name the kind of server with -server, or its page with -metrics",
-				outgoing.Shown(s.enginePage), s.kind.Server)
-		}
-		of := func(name string) *float64 {
-			if v, ok := figures[name]; ok && v >= 1 {
-				return &v
-			}
-			return nil
-		}
-		s.blockTokens, s.poolBlocks = of("block_tokens"), of("kv_max_blocks")
+	return s, s.readPool(ctx, client)
+}
+
+// readPool takes the KV pool from the engine's page, if it has one.
+func (s *server) readPool(ctx context.Context, client *outgoing.Client) error {
+	if s.enginePage == "" || s.kind.Engine == nil {
+		return nil
 	}
-	return s, nil
+	page := telemetry.NewPage(client, s.enginePage, "engine", metrics(s.kind.Engine.Figures), identities(s.kind.Engine))
+	figures, err := page.Read(ctx)
+	if err != nil {
+		return fmt.Errorf("the engine's page (engine.at of servers/%s.yaml, or -metrics): %w", s.kind.Server, err)
+	}
+	if len(figures) == 0 {
+		return fmt.Errorf("%s has none of the figures of servers/%s.yaml: name the kind of server with -server, or its page with -metrics",
+			outgoing.Shown(s.enginePage), s.kind.Server)
+	}
+	of := func(name string) *float64 {
+		if v, ok := figures[name]; ok && v >= 1 {
+			return &v
+		}
+		return nil
+	}
+	s.blockTokens, s.poolBlocks = of("block_tokens"), of("kv_max_blocks")
+	return nil
 }
 
 // maxField bounds a page with a version.

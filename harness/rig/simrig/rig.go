@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -108,6 +109,9 @@ func (r *Rig) Check(e *config.Experiment, p *record.Plan) error {
 	}
 	r.plan = p
 	for _, pc := range p.Cells {
+		if pc.Policy != "" && !slices.Contains(config.Policies, pc.Policy) {
+			return fmt.Errorf("cell %s: the simulated machine has no eviction policy %s: take %s", pc.Key, pc.Policy, strings.Join(config.Policies, ", "))
+		}
 		st := e.StackOf(pc)
 		spec, _, err := Spec(r.options(st))
 		if err != nil {

@@ -68,6 +68,9 @@ func TestCheck(t *testing.T) {
 	e.Fio["heavy"] = "no section"
 	require.ErrorContains(t, r.Check(e, plan), `fio profile "heavy": heavy.fio:1: `)
 	e.Hypothesis.Sweep.Fio, e.Fio = nil, nil
+	plan.Cells[0].Policy = "ARC" // which servers of other people have
+	require.ErrorContains(t, r.Check(e, plan), "the simulated machine has no eviction policy ARC: take LRU, FIFO, LFU, SEGMENTED")
+	plan.Cells[0].Policy = ""
 	for _, st := range e.Stacks {
 		st.Runtime.KVPoolBytes = 160 << 30
 	}

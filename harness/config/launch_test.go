@@ -1,0 +1,140 @@
+package config
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"sparkharness/harness/record"
+)
+
+// launching is a server's file that can be started.
+const launching = `server: s
+note: n
+api: completions
+dialect: vllm
+launch:
+  container:
+    image: org/server:1.2
+    flags: [--gpus, all]
+    mounts: ["{cache}:/cache", "{tier2_dir}:/kv"]
+    env: {MODE: "1"}
+    secrets: [HF_TOKEN]
+    command: [serve, "{model}", --host, "{host}", --port, "{port}"]
+  port: 8000
+  given:
+    cache: {env: HF_HOME, default: "{home}/cache"}
+  files: {options.yaml: "kv: {size: {kv_pool}}"}
+  settings:
+    kv_pool: {unit: B}
+    tier1: {unit: GiB, args: [--size, "{tier1}"]}
+    tier2_dir: {}
+    max_length: {default: 8192, env: {LENGTH: "{max_length}"}}
+    policy: {words: {LRU: lru}, args: ['{"policy":"{policy}"}']}
+  ready: {path: /health, limit: 10m}
+  stop: {signal: SIGTERM, grace: 30s}
+  log:
+    pool: {pattern: 'size: (?P<kv_tokens>\d+)', means: reading, says: the pool}
+`
+
+func parseLaunch(text string) (*Server, error) {
+	return parseFrom(files{"s.yaml": text}, "s.yaml", func(s *Server, r *reader) { s.check(r, "s") })
+}
+
+// A launch that could not be carried out, a name without a value, and what nobody would look at are faults with their lines.
+func TestLaunchFaults(t *testing.T) {
+	for _, tc := range []struct{ from, to, want string }{
+		{"", "", ""},
+		{"    image: org/server:1.2", "    image: org/server", "launch.container.image: org/server is another image each month"},
+		{"    image: org/server:1.2", "    image: org/server:latest", "give it a tag other than latest"},
+		{"    image: org/server:1.2", "    image: host:5000/server", "is another image each month"},
+		{"    image: org/server:1.2", "    image: host:5000/server@sha256:ab", ""},
+		{"    image: org/server:1.2", "    image: --privileged:1", "is no name of an image"},
+		{"    image: org/server:1.2", "    imag: org/server:1.2", "launch.container.imag: unknown field; did you mean image?"},
+		{"flags: [--gpus, all]", "flags: [--publish=8000:8000]", "launch.container.flags[0]: --publish is not among the flags that may be given"},
+		{"flags: [--gpus, all]", "flags: [-e, HF_TOKEN=secret]", "-e is not among the flags"},
+		{"  port: 8000", "  process: {command: [a]}\n  port: 8000", "launch: needs container or process, and not both"},
+		{"  port: 8000", "  beside: {front: {}}\n  port: 8000", "launch.beside.front: needs container or process"},
+		{"port: 8000", "port: 80000", "launch.port: must be from 1 to 65535"},
+		{`"{model}"`, `"{modl}"`, "launch.container.command[1]: {modl} is not declared: there are cache, configs, folder, home, host"},
+		{`"{model}"`, `"{Model}"`, "{Model} is not declared"},
+		{`env: {MODE: "1"}`, `env: {"MODE X": "1"}`, "is no name of an environment variable"},
+		{`env: {MODE: "1"}`, `env: {HF_TOKEN: "1"}`, "HF_TOKEN stands among env, too, where anybody reads it"},
+		{`secrets: [HF_TOKEN]`, `secrets: [HF_TOKEN=hf_x]`, "launch.container.secrets[0]"},
+		{`"{cache}:/cache", `, ``, "launch.given.cache: is named nowhere as {cache}"},
+		{`cache: {env: HF_HOME,`, `host: {env: HF_HOME,`, "launch.given.host: is no name that can be given"},
+		{`"{home}/cache"`, `"{model}/cache"`, "may name {home} and {root}, not {model}"},
+		{`kv_pool: {unit: B}`, `kv_pool: {}`, `launch.settings.kv_pool.unit: must say in what the server counts it: B, GB, GiB, MB, MiB, not ""`},
+		{`kv_pool: {unit: B}`, `kv_pool: {unit: bytes}`, "must say in what the server counts it"},
+		{`tier2_dir: {}`, `tier2_dir: {unit: B}`, "launch.settings.tier2_dir.unit: tier2_dir is no number of bytes"},
+		{`tier2_dir: {}`, "tier2_dir: {}\n    tier3: {args: [a]}", "launch.settings.tier3: no such setting; there are block_tokens"},
+		{`tier2_dir: {}`, "tier2_dir: {}\n    max_batch: {}", "launch.settings.max_batch: is passed to nothing: name {max_batch}"},
+		{`default: 8192`, `default: 8k`, `launch.settings.max_length.default: "8k" is no number from 1`},
+		{`words: {LRU: lru}, `, ``, "launch.settings.policy.words: required field is missing"},
+		{`"{port}"`, `"8000"`, "launch: nothing of it holds {port}: the server has to be told to listen on loopback"},
+		{`"{host}"`, `"0.0.0.0"`, "launch: nothing of it holds {host}"},
+		{"path: /health", "path: health", "launch.ready.path: must be the path of a URL"},
+		{"limit: 10m", "limit: 25h", "launch.ready.limit: is at most 24h0m0s"},
+		{"signal: SIGTERM", "signal: SIGKILL", "launch.stop.signal: must be SIGTERM or SIGINT"},
+		{"grace: 30s", "grace: 0s", "launch.stop.grace: is zero"},
+		{`(?P<kv_tokens>\d+)`, `(?P<kv_tokens>\d+`, "launch.log.pool.pattern: is no regular expression (RE2)"},
+		{`(?P<kv_tokens>\d+)`, `(?P<tokens>\d+)`, "tokens is no reading; there are connector"},
+		{`(?P<kv_tokens>\d+)`, `(\d+)`, "launch.log.pool.pattern: reads nothing: name a group"},
+		{`'size: (?P<kv_tokens>\d+)'`, `'(?P<kv_tokens>\d*)'`, "fits an empty line"},
+		{"means: reading", "means: guess", "launch.log.pool.means: must be fault, corruption, warning or reading"},
+	} {
+		require.Contains(t, launching, tc.from)
+		_, err := parseLaunch(strings.Replace(launching, tc.from, tc.to, 1))
+		if tc.want == "" {
+			require.NoError(t, err, tc.to)
+			continue
+		}
+		require.ErrorContains(t, err, tc.want, tc.to)
+		assert.NotContains(t, err.Error(), "hf_x", "a secret that stands in the wrong place is not shown")
+	}
+}
+
+// Settings come from the stack file, as far as the launch takes them, and in the server's unit to the byte.
+func TestLaunchedSettings(t *testing.T) {
+	s, err := parseLaunch(launching)
+	require.NoError(t, err)
+	st, err := parseFrom(files{"b.yaml": stackB}, "b.yaml", (*Stack).check)
+	require.NoError(t, err)
+	l, err := NewLaunched(s.Launch, st)
+	require.NoError(t, err)
+	assert.Equal(t, st.Dynamo.Tiers.Tier0.CapacityBytes, l.KVPool)
+	assert.Zero(t, l.Tier2, "it has no setting for it")
+	assert.Equal(t, st.Dynamo.Tiers.Tier2.Path, l.Tier2Dir)
+	assert.Equal(t, 8192, l.MaxLength, "the default")
+	l.Tier1, l.KVPool, l.Policy = 1536<<20, 8589934593, "LRU"
+	values, err := l.Values(s.Launch)
+	require.NoError(t, err)
+	assert.Equal(t, "1.5", values["tier1"], "GiB")
+	assert.Equal(t, "8589934593", values["kv_pool"], "bytes")
+	assert.Equal(t, "lru", values["policy"])
+	l.Policy = "FIFO"
+	_, err = l.Values(s.Launch)
+	require.EqualError(t, err, "policy: the server has no word for FIFO; it has those for LRU")
+
+	text, err := Expand(`kv: {size: {kv_pool}}, {"policy":"{policy}"} {}`, map[string]string{"kv_pool": "7", "policy": "{kv_pool}"})
+	require.NoError(t, err)
+	assert.Equal(t, `kv: {size: 7}, {"policy":"{kv_pool}"} {}`, text, "a value is not looked at again")
+	_, err = Expand("{b} {a} {b}", nil)
+	require.EqualError(t, err, "{a}, {b} has no value")
+
+	_, err = parseFrom(files{"b.yaml": stackB + "launched: {model: m, stack_file: f}\n"}, "b.yaml", (*Stack).check)
+	require.ErrorContains(t, err, "launched: stands in no file")
+}
+
+// The cell's own tier and policy reach the server that is started, and leave the experiment's alone.
+func TestCellTreatsLaunched(t *testing.T) {
+	e := &Experiment{Stacks: map[string]*Stack{"B": {Stack: "B", Launched: &Launched{Tier1: 1, Policy: "LRU"}}}}
+	pc, err := Resolve(record.NewCell("stack", "B", "tier1", "8GiB", "policy", "LFU"))
+	require.NoError(t, err)
+	st := e.StackOf(pc)
+	assert.Equal(t, Size(8<<30), st.Launched.Tier1)
+	assert.Equal(t, "LFU", st.Launched.Policy)
+	assert.Equal(t, Launched{Tier1: 1, Policy: "LRU"}, *e.Stacks["B"].Launched)
+}

@@ -1,0 +1,113 @@
+package serverrig
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"sparkharness/harness/load"
+	"sparkharness/harness/record"
+	"sparkharness/harness/rig"
+)
+
+// launched is a stack's server for one cell, which the rig has started.
+type launched struct {
+	machine
+	of *Launching
+}
+
+// Begin has the server running as the cell wants it, waits until it has nothing to do, and empties its caches as far as it lets
+// anybody do that.
+func (m *launched) Begin(ctx context.Context, pc record.PlannedCell) error {
+	if err := m.of.serve(ctx, m.stack); err != nil {
+		return err
+	}
+	m.server = m.of.current.asked
+	if c := m.of.exp.Hypothesis.Load.Chat; c != nil && !load.SameTokens(m.server.ratio) {
+		return fmt.Errorf("stack %s: its model has %.3g tokens for each of the harness's, and sessions are laid out in the harness's: take a workload of single prompts",
+			m.stack.Stack, m.server.ratio.Each)
+	}
+	if m.stack.Server.KVBM {
+		m.blockBytes = blockBytes(m.stack)
+	}
+	if err := m.machine.Begin(ctx, pc); err != nil {
+		return errors.Join(err, m.of.current.server.Died())
+	}
+	return nil
+}
+
+// ReadBack is what the server says of itself, on its pages and in its log, beside what it was started with.
+func (m *launched) ReadBack(ctx context.Context) (record.Settings, error) {
+	want, log := m.stack.Launched, m.of.current.server.Log()
+	out, err := m.machine.ReadBack(ctx)
+	if err != nil {
+		return out, errors.Join(err, m.of.current.server.Died())
+	}
+	out.Unasked, out.WantModel = false, want.Model
+	out.WantKVPool, out.WantBlockTokens = float64(want.KVPool), float64(want.BlockTokens)
+	each, origin := want.TokenBytes, "bytes of a token's KV by models/"+m.stack.Model+".yaml, as "+want.KVDtype
+	if pool, tokens := log.Bytes("kv_pool"), log.Number("kv_tokens"); each == nil && pool != nil && tokens != nil {
+		each, origin = new(*pool / *tokens), "the pool's bytes by its tokens, of the server's log"
+	}
+	if each != nil && out.BlockTokens != nil {
+		out.KVBlockBytes, out.KVBlockOrigin = *each**out.BlockTokens, origin+", by tokens of a block"
+		if out.KVPoolBlocks != nil {
+			out.KVPoolBytes = new(*out.KVPoolBlocks * out.KVBlockBytes)
+		}
+	}
+	if want.Tier1 > 0 {
+		policy := log.Reading("policy")
+		if bytes := log.Bytes("tier1"); bytes == nil {
+			out.NotReadBack = append(out.NotReadBack, "host tier capacity and policy")
+		} else {
+			out.Tiers = append(out.Tiers, record.TierSetting{Tier: "host", Bytes: *bytes, WantBytes: float64(want.Tier1),
+				Policy: m.harnessWord(policy), WantPolicy: want.Policy})
+		}
+	}
+	if want.Tier1+want.Tier2 > 0 || want.Tier2Dir != "" {
+		out.NotReadBack = append(out.NotReadBack, "what cells before this one left in the tiers below the device")
+	}
+	if connector := log.Reading("connector"); connector != "" {
+		out.NotReadBack = append(out.NotReadBack, "what its KV connector, "+connector+", does with its settings")
+	}
+	return out, nil
+}
+
+// harnessWord is the harness's word for a policy of the server's.
+func (m *launched) harnessWord(policy string) string {
+	for ours, theirs := range m.stack.Server.Launch.Settings["policy"].Words { // one alone fits
+		if strings.EqualFold(policy, theirs) {
+			return ours
+		}
+	}
+	return policy
+}
+
+// Apply restarts the server. Other treatments are not of this rig.
+func (m *launched) Apply(ctx context.Context, t rig.Treatment) (rig.Applied, error) {
+	if t.Kind != rig.Restart {
+		return rig.Applied{}, fmt.Errorf("rig %s cannot do %s yet", m.of.exp.Rig, t.Kind)
+	}
+	before := time.Since(m.of.current.server.Served()).Seconds()
+	key, known := m.of.current.key, m.of.current.asked
+	if err := m.of.end(); err != nil {
+		return rig.Applied{}, err
+	}
+	if err := m.of.start(ctx, m.stack, key, known); err != nil {
+		return rig.Applied{}, err
+	}
+	m.server = m.of.current.asked
+	after := time.Since(m.of.current.server.Served()).Seconds()
+	return rig.Applied{Seen: &record.Treated{Treatment: t.Kind, Reading: "time since the server first answered, s", Before: &before, After: &after}}, m.watchAgain()
+}
+
+// Close lets go of what was watched, and says what the server's log has held against the cell.
+func (m *launched) Close() error {
+	err := m.machine.Close()
+	if c := m.of.current; c != nil && m.server != nil {
+		err = errors.Join(err, c.server.Died(), c.server.Faults())
+	}
+	return err
+}

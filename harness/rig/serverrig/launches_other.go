@@ -1,0 +1,6 @@
+//go:build !spark
+
+package serverrig
+
+// Launches says that this build has the rig that starts servers itself: it does with -tags spark.
+const Launches = false

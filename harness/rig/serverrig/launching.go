@@ -1,0 +1,246 @@
+package serverrig
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+
+	"sparkharness/harness/config"
+	"sparkharness/harness/launch"
+	"sparkharness/harness/outgoing"
+	"sparkharness/harness/prompt"
+	"sparkharness/harness/record"
+	"sparkharness/harness/rig"
+)
+
+// Launching starts the servers itself, one at a time: stacks of a unified-memory machine share its memory. A server lives as long
+// as cells come that want it as it is; the plan's order is not changed for its sake.
+type Launching struct {
+	Rig
+	o       LaunchOptions
+	library *prompt.Library
+	plan    *record.Plan
+	current *running            // nil: none
+	starts  int                 // of all servers, for the names of logs
+	pools   map[string]kvTokens // KV pools as read back, by stack
+}
+
+// LaunchOptions are where the rig finds and leaves what.
+type LaunchOptions struct {
+	Root, Configs, Results string // folders: of the checkout, of the configurations, of all runs
+	Out                    io.Writer
+	Journal                launch.Journal // of what outlives this process if it is killed; nil: none
+	Getenv                 func(string) (string, bool)
+}
+
+// running is a server that has been started.
+type running struct {
+	key    string // digest of what it was started as
+	server *launch.Server
+	asked  *server
+}
+
+// kvTokens is a KV pool.
+type kvTokens struct {
+	tokens, block float64
+	wanted        config.Size
+}
+
+// NewLaunching prepares the rig; nothing is started before the first cell.
+func NewLaunching(e *config.Experiment, o LaunchOptions) (rig.Rig, error) {
+	o.Journal, o.Getenv = cmp.Or[launch.Journal](o.Journal, launch.NoJournal{}), orEnvironment(o.Getenv)
+	r := &Launching{o: o, pools: map[string]kvTokens{},
+		Rig: Rig{exp: e, out: o.Out, client: outgoing.New(outgoing.Options{}), servers: map[string]*server{}, noise: rand.NewChaCha8([32]byte{1})}}
+	var err error
+	if r.library, err = prompt.Open(filepath.Join(o.Root, "inputs", "prompts")); err != nil {
+		return nil, err
+	}
+	var origins []string
+	var identity []any
+	simulated := false
+	for _, name := range e.StackNames() {
+		st := e.Stacks[name]
+		if st.Launched == nil || st.Server == nil || st.Server.Launch == nil {
+			return nil, fmt.Errorf("stack %s has nothing to be started: give its kind with -launch, as in -launch %s=vllm", name, name)
+		}
+		simulated = simulated || st.Server.Launch.Simulated
+		origins = append(origins, fmt.Sprintf("%s: %s, model %s", name, started(st.Server), st.Launched.Model))
+		identity = append(identity, name, st.Server, st.Launched)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), asking)
+	defer cancel()
+	if r.device, err = openDevice(ctx, sysRoot, e.Stacks[e.StackNames()[0]].Telemetry.Device, r.noise); err != nil {
+		return nil, err
+	}
+	if r.device.fault != "" {
+		fmt.Fprintf(o.Out, "warning: -device: %s\n", r.device.fault)
+	}
+	machine, err := config.Digest(append(identity, r.device.names, r.device.identity, host())...)
+	if err != nil {
+		return nil, err
+	}
+	origin := "servers that this program starts, "
+	if simulated {
+		origin = "simulated servers as processes, not measured on hardware, "
+	}
+	r.facts = record.Facts{Rig: e.Rig, Clock: record.ClockReal, Origin: origin + strings.Join(origins, "; "), Simulated: simulated, Machine: machine, CPUs: runtime.NumCPU(),
+		Capabilities: launchCapabilities(e), Uncalibrated: []string{}, Lacks: lacks(), MaxRequestBytes: r.device.maxRequest}
+	return r, nil
+}
+
+func orEnvironment(getenv func(string) (string, bool)) func(string) (string, bool) {
+	if getenv == nil {
+		return os.LookupEnv
+	}
+	return getenv
+}
+
+// started names a kind with what it is started from.
+func started(s *config.Server) string {
+	if c := s.Launch.Container; c != nil {
+		return s.Server + " (" + c.Image + ")"
+	}
+	return s.Server
+}
+
+// launchCapabilities are what can be done to all the servers, and read of them.
+func launchCapabilities(e *config.Experiment) []string {
+	out := []string{rig.ProvesCounters, rig.Restart}
+	waits := true
+	for _, name := range e.StackNames() {
+		st := e.Stacks[name]
+		l := st.Server.Launch
+		waits = waits && st.Server.Waits != ""
+		if name != "B" {
+			continue
+		}
+		_, tier1 := l.Settings["tier1"]
+		policy, sets := l.Settings["policy"]
+		tells := false
+		for _, line := range l.Log {
+			tells = tells || strings.Contains(line.Pattern, "(?P<tier1_")
+		}
+		for capability, has := range map[string]bool{rig.SetTier1: tier1, rig.SetPolicy: sets && len(policy.Words) > 1, rig.StartupLog: tells, rig.KVTelemetry: tellsKV(st)} {
+			if has {
+				out = append(out, capability)
+			}
+		}
+	}
+	if waits {
+		out = append(out, rig.TellsWaits)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// tellsKV says whether the tiers' counters can be read in bytes and lookups: KVBM's page counts blocks, whose bytes follow from the
+// model's; other pages need the size of a block.
+func tellsKV(st *config.Stack) bool {
+	if st.Server.KV == nil {
+		return false
+	}
+	if st.Server.KVBM {
+		return blockBytes(st) != nil
+	}
+	return st.Server.Engine != nil && len(st.Server.Engine.Figures["block_tokens"].Names) > 0
+}
+
+// blockBytes are those of a KV block as configured, nil where nobody can tell.
+func blockBytes(st *config.Stack) *float64 {
+	l := st.Launched
+	if l == nil || l.TokenBytes == nil || l.BlockTokens == 0 {
+		return nil
+	}
+	return new(*l.TokenBytes * float64(l.BlockTokens))
+}
+
+// Check refuses what the servers cannot be started as, before any is, and tells how often they are.
+func (r *Launching) Check(e *config.Experiment, p *record.Plan) error {
+	if err := rig.Lacks(r.facts, e); err != nil {
+		return fmt.Errorf("%w; the kinds of -launch say what can be done to them (configs/servers)", err)
+	}
+	r.plan = p
+	seen := map[string]bool{}
+	last, changes := "", 0
+	for _, pc := range p.Cells {
+		st := e.StackOf(pc)
+		key, err := startKey(st)
+		if err != nil {
+			return err
+		}
+		if key != last {
+			last = key
+			changes++
+		}
+		if seen[key] {
+			continue
+		}
+		seen[key] = true
+		if _, _, err := launch.Commands(st.Server.Launch, st.Launched, r.place(st, 1)); err != nil {
+			return fmt.Errorf("stack %s: %w", st.Stack, err)
+		}
+	}
+	fmt.Fprintf(r.out, "%s: its %d cells start a server %d times: whenever stack, tier 1 or policy are others than those of the cell before\n", p.Hypothesis, len(p.Cells), changes)
+	return nil
+}
+
+// startKey is the same for cells that one server can serve.
+func startKey(st *config.Stack) (string, error) {
+	return config.Digest(st.Stack, st.Server, st.Launched)
+}
+
+// place is what a launch is told of this machine.
+func (r *Launching) place(st *config.Stack, port int) launch.Place {
+	docker, _ := exec.LookPath("docker") // "": there is none, which is told where one is needed
+	home, _ := os.UserHomeDir()          // "": a path that names it has no value
+	absolute := func(path string) string {
+		if abs, err := filepath.Abs(path); err == nil {
+			return abs
+		}
+		return path
+	}
+	name := ""
+	if st.Launched.TokenBytes != nil { // of a file of models/
+		name = st.Model
+	}
+	return launch.Place{Kind: st.Server.Server, Host: loopback, Port: port, Root: absolute(r.o.Root), Configs: absolute(r.o.Configs), Home: home,
+		Folder: absolute(filepath.Join(r.folder(), st.Stack+"-files")), ModelName: name, Getenv: r.o.Getenv, Docker: docker, Suffix: fmt.Sprintf("%s-%d", st.Stack, os.Getpid())}
+}
+
+// loopback is where servers listen.
+const loopback = "127.0.0.1"
+
+// folder is where servers' logs and files go: into that of the run.
+func (r *Launching) folder() string {
+	if r.plan == nil {
+		return filepath.Join(r.o.Results, "servers")
+	}
+	return filepath.Join(r.o.Results, r.plan.RunID, "servers")
+}
+
+// Open returns the stack's machine for a cell.
+func (r *Launching) Open(_ context.Context, st *config.Stack) (rig.Machine, error) {
+	return &launched{machine: machine{rig: &r.Rig, stack: st}, of: r}, nil
+}
+
+// Close stops the server that runs.
+func (r *Launching) Close() error { return errors.Join(r.end(), r.Rig.Close()) }
+
+// end stops the server that runs, if one does.
+func (r *Launching) end() error {
+	if r.current == nil {
+		return nil
+	}
+	s := r.current.server
+	r.current = nil
+	return s.Stop()
+}
