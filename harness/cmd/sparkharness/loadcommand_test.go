@@ -61,7 +61,7 @@ func TestLoadOfWhatIsNotTold(t *testing.T) {
 	assert.Regexp(t, `\nTPOT +0( +-){4}\n`, out)
 	text, err := os.ReadFile(file)
 	require.NoError(t, err)
-	for _, name := range []string{"own_tokens", "output_tokens_per_s", "prompt_tokens_mean", "cached_share", "tokens_per_chunk"} {
+	for _, name := range []string{"own_tokens", "output_tokens_per_s", "prompt_tokens_mean", "cached_share", "tokens_per_chunk", "zero_gap_share"} {
 		assert.Contains(t, string(text), `"`+name+`": null`)
 	}
 }
@@ -78,6 +78,39 @@ func TestLoadOfShortAnswers(t *testing.T) {
 	require.ErrorContains(t, err, "3 of 3 measured requests failed, where not all may: asked for 64 output tokens, the server counted 4 (the first; the others' reasons would be in the lines of --lines FILE)")
 	assert.Equal(t, exitNotWell, exitStatus(err))
 	assert.Contains(t, out, "\nrequests measured        3: 0 ok, 3 failed (3 short)\n")
+}
+
+// Chunks that come together make gaps of 0, which are told from tokens that are made at once.
+func TestLoadOfChunksThatComeTogether(t *testing.T) {
+	const chunk = "data: {\"choices\":[{\"text\":\"a\"%s}]}\n\n"
+	of := func(together int) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/event-stream")
+			for range 8 / together {
+				_, _ = io.WriteString(w, strings.Repeat(fmt.Sprintf(chunk, ""), together))
+				_ = http.NewResponseController(w).Flush()
+				time.Sleep(20 * time.Millisecond)
+			}
+			_, _ = io.WriteString(w, `data: {"choices":[{"text":"","finish_reason":"length"}],"usage":{"prompt_tokens":500,"completion_tokens":8}}`+"\n\ndata: [DONE]\n\n")
+		}
+	}
+	file := filepath.Join(t.TempDir(), "figures.json")
+	args := []string{"load", "--url", counting(t, true, of(4)).URL, "--users", "1", "--requests", "3", "--warmup", "0", "--json", file}
+	out, err := ran(t, args...)
+	require.NoError(t, err)
+	assert.Regexp(t, `\nITL +21 +0\.00 `, out)
+	assert.Contains(t, out, "\n86 % of the gaps between chunks are 0: so many came in one read with the chunk before.")
+	var f figures
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(text, &f))
+	assert.InDelta(t, 6./7, *f.ZeroGaps, 1e-9)
+	assert.GreaterOrEqual(t, *f.TPOT.P50, 20./7)
+
+	args[2] = counting(t, true, of(1)).URL
+	out, err = ran(t, args...)
+	require.NoError(t, err)
+	assert.NotContains(t, out, "are 0")
 }
 
 // Prompts are as long as was asked for to a server that counts otherwise.
