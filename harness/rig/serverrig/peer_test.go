@@ -15,7 +15,7 @@ import (
 )
 
 // peerLimit is how long a client of other people may take, its start included: AIPerf's takes half a minute on two cores.
-const peerLimit = 10 * time.Minute
+const peerLimit = 5 * time.Minute
 
 // peer runs a client of other people in a folder that is its home as well, and returns what it printed. What it would ask of any
 // other machine goes to a proxy that is not there. An error has the end of all that it said.
