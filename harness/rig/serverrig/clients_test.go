@@ -22,6 +22,9 @@ type closedLoop struct {
 	users, requests         int
 	promptTokens, outTokens int
 	seed                    int
+	// fresh makes each request of other people's clients go out on a connection of its own. Neither sends a request again that met
+	// one which the server was just closing.
+	fresh bool
 }
 
 // measuredBy is what a client says of a load: a value a request, as far as it says so. Times are milliseconds.
@@ -33,6 +36,9 @@ type measuredBy struct {
 	promptTokens []float64 // as the server counted
 	outTokens    []float64 // likewise
 	perSecond    float64   // requests
+	// Of ours alone: requests that went out a second time, and what of TTFT is not the server's own time for the prompt.
+	sentAgain int
+	beside    []float64
 }
 
 // clients is the folder of the programs of fixtures/servers/peers.txt.
@@ -50,7 +56,11 @@ func reads(t *testing.T, path string, into any) {
 func (l closedLoop) aiperf(t *testing.T, bin string) measuredBy {
 	t.Helper()
 	dir := t.TempDir()
-	_, err := peer(t, dir, nil, filepath.Join(bin, "aiperf"), "profile", "-m", l.model, "--endpoint-type", l.api, "--streaming", "-u", l.url, "--tokenizer", l.tokenizer,
+	reuse := "pooled"
+	if l.fresh {
+		reuse = "never"
+	}
+	_, err := peer(t, dir, nil, filepath.Join(bin, "aiperf"), "profile", "--connection-reuse-strategy", reuse, "-m", l.model, "--endpoint-type", l.api, "--streaming", "-u", l.url, "--tokenizer", l.tokenizer,
 		"--request-count", strconv.Itoa(l.requests), "--concurrency", strconv.Itoa(l.users), "--num-dataset-entries", strconv.Itoa(l.requests),
 		"--synthetic-input-tokens-mean", strconv.Itoa(l.promptTokens), "--synthetic-input-tokens-stddev", "0", "--output-tokens-mean", strconv.Itoa(l.outTokens),
 		"--output-tokens-stddev", "0", "--extra-inputs", "ignore_eos:true", "--random-seed", strconv.Itoa(l.seed), "--use-server-token-count",
@@ -116,8 +126,14 @@ func (l closedLoop) guidellm(t *testing.T, bin string) measuredBy {
 	t.Helper()
 	dir := t.TempDir()
 	path := map[string]string{"completions": "/v1/completions", "chat": "/v1/chat/completions"}[l.api]
+	backend := map[string]any{"kind": "openai_http", "target": l.url, "model": l.model, "request_format": path}
+	if l.fresh {
+		backend["extras"] = map[string]any{"headers": map[string]string{"Connection": "close"}}
+	}
+	encoded, err := json.Marshal(backend)
+	require.NoError(t, err)
 	environment := []string{"PYTHONPATH=" + fixture(t, "stand-in")}
-	_, err := peer(t, dir, environment, filepath.Join(bin, "guidellm"), "run", "--backend", fmt.Sprintf("kind=openai_http,target=%s,model=%s,request_format=%s", l.url, l.model, path),
+	_, err = peer(t, dir, environment, filepath.Join(bin, "guidellm"), "run", "--backend", string(encoded),
 		"--profile", fmt.Sprintf("kind=concurrent,streams=%d", l.users), "--constraint", fmt.Sprintf("kind=max_requests,count=%d", l.requests),
 		"--tokenizer", "kind=huggingface_auto,model="+l.tokenizer, "--data", fmt.Sprintf("kind=synthetic_text,prompt_tokens=%d,output_tokens=%d", l.promptTokens, l.outTokens),
 		"--seed", fmt.Sprintf("kind=static,value=%d", l.seed), "--output", "kind=json,path=out.json", "--disable-console")
