@@ -55,7 +55,7 @@ servers: ## measure real servers on this machine, llama.cpp and the Dynamo front
 	$(GO) test -count=1 -timeout 20m -tags servers -run '^(TestOpenAI|TestLlamaCPP|TestDynamo.*)$$' -v ./harness/rig/serverrig
 
 .PHONY: peers-check
-peers-check: ## other people's clients against the simulated servers, and beside ours on llama.cpp; a quarter of an hour; installs them by hash
+peers-check: ## other people's clients against the simulated servers, and beside ours on llama.cpp; some twenty minutes; installs them by hash
 	$(GO) test -count=1 -timeout 60m -tags peers -run '^(TestOpenAI|TestAIPerf|TestGuideLLM|TestLlamaBenchy|TestSideBySide)$$' -v ./harness/rig/serverrig
 
 # timed prints a step, runs it, and prints how long it took.
