@@ -51,8 +51,12 @@ test: ## all tests: units, race detector where goroutines meet, every hypothesis
 
 # Python packages of exact versions go to the user's cache folder; what cannot be installed is left out, loudly.
 .PHONY: servers
-servers: ## measure real servers on this machine, llama.cpp and the Dynamo frontend, with -rig server; installs them by hash
-	$(GO) test -count=1 -timeout 20m -tags servers -run '^(TestLlamaCPP.*|TestDynamo.*)$$' -v ./harness/rig/serverrig
+servers: ## measure real servers on this machine, llama.cpp and the Dynamo frontend, with -rig server; installs them, and a client, by hash
+	$(GO) test -count=1 -timeout 20m -tags servers -run '^(TestOpenAI|TestLlamaCPP.*|TestDynamo.*)$$' -v ./harness/rig/serverrig
+
+.PHONY: peers-check
+peers-check: ## other people's clients against the simulated servers, and beside ours on llama.cpp; some twenty minutes; installs them by hash
+	$(GO) test -count=1 -timeout 60m -tags peers -run '^(TestOpenAI|TestAIPerf|TestGuideLLM|TestLlamaBenchy|TestSideBySide)$$' -v ./harness/rig/serverrig
 
 # What reads machines and servers is tested as the ARM machine in question runs it, under qemu-user, which is some fifteen times
 # slower: in the short form. SPARKHARNESS_EMULATED tells tests what they run under, for the few calls that it does not translate.
@@ -97,6 +101,7 @@ lint: $(LINTER) ## gofmt, go vet with and without the tag of hardware, and golan
 	@test -z "$$(gofmt -l .)" || (echo "gofmt would change:"; gofmt -l .; exit 1)
 	$(GO) vet ./...
 	$(GO) vet -tags spark ./...
+	$(GO) vet -tags servers,peers ./harness/rig/serverrig
 	$(LINTER) run ./...
 
 # Compiling it takes two and a half minutes of CPU, once a version.

@@ -69,6 +69,14 @@ func (h *GapHist) Merge(other *GapHist) {
 // Count is the number of gaps.
 func (h *GapHist) Count() uint64 { return h.n }
 
+// Zero is the number of gaps of 0 ns: between chunks that came in one read.
+func (h *GapHist) Zero() uint64 {
+	if len(h.counts) == 0 {
+		return 0
+	}
+	return h.counts[0]
+}
+
 // Max is the largest gap, exact.
 func (h *GapHist) Max() time.Duration { return h.max }
 

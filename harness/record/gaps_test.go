@@ -68,10 +68,12 @@ func TestGapHistSmallValuesAreExact(t *testing.T) {
 		require.True(t, ok)
 		assert.Equal(t, want, got, "q %v", q)
 	}
+	assert.Equal(t, uint64(3), h.Zero())
 }
 
 func TestGapHistWithoutAnAnswer(t *testing.T) {
 	var h GapHist
+	assert.Zero(t, h.Zero())
 	_, ok := h.Quantile(0.5)
 	assert.False(t, ok, "no gaps")
 	h.Add(1)

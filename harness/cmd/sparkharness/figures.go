@@ -50,6 +50,7 @@ type figures struct {
 	TPOT            latency  `json:"tpot_ms"` // a request's mean time of a token behind the first
 	ITL             latency  `json:"itl_ms"`  // gaps between tokens
 	ChunkGap        latency  `json:"chunk_gap_ms"`
+	ZeroGaps        *float64 `json:"zero_gap_share"` // of all gaps: chunks that came in one read with the one before
 	E2E             latency  `json:"e2e_ms"`
 	SendLag         latency  `json:"send_lag_ms"`
 	ProcessorWait   latency  `json:"processor_wait_ms"` // of the client's goroutines
@@ -94,6 +95,7 @@ func (l *plainLoad) figures(t *tally, sum record.LoadSummary, waits *delays, who
 	f.PromptTokens = ratioOf(float64(t.promptTokens), float64(t.prompts))
 	f.CachedAnswers, f.CachedShare = t.reported, ratioOf(float64(t.cached), float64(t.prompt))
 	f.TokensPerChunk = ratioOf(t.tokens, t.chunks)
+	f.ZeroGaps = zeroShare(&sum.Gaps, sum.ChunkGaps)
 	if f.TTFT.P50 != nil {
 		limit := lateLimit(*f.TTFT.P50)
 		f.ClientLateLimit = &limit
@@ -181,6 +183,17 @@ func latencyOfGaps(h *record.GapHist) latency {
 		return &ms
 	}
 	return latency{N: int(min(h.Count(), math.MaxInt)), P50: at(0.5), P95: at(0.95), P99: at(0.99), Max: at(1)}
+}
+
+// zeroShare is the share of gaps that are 0, nil where there are none. Any may be nil.
+func zeroShare(of ...*record.GapHist) *float64 {
+	zero, all := 0., 0.
+	for _, h := range of {
+		if h != nil {
+			zero, all = zero+float64(h.Zero()), all+float64(h.Count())
+		}
+	}
+	return ratioOf(zero, all)
 }
 
 func latencyOfDelays(d *delays) latency {

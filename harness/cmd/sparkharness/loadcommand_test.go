@@ -61,7 +61,7 @@ func TestLoadOfWhatIsNotTold(t *testing.T) {
 	assert.Regexp(t, `\nTPOT +0( +-){4}\n`, out)
 	text, err := os.ReadFile(file)
 	require.NoError(t, err)
-	for _, name := range []string{"own_tokens", "output_tokens_per_s", "prompt_tokens_mean", "cached_share", "tokens_per_chunk"} {
+	for _, name := range []string{"own_tokens", "output_tokens_per_s", "prompt_tokens_mean", "cached_share", "tokens_per_chunk", "zero_gap_share"} {
 		assert.Contains(t, string(text), `"`+name+`": null`)
 	}
 }
@@ -78,6 +78,34 @@ func TestLoadOfShortAnswers(t *testing.T) {
 	require.ErrorContains(t, err, "3 of 3 measured requests failed, where not all may: asked for 64 output tokens, the server counted 4 (the first; the others' reasons would be in the lines of --lines FILE)")
 	assert.Equal(t, exitNotWell, exitStatus(err))
 	assert.Contains(t, out, "\nrequests measured        3: 0 ok, 3 failed (3 short)\n")
+}
+
+// Chunks that come together make gaps of 0, which are told from tokens that are made at once.
+func TestLoadOfChunksThatComeTogether(t *testing.T) {
+	const chunk = "data: {\"choices\":[{\"text\":\"a\"}]}\n\n"
+	server := counting(t, true, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		for range 2 {
+			_, _ = io.WriteString(w, strings.Repeat(chunk, 4))
+			_ = http.NewResponseController(w).Flush()
+			time.Sleep(20 * time.Millisecond)
+		}
+		_, _ = io.WriteString(w, `data: {"choices":[{"text":"","finish_reason":"length"}],"usage":{"prompt_tokens":500,"completion_tokens":8}}`+"\n\ndata: [DONE]\n\n")
+	})
+	file := filepath.Join(t.TempDir(), "figures.json")
+	out, err := ran(t, "load", "--url", server.URL, "--users", "1", "--requests", "3", "--warmup", "0", "--json", file)
+	require.NoError(t, err)
+	assert.Regexp(t, `\nITL +21 +0\.00 `, out)
+	assert.Contains(t, out, " % of the gaps between chunks are 0: so many came in one read with the chunk before.")
+	var f figures
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(text, &f))
+	assert.GreaterOrEqual(t, *f.ZeroGaps, 6./7, "a client that comes late finds more of them together")
+
+	var remarks strings.Builder
+	(&figures{ZeroGaps: new(0.01)}).remarks(&remarks, 0)
+	assert.Empty(t, remarks.String(), "a few leave the percentiles where they are")
 }
 
 // Prompts are as long as was asked for to a server that counts otherwise.

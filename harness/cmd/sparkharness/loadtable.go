@@ -58,6 +58,10 @@ func (f *figures) print(out io.Writer) error {
 	return nil
 }
 
+// mostZeroGaps is the share of gaps of 0 from which on percentiles of gaps need a remark: fewer leave the median and p95 where
+// they are.
+const mostZeroGaps = 0.02
+
 // remarks say what the figures cannot be taken for; failed are the requests that did.
 func (f *figures) remarks(out io.Writer, failed int) {
 	if f.ClientLate {
@@ -78,6 +82,10 @@ func (f *figures) remarks(out io.Writer, failed int) {
 	if failed > 0 && f.OK > 0 && f.WhyFailed != nil {
 		fmt.Fprintf(out, "\n%d of %d measured requests failed, the first: %s (--lines FILE has the others' reasons, --max-failed 0 makes it the exit status)\n",
 			failed, f.Measured, *f.WhyFailed)
+	}
+	if above(f.ZeroGaps, mostZeroGaps) {
+		fmt.Fprintf(out, "\n%.0f %% of the gaps between chunks are 0: so many came in one read with the chunk before. ITL and chunk gaps are of how chunks arrive; "+
+			"how fast tokens are made is TPOT, which goes by the first chunk and the last.\n", 100**f.ZeroGaps)
 	}
 	if f.Answered != nil && *f.Answered == 0 && f.OK > 0 {
 		fmt.Fprintf(out, "\nNo answer ended in the time that was measured, so that there are no rates: measure for longer than an answer takes (--duration).\n")

@@ -63,13 +63,13 @@ func isStarted(t *testing.T, kind string, environment map[string]string) record.
 // The launcher, and a real engine.
 func TestLlamaCPPIsStarted(t *testing.T) {
 	py := python(t, "llama-cpp")
-	got := isStarted(t, "llama-cpp", map[string]string{"LLAMA_PYTHON": py, "LLAMA_GGUF": filepath.Join(model(t, py, 256, 4), "tiny.gguf")})
+	got := isStarted(t, "llama-cpp", map[string]string{"LLAMA_PYTHON": py, "LLAMA_GGUF": filepath.Join(model(t, py, narrow), "tiny.gguf")})
 	assert.Nil(t, got.KVPoolBlocks, "it tells none")
 }
 
 // The launcher, and a server of two programs: the real frontend before its mocker.
 func TestDynamoIsStarted(t *testing.T) {
-	hf := filepath.Join(model(t, python(t, "llama-cpp"), 256, 4), "hf")
+	hf := filepath.Join(model(t, python(t, "llama-cpp"), narrow), "hf")
 	got := isStarted(t, "dynamo", map[string]string{"DYNAMO_PYTHON": python(t, "dynamo"), "DYNAMO_MODEL": hf})
 	require.NotNil(t, got.KVPoolBlocks)
 	assert.Equal(t, 4000.0, *got.KVPoolBlocks, "as its command says")
