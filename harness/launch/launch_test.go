@@ -257,7 +257,9 @@ func TestGroupGoesWithIt(t *testing.T) {
 	require.NoError(t, err)
 	require.Eventually(t, func() bool { return s.log.last() == "up" }, 5*time.Second, 10*time.Millisecond)
 	pid := s.parts[0].cmd.Process.Pid
+	began := time.Now()
 	require.NoError(t, s.Stop())
+	assert.Less(t, time.Since(began), 4*time.Second, "its child is not waited for, though it holds the output open")
 	groupGone(t, pid)
 }
 

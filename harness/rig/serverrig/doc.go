@@ -1,4 +1,4 @@
-// Package serverrig measures servers that other people wrote and started: each is named by its URL. Cells run one after
-// another in real time, against one server a stack that outlives them, on the machine on which the harness runs: its /proc,
-// its block device and its GPU are the server's.
+// Package serverrig is real servers on this machine, in real time: those that somebody else has started, named by their URLs, and,
+// in a build with the tag spark, those that it starts itself by package launch. It watches them, empties caches where a server lets
+// anybody do that, and does nothing else to one that it has not started.
 package serverrig
