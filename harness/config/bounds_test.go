@@ -19,7 +19,7 @@ var boundedElsewhere = []string{
 	"run.seed",                                       // any number is a seed
 	"near[].truth", "near[].measured", "near[].runs", // checkNear
 	"mechanisms.kv_system_drive_share", // below 1
-	"run.cadence", "sweep.cadence[]", "telemetry.cadence", "windows.length", "sweep.gap_cv", "sweep.ramp.over",
+	"run.cadence", "run.observer", "sweep.cadence[]", "telemetry.cadence", "windows.length", "sweep.gap_cv", "sweep.ramp.over",
 	"sweep.reuse[]", "load.chat.turn_spread", "load.adapters.hot_set", "load.adapters.hot_share",
 	"gates.min_coverage", "gates.max_send_lag_share", "gates.prompt_tolerance", "gates.max_error_rate", "gates.max_cov",
 	"errors.decode_one_stream.median", "errors.decode_one_stream.largest", "errors.decode_one_stream.rows",

@@ -253,6 +253,7 @@ func TestHypothesisFaults(t *testing.T) {
 		"seed zero":              {[]string{"seed: 1", "seed: 0"}, []string{"16: run.seed: is zero, which would mean that it is not set"}},
 		"seed negative":          {[]string{"seed: 1", "seed: -1"}, []string{"16: run.seed: must be a decimal whole number that is not negative, not -1"}},
 		"duration zero":          {[]string{"baseline: 10s", "baseline: 0s"}, []string{"20: run.baseline: is zero, which would mean that it is not set"}},
+		"the observer's parts":   {[]string{"max_duration: 300s", "max_duration: 300s\n  observer: 1ms"}, []string{"19: run.observer: is from 100ms to 10m, not 1ms: leave it out for 20s"}},
 		"durations":              {[]string{"max_duration: 300s", "max_duration: 299s"}, []string{"18: run.max_duration: must be at least run.duration (5m0s), not 4m59s"}},
 		"warm-up":                {[]string{"max: 600s", "max: 6s"}, []string{"21: run.warmup.max: must be at least run.warmup.min (1m0s), not 6s"}},
 		"share in percent":       {[]string{"prompt_tolerance: 0.05", "prompt_tolerance: 5"}, []string{"26: gates.prompt_tolerance: is a share from 0 to 1, not 5; 5 % is written 0.05"}},

@@ -13,20 +13,23 @@ import (
 func TestConfined(t *testing.T) {
 	const head = "[global]\ndirect=1\nsize=1m\n"
 	for text, want := range map[string]string{
-		head + "filename=/dev/nvme0n1\n[a]\n":                       `job "a" names "/dev/nvme0n1", which may be a device`,
-		head + "filename=../x\n[a]\n":                               "or lie in another folder",
-		head + "filename=a:b\n[a]\n":                                "or lie in another folder",
-		head + `filename=a\:b` + "\n[a]\n":                          "or lie in another folder",
-		head + "filename=..\n[a]\n":                                 `names ".."`,
-		head + "filename=-\n[a]\n":                                  `names "-"`,
-		head + "[a]\n":                                              "names no file",
-		head + "filename=x\n[a]\n[b]\nfilename=/dev/sda\n":          `job "b" names "/dev/sda"`,
-		head + "filename=x\n[a]\ndirectory=/etc\n":                  "j.fio:6: directory: the harness gives the folder: remove it",
-		head + "filename=x\n[a]\n filename_format = /dev/sda ; x\n": "j.fio:6: filename_format: the file is the one",
-		head + "filename=x\n[a]\nwrite_bw_log=/etc/cron.d/x\n":      "j.fio:6: write_bw_log",
-		head + "filename=x\n[a]\nunlink=1\n":                        "j.fio:6: unlink",
-		"[a]\ndirect=1\nfilename=x\n":                               `size: job "a" does not say how much of its file`,
-		"[a]\ndirect=1\nexec_prerun=x\n":                            "it runs other programs",
+		head + "filename=/dev/nvme0n1\n[a]\n":                  `"/dev/nvme0n1" is an absolute name`,
+		head + "filename=../x\n[a]\n":                          "leaves the folder",
+		head + "filename=sub/x\n[a]\n":                         `job "a" names "sub/x", which may be a device or lie in another folder`,
+		head + "filename=a:b\n[a]\n":                           "is a list of files",
+		head + `filename=a\:b` + "\n[a]\n":                     "is a list of files",
+		head + "filename=..\n[a]\n":                            "leaves the folder",
+		head + "filename=.x\n[a]\n":                            `names ".x"`,
+		head + "filename=-\n[a]\n":                             "standard input and output are no file",
+		head + "filename=-x\n[a]\n":                            `names "-x"`,
+		head + "[a]\n":                                         "names no file",
+		head + "filename=x\n[a]\n[b]\nfilename=/dev/sda\n":     `"/dev/sda" is an absolute name`,
+		head + "filename=x\n[a]\ndirectory=/etc\n":             "j.fio:6: directory: the harness gives the folder: remove it",
+		head + "filename=x\n[a]\n filename_format = q ; x\n":   "j.fio:6: filename_format: the file is the one",
+		head + "filename=x\n[a]\nwrite_bw_log=/etc/cron.d/x\n": "j.fio:6: write_bw_log",
+		head + "filename=x\n[a]\nunlink=1\n":                   "j.fio:6: unlink",
+		"[a]\ndirect=1\nfilename=x\n":                          `size: job "a" does not say how much of its file`,
+		"[a]\ndirect=1\nexec_prerun=x\n":                       "it runs other programs",
 	} {
 		jobs, files, err := Confined("j.fio", []byte(text))
 		require.ErrorContains(t, err, want, text)

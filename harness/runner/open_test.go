@@ -29,7 +29,7 @@ func TestFilesOfACell(t *testing.T) {
 			[]string{record.FileMetrics, record.FileSysmon, record.FileDynKV, record.FilePerf}},
 		{"a server without either", config.Stack{Server: &config.Server{}}, rig.Sources{}, []string{record.FileMetrics, record.FileSysmon, record.FilePerf}},
 	} {
-		c := cellRun{dir: t.TempDir(), stack: &tc.stack}
+		c := cellRun{tools: &tools{plan: &record.Plan{}}, dir: t.TempDir(), stack: &tc.stack}
 		writers, err := c.open(tc.src)
 		require.NoError(t, err)
 		var names []string

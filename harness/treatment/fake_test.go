@@ -127,7 +127,7 @@ func TestRefusedBeforehand(t *testing.T) {
 			o.Fio = filepath.Join(t.TempDir(), "fio")
 			require.NoError(t, os.WriteFile(o.Fio, []byte("#!/bin/sh\necho 'fio: engine libaio not loadable'; exit 1\n"), 0o755))
 		}, profile},
-		"which may be a device":                                {nil, "[a]\ndirect=1\nsize=1m\nfilename=/dev/vda\nthread\ntime_based\nruntime=1h\n"},
+		"is an absolute name: of a device":                     {nil, "[a]\ndirect=1\nsize=1m\nfilename=/dev/vda\nthread\ntime_based\nruntime=1h\n"},
 		"would end after one pass":                             {nil, "[a]\ndirect=1\nsize=1m\nfilename=a\nthread\n"},
 		"is the probe's file":                                  {nil, "[a]\ndirect=1\nsize=1m\nfilename=sparkharness-probe.dat\nthread\ntime_based\nruntime=1h\n"},
 		"GB that are free there they may take 20 %: make room": {nil, "[a]\ndirect=1\nsize=8000t\nfilename=a\nthread\ntime_based\nruntime=1h\n"},
