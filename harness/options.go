@@ -28,6 +28,8 @@ type Options struct {
 	World   string
 	// URL, Server, Metrics and Device name servers that run already: of rig server.
 	URL, Server, Metrics, Device string
+	// Dir is a folder on the drive of rig disk.
+	Dir string
 
 	// ClientCPUs are those that this process keeps to, as the kernel lists them; "": any.
 	ClientCPUs string
@@ -67,6 +69,7 @@ func (o *Options) Register(fs *flag.FlagSet) {
 	fs.StringVar(&o.Server, "server", "openai", "`kind` of that server, a file of configs/servers: of all, or A=vllm,B=vllm-fs")
 	fs.StringVar(&o.Metrics, "metrics", "", "`URL` of its Prometheus page, where it is not where the file says: of stack A, or A=...,B=...")
 	fs.StringVar(&o.Device, "device", "", "`folder` on the drive that those servers use, or the name of the block device such as nvme0n1")
+	fs.StringVar(&o.Dir, "dir", "", "`folder` on a local drive, for -rig disk: tier 2 lies there, and fio runs there")
 	fs.StringVar(&o.ClientCPUs, "client-cpus", "", "`list` of the CPUs that the client keeps to, away from the server's, such as 0-3 (default any)")
 	fs.Uint64Var(&o.Seed, "seed", 0, "seed of every random choice, instead of the configuration's")
 	fs.IntVar(&o.Reps, "reps", 0, "repetitions, instead of the configuration's")
@@ -122,6 +125,14 @@ func (o *Options) check(fs *flag.FlagSet, known []string) error {
 		refuse("-world %s: rig %s has no worlds", o.World, o.Rig)
 	}
 	faults = append(faults, o.checkServers(given)...)
+	switch ofDir := rigs[o.Rig].dir; {
+	case given["dir"] && !ofDir:
+		refuse("-dir names a real drive: give -rig disk, too")
+	case ofDir && !given["dir"] && !given["replay"] && !given["verify"]:
+		refuse("-rig %s: which drive? Give a folder on it with -dir", o.Rig)
+	case ofDir && given["seeds"]:
+		refuse("-seeds counts simulated runs: leave -rig %s out", o.Rig)
+	}
 	if o.Expect != "" {
 		faults = append(faults, checkExpect(o.Expect, known)...)
 	}
@@ -149,7 +160,7 @@ func (o *Options) check(fs *flag.FlagSet, known []string) error {
 }
 
 // named are the flags whose value is a name: an empty one comes from a variable that was not set.
-var named = []string{"rig", "configs", "config", "profile", "world", "url", "server", "metrics", "device", "client-cpus", "results", "expect", "replay", "seeds", "only", "worlds", "verify-results"}
+var named = []string{"rig", "configs", "config", "profile", "world", "url", "server", "metrics", "device", "dir", "client-cpus", "results", "expect", "replay", "seeds", "only", "worlds", "verify-results"}
 
 // useless are flags that mean nothing beside another one. -results may stand beside -replay, because make gives it always.
 var useless = []struct {
@@ -157,10 +168,10 @@ var useless = []struct {
 	beside []string
 	why    string
 }{
-	{"replay", []string{"rig", "configs", "config", "profile", "world", "seed", "reps", "duration", "wear-budget", "plan-only", "resume", "update",
+	{"replay", []string{"rig", "dir", "configs", "config", "profile", "world", "seed", "reps", "duration", "wear-budget", "plan-only", "resume", "update",
 		"seeds", "only"}, "a run is judged as it was measured"},
 	{"plan-only", []string{"resume", "expect", "update", "seeds"}, "nothing is run"},
-	{"verify", []string{"rig", "configs", "config", "profile", "world", "seed", "reps", "duration", "wear-budget", "plan-only", "resume", "update",
+	{"verify", []string{"rig", "dir", "configs", "config", "profile", "world", "seed", "reps", "duration", "wear-budget", "plan-only", "resume", "update",
 		"seeds", "only", "worlds", "replay", "expect"}, "runs are looked over as they lie there"},
 	{"seeds", []string{"world", "seed", "resume", "expect"}, "each hypothesis runs in its own worlds, under each seed"},
 	{"seeds", []string{"profile"}, "the rates are those of the plan without a profile"},
