@@ -71,6 +71,8 @@ var rules = []rule{
 		"the one place in a run that knows the simulator; it drives no load"},
 	{"harness/rig/diskrig", []string{"harness/disk", "harness/drive", "harness/rig/simrig", "harness/sim"}, []string{"golang.org/x/sys"},
 		"real files behind the simulator's seam: it knows what is stored, and neither a run nor a load"},
+	{"harness/rig/mixedrig", []string{"harness/config", "harness/disk", "harness/drive", "harness/fio", "harness/health", "harness/prompt", "harness/record", "harness/restore", "harness/rig", "harness/rig/diskrig", "harness/rig/simrig", "harness/sim", "harness/telemetry", "harness/treatment"}, []string{"golang.org/x/sys"},
+		"the simulated machine on a real drive: it joins the rig that simulates, the files and the treatments, and drives no load"},
 	{"harness/rig/serverrig", []string{"harness/config", "harness/drive", "harness/launch", "harness/load", "harness/outgoing", "harness/prompt", "harness/record", "harness/rig", "harness/telemetry"}, []string{"github.com/prometheus/procfs"},
 		"a server that other people wrote is known by its file and by what it answers; this drives no load but two prompts, to learn how it counts"},
 	{"harness/runner", []string{"harness/config", "harness/disk", "harness/experiment", "harness/load", "harness/outgoing", "harness/price", "harness/prompt", "harness/record", "harness/regular", "harness/rig", "harness/telemetry"}, nil,
@@ -87,7 +89,7 @@ var rules = []rule{
 		"a count is of judgements: what plans and measures for it is behind a door"},
 
 	// The door, and the commands beside it.
-	{"harness", []string{"harness/carried", "harness/config", "harness/cpus", "harness/disk", "harness/evidence", "harness/experiment", "harness/gate", "harness/price", "harness/rates", "harness/record", "harness/regular", "harness/report", "harness/rig", "harness/rig/serverrig", "harness/rig/simrig", "harness/runner", "harness/verdict"}, nil,
+	{"harness", []string{"harness/carried", "harness/config", "harness/cpus", "harness/disk", "harness/evidence", "harness/experiment", "harness/gate", "harness/price", "harness/rates", "harness/record", "harness/regular", "harness/report", "harness/rig", "harness/rig/mixedrig", "harness/rig/serverrig", "harness/rig/simrig", "harness/runner", "harness/verdict"}, nil,
 		"the door joins both sides; load, telemetry and simulator are behind runner and rig"},
 	{"harness/archive", []string{"harness/regular"}, nil, "what is sent is bytes: whoever packs reads no run"},
 	{"harness/cmd/sparkharness", []string{"harness/archive", "harness/config", "harness/disk", "harness/doctor", "harness/load", "harness/outgoing", "harness/prompt", "harness/record", "harness/regular", "harness/rig/diskrig", "harness/rig/simrig", "harness/sim", "harness/stats", "harness/trace"}, []string{"github.com/spf13/cobra"},
@@ -246,6 +248,7 @@ var readsItself = map[string]string{
 	"harness/telemetry/kernelfile.go":     "the kernel's own files, at paths that no user names",
 	"harness/rig/serverrig/process.go":    "the kernel's own files",
 	"harness/rig/serverrig/device.go":     "the kernel's own files",
+	"harness/rig/mixedrig/rig.go":         "the kernel's release",
 	"harness/drive/direct_linux.go":       "files of its own, for direct I/O",
 	"harness/restore/journal.go":          "its journal, which is appended to",
 	"harness/restore/sweep.go":            "journals, which are appended to",

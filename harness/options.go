@@ -28,7 +28,7 @@ type Options struct {
 	World   string
 	// URL, Server, Metrics and Device name servers that run already: of rig server.
 	URL, Server, Metrics, Device string
-	// Launch, Model and Dir say what rig spark starts, with which model, and where its tiers go.
+	// Launch and Model say what rig spark starts, and with which model; Dir is a folder on the drive for its tiers, or of rig disk.
 	Launch, Model, Dir string
 
 	// ClientCPUs are those that this process keeps to, as the kernel lists them; "": any.
@@ -71,7 +71,7 @@ func (o *Options) Register(fs *flag.FlagSet) {
 	fs.StringVar(&o.Device, "device", "", "`folder` on the drive that those servers use, or the name of the block device such as nvme0n1")
 	fs.StringVar(&o.Launch, "launch", "", "`kinds` of the servers that -rig spark starts, files of configs/servers with a launch: A=vllm,B=vllm-disk")
 	fs.StringVar(&o.Model, "model", "", "`name` of the model that they serve, a file of configs/models such as L8B, or an id or a folder (default the hypothesis's)")
-	fs.StringVar(&o.Dir, "dir", "", "`folder` on the drive for their KV tiers; it is -device, too, unless that names another")
+	fs.StringVar(&o.Dir, "dir", "", "`folder` on a local drive: of rig disk, where tier 2 lies and fio runs; of rig spark, for the servers' KV tiers, and -device, too, unless that names another")
 	fs.StringVar(&o.ClientCPUs, "client-cpus", "", "`list` of the CPUs that the client keeps to, away from the server's, such as 0-3 (default any)")
 	fs.Uint64Var(&o.Seed, "seed", 0, "seed of every random choice, instead of the configuration's")
 	fs.IntVar(&o.Reps, "reps", 0, "repetitions, instead of the configuration's")
@@ -131,6 +131,14 @@ func (o *Options) check(fs *flag.FlagSet, known []string) error {
 		refuse("-world %s: rig %s has no worlds", o.World, o.Rig)
 	}
 	faults = append(faults, o.checkServers(given)...)
+	switch ofDir := rigs[o.Rig].dir; {
+	case given["dir"] && !ofDir && !rigs[o.Rig].starts:
+		refuse("-dir names a folder on a drive: give -rig disk, too, or -rig spark, which is built with go test -tags spark")
+	case ofDir && !given["dir"] && !given["replay"] && !given["verify"]:
+		refuse("-rig %s: which drive? Give a folder on it with -dir", o.Rig)
+	case ofDir && given["seeds"]:
+		refuse("-seeds counts simulated runs: leave -rig %s out", o.Rig)
+	}
 	if o.Expect != "" {
 		faults = append(faults, checkExpect(o.Expect, known)...)
 	}
@@ -166,10 +174,10 @@ var useless = []struct {
 	beside []string
 	why    string
 }{
-	{"replay", []string{"rig", "configs", "config", "profile", "world", "seed", "reps", "duration", "wear-budget", "plan-only", "resume", "update",
+	{"replay", []string{"rig", "dir", "configs", "config", "profile", "world", "seed", "reps", "duration", "wear-budget", "plan-only", "resume", "update",
 		"seeds", "only"}, "a run is judged as it was measured"},
 	{"plan-only", []string{"resume", "expect", "update", "seeds"}, "nothing is run"},
-	{"verify", []string{"rig", "configs", "config", "profile", "world", "seed", "reps", "duration", "wear-budget", "plan-only", "resume", "update",
+	{"verify", []string{"rig", "dir", "configs", "config", "profile", "world", "seed", "reps", "duration", "wear-budget", "plan-only", "resume", "update",
 		"seeds", "only", "worlds", "replay", "expect"}, "runs are looked over as they lie there"},
 	{"seeds", []string{"world", "seed", "resume", "expect"}, "each hypothesis runs in its own worlds, under each seed"},
 	{"seeds", []string{"profile"}, "the rates are those of the plan without a profile"},

@@ -9,6 +9,7 @@ import (
 
 	"sparkharness/harness/config"
 	"sparkharness/harness/rig"
+	"sparkharness/harness/rig/mixedrig"
 	"sparkharness/harness/rig/serverrig"
 	"sparkharness/harness/rig/simrig"
 )
@@ -19,6 +20,7 @@ type kindOfRig struct {
 	worlds  bool // its machine is a file of configs/worlds
 	servers bool // its stacks are servers that run already, named by their URLs
 	starts  bool // its stacks are servers that it starts itself
+	dir     bool // its machine's drive is a real one, named by a folder on it
 	// scratch is the folder for runs of which only a line is kept, "" for the system's.
 	scratch func() string
 }
@@ -26,6 +28,10 @@ type kindOfRig struct {
 // rigs are those of this build, by the name that -rig takes.
 var rigs = map[string]kindOfRig{
 	defaultRig: {open: simrig.New, worlds: true, scratch: simrig.MemoryBacked},
+	"disk": {worlds: true, dir: true, scratch: func() string { return "" },
+		open: func(_ *testing.T, e *config.Experiment) (rig.Rig, error) {
+			return mixedrig.New(e, mixedrig.Options{Dir: session.options.Dir, Out: os.Stdout})
+		}},
 	"server": {servers: true, scratch: func() string { return "" },
 		open: func(_ *testing.T, e *config.Experiment) (rig.Rig, error) {
 			return serverrig.New(e, filepath.Join(session.options.Root, "inputs", "prompts"), os.Stdout)
@@ -47,8 +53,8 @@ func init() {
 	}
 }
 
-// real says that what is measured is no machine of the configurations.
-func (k kindOfRig) real() bool { return k.servers || k.starts }
+// real says that cells take real time, and that what is asserted of a machine of the configurations may not be of this one.
+func (k kindOfRig) real() bool { return k.servers || k.starts || k.dir }
 
 // rigNames are the rigs of this build in order.
 func rigNames() []string { return slices.Sorted(maps.Keys(rigs)) }

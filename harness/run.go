@@ -249,7 +249,11 @@ func wears(h Hypothesis, p planned, o *Options) error {
 	if !slices.ContainsFunc(due, func(d Hypothesis) bool { return d.ID == h.ID }) {
 		due = []Hypothesis{h}
 	}
-	beyond := func() string { return price.NewBudget(o.WearBudget*1e12, p.parts.Drive).Beyond(worn(due, o)) }
+	wearing := p.parts.Drive
+	if rigs[o.Rig].dir {
+		wearing = &config.Drive{Drive: "of " + o.Dir} // what it is rated for nobody tells
+	}
+	beyond := func() string { return price.NewBudget(o.WearBudget*1e12, wearing).Beyond(worn(due, o)) }
 	if virtual {
 		session.warned.Do(func() {
 			if text := beyond(); text != "" {

@@ -113,10 +113,10 @@ func (o *Options) checkServers(given map[string]bool) (faults []error) {
 			refuse("-%s names a server that runs: give -rig server, too", name)
 		}
 	}
-	if given["client-cpus"] && rigs[o.Rig].worlds {
+	if given["client-cpus"] && !rigs[o.Rig].real() {
 		refuse("-client-cpus keeps the client away from a server: in simulated time it takes nothing of the machine")
 	}
-	for _, name := range []string{"launch", "model", "dir"} {
+	for _, name := range []string{"launch", "model"} {
 		if given[name] && !starts {
 			refuse("-%s says what is started: give -rig spark, too, which is built with go test -tags spark", name)
 		}

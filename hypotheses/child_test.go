@@ -192,7 +192,7 @@ func TestRefusalsAreOneLine(t *testing.T) {
 		{"another hypothesis", []string{"-config", filepath.Join(short, "hypotheses", "h0.yaml")},
 			[]string{"h0.yaml is the configuration of H0, not of H2A"}},
 		{"no configurations", []string{"-configs", "nosuch"}, []string{"there is no folder of configurations ", "/hypotheses/nosuch: correct the path"}},
-		{"unknown rig", []string{"-rig", "moon"}, []string{"-rig moon: this build has server, sim"}},
+		{"unknown rig", []string{"-rig", "moon"}, []string{"-rig moon: this build has disk, server, sim"}},
 		{"unknown outcome", []string{"-expect", "Maybe"}, []string{"-expect Maybe", "Supported, Refuted, Inconclusive, Invalid"}},
 		{"no repetition", []string{"-reps", "0"}, []string{"-reps 0: give at least 1"}},
 		{"no time", []string{"-duration", "1ms"}, []string{"-duration 1ms: give at least 1s"}},

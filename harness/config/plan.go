@@ -24,6 +24,7 @@ type PlanPart struct {
 	Expected []string `yaml:"expected,omitempty"`
 
 	Model   overlay `yaml:"model,omitempty"`
+	Stacks  overlay `yaml:"stacks,omitempty"` // null takes a stack away
 	Profile overlay `yaml:"profile,omitempty"`
 	Load    overlay `yaml:"load,omitempty"`
 	Sweep   overlay `yaml:"sweep,omitempty"`
@@ -82,7 +83,7 @@ func (p *Plan) check(r *reader, folder *Folder, name string) {
 		}{{"windows", part.Windows}, {"gates", part.Gates}, {"thresholds", part.Thresholds}} {
 			if f.is.layers != nil {
 				r.refuse(join(path, f.name), "is not for a profile to say: what decides is the same in every plan (a profile has expected, "+
-					"model, profile, load, sweep and run)")
+					"model, stacks, profile, load, sweep and run)")
 			}
 		}
 	}
@@ -100,7 +101,7 @@ func (p *Plan) Has(id string) bool {
 // LoadHypothesis is the function of that name, with what the plan says of the hypothesis over its file.
 func (p *Plan) LoadHypothesis(folder *Folder, path, id string) (*Hypothesis, error) {
 	part := p.Hypotheses[id]
-	over := slices.Concat(under("model", part.Model.layers), under("profile", part.Profile.layers), under("load", part.Load.layers),
+	over := slices.Concat(under("model", part.Model.layers), under("stacks", part.Stacks.layers), under("profile", part.Profile.layers), under("load", part.Load.layers),
 		under("sweep", part.Sweep.layers), under("run", part.Run.layers))
 	r := newReader(readFile)
 	for _, l := range over { // whose faults come first

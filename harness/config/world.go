@@ -92,6 +92,7 @@ type Profile struct {
 	Note       string `yaml:"note"`
 	Tier0Bytes Size   `yaml:"tier0_bytes"`
 	Tier1Bytes Size   `yaml:"tier1_bytes"`
+	Tier2Bytes *Size  `yaml:"tier2_bytes,omitempty"` // absent: the stack file's
 }
 
 // Reduce gives the stack the memory that the world's machine has instead of what its file says. It

@@ -210,6 +210,9 @@ func Load(h Demand, o Choices) (*config.Experiment, error) {
 		if profile != nil && st.Dynamo != nil {
 			st.Dynamo.Tiers.Tier0.CapacityBytes = profile.Tier0Bytes
 			st.Dynamo.Tiers.Tier1.CapacityBytes = profile.Tier1Bytes
+			if b := profile.Tier2Bytes; b != nil {
+				st.Dynamo.Tiers.Tier2.CapacityBytes = *b
+			}
 		}
 		if e.World != nil {
 			e.World.Reduce(st)

@@ -82,7 +82,7 @@ func TestProfileLeavesOut(t *testing.T) {
 	o.Profile = "second"
 	_, err = experiment.Load(smallH2A, *o)
 	require.ErrorContains(t, err, "-profile second: there is no file plans/second.yaml in the folder of configurations, ")
-	require.ErrorContains(t, err, "(there are hour, l70b)")
+	require.ErrorContains(t, err, "(there are hour, l70b, quick)")
 }
 
 // The hour's plan before any data: golden. Rewrite with UPDATE=1.

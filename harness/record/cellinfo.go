@@ -40,6 +40,8 @@ type CellInfo struct {
 	HasKV bool      `json:"has_kv"`
 	// Server is the server that was measured where somebody else has started it; null elsewhere, and in cells of earlier versions.
 	Server *ServerSeen `json:"server,omitempty"`
+	// Storage is the real drive that a simulated machine stored on; null elsewhere.
+	Storage *StorageUse `json:"storage,omitempty"`
 	// Oracle is what the server said after the load when it was asked for what prompts of the load begin with; null where
 	// nobody asked.
 	Oracle *Oracle `json:"oracle,omitempty"`

@@ -79,6 +79,8 @@ type Sources struct {
 	Scrapes map[string]func() []byte
 	// Server is what was seen of the server by the end of a cell; nil where the rig has started it.
 	Server func() *record.ServerSeen
+	// Storage is what was moved on a real drive by the end of a cell; nil where the whole machine is either real or not.
+	Storage func(context.Context) *record.StorageUse
 	// Refresh comes before each sample; nil where nothing has to be brought up to date.
 	Refresh func(context.Context) error
 	// Device is what the kernel says of the block device that Sys watches; nil where there is none.

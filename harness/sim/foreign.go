@@ -242,7 +242,7 @@ func (m *Machine) stopForeign() error {
 // AssumedForeign lists what of a foreign load rests on arithmetic or assumption.
 func (p Params) AssumedForeign() []string {
 	return []string{
-		"NVMe with reads and writes mixed (queue model, no published row)",
+		AssumedMixed,
 		fmt.Sprintf("fio's CPU time (assumed %.3g us an I/O; it feeds counters, not latency)", float64(p.Host.ForeignNSPerIO)/1000),
 		"fio and the server share the drive and the DRAM bandwidth of its transfers, and nothing else",
 	}

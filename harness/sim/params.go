@@ -241,6 +241,9 @@ func (s Spec) BufferBytes() int64 {
 	return int64(s.Loader.QueueDepth) * s.Loader.IOBytes
 }
 
+// AssumedMixed is of the modelled drive alone.
+const AssumedMixed = "NVMe with reads and writes mixed (queue model, no published row)"
+
 // Assumed lists the mechanisms that rest on arithmetic or assumption for this spec. What figures rest on is known where
 // they come from.
 func (p Params) Assumed(s Spec) []string {
@@ -248,7 +251,7 @@ func (p Params) Assumed(s Spec) []string {
 		"NVMe DMA's and host copies' share of the DRAM bandwidth (arithmetic: reading weights and KV takes peak/(peak - what they move) times as long)"}
 	if s.Disk.CapacityBytes > 0 {
 		out = append(out, "KVBM on a GB10: no figure published; the loader is that of another KV offload on GB10",
-			"NVMe with reads and writes mixed (queue model, no published row)")
+			AssumedMixed)
 	}
 	out = append(out, s.Offload.uncalibrated()...)
 	if s.PrefetchDepth > 0 {

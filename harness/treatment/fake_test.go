@@ -152,6 +152,24 @@ func TestRefusedBeforehand(t *testing.T) {
 	require.EqualError(t, err, "restart cannot be done here")
 }
 
+// A look writes nothing, and says what the files take. Of an engine without options, which it has, fio 3.33 says so and ends with 1.
+func TestLook(t *testing.T) {
+	tr, dir, _ := treating(t, func(o *Options) {
+		o.Fio = filepath.Join(t.TempDir(), "fio")
+		require.NoError(t, os.WriteFile(o.Fio, []byte("#!/bin/sh\necho 'IO engine psync has no options'; exit 1\n"), 0o755))
+	})
+	bytes, err := tr.Check(t.Context(), map[string]string{"x": profile}, true)
+	require.NoError(t, err)
+	without, err := tr.Check(t.Context(), map[string]string{"x": profile}, false)
+	require.NoError(t, err)
+	assert.Equal(t, tr.o.ProbeFile, bytes-without)
+	assert.EqualValues(t, 4<<20, without)
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	assert.Empty(t, entries)
+	require.NoError(t, tr.Close())
+}
+
 // A fall of the rate of writing in fio's own documents, which come each second, is named in the record.
 func TestCliffIsRecorded(t *testing.T) {
 	documents := `awk 'BEGIN { for (s = 1; s <= 60; s++) { sum += s <= 25 ? 3e9 : 1e9; ios += 100

@@ -92,6 +92,21 @@ func (t *Treater) Sources() []telemetry.SysSource { return []telemetry.SysSource
 // probeName is the probe's file.
 const probeName = "sparkharness-probe.dat"
 
+// Check refuses what Prepare would refuse, room apart, and writes nothing. It returns how many bytes the files take.
+func (t *Treater) Check(ctx context.Context, profiles map[string]string, probe bool) (bytes int64, err error) {
+	need, engines, err := t.needs(profiles)
+	if err != nil {
+		return 0, err
+	}
+	if probe {
+		bytes = t.o.ProbeFile
+	}
+	for _, f := range need {
+		bytes += f.Bytes
+	}
+	return bytes, t.check(ctx, engines)
+}
+
 // Prepare lays out the files that profiles (job files by name) and the probe use, after it has told the user how much room they take.
 // What a cell could not do is refused here: no fio, an engine that it lacks, a job that leads elsewhere, too little room.
 func (t *Treater) Prepare(ctx context.Context, profiles map[string]string, probe bool) error {

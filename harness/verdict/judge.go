@@ -65,7 +65,7 @@ func Judge(h Hypothesis, ev *evidence.Evidence) (*Judgement, Conclusion) {
 	r.Findings = append(r.Findings, measuredAgain(ev.Quarantined)...)
 	r.Findings = append(r.Findings, endedEarly(ev.Plan, r.Verdict, len(ev.Cells))...)
 	r.Findings = append(append(r.Findings, c.Findings...), largestResidual(r.Accounts)...)
-	r.Findings = append(r.Findings, costs(ev.Cells)...)
+	r.Findings = append(append(r.Findings, storageUse(ev.Cells)...), costs(ev.Cells)...)
 	r.Findings = append(append(r.Findings, clientUse(ev.Cells)...), observerEffect(ev.Cells)...)
 	r.Figures = append(r.Figures, c.Figures...)
 	r.Sizing = c.Sizing

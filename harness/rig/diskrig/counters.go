@@ -52,6 +52,13 @@ func (b *blocked) change(sync bool, now time.Time, by int) {
 	b.tasks += by
 }
 
+// reset begins at 0. No I/O may be under way.
+func (b *blocked) reset() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.sum = sim.Stall{}
+}
+
 func (b *blocked) now() sim.Stall {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -41,6 +41,16 @@ func (f *figures) of(write bool) *directed {
 	return &f.by[0]
 }
 
+// reset begins at 0. No I/O may be under way.
+func (f *figures) reset() {
+	for i := range f.by {
+		d := &f.by[i]
+		for _, n := range []*atomic.Int64{&d.ios, &d.bytes, &d.took, &d.configured, &d.measured, &d.slept} {
+			n.Store(0)
+		}
+	}
+}
+
 // moved counts an I/O of the drive that has ended.
 func (f *figures) moved(write bool, bytes int64, took time.Duration, softwareNS int64) {
 	d := f.of(write)

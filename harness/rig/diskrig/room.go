@@ -34,6 +34,9 @@ func (o Options) needs() int64 {
 	return sum
 }
 
+// Bytes are those of the files that Open makes.
+func (o Options) Bytes() int64 { return o.needs() }
+
 // room refuses what the directory's free space has no room for, and says how much of it is left.
 func (o Options) room(dir string, free int64) (*room, error) {
 	share := o.Share

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 
@@ -94,6 +96,24 @@ func (s *Storage) Close() error {
 	s.stop()
 	s.wg.Wait()
 	return errors.Join(s.closeFiles(), s.buffers.free(), s.folder.close())
+}
+
+// Anew makes the storage that of another machine, when the one before it has been closed: what that one had under way is given
+// up, and figures begin at 0. What lies in the files stays there, and the new machine knows of none of it.
+func (s *Storage) Anew() error {
+	if s.chunks != nil {
+		return errors.New("a storage of a file a chunk has files of the machine before: open another one")
+	}
+	s.mu.Lock()
+	left := slices.Collect(maps.Values(s.open))
+	s.mu.Unlock()
+	for _, t := range left {
+		t.cancel()
+		<-t.done
+	}
+	s.figures.reset()
+	s.blocked.reset()
+	return nil
 }
 
 // Prove compares the counters of the drive with bytes that are written to it and read from it. Those that have moved are

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"sparkharness/harness/fio"
-	"sparkharness/harness/memnet"
 	"sparkharness/harness/outgoing"
 	"sparkharness/harness/record"
 	"sparkharness/harness/rig"
@@ -75,7 +74,12 @@ func (s *Machine) start() error {
 		return errors.Join(err, s.files.Close())
 	}
 	s.began = time.Now()
-	if s.machine, err = sim.Start(spec, params, s.opts.Seed); err != nil {
+	if s.opts.Storage == nil {
+		s.machine, err = sim.Start(spec, params, s.opts.Seed)
+	} else {
+		s.machine, err = sim.StartOn(spec, params, s.opts.Storage)
+	}
+	if err != nil {
 		return errors.Join(err, s.files.Close())
 	}
 	if err := s.listen(); err != nil {
@@ -93,7 +97,10 @@ func (s *Machine) listen() error {
 	if err != nil {
 		return err
 	}
-	network := &memnet.Network{}
+	network := s.opts.Network
+	if network == nil {
+		network = &inMemory{}
+	}
 	handlers := s.machine.Handlers()
 	s.served = make(chan error, len(handlers))
 	for _, name := range slices.Sorted(maps.Keys(handlers)) {
@@ -141,9 +148,7 @@ func (s *Machine) Endpoint() rig.Endpoint {
 
 // Sources read the rendered host files, nvidia-smi's lines and the servers' metrics pages.
 func (s *Machine) Sources() rig.Sources {
-	e := s.opts.Stack.Endpoint
-	t := rig.Sources{Scrapes: map[string]func() []byte{}, TickOffset: tickOffset,
-		Refresh: func(ctx context.Context) error { return s.machine.Render(ctx, s.files) }}
+	t := rig.Sources{TickOffset: tickOffset, Refresh: func(ctx context.Context) error { return s.machine.Render(ctx, s.files) }}
 	// The files must hold something before the sources look at what there is.
 	_ = t.Refresh(context.Background()) // a machine that cannot render fails with its first sample
 	watched := telemetry.Device(s.files.Sys, s.opts.Stack.Telemetry.Device)
@@ -151,15 +156,23 @@ func (s *Machine) Sources() rig.Sources {
 	proc, err := telemetry.NewProc(s.files.Proc)
 	t.Sys = append(t.Sys, telemetry.OrFailed("proc", proc, err))
 	block, err := telemetry.NewBlock(s.files.Proc, s.files.Sys, s.opts.Stack.Telemetry.Device)
-	t.Sys = append(t.Sys, telemetry.OrFailed("block", block, err), telemetry.OrFailed("server", s.server, s.watchServer(context.Background())), s.fio, s.gpu)
+	t.Sys = append(t.Sys, telemetry.OrFailed("block", block, err), telemetry.OrFailed("server", s.server, s.watchServer(context.Background())), s.fio)
 	if s.opts.Probe {
 		t.Sys = append(t.Sys, &s.probe)
 	}
 	s.watched = append(s.watched, proc, block, s.server)
-	// The sources that go over HTTP come last: they can hang.
+	told := s.Told()
+	t.Sys = append(t.Sys, told.Sys...)
+	t.KV, t.Perf, t.Scrapes = told.KV, told.Perf, told.Scrapes
+	return t
+}
+
+// Told are the sources that are not of the machine's kernel: nvidia-smi's lines and the servers' pages. Those that go over HTTP
+// come last: they can hang.
+func (s *Machine) Told() rig.Sources {
+	e := s.opts.Stack.Endpoint
 	engine := telemetry.NewEngine(s.client, e.EngineMetrics)
-	t.Sys = append(t.Sys, engine)
-	t.Scrapes["engine.prom"] = engine.LastScrape
+	t := rig.Sources{Sys: []telemetry.SysSource{s.gpu, engine}, Scrapes: map[string]func() []byte{"engine.prom": engine.LastScrape}}
 	if s.opts.Stack.Stack == "A" {
 		t.Perf = telemetry.NewPerf(s.client, e.URL)
 	}
@@ -222,6 +235,9 @@ func (o Options) Uncalibrated() ([]string, error) {
 		return nil, err
 	}
 	out = append(out, params.Assumed(spec)...)
+	if o.RealDrive {
+		out = slices.DeleteFunc(out, func(line string) bool { return line == sim.AssumedMixed })
+	}
 	if o.Fio {
 		out = append(out, params.AssumedForeign()...)
 	}
@@ -244,7 +260,7 @@ func (s *Machine) Close() error {
 		s.gpuEnd()
 	}
 	s.machine.Close()
-	var errs []error
+	errs := []error{s.machine.Err()} // a storage has failed
 	if s.client != nil {
 		s.client.CloseIdleConnections()
 	}

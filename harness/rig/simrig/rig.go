@@ -112,18 +112,25 @@ func (r *Rig) Check(e *config.Experiment, p *record.Plan) error {
 		if pc.Policy != "" && !slices.Contains(config.Policies, pc.Policy) {
 			return fmt.Errorf("cell %s: the simulated machine has no eviction policy %s: take %s", pc.Key, pc.Policy, strings.Join(config.Policies, ", "))
 		}
-		st := e.StackOf(pc)
-		spec, _, err := Spec(r.options(st))
-		if err != nil {
-			return fmt.Errorf("cell %s: %w", pc.Key, err)
+		if err := r.options(e.StackOf(pc)).CheckCell(pc); err != nil {
+			return err
 		}
-		if most := spec.MaxSequenceTokens(); pc.ContextTokens >= most {
-			return fmt.Errorf("cell %s: prompts of %d tokens leave no room for an answer: the server takes %d of both (context_tokens of model %s, "+
-				"or a sequence's part of the KV pool); take shorter prompts or another model", pc.Key, pc.ContextTokens, most, spec.Model.Name)
-		}
-		if err := onLoopback(st.Endpoint); err != nil {
-			return fmt.Errorf("cell %s: %w", pc.Key, err)
-		}
+	}
+	return nil
+}
+
+// CheckCell refuses a cell whose machine cannot be.
+func (o Options) CheckCell(pc record.PlannedCell) error {
+	spec, _, err := Spec(o)
+	if err != nil {
+		return fmt.Errorf("cell %s: %w", pc.Key, err)
+	}
+	if most := spec.MaxSequenceTokens(); pc.ContextTokens >= most {
+		return fmt.Errorf("cell %s: prompts of %d tokens leave no room for an answer: the server takes %d of both (context_tokens of model %s, "+
+			"or a sequence's part of the KV pool); take shorter prompts or another model", pc.Key, pc.ContextTokens, most, spec.Model.Name)
+	}
+	if err := onLoopback(o.Stack.Endpoint); err != nil {
+		return fmt.Errorf("cell %s: %w", pc.Key, err)
 	}
 	return nil
 }

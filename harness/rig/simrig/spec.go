@@ -2,13 +2,16 @@ package simrig
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"strings"
 
 	"sparkharness/harness/config"
 	"sparkharness/harness/fio"
+	"sparkharness/harness/memnet"
 	"sparkharness/harness/outgoing"
 	"sparkharness/harness/sim"
 )
@@ -37,7 +40,24 @@ type Options struct {
 	Probe bool
 	// Before are the jobs of fio that ran beside the cell before this one.
 	Before []fio.Job
+	// RealDrive says that a real drive takes the place of the modelled one, of which nothing is assumed then.
+	RealDrive bool
+	// Storage takes the place of the modelled drive, in real time; nil: the modelled one. Whoever opens it closes it.
+	Storage sim.Storage
+	// Network is where the servers listen; nil: an in-memory one of the machine's own.
+	Network Network
 }
+
+// Network connects the machine's servers, at the addresses of the stack file, with its clients.
+type Network interface {
+	Listen(addr string) (net.Listener, error)
+	DialContext(ctx context.Context, network, addr string) (net.Conn, error)
+}
+
+// inMemory is memnet as a Network.
+type inMemory struct{ memnet.Network }
+
+func (n *inMemory) Listen(addr string) (net.Listener, error) { return n.Network.Listen(addr) }
 
 // Sequences are swapped in large pieces with several in flight, as an engine's own swapper does.
 const (

@@ -191,7 +191,9 @@ func (o Options) assumed() ([]string, error) {
 	}
 	add("model", m.Model, &used)
 	add("engine", e.Engine, &config.Engine{Costs: costs})
-	add("drive", o.Twin.Drive.Drive, o.Twin.Drive)
+	if !o.RealDrive {
+		add("drive", o.Twin.Drive.Drive, o.Twin.Drive)
+	}
 	add("machine", o.Twin.Machine.Machine, o.Twin.Machine)
 	if told := fitErrors(e, r, tflops); told != "" {
 		out = append(out, told)

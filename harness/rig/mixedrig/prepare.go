@@ -1,0 +1,110 @@
+package mixedrig
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"sparkharness/harness/disk"
+	"sparkharness/harness/drive"
+	"sparkharness/harness/record"
+	"sparkharness/harness/restore"
+	"sparkharness/harness/rig/simrig"
+)
+
+const (
+	// Others load the drive if they move more than this in each of these spans: bytes/s. A build or a journal pauses.
+	mostOthers = 20e6
+	looks      = 3
+	look       = time.Second
+)
+
+// Prepare puts right what a killed process has left, looks whether others load the drive, proves its counters, and lays out
+// the files of fio and the probe. A drive whose counters do not show what is read and written is measured by nobody: the error says
+// what that looks like.
+func (r *Rig) Prepare() error {
+	if r.journal != nil {
+		return nil
+	}
+	err := r.prepare(context.Background())
+	if err != nil {
+		err = errors.Join(err, r.Close())
+	}
+	return err
+}
+
+func (r *Rig) prepare(ctx context.Context) error {
+	home := r.o.Journal
+	var err error
+	if home == "" {
+		if home, err = restore.Home(); err != nil {
+			return err
+		}
+	}
+	if r.journal, err = restore.Open(home, r.o.Out); err != nil {
+		return err
+	}
+	if left := r.journal.Left; len(left) > 0 {
+		return fmt.Errorf("an earlier run has left what could not be undone, so this machine is not as it was found: %s", strings.Join(left, "; "))
+	}
+	if err := r.others(ctx); err != nil {
+		return err
+	}
+	proof, err := r.drive.Prove(ctx, drive.FullProof, r.noise)
+	if err != nil {
+		return fmt.Errorf("-dir: %w", err)
+	}
+	// More than was asked for is others' traffic, of which each cell's own gate decides.
+	if shown, _ := proof.Shown(); !shown && !proof.Within() {
+		return fmt.Errorf("-dir %s: the run cannot begin: %s", r.o.Dir, proof.Fault+proof.Lacking)
+	}
+	if proof.Fault != "" {
+		fmt.Fprintf(r.o.Out, "warning: -dir: %s\n", proof.Fault)
+	}
+	r.proof = &proof
+	fmt.Fprintf(r.o.Out, "%s: of %.0f MiB written its counters showed %s, of as many read %s\n", r.o.Dir, proof.AskedWriteBytes/(1<<20), mib(proof.WriteBytes), mib(proof.ReadBytes))
+	if r.treater, err = r.newTreater(r.journal); err != nil {
+		return err
+	}
+	if err := r.treater.Prepare(ctx, r.exp.Fio, r.exp.Hypothesis.Sweep.Probed()); err != nil {
+		return err
+	}
+	r.scratch, err = disk.NewScratch(simrig.MemoryBacked())
+	return err
+}
+
+func mib(bytes *float64) string {
+	if bytes == nil {
+		return "nothing that could be read"
+	}
+	return fmt.Sprintf("%.1f MiB", *bytes/(1<<20))
+}
+
+// others refuses a drive that somebody else loads all the time.
+func (r *Rig) others(ctx context.Context) error {
+	source, err := r.drive.Source(nil)
+	if err != nil {
+		return fmt.Errorf("-dir: %w", err)
+	}
+	defer source.Close()
+	least := math.Inf(1)
+	for i := range looks + 1 {
+		var s record.SysSample
+		if err := source.Sample(ctx, &s); err != nil {
+			return fmt.Errorf("-dir: %w", err)
+		}
+		if i > 0 && s.NVMe != nil {
+			least = min(least, (s.NVMe.ReadBytes+s.NVMe.WriteBytes)/look.Seconds())
+		}
+		if i < looks {
+			time.Sleep(look)
+		}
+	}
+	if least > mostOthers && !math.IsInf(least, 1) {
+		return fmt.Errorf("others move at least %.0f MB a second on the drive of %s: end what they do, or wait for it", least/1e6, r.o.Dir)
+	}
+	return nil
+}

@@ -1,0 +1,221 @@
+package mixedrig
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"sparkharness/harness/config"
+	"sparkharness/harness/disk"
+	"sparkharness/harness/drive"
+	"sparkharness/harness/fio"
+	"sparkharness/harness/prompt"
+	"sparkharness/harness/record"
+	"sparkharness/harness/restore"
+	"sparkharness/harness/rig"
+	"sparkharness/harness/rig/diskrig"
+	"sparkharness/harness/rig/simrig"
+	"sparkharness/harness/sim"
+	"sparkharness/harness/treatment"
+)
+
+// Options say where a rig stores, and whom it tells.
+type Options struct {
+	Dir     string // a folder of the user's on the drive
+	Out     io.Writer
+	Journal string // folder of journals; "": the user's (restore.Home)
+}
+
+// Rig measures simulated machines that store on a real drive.
+type Rig struct {
+	exp      *config.Experiment
+	o        Options
+	drive    *drive.Drive
+	facts    record.Facts
+	tokenize func() (*prompt.Tokenizer, error) // its vocabulary takes a while to read
+	noise    io.Reader
+
+	// From Prepare on.
+	proof   *drive.Proof
+	journal *restore.Journal
+	treater *treatment.Treater
+	scratch *disk.Scratch // where simulated hosts lay out their files, which nobody reads
+	storage *kept         // of the cell before, if there was one that stores anything
+}
+
+// probeFile is the file of the probe, bytes: more than a drive's own cache, and little of the room.
+const probeFile = 512 << 20
+
+// New looks at the drive and at what the machine will be. It writes nothing.
+func New(e *config.Experiment, o Options) (rig.Rig, error) {
+	r := &Rig{exp: e, o: o, tokenize: sync.OnceValues(prompt.NewTokenizer)}
+	if e.Twin == nil {
+		return nil, errors.New("the configuration says of no machine what it is made of: the rig needs a world")
+	}
+	var err error
+	if r.drive, err = drive.Of(o.Dir, drive.Here()); err != nil {
+		return nil, fmt.Errorf("-dir: %w", err)
+	}
+	r.noise = rand.NewChaCha8([32]byte{1})
+	r.facts = record.Facts{Rig: e.Rig, Clock: record.ClockReal, Simulated: true, Origin: r.origin(), CPUs: runtime.NumCPU(),
+		Capabilities: []string{rig.Fio, rig.Probe, rig.Restart, rig.KVTelemetry, rig.SetTier1, rig.SetPolicy, rig.TellsWaits, rig.StartupLog, rig.ProvesCounters},
+		Uncalibrated: []string{}}
+	if os.Geteuid() == 0 {
+		r.facts.Capabilities = append(r.facts.Capabilities, rig.DropCaches)
+	}
+	if l := r.drive.Leaves; len(l) == 1 && l[0].MaxSectorsKB != nil {
+		r.facts.MaxRequestBytes = new(float64(*l[0].MaxSectorsKB) * 1024)
+	}
+	parts := []any{r.drive.Leaves, r.drive.FileSystem, host()}
+	for _, name := range e.StackNames() {
+		st := e.Stacks[name]
+		if st.Dynamo != nil && !st.KVBM() {
+			// As on the simulated rig: no source reads its counters yet.
+			r.facts.Capabilities = slices.DeleteFunc(r.facts.Capabilities, func(c string) bool { return c == rig.KVTelemetry || c == rig.StartupLog })
+		}
+		opts := r.options(st)
+		if err := diskrig.Check(opts); err != nil {
+			return nil, fmt.Errorf("-rig disk: %w", err)
+		}
+		p, err := opts.Physics()
+		if err != nil {
+			return nil, err
+		}
+		p.Params.NVMe = sim.NVMeParams{} // the modelled drive is not there
+		parts = append(parts, p)
+		notes, err := opts.Uncalibrated()
+		if err != nil {
+			return nil, err
+		}
+		r.facts.Uncalibrated = append(r.facts.Uncalibrated, notes...)
+	}
+	slices.Sort(r.facts.Uncalibrated)
+	r.facts.Uncalibrated = slices.Compact(r.facts.Uncalibrated)
+	r.facts.Machine, err = config.Digest(parts...)
+	return r, err
+}
+
+// origin says what is real.
+func (r *Rig) origin() string {
+	var leaves []string
+	for _, l := range r.drive.Leaves {
+		leaves = append(leaves, strings.TrimSpace(l.Name+" "+l.Model))
+	}
+	notes := ""
+	if len(r.drive.Notes) > 0 {
+		notes = "; " + strings.Join(r.drive.Notes, "; ")
+	}
+	return fmt.Sprintf("real: the drive (%s, %s), the I/Os of tier 2, fio and the probe on it, and this machine's /proc; simulated: GPU, unified memory, engine and "+
+		"KV manager, in real time%s", strings.Join(leaves, ", "), r.drive.FileSystem, notes)
+}
+
+// host identifies this machine as far as results depend on it.
+func host() []string {
+	kernel, _ := os.ReadFile("/proc/sys/kernel/osrelease") // what is unknown is no part of it
+	return []string{strings.TrimSpace(string(kernel)), runtime.GOARCH, fmt.Sprint(runtime.NumCPU())}
+}
+
+// options are the simulated part of a machine with the given stack.
+func (r *Rig) options(st *config.Stack) simrig.Options {
+	return simrig.Options{Stack: st, World: r.exp.World, Twin: r.exp.Twin, RealDrive: true}
+}
+
+// Facts are those of both parts.
+func (r *Rig) Facts() record.Facts { return r.facts }
+
+// Check refuses cells that cannot be, and what the drive, its room or fio cannot do. It writes nothing.
+func (r *Rig) Check(e *config.Experiment, p *record.Plan) error {
+	if err := rig.Lacks(r.facts, e); err != nil {
+		return err
+	}
+	for _, name := range e.Hypothesis.Sweep.Fio {
+		jobs, err := fio.Parse(name+".fio", []byte(e.Fio[name]))
+		if err == nil {
+			err = fio.Lasting(jobs)
+		}
+		if err != nil {
+			return fmt.Errorf("fio profile %q: %w", name, err)
+		}
+	}
+	tier, most := int64(0), ""
+	for _, pc := range p.Cells {
+		o := r.options(e.StackOf(pc))
+		if err := o.CheckCell(pc); err != nil {
+			return err
+		}
+		spec, params, err := simrig.Spec(o)
+		if err != nil {
+			return fmt.Errorf("cell %s: %w", pc.Key, err)
+		}
+		if !diskrig.Needed(spec, params) {
+			continue
+		}
+		if b := diskrig.For(spec, params).Bytes(); b > tier {
+			tier, most = b, pc.Key
+		}
+	}
+	t, err := r.newTreater(nil)
+	if err != nil {
+		return err
+	}
+	load, err := t.Check(context.Background(), e.Fio, e.Hypothesis.Sweep.Probed())
+	if err != nil {
+		return err
+	}
+	return room(r.drive.Dir, tier, load, most)
+}
+
+// newTreater is what treats this machine; without a journal it can only be asked.
+func (r *Rig) newTreater(j *restore.Journal) (*treatment.Treater, error) {
+	return treatment.New(treatment.Options{Drive: r.drive, Proof: r.proof, Journal: j, Rng: rand.New(rand.NewPCG(r.exp.Hypothesis.Run.Seed, 1)), Noise: r.noise,
+		Out: r.o.Out, ProbeFile: probeFile})
+}
+
+// Open prepares a machine, which starts with its cell.
+func (r *Rig) Open(_ context.Context, st *config.Stack) (rig.Machine, error) {
+	if r.journal == nil {
+		return nil, errors.New("the rig is not prepared")
+	}
+	return &machine{rig: r, stack: st}, nil
+}
+
+// Run measures cells one after another.
+func (r *Rig) Run(cells []record.PlannedCell, w rig.Work) {
+	for _, pc := range cells {
+		start := time.Now()
+		err := w.Measure(pc)
+		if err := w.Done(pc, time.Since(start), err); err != nil && !errors.Is(err, rig.ErrSkipped) {
+			fmt.Fprintf(r.o.Out, "cell %s: %v\n", pc.Key, err)
+		}
+	}
+}
+
+// Close removes everything that the rig has made.
+func (r *Rig) Close() error {
+	var errs []error
+	if r.storage != nil {
+		errs = append(errs, r.storage.Close())
+		r.storage = nil
+	}
+	if r.treater != nil {
+		errs = append(errs, r.treater.Close())
+		r.treater = nil
+	}
+	if r.scratch != nil {
+		errs = append(errs, r.scratch.Close())
+		r.scratch = nil
+	}
+	if r.journal != nil {
+		errs = append(errs, r.journal.Close())
+		r.journal = nil
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,111 @@
+package hypotheses
+
+import (
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"sparkharness/harness"
+)
+
+// onDrive is an H4B of two cells on a real drive that takes 0.7 GiB of it.
+const onDrive = `model: L8B
+profile: tiny
+load: {think_time: {dist: uniform, min: 100ms, max: 300ms}}
+sweep: {fio: [none, tiny], ctx: [128], conc: [4]}
+run: {reps: 1, duration: 2s, max_duration: 20s, min_requests: 10, baseline: 1s, observer: 1s, cadence: 100ms, warmup: {min: 1s, max: 20s, passes: 2}}
+`
+
+// A run with a real drive in the path that is killed, and killed again, goes on and comes to a verdict, whichever; what a killed process has
+// left on the drive and in the journal is gone afterwards.
+func TestDiskRigKilledAndResumed(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a run in real time: left out with -short")
+	}
+	t.Parallel()
+	configs := shortConfigs(t, "h4b.yaml", onDrive)
+	for name, text := range map[string]string{
+		"profiles/tiny.yaml": "profile: tiny\nnote: n\ntier0_bytes: 32MiB\ntier1_bytes: 16MiB\ntier2_bytes: 128MiB\n",
+		"fio/tiny.fio": "[tiny]\nioengine=psync\ndirect=1\nthread\ntime_based\nruntime=1h\nfilename=sparkharness-fio.dat\nsize=64m\n" +
+			"rw=randread\nbs=16k\nnumjobs=2\n",
+	} {
+		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(configs, name)), 0o755))
+		require.NoError(t, os.WriteFile(filepath.Join(configs, name), []byte(text), 0o644))
+	}
+	dir, journal, results := t.TempDir(), t.TempDir(), t.TempDir()
+	command := func(more ...string) *exec.Cmd {
+		cmd := childCommand(t, "^TestH4B$", append([]string{"-configs", configs, "-results", results, "-rig", "disk", "-dir", dir}, more...)...)
+		cmd.Env = append(cmd.Env, "XDG_STATE_HOME="+journal)
+		return cmd
+	}
+	if c := finished(t, command("-plan-only")); c.status != 0 {
+		for _, lacking := range []string{"on no local drive", "that are free in", "fio is not installed", "has no engine"} {
+			if strings.Contains(c.stdout+c.err, lacking) {
+				t.Skip("LEFT OUT: this machine has not what a run on a real drive needs: " + c.stdout + c.err)
+			}
+		}
+		require.Zero(t, c.status, c.stdout+c.err)
+	}
+	assert.Empty(t, names(t, dir), "a plan writes nothing")
+
+	const seed = 1
+	rng := rand.New(rand.NewPCG(seed, 0))
+	said, kv := "", filepath.Join(dir, "sparkharness-disk", "kv")
+	for n := range 2 {
+		u := start(t, command(resuming(t, results)...))
+		if n == 0 {
+			waitFor(t, kv, false)
+		}
+		after := time.Duration(rng.Float64() * float64(12*time.Second))
+		time.Sleep(after)
+		_ = u.cmd.Process.Kill() // it may have ended
+		said += u.end().stdout
+		t.Logf("killed after %v: %v", after.Round(time.Millisecond), names(t, dir))
+		require.NotEmpty(t, names(t, dir), "a killed process cleans nothing")
+	}
+	c := finished(t, command(resuming(t, results)...))
+	require.Zero(t, c.status, c.stdout+c.err)
+	said += c.stdout
+	assert.Contains(t, said, "restored: "+dir)
+	assert.Contains(t, said, "threw away 1 files, 128.0 MiB, that a killed process had left in "+dir)
+	assert.Contains(t, c.stdout, "real drive")
+	assert.Contains(t, c.stdout, "loader's software time, reads")
+	assert.Empty(t, names(t, dir), "nothing is left on the drive")
+	assert.Empty(t, names(t, filepath.Join(journal, "sparkharness", "restore")), "nor in the journal")
+	run, err := filepath.Glob(filepath.Join(results, "h4b-disk-*"))
+	require.NoError(t, err)
+	require.Len(t, run, 1)
+	assert.Empty(t, harness.VerifyFolder(all, run[0]).Faults)
+	t.Log(c.last(12)) // the verdict, which this machine's load decides
+}
+
+// resuming is -resume if there is a run to resume.
+func resuming(t *testing.T, results string) []string {
+	t.Helper()
+	runs, err := filepath.Glob(filepath.Join(results, "h4b-*", "plan.json"))
+	require.NoError(t, err)
+	if len(runs) == 0 {
+		return nil
+	}
+	return []string{"-resume"}
+}
+
+// names are those in a folder; none if it is not there.
+func names(t *testing.T, dir string) (out []string) {
+	t.Helper()
+	found, err := os.ReadDir(dir)
+	if !os.IsNotExist(err) {
+		require.NoError(t, err)
+	}
+	for _, e := range found {
+		out = append(out, e.Name())
+	}
+	return out
+}
