@@ -98,10 +98,11 @@ func (o *Options) check(fs *flag.FlagSet, known []string) error {
 		return fmt.Errorf("%q is no flag, and flags behind it are not read: a switch takes its value with = (-resume=false), and a value "+
 			"with spaces needs quotes", fs.Arg(0))
 	}
-	given := map[string]bool{}
+	given, present := map[string]bool{}, map[string]bool{} // with a value; with one or without
 	var faults []error
 	refuse := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
 	fs.Visit(func(f *flag.Flag) {
+		present[f.Name] = true
 		switched, ok := f.Value.(interface{ IsBoolFlag() bool })
 		given[f.Name] = f.Value.String() != "" && (!ok || !switched.IsBoolFlag() || f.Value.String() == "true")
 		switch {
@@ -134,7 +135,7 @@ func (o *Options) check(fs *flag.FlagSet, known []string) error {
 	switch ofDir := rigs[o.Rig].dir; {
 	case given["dir"] && !ofDir && !rigs[o.Rig].starts:
 		refuse("-dir names a folder on a drive: give -rig disk, too, or -rig spark, which is built with go test -tags spark")
-	case ofDir && !given["dir"] && !given["replay"] && !given["verify"]:
+	case ofDir && !present["dir"] && !given["replay"] && !given["verify"]:
 		refuse("-rig %s: which drive? Give a folder on it with -dir", o.Rig)
 	case ofDir && given["seeds"]:
 		refuse("-seeds counts simulated runs: leave -rig %s out", o.Rig)
