@@ -106,7 +106,7 @@ func TestFlagsAreChecked(t *testing.T) {
 		{[]string{"-rig", "disk", "-dir", "x", "-world", "default", "-client-cpus", "0"}, ""},
 		{[]string{"-rig", "disk", "-dir", "x", "-seeds", "1-2"}, "-seeds counts simulated runs: leave -rig disk out"},
 		{[]string{"-dir", "x"}, "-dir names a real drive: give -rig disk, too"},
-		{[]string{"-rig", "disk", "-dir", ""}, "-dir is empty"},
+		{[]string{"-dir", ""}, "-dir is empty"},
 		{[]string{"-rig", "bare", "-world", "default"}, "-world default: rig bare has no worlds"},
 		{[]string{"-rig", "bare"}, ""},
 		{[]string{"-expect", "Refuted,H0=Supported", "-reps", "2"}, ""},

@@ -111,7 +111,7 @@ func (o *Options) checkServers(given map[string]bool) (faults []error) {
 			refuse("-%s names a server that runs: give -rig server, too", name)
 		}
 	}
-	if given["client-cpus"] && !rigs[o.Rig].real() {
+	if given["client-cpus"] && rigs[o.Rig].worlds && !rigs[o.Rig].dir {
 		refuse("-client-cpus keeps the client away from a server: in simulated time it takes nothing of the machine")
 	}
 	if !ofServers {

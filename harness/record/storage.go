@@ -2,9 +2,9 @@ package record
 
 // StorageUse is the real drive that a simulated machine stores on, and what its loader moved there in a cell.
 type StorageUse struct {
-	Drive  Drive          `json:"drive"`
+	Drive Drive `json:"drive"`
 	// Proof is what was written and read at the run's start, to see the drive's counters move by as much.
-	Proof  CountersProof `json:"proof"`
+	Proof  CountersProof  `json:"proof"`
 	Layout string         `json:"layout,omitempty"` // where and how the KV tier lies; "" of a stack that stores nothing
 	Reads  *LoaderFigures `json:"reads"`            // null of a stack that stores nothing
 	Writes *LoaderFigures `json:"writes"`
