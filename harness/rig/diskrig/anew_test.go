@@ -3,6 +3,7 @@ package diskrig
 import (
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -48,12 +49,14 @@ func TestAnewGivesUp(t *testing.T) {
 	o.KVBlocks = 64
 	s := opened(t, t.TempDir(), o)
 	slow := write(1, numbered(64))
-	slow.Stream.Depth, slow.Stream.SoftwareNS = 1, 1e9
+	slow.Stream.Depth, slow.Stream.SoftwareNS, slow.Stream.Sync = 1, 1e8, true
 	ended := make(chan error, 1)
 	s.begin(slow, func(err error) { ended <- err })
+	require.Eventually(t, func() bool { return s.Counters(0).Stalls[0].SomeNS > 0 }, time.Minute, time.Millisecond)
 	require.NoError(t, s.Anew())
 	assert.Empty(t, s.open)
 	require.Error(t, <-ended)
+	assert.Zero(t, s.Counters(0).Stalls[0])
 }
 
 // Files of chunks are those of one machine.
