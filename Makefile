@@ -54,7 +54,7 @@ test: ## all tests: units, race detector where goroutines meet, every hypothesis
 servers: ## measure real servers on this machine, llama.cpp and the Dynamo frontend, with -rig server; installs them by hash
 	$(GO) test -count=1 -timeout 20m -tags servers -run '^(TestLlamaCPP|TestDynamo.*)$$' -v ./harness/rig/serverrig
 
-# Without H those that the profile quick has, which takes a quarter of an hour. PROFILE= takes the whole plan, which is hours.
+# Without H those that the profile quick has, which takes a quarter of an hour where the drive is not slower than it is modelled. PROFILE= takes the whole plan, which is hours.
 H       ?= H2B H4B
 PROFILE ?= quick
 .PHONY: disk
