@@ -4,7 +4,7 @@
 //	      |
 //	  experiment            configuration + flags -> cells in order, digest, estimate; no rig, no simulator
 //	      |
-//	    rig                 where a cell runs, and whose time it is: rig/simrig | rig/serverrig
+//	    rig                 where a cell runs, and whose time it is: rig/simrig | rig/serverrig | rig/mixedrig (simulated, on a real drive)
 //	    |                   on real hardware: treatment acts on the machine, restore undoes it whatever happens, health reads its state
 //	   /    \
 //	load    telemetry       drive requests, watch the machine, on one monotonic clock

@@ -113,7 +113,10 @@ func (o *Options) checkServers(given map[string]bool) (faults []error) {
 			refuse("-%s names a server that runs: give -rig server, too", name)
 		}
 	}
-	if given["client-cpus"] && !rigs[o.Rig].real() {
+	switch r := rigs[o.Rig]; {
+	case given["client-cpus"] && r.dir:
+		refuse("-client-cpus keeps the client away from a server: with -rig %s both are this process", o.Rig)
+	case given["client-cpus"] && r.worlds:
 		refuse("-client-cpus keeps the client away from a server: in simulated time it takes nothing of the machine")
 	}
 	for _, name := range []string{"launch", "model"} {

@@ -181,6 +181,23 @@ func TestBaseAbsolute(t *testing.T) {
 	assert.Equal(t, &Profile{Profile: "q", Note: "n", Tier0Bytes: 1 << 30, Tier1Bytes: 2 << 30}, p)
 }
 
+// A profile's tier 2 takes the place of the stack file's only where it is said.
+func TestProfileTier2(t *testing.T) {
+	of := func(line string) (*Profile, error) {
+		path := filepath.Join(t.TempDir(), "p.yaml")
+		require.NoError(t, os.WriteFile(path, []byte("profile: p\nnote: n\ntier0_bytes: 1GiB\ntier1_bytes: 1GiB\n"+line), 0o644))
+		return LoadProfile(path)
+	}
+	p, err := of("tier2_bytes: 3GiB\n")
+	require.NoError(t, err)
+	assert.EqualValues(t, 3<<30, *p.Tier2Bytes)
+	p, err = of("")
+	require.NoError(t, err)
+	assert.Nil(t, p.Tier2Bytes)
+	_, err = of("tier2_bytes: 0GiB\n")
+	require.ErrorContains(t, err, "tier2_bytes: must be above 0: leave it out for the stack file's")
+}
+
 // The short configurations say nothing that those below say already, and copy none of them.
 func TestFixturesSayOnlyWhatDiffers(t *testing.T) {
 	const fixtures = "../../fixtures/configs"

@@ -157,6 +157,7 @@ var bounds = map[string]bound{
 	"tiers.tier1_bytes": hostMemory,
 	"tier0_bytes":       hostMemory,
 	"tier1_bytes":       hostMemory,
+	"tier2_bytes":       {Size(1 << 50), "no machine has more than 1024 TiB of NVMe"},
 }
 
 // maxLevels is the most elements of a list, such as the levels of a factor.

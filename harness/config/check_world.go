@@ -36,4 +36,9 @@ func (w *World) checkFiles(r *reader, folder *Folder) {
 	}
 }
 
-func (p *Profile) check(r *reader) { r.plain("profile", p.Profile) }
+func (p *Profile) check(r *reader) {
+	r.plain("profile", p.Profile)
+	if p.Tier2Bytes != nil && *p.Tier2Bytes == 0 {
+		r.refuse("tier2_bytes", "must be above 0: leave it out for the stack file's")
+	}
+}

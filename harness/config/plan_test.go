@@ -34,8 +34,11 @@ func TestCommittedPlansLoad(t *testing.T) {
 			require.NoError(t, err)
 			h, err := p.LoadHypothesis(folder, file, id)
 			if assert.NoError(t, err) {
-				assert.Equal(t, []any{id, without.Thresholds, without.Gates, without.Windows, without.Stacks, without.Controls},
-					[]any{h.Hypothesis, h.Thresholds, h.Gates, h.Windows, h.Stacks, h.Controls}, path)
+				assert.Equal(t, []any{id, without.Thresholds, without.Gates, without.Windows, without.Controls},
+					[]any{h.Hypothesis, h.Thresholds, h.Gates, h.Windows, h.Controls}, path)
+				for name, stack := range h.Stacks { // one may be left out
+					assert.Equal(t, without.Stacks[name], stack, path)
+				}
 			}
 		}
 	})
@@ -97,7 +100,7 @@ func TestPlanWithABase(t *testing.T) {
 // A plan is read as strictly as every other file, each fault with its place.
 func TestPlanFaults(t *testing.T) {
 	const decides = "is not for a profile to say: what decides is the same in every plan (a profile has expected, model, " +
-		"profile, load, sweep and run)"
+		"stacks, profile, load, sweep and run)"
 	for _, tc := range []struct{ name, part, want string }{
 		{"a threshold", "H2B:\n    thresholds: {fetch_share: 0.1}", ":5: hypotheses.H2B.thresholds: " + decides},
 		{"a gate", "H2B:\n    model: L8B\n    gates: {min_samples: 10}", ":6: hypotheses.H2B.gates: " + decides},
@@ -136,6 +139,16 @@ func TestPlanFaults(t *testing.T) {
 			require.ErrorContains(t, err, filepath.Join(dir, "plans", "mine.yaml")+tc.want)
 		})
 	}
+}
+
+// A plan takes a stack away with null, and the others stay.
+func TestPlanTakesStacksAway(t *testing.T) {
+	_, folder := planFolder(t, "mine", "plan: mine\nnote: n\nhypotheses: {H2B: {stacks: {A: null}}}\n")
+	p, err := LoadPlan(folder, "mine")
+	require.NoError(t, err)
+	h, err := p.LoadHypothesis(folder, folder.Path("hypotheses/h2b.yaml"), "H2B")
+	require.NoError(t, err)
+	assert.Equal(t, map[string]string{"B": "stackB_llama70b_dynamo_tiered.yaml"}, h.Stacks)
 }
 
 // A plan is named as its file is, and one that is not there is refused with those that are.

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"sparkharness/harness/config"
 	"sparkharness/harness/experiment"
 )
 
@@ -68,6 +69,25 @@ func TestProfileExpects(t *testing.T) {
 		e, err := experiment.Load(smallH2B, *o)
 		require.NoError(t, err)
 		assert.Equal(t, want, e.Expected(), name)
+	}
+}
+
+// A tier 2 that a profile gives takes the place of the stack file's, and one that it does not give leaves that.
+func TestProfileGivesTier2(t *testing.T) {
+	o := choices()
+	before, err := experiment.Load(smallH2B, *o)
+	require.NoError(t, err)
+	for line, want := range map[string]config.Size{"": before.Stacks["B"].Dynamo.Tiers.Tier2.CapacityBytes, "tier2_bytes: 3GiB\n": 3 << 30} {
+		overlay(t, o, map[string]string{
+			"profiles/room.yaml": "profile: room\nnote: n\ntier0_bytes: 1GiB\ntier1_bytes: 2GiB\n" + line,
+			"plans/room.yaml":    "plan: room\nnote: n\nhypotheses: {H2B: {profile: room}}\n",
+		})
+		o.Profile = "room"
+		e, err := experiment.Load(smallH2B, *o)
+		require.NoError(t, err)
+		assert.Equal(t, want, e.Stacks["B"].Dynamo.Tiers.Tier2.CapacityBytes, line)
+		assert.Equal(t, config.Size(2<<30), e.Stacks["B"].Dynamo.Tiers.Tier1.CapacityBytes)
+		o = choices()
 	}
 }
 

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -84,27 +84,32 @@ func mib(bytes *float64) string {
 }
 
 // others refuses a drive that somebody else loads all the time.
-func (r *Rig) others(ctx context.Context) error {
+func (r *Rig) others(ctx context.Context) (err error) {
 	source, err := r.drive.Source(nil)
 	if err != nil {
 		return fmt.Errorf("-dir: %w", err)
 	}
-	defer source.Close()
-	least := math.Inf(1)
+	defer func() { err = errors.Join(err, source.Close()) }()
+	var rates []float64
 	for i := range looks + 1 {
+		if i > 0 {
+			time.Sleep(look)
+		}
 		var s record.SysSample
 		if err := source.Sample(ctx, &s); err != nil {
 			return fmt.Errorf("-dir: %w", err)
 		}
-		if i > 0 && s.NVMe != nil {
-			least = min(least, (s.NVMe.ReadBytes+s.NVMe.WriteBytes)/look.Seconds())
-		}
-		if i < looks {
-			time.Sleep(look)
+		if s.NVMe != nil {
+			rates = append(rates, (s.NVMe.ReadBytes+s.NVMe.WriteBytes)/look.Seconds())
 		}
 	}
-	if least > mostOthers && !math.IsInf(least, 1) {
-		return fmt.Errorf("others move at least %.0f MB a second on the drive of %s: end what they do, or wait for it", least/1e6, r.o.Dir)
+	return busy(rates, r.o.Dir)
+}
+
+// busy refuses rates, bytes/s, of which the least is too much.
+func busy(rates []float64, dir string) error {
+	if len(rates) == 0 || slices.Min(rates) <= mostOthers {
+		return nil
 	}
-	return nil
+	return fmt.Errorf("others move at least %.0f MB a second on the drive of %s: end what they do, or wait for it", slices.Min(rates)/1e6, dir)
 }

@@ -1,0 +1,137 @@
+package mixedrig
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"sparkharness/harness/record"
+	"sparkharness/harness/rig"
+)
+
+// ask sends a prompt of so many blocks of 32 tokens that begins with a word of its own, and returns when it is answered.
+func ask(t *testing.T, e rig.Endpoint, tag string, blocks int) {
+	t.Helper()
+	body, err := json.Marshal(map[string]any{"model": "nvidia/Llama-3.1-8B-Instruct-FP8", "prompt": strings.TrimSpace(strings.Repeat(tag+" ", 32*blocks+1)),
+		"max_tokens": 1})
+	require.NoError(t, err)
+	req, err := e.HTTP.Request(t.Context(), http.MethodPost, e.BaseURL+"/v1/completions", bytes.NewReader(body))
+	require.NoError(t, err)
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := e.HTTP.Do(req)
+	require.NoError(t, err)
+	said, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	require.Equal(t, http.StatusOK, resp.StatusCode, string(said))
+}
+
+// sampled is what all sources say of the time since the sample before.
+func sampled(t *testing.T, s rig.Sources, dt time.Duration) *record.SysSample {
+	t.Helper()
+	out := &record.SysSample{DtMS: float64(dt.Milliseconds())}
+	for _, source := range s.Sys {
+		require.NoError(t, source.Sample(t.Context(), out), source.Name())
+	}
+	return out
+}
+
+// A cell's figures are those of who measures them: the server's I/O is what the loader moved on the files, the drive's is the
+// kernel's, and the KV manager's page agrees with both. The next cell begins with empty tiers, on the same file.
+func TestMachineOnADrive(t *testing.T) {
+	dir := onDrive(t)
+	e := small(t, "default")
+	r, out := opened(t, e, dir)
+	require.NoError(t, r.Check(e, plan()))
+	require.NoError(t, r.Prepare())
+	assert.Contains(t, out.String(), "of 64 MiB written its counters showed ")
+	var path string
+	for cell := range 2 {
+		m, err := r.Open(t.Context(), e.Stacks["B"])
+		require.NoError(t, err)
+		require.NoError(t, m.Begin(t.Context(), plan().Cells[0]))
+		proof, err := m.ProveCounters(t.Context())
+		require.NoError(t, err)
+		shown, known := proof.Shown()
+		assert.True(t, known && shown, "%+v", proof)
+		set, err := m.ReadBack(t.Context())
+		require.NoError(t, err)
+		require.Len(t, set.Tiers, 2)
+		assert.EqualValues(t, 128<<20, set.Tiers[1].Bytes)
+
+		s := m.Sources()
+		sampled(t, s, 0)
+		for _, tag := range []string{"a", "b", "c", "d", "a", "b", "c", "d"} {
+			ask(t, m.Endpoint(), tag, 4)
+			time.Sleep(100 * time.Millisecond) // until it is written
+		}
+		var kv record.KVSample
+		require.NoError(t, s.KV.SampleKV(t.Context(), &kv))
+		now := sampled(t, s, time.Second)
+		require.NotNil(t, now.Server)
+		use := s.Storage(t.Context())
+		assert.InDelta(t, use.Reads.Bytes, now.Server.ReadBytes, 0)
+		assert.InDelta(t, use.Writes.Bytes, now.Server.WriteBytes, 0)
+		assert.Positive(t, use.Reads.Bytes)
+		assert.GreaterOrEqual(t, now.NVMe.ReadBytes, use.Reads.Bytes, "others can only add to it")
+		assert.InDelta(t, use.Reads.IOs*220e-6, use.Reads.ConfiguredS, 1e-6)
+		assert.Len(t, use.Health, 2)
+		require.NotNil(t, now.CPU)
+		require.NotNil(t, s.Device)
+		assert.Nil(t, s.Refresh)
+		assert.Zero(t, s.TickOffset)
+
+		storage := m.(*machine).storage
+		assert.Equal(t, cell == 0 || path == storage.Path(), true)
+		path = storage.Path()
+		require.NoError(t, m.Close())
+		assert.Zero(t, storage.Figures(), "the next cell counts from 0")
+	}
+	assert.Equal(t, 1, strings.Count(out.String(), "of 64 MiB written"), "the drive is proved once a run, and a little before each cell")
+	require.NoError(t, r.Close())
+}
+
+// The neighbour and the probe are real, and are gone when they are undone.
+func TestTreated(t *testing.T) {
+	dir := onDrive(t)
+	e := small(t, "default")
+	e.Hypothesis.Sweep.Fio, e.Fio = []string{"none", "a"}, map[string]string{"none": "", "a": reading}
+	r, out := opened(t, e, dir)
+	if err := r.Check(e, plan()); err != nil {
+		t.Skipf("NOT TESTED WITH FIO: %v", err)
+	}
+	require.NoError(t, r.Prepare())
+	assert.Contains(t, out.String(), "which are written once and removed at the end")
+	m, err := r.Open(t.Context(), e.Stacks["B"])
+	require.NoError(t, err)
+	require.NoError(t, m.Begin(t.Context(), plan().Cells[0]))
+	s := m.Sources()
+	sampled(t, s, 0)
+	probe, err := m.Apply(t.Context(), rig.Treatment{Kind: rig.Probe})
+	require.NoError(t, err)
+	load, err := m.Apply(t.Context(), rig.Treatment{Kind: rig.Fio, Name: "a", Text: reading})
+	require.NoError(t, err)
+	sampled(t, s, 0)
+	time.Sleep(500 * time.Millisecond)
+	now := sampled(t, s, 500*time.Millisecond)
+	require.NotNil(t, now.Fio)
+	require.NotNil(t, now.Probe)
+	assert.Positive(t, now.Fio.ReadBytes)
+	assert.Positive(t, now.Probe.N)
+	assert.Zero(t, now.Server.ReadBytes, "neither is the server's")
+	require.NoError(t, load.Undo(context.Background()))
+	require.NoError(t, probe.Undo(context.Background()))
+	assert.Nil(t, sampled(t, s, time.Second).Fio)
+	restarted, err := m.Apply(t.Context(), rig.Treatment{Kind: rig.Restart})
+	require.NoError(t, err)
+	assert.Equal(t, rig.Restart, restarted.Seen.Treatment)
+	require.NoError(t, m.Close())
+}
