@@ -116,9 +116,9 @@ func (o *Options) checkServers(given map[string]bool) (faults []error) {
 	if given["client-cpus"] && rigs[o.Rig].worlds {
 		refuse("-client-cpus keeps the client away from a server: in simulated time it takes nothing of the machine")
 	}
-	for _, name := range []string{"launch", "model", "dir"} {
+	for _, name := range []string{"launch", "model", "dir", "skip-doctor"} {
 		if given[name] && !starts {
-			refuse("-%s says what is started: give -rig spark, too, which is built with go test -tags spark", name)
+			refuse("-%s says what is started, or how: give -rig spark, too, which is built with go test -tags spark", name)
 		}
 	}
 	if starts {

@@ -79,6 +79,8 @@ type Sources struct {
 	Scrapes map[string]func() []byte
 	// Server is what was seen of the server by the end of a cell; nil where the rig has started it.
 	Server func() *record.ServerSeen
+	// Health reads the machine's state after a cell, beside that before it; nil where it is not read.
+	Health func(context.Context) *record.Around
 	// Refresh comes before each sample; nil where nothing has to be brought up to date.
 	Refresh func(context.Context) error
 	// Device is what the kernel says of the block device that Sys watches; nil where there is none.
