@@ -34,7 +34,7 @@ func TestSparkIsABuildOfItsOwn(t *testing.T) {
 	require.EqualError(t, err, "-rig spark: this build has disk, server, sim; rig spark starts servers on this machine and is built with go test -tags spark")
 	for _, name := range []string{"launch", "model"} {
 		_, err := checked(t, "-"+name, "x")
-		require.EqualError(t, err, "-"+name+" says what is started: give -rig spark, too, which is built with go test -tags spark")
+		require.EqualError(t, err, "-"+name+" says what is started, or how: give -rig spark, too, which is built with go test -tags spark")
 	}
 }
 

@@ -30,6 +30,8 @@ type Options struct {
 	URL, Server, Metrics, Device string
 	// Launch and Model say what rig spark starts, and with which model; Dir is a folder on the drive for its tiers, or of rig disk.
 	Launch, Model, Dir string
+	// SkipDoctor has rig spark measure without looking first whether the machine has what is needed.
+	SkipDoctor bool
 
 	// ClientCPUs are those that this process keeps to, as the kernel lists them; "": any.
 	ClientCPUs string
@@ -72,6 +74,7 @@ func (o *Options) Register(fs *flag.FlagSet) {
 	fs.StringVar(&o.Launch, "launch", "", "`kinds` of the servers that -rig spark starts, files of configs/servers with a launch: A=vllm,B=vllm-disk")
 	fs.StringVar(&o.Model, "model", "", "`name` of the model that they serve, a file of configs/models such as L8B, or an id or a folder (default the hypothesis's)")
 	fs.StringVar(&o.Dir, "dir", "", "`folder` on a local drive: of rig disk, where tier 2 lies and fio runs; of rig spark, for the servers' KV tiers, and -device, too, unless that names another")
+	fs.BoolVar(&o.SkipDoctor, "skip-doctor", false, "with -rig spark: measure without looking first whether this machine has what is needed")
 	fs.StringVar(&o.ClientCPUs, "client-cpus", "", "`list` of the CPUs that the client keeps to, away from the server's, such as 0-3 (default any)")
 	fs.Uint64Var(&o.Seed, "seed", 0, "seed of every random choice, instead of the configuration's")
 	fs.IntVar(&o.Reps, "reps", 0, "repetitions, instead of the configuration's")

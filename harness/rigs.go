@@ -48,7 +48,7 @@ func init() {
 		rigs[sparkRig] = kindOfRig{starts: true, scratch: func() string { return "" },
 			open: func(_ *testing.T, e *config.Experiment) (rig.Rig, error) {
 				o := session.options
-				return serverrig.NewLaunching(e, serverrig.LaunchOptions{Root: o.Root, Configs: o.configs(), Results: o.results(), Out: os.Stdout})
+				return serverrig.NewLaunching(e, serverrig.LaunchOptions{Root: o.Root, Configs: o.configs(), Results: o.results(), Out: os.Stdout, SkipDoctor: o.SkipDoctor})
 			}}
 	}
 }

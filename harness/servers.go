@@ -119,9 +119,9 @@ func (o *Options) checkServers(given map[string]bool) (faults []error) {
 	case given["client-cpus"] && r.worlds:
 		refuse("-client-cpus keeps the client away from a server: in simulated time it takes nothing of the machine")
 	}
-	for _, name := range []string{"launch", "model"} {
+	for _, name := range []string{"launch", "model", "skip-doctor"} {
 		if given[name] && !starts {
-			refuse("-%s says what is started: give -rig spark, too, which is built with go test -tags spark", name)
+			refuse("-%s says what is started, or how: give -rig spark, too, which is built with go test -tags spark", name)
 		}
 	}
 	if starts {

@@ -163,7 +163,7 @@ func TestContainer(t *testing.T) {
 		got := lines()
 		require.Len(t, got, 4)
 		assert.Equal(t, "image\ninspect\n--format\n{{.Architecture}}\nvllm/vllm-openai:v0.31.0\n", strings.Split(got[0], "HF_TOKEN=")[0])
-		assert.True(t, strings.HasPrefix(got[1], "run\n--rm\n--pull\nnever\n--name\nsparkharness-vllm-disk-B-7\n"), got[1])
+		assert.True(t, strings.HasPrefix(got[1], "run\n--label\nlaunch.test=7\n--rm\n--pull\nnever\n--name\nsparkharness-vllm-disk-B-7\n"), got[1])
 		assert.True(t, strings.HasSuffix(got[1], "HF_TOKEN=hf_secret\n"), "it reaches docker's environment")
 		assert.Equal(t, 1, strings.Count(got[1], "hf_secret"), "and not its line")
 		assert.Equal(t, "stop\n--time\n60\nsparkharness-vllm-disk-B-7\nHF_TOKEN=hf_secret\n", got[2])

@@ -73,18 +73,37 @@ func (s *said) String() string {
 type noting struct {
 	mu          sync.Mutex
 	noted, done []string
+	pids        []int
+	marked      []bool // whether those carried the mark
+	fails       error  // of Started
 }
 
-func (n *noting) Note(kind, detail string) (func() error, error) {
+func (n *noting) Begin(of Noted, start func(Mark) error) (func(context.Context) error, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.noted = append(n.noted, kind+" "+detail)
-	return func() error {
+	n.noted = append(n.noted, of.What)
+	return func(context.Context) error {
 		n.mu.Lock()
 		defer n.mu.Unlock()
-		n.done = append(n.done, kind+" "+detail)
+		n.done = append(n.done, of.What)
 		return nil
-	}, nil
+	}, start(n)
+}
+
+func (n *noting) Env() string   { return "LAUNCH_TEST_MARK=7" }
+func (n *noting) Label() string { return "launch.test=7" }
+
+func (n *noting) Started(pid int) error {
+	n.pids = append(n.pids, pid)
+	for began := time.Now(); n.fails == nil; time.Sleep(10 * time.Millisecond) { // a new process shows none for a moment
+		env, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+		marked := err == nil && strings.Contains(string(env), n.Env())
+		if marked || time.Since(began) > 5*time.Second {
+			n.marked = append(n.marked, marked)
+			break
+		}
+	}
+	return n.fails
 }
 
 // kindOf is a committed kind of server.
@@ -182,7 +201,9 @@ func TestSimulatedServer(t *testing.T) {
 	assert.Contains(t, out.String(), "serves after ")
 	assert.Contains(t, out.String(), "serve --bind 127.0.0.1 --port "+fmt.Sprint(port))
 	require.Len(t, journal.noted, 2)
-	assert.Regexp(t, `^process pid \d+ start [1-9]\d* group$`, journal.noted[0])
+	assert.Equal(t, []string{"server " + path, "server " + path}, journal.noted)
+	assert.Len(t, journal.pids, 2)
+	assert.Equal(t, []bool{true, true}, journal.marked)
 	assert.Equal(t, journal.noted, journal.done)
 	text, err := os.ReadFile(o.LogPath)
 	require.NoError(t, err)
@@ -231,6 +252,17 @@ func TestStartIsInterrupted(t *testing.T) {
 	_, err := Start(ctx, o)
 	require.ErrorIs(t, err, context.Canceled)
 	assert.Len(t, journal.done, 1)
+}
+
+// A process that could not be noted does not stay.
+func TestNotNoted(t *testing.T) {
+	o, _ := options(t, script("sleep", "64"))
+	journal := &noting{fails: errors.New("no room")}
+	o.Journal = journal
+	_, err := Start(t.Context(), o)
+	require.ErrorContains(t, err, "no room")
+	require.Len(t, journal.pids, 1)
+	groupGone(t, journal.pids[0])
 }
 
 // A server that ignores the signal is killed after the grace, with what it has started.

@@ -7,20 +7,19 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
-
-	"github.com/prometheus/procfs"
 )
 
 // part is a process that has been started, or docker's command in front of a container.
 type part struct {
 	command Command
 	cmd     *exec.Cmd
-	done    chan struct{} // closed when it has ended
-	ended   error         // of Wait, once done is closed
-	noted   func() error
+	done    chan struct{}               // closed when it has ended
+	ended   error                       // of Wait, once done is closed
+	gone    func(context.Context) error // notes that it is, and ends what is left of it
 }
 
 // Bounds of what is waited for when a part ends.
@@ -29,38 +28,54 @@ const (
 	dockerWait = 30 * time.Second // for docker's commands beyond the grace
 )
 
-// begin starts a part, which writes into the log.
-func begin(c Command, log *Log, journal Journal) (*part, error) {
-	p := &part{command: c, done: make(chan struct{}), noted: func() error { return nil }}
-	var err error
-	if c.Container != "" { // before it is there, so that nothing is there that is not noted
-		if p.noted, err = journal.Note(NotedContainer, c.Container); err != nil {
-			return nil, err
-		}
+// begin starts a part, which writes into the log. It is noted before it is there.
+func begin(c Command, log *Log, journal Journal, grace time.Duration) (*part, error) {
+	p := &part{command: c, done: make(chan struct{})}
+	n := Noted{What: "server " + c.Argv[0], GraceS: grace.Seconds()}
+	if c.Container != "" {
+		n.What, n.Docker = "container "+c.Container, c.Argv[0]
 	}
-	p.cmd = exec.Command(c.Argv[0], c.Argv[1:]...)
-	p.cmd.Env, p.cmd.SysProcAttr = c.Env, ownGroup(c.Container != "")
+	var err error
+	p.gone, err = journal.Begin(n, func(m Mark) error { return p.start(m, log) })
+	if err != nil && p.cmd != nil { // it runs and is not noted
+		_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) // it may have been ended
+		<-p.done
+	}
+	return p, err
+}
+
+// start starts the part's process with a mark.
+func (p *part) start(m Mark, log *Log) error {
+	argv, env := p.command.Argv, p.command.Env
+	switch label := m.Label(); {
+	case p.command.Container == "" && m.Env() != "":
+		env = append(slices.Clone(env), m.Env())
+	case p.command.Container != "" && label != "":
+		argv = slices.Insert(slices.Clone(argv), dockerRun, "--label", label)
+	}
 	read, write, err := os.Pipe()
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("the server's log: %w", err), p.noted())
+		return fmt.Errorf("the server's log: %w", err)
 	}
-	p.cmd.Stdout, p.cmd.Stderr = write, write
-	err = p.cmd.Start()
+	cmd := exec.Command(argv[0], argv[1:]...)
+	cmd.Env, cmd.SysProcAttr = env, ownGroup(p.command.Container != "")
+	cmd.Stdout, cmd.Stderr = write, write
+	err = cmd.Start()
 	_ = write.Close() // the server has its own
 	if err != nil {
 		_ = read.Close() // nobody wrote
-		return nil, errors.Join(fmt.Errorf("%s cannot be started: %w: correct the command, or build or install what it names", c.Argv[0], err), p.noted())
+		return fmt.Errorf("%s cannot be started: %w: correct the command, or build or install what it names", argv[0], err)
+	}
+	p.cmd = cmd
+	if p.command.Container == "" {
+		err = m.Started(cmd.Process.Pid)
 	}
 	go p.follow(read, log)
-	if c.Container == "" {
-		detail := fmt.Sprintf("pid %d start %d group", p.cmd.Process.Pid, startTicks(p.cmd.Process.Pid))
-		if p.noted, err = journal.Note(NotedProcess, detail); err != nil {
-			p.noted = func() error { return nil }
-			return nil, errors.Join(err, p.stop(syscall.SIGKILL, 0))
-		}
-	}
-	return p, nil
+	return err
 }
+
+// dockerRun are the words of a container's command before those of docker run.
+const dockerRun = 2
 
 // follow takes what a part writes, until it and its group have ended.
 func (p *part) follow(read *os.File, log *Log) {
@@ -80,19 +95,6 @@ func (p *part) follow(read *os.File, log *Log) {
 	<-copied
 	log.end(p.command.Part)
 	close(p.done)
-}
-
-// startTicks is when a process started, in clock ticks after boot; 0 where that is not told.
-func startTicks(pid int) uint64 {
-	p, err := procfs.NewProc(pid)
-	if err != nil {
-		return 0
-	}
-	stat, err := p.Stat()
-	if err != nil {
-		return 0
-	}
-	return stat.Starttime
 }
 
 // name is the part's in a message.
@@ -137,7 +139,7 @@ func (p *part) stop(signal syscall.Signal, grace time.Duration) error {
 		_ = syscall.Kill(-pid, syscall.SIGKILL)
 		<-p.done
 	}
-	return p.noted()
+	return p.gone(context.Background())
 }
 
 // stopContainer has docker stop the container, remove what is left, and its own command end.
@@ -166,5 +168,5 @@ func (p *part) stopContainer(grace time.Duration) error {
 	if len(errs) > 0 {
 		return fmt.Errorf("the container %s may still run (docker ps): %w", p.command.Container, errors.Join(errs...))
 	}
-	return p.noted()
+	return p.gone(context.Background())
 }

@@ -108,7 +108,7 @@ func (s *Server) start(ctx context.Context) error {
 	s.began = time.Now()
 	for _, c := range s.commands {
 		fmt.Fprintf(s.o.Out, "%s: %s\n", s.o.Name, c)
-		p, err := begin(c, s.log, s.o.Journal)
+		p, err := begin(c, s.log, s.o.Journal, time.Duration(s.o.Launch.Stop.Grace))
 		if err != nil {
 			return err
 		}

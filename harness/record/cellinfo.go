@@ -49,6 +49,8 @@ type CellInfo struct {
 	// the harness takes nothing of the machine.
 	Client   *ClientUse `json:"client,omitempty"`
 	Observed *Observed  `json:"observed,omitempty"`
+	// Health is the machine's state before the cell and after its load; null where it is not read.
+	Health *Around `json:"health,omitempty"`
 	// Again is how often the cell had been measured before: its machine's randomness is another each time.
 	Again int `json:"again,omitempty"`
 	// Files are the cell's other files as they were when it was complete, in the order of their names.

@@ -313,6 +313,9 @@ func (c *cellRun) finish(ctx context.Context, src rig.Sources) error {
 	if src.Storage != nil {
 		c.info.Storage = src.Storage(ctx)
 	}
+	if src.Health != nil {
+		c.info.Health = src.Health(ctx)
+	}
 	c.info.Seconds = new(math.Round(time.Since(c.start).Seconds()*1e6) / 1e6)
 	if err := c.askOracle(ctx, src); err != nil {
 		return err

@@ -15,7 +15,9 @@ import (
 // launched is a stack's server for one cell, which the rig has started.
 type launched struct {
 	machine
-	of *Launching
+	of     *Launching
+	cell   string
+	around *record.Around // the machine's state before the cell, and after it; nil before it has begun
 }
 
 // Begin has the server running as the cell wants it, waits until it has nothing to do, and empties its caches as far as it lets
@@ -24,6 +26,7 @@ func (m *launched) Begin(ctx context.Context, pc record.PlannedCell) error {
 	if err := m.of.serve(ctx, m.stack); err != nil {
 		return err
 	}
+	m.cell, m.around = pc.Key, m.of.condition.begin(ctx)
 	m.server = m.of.current.asked
 	if c := m.of.exp.Hypothesis.Load.Chat; c != nil && !load.SameTokens(m.server.ratio) {
 		return fmt.Errorf("stack %s: its model has %.3g tokens for each of the harness's, and sessions are laid out in the harness's: take a workload of single prompts",
@@ -85,15 +88,29 @@ func (m *launched) harnessWord(policy string) string {
 	return policy
 }
 
-// Apply restarts the server. Other treatments are not of this rig.
+// Sources are the machine's, fio's own counters, the probe's reads, and the machine's state.
+func (m *launched) Sources() rig.Sources {
+	s := m.machine.Sources()
+	if t := m.of.treating.treater; t != nil {
+		s.Sys = append(s.Sys, t.Sources()...)
+	}
+	s.Health = func(ctx context.Context) *record.Around {
+		m.of.condition.end(ctx, m.cell, m.around)
+		return m.around
+	}
+	return s
+}
+
+// Apply restarts the server, or treats the machine.
 func (m *launched) Apply(ctx context.Context, t rig.Treatment) (rig.Applied, error) {
 	if t.Kind != rig.Restart {
-		return rig.Applied{}, fmt.Errorf("rig %s cannot do %s yet", m.of.exp.Rig, t.Kind)
+		return m.of.treating.apply(ctx, t)
 	}
 	before := time.Since(m.of.current.server.Served()).Seconds()
-	key, known := m.of.current.key, m.of.current.asked
+	key, known := m.of.current.key, again{m.of.current.asked, m.of.current.tier}
+	m.of.current.tier = nil // what it has stored is to be there when it serves again
 	if err := m.of.end(); err != nil {
-		return rig.Applied{}, err
+		return rig.Applied{}, errors.Join(err, known.tier.remove())
 	}
 	if err := m.of.start(ctx, m.stack, key, known); err != nil {
 		return rig.Applied{}, err
@@ -105,6 +122,7 @@ func (m *launched) Apply(ctx context.Context, t rig.Treatment) (rig.Applied, err
 
 // Close lets go of what was watched, and says what the server's log has held against the cell.
 func (m *launched) Close() error {
+	m.of.condition.end(context.Background(), m.cell, m.around) // of a cell that came to no end, too
 	err := m.machine.Close()
 	if c := m.of.current; c != nil && m.server != nil {
 		err = errors.Join(err, c.server.Died(), c.server.Faults())

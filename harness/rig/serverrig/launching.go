@@ -1,7 +1,6 @@
 package serverrig
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,11 +14,15 @@ import (
 	"strings"
 
 	"sparkharness/harness/config"
+	"sparkharness/harness/doctor"
+	"sparkharness/harness/health"
 	"sparkharness/harness/launch"
 	"sparkharness/harness/outgoing"
 	"sparkharness/harness/prompt"
 	"sparkharness/harness/record"
+	"sparkharness/harness/restore"
 	"sparkharness/harness/rig"
+	"sparkharness/harness/treatment"
 )
 
 // Launching starts the servers itself, one at a time: stacks of a unified-memory machine share its memory. A server lives as long
@@ -32,19 +35,29 @@ type Launching struct {
 	current *running            // nil: none
 	starts  int                 // of all servers, for the names of logs
 	pools   map[string]kvTokens // KV pools as read back, by stack
+
+	journal   *restore.Journal // of what is done to this machine
+	treating  treating
+	condition condition
 }
 
 // LaunchOptions are where the rig finds and leaves what.
 type LaunchOptions struct {
 	Root, Configs, Results string // folders: of the checkout, of the configurations, of all runs
 	Out                    io.Writer
-	Journal                launch.Journal // of what outlives this process if it is killed; nil: none
 	Getenv                 func(string) (string, bool)
+	SkipDoctor             bool // measure without looking whether the machine has what is needed
+
+	// What follows has a default, and is for tests.
+	Journals  string            // folder of what is done to this machine: the user's own
+	Machine   *doctor.Machine   // this one
+	Treatment treatment.Options // its times and sizes
 }
 
 // running is a server that has been started.
 type running struct {
 	key    string // digest of what it was started as
+	tier   *tierFolder
 	server *launch.Server
 	asked  *server
 }
@@ -55,46 +68,71 @@ type kvTokens struct {
 	wanted        config.Size
 }
 
-// NewLaunching prepares the rig; nothing is started before the first cell.
-func NewLaunching(e *config.Experiment, o LaunchOptions) (rig.Rig, error) {
-	o.Journal, o.Getenv = cmp.Or[launch.Journal](o.Journal, launch.NoJournal{}), orEnvironment(o.Getenv)
+// NewLaunching prepares the rig, after it has undone what a killed run has left; nothing is started before the first cell.
+func NewLaunching(e *config.Experiment, o LaunchOptions) (_ rig.Rig, err error) {
+	o.Getenv = orEnvironment(o.Getenv)
 	r := &Launching{o: o, pools: map[string]kvTokens{},
 		Rig: Rig{exp: e, out: o.Out, client: outgoing.New(outgoing.Options{}), servers: map[string]*server{}, noise: rand.NewChaCha8([32]byte{1})}}
-	var err error
+	if r.journal, err = openJournal(o.Journals, o.Out); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, r.journal.Close())
+		}
+	}()
 	if r.library, err = prompt.Open(filepath.Join(o.Root, "inputs", "prompts")); err != nil {
 		return nil, err
 	}
+	if err := r.watch(e); err != nil {
+		return nil, err
+	}
+	if r.treating, err = r.newTreating(e); err != nil {
+		return nil, err
+	}
+	r.condition = condition{drives: r.device.names, out: r.out, read: health.Read}
+	return r, r.identify(e)
+}
+
+// watch finds the drive, and proves its counters.
+func (r *Launching) watch(e *config.Experiment) (err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), asking)
+	defer cancel()
+	if r.device, err = openDevice(ctx, sysRoot, e.Stacks[e.StackNames()[0]].Telemetry.Device, r.noise); err != nil {
+		return err
+	}
+	if r.device.fault != "" {
+		fmt.Fprintf(r.out, "warning: -device: %s\n", r.device.fault)
+	}
+	return nil
+}
+
+// identify settles the facts of the servers that are to be started and of this machine.
+func (r *Launching) identify(e *config.Experiment) error {
 	var origins []string
 	var identity []any
 	simulated := false
 	for _, name := range e.StackNames() {
 		st := e.Stacks[name]
 		if st.Launched == nil || st.Server == nil || st.Server.Launch == nil {
-			return nil, fmt.Errorf("stack %s has nothing to be started: give its kind with -launch, as in -launch %s=vllm", name, name)
+			return fmt.Errorf("stack %s has nothing to be started: give its kind with -launch, as in -launch %s=vllm", name, name)
 		}
 		simulated = simulated || st.Server.Launch.Simulated
 		origins = append(origins, fmt.Sprintf("%s: %s, model %s", name, started(st.Server), st.Launched.Model))
 		identity = append(identity, name, st.Server, st.Launched)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), asking)
-	defer cancel()
-	if r.device, err = openDevice(ctx, sysRoot, e.Stacks[e.StackNames()[0]].Telemetry.Device, r.noise); err != nil {
-		return nil, err
-	}
-	if r.device.fault != "" {
-		fmt.Fprintf(o.Out, "warning: -device: %s\n", r.device.fault)
-	}
 	machine, err := config.Digest(append(identity, r.device.names, r.device.identity, host())...)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	origin := "servers that this program starts, "
 	if simulated {
 		origin = "simulated servers as processes, not measured on hardware, "
 	}
+	capabilities := slices.Sorted(slices.Values(slices.Concat(launchCapabilities(e), r.treating.capabilities())))
 	r.facts = record.Facts{Rig: e.Rig, Clock: record.ClockReal, Origin: origin + strings.Join(origins, "; "), Simulated: simulated, Machine: machine, CPUs: runtime.NumCPU(),
-		Capabilities: launchCapabilities(e), Uncalibrated: []string{}, Lacks: lacks(), MaxRequestBytes: r.device.maxRequest}
-	return r, nil
+		Capabilities: capabilities, Uncalibrated: []string{}, Lacks: lacks(), MaxRequestBytes: r.device.maxRequest}
+	return nil
 }
 
 func orEnvironment(getenv func(string) (string, bool)) func(string) (string, bool) {
@@ -165,8 +203,8 @@ func blockBytes(st *config.Stack) *float64 {
 
 // Check refuses what the servers cannot be started as, before any is, and tells how often they are.
 func (r *Launching) Check(e *config.Experiment, p *record.Plan) error {
-	if err := rig.Lacks(r.facts, e); err != nil {
-		return fmt.Errorf("%w; the kinds of -launch say what can be done to them (configs/servers)", err)
+	if err := r.treating.lacks(r.facts, e); err != nil {
+		return err
 	}
 	r.plan = p
 	seen := map[string]bool{}
@@ -232,15 +270,35 @@ func (r *Launching) Open(_ context.Context, st *config.Stack) (rig.Machine, erro
 	return &launched{machine: machine{rig: &r.Rig, stack: st}, of: r}, nil
 }
 
-// Close stops the server that runs.
-func (r *Launching) Close() error { return errors.Join(r.end(), r.Rig.Close()) }
+// Prepare refuses a machine that is not as it was found, or lacks what is needed, and lays out what treatments need on the drive.
+func (r *Launching) Prepare() error {
+	ctx := context.Background()
+	if err := asFound(r.journal); err != nil {
+		return err
+	}
+	if err := r.lookOver(ctx); err != nil {
+		return err
+	}
+	return r.treating.prepare(ctx, r.exp, r.plan)
+}
 
-// end stops the server that runs, if one does.
+// Close stops the server that runs, and undoes all that was done to this machine.
+func (r *Launching) Close() error {
+	r.condition.tell()
+	return errors.Join(r.end(), r.treating.close(), r.journal.Close(), r.Rig.Close())
+}
+
+// end stops the server that runs, if one does, and removes what it has stored on the drive. What cannot be removed is told, and
+// what comes after it is measured all the same: no other server looks there.
 func (r *Launching) end() error {
 	if r.current == nil {
 		return nil
 	}
-	s := r.current.server
+	c := r.current
 	r.current = nil
-	return s.Stop()
+	err := c.server.Stop()
+	if terr := c.tier.remove(); terr != nil {
+		fmt.Fprintln(r.out, "warning:", terr)
+	}
+	return err
 }

@@ -40,26 +40,36 @@ func (r *Launching) serve(ctx context.Context, st *config.Stack) error {
 			return err
 		}
 	}
-	return r.start(ctx, st, key, nil)
+	return r.start(ctx, st, key, again{})
+}
+
+// again is what is known of a server that is started again; nothing of another one.
+type again struct {
+	asked *server
+	tier  *tierFolder
 }
 
 // start starts the stack's server and learns who it is. How it counts is known of one that is started again; its pool is not, because
 // it can come out different each time.
-func (r *Launching) start(ctx context.Context, st *config.Stack, key string, known *server) error {
+func (r *Launching) start(ctx context.Context, st *config.Stack, key string, known again) error {
 	l := st.Server.Launch
 	port, err := freePort(l.Port)
 	if err != nil {
 		return fmt.Errorf("stack %s: %w", st.Stack, err)
 	}
 	base := fmt.Sprintf("http://%s:%d", loopback, port)
-	s, err := launch.Start(ctx, launch.Options{Name: fmt.Sprintf("stack %s (%s)", st.Stack, st.Server.Server), Launch: l, Launched: st.Launched, Place: r.place(st, port),
-		LogPath: r.nextLog(st.Stack), Out: r.out, Journal: r.o.Journal,
+	launched, tier, err := r.tierOf(st, known.tier)
+	if err != nil {
+		return fmt.Errorf("stack %s: %w", st.Stack, err)
+	}
+	s, err := launch.Start(ctx, launch.Options{Name: fmt.Sprintf("stack %s (%s)", st.Stack, st.Server.Server), Launch: l, Launched: launched, Place: r.place(st, port),
+		LogPath: r.nextLog(st.Stack), Out: r.out, Journal: noting{r.journal},
 		Answers: func(ctx context.Context) error { return answers(ctx, r.client, base, l.Ready.Path) }})
 	if err != nil {
-		return err
+		return errors.Join(err, tier.remove())
 	}
-	r.current = &running{key: key, server: s}
-	if err := r.learn(ctx, st, base, known); err != nil { // nothing is measured on it
+	r.current = &running{key: key, server: s, tier: tier}
+	if err := r.learn(ctx, st, base, known.asked); err != nil { // nothing is measured on it
 		return errors.Join(fmt.Errorf("stack %s: %w", st.Stack, err), r.end())
 	}
 	return nil

@@ -1,0 +1,120 @@
+package serverrig
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"sparkharness/harness/config"
+	"sparkharness/harness/cpus"
+	"sparkharness/harness/record"
+	"sparkharness/harness/rig"
+	"sparkharness/harness/treatment"
+)
+
+// treating is what can be done to this machine, beside starting servers anew.
+type treating struct {
+	treater *treatment.Treater // nil: nothing can
+	cannot  map[string]string  // why not, with what to do, by the kind of treatment
+}
+
+// newTreating finds out what can be done. Files go into a folder of their own in the one that was named.
+func (r *Launching) newTreating(e *config.Experiment) (t treating, err error) {
+	t.cannot = map[string]string{}
+	if r.device.drive == nil {
+		for _, kind := range []string{rig.Fio, rig.Probe, rig.DropCaches} {
+			t.cannot[kind] = "only a name of the drive is given, and files are needed on it: name a folder with -device, or leave that out beside -dir"
+		}
+		return t, nil
+	}
+	if _, err := exec.LookPath("fio"); err != nil {
+		t.cannot[rig.Fio] = "fio is not installed: apt install fio"
+	}
+	if err := mayDropCaches(); err != nil {
+		t.cannot[rig.DropCaches] = fmt.Sprintf("the page cache cannot be emptied (%v): run as root", err)
+	}
+	o := r.o.Treatment
+	o.Drive, o.Proof, o.Journal, o.Noise, o.Out = r.device.drive, r.device.proof, r.journal, r.noise, r.out
+	o.Rng = rand.New(rand.NewPCG(e.Hypothesis.Run.Seed, 1))
+	t.treater, err = treatment.New(o)
+	return t, err
+}
+
+// mayDropCaches says whether the page cache may be emptied, and leaves it as it is.
+func mayDropCaches() error {
+	f, err := os.OpenFile(filepath.Join(procRoot, "sys/vm/drop_caches"), os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// capabilities are the kinds of treatments that can be done.
+func (t *treating) capabilities() (out []string) {
+	for _, kind := range []string{rig.Fio, rig.Probe, rig.DropCaches} {
+		if t.treater != nil && t.cannot[kind] == "" {
+			out = append(out, kind)
+		}
+	}
+	return out
+}
+
+// lacks adds to a refusal why the machine cannot be treated so.
+func (t *treating) lacks(f record.Facts, e *config.Experiment) error {
+	err := rig.Lacks(f, e)
+	if err == nil {
+		return nil
+	}
+	for _, kind := range []string{rig.Fio, rig.Probe, rig.DropCaches} {
+		if why := t.cannot[kind]; why != "" && strings.Contains(err.Error(), " asks for "+kind+" (") {
+			return fmt.Errorf("%w; %s", err, why)
+		}
+	}
+	return fmt.Errorf("%w; the kinds of -launch say what can be done to them (configs/servers)", err)
+}
+
+// prepare lays out the files that the cells' treatments use.
+func (t *treating) prepare(ctx context.Context, e *config.Experiment, p *record.Plan) error {
+	if t.treater == nil || p == nil {
+		return nil
+	}
+	profiles := map[string]string{}
+	for _, pc := range p.Cells {
+		if pc.Fio != "" {
+			profiles[pc.Fio] = e.Fio[pc.Fio]
+		}
+	}
+	if probed := e.Hypothesis.Sweep.Probed(); probed || len(profiles) > 0 {
+		return t.treater.Prepare(ctx, profiles, probed)
+	}
+	return nil
+}
+
+// apply treats the machine. fio may use all CPUs, whichever the client keeps to.
+func (t *treating) apply(ctx context.Context, tr rig.Treatment) (done rig.Applied, err error) {
+	if t.treater == nil || !slices.Contains(t.capabilities(), tr.Kind) {
+		return done, errors.New(tr.Kind + " cannot be done: " + t.cannot[tr.Kind])
+	}
+	if tr.Kind != rig.Fio {
+		return t.treater.Apply(ctx, tr)
+	}
+	perr := cpus.Everywhere(func() error {
+		done, err = t.treater.Apply(ctx, tr)
+		return nil // what has been begun is undone by whoever asked for it
+	})
+	return done, errors.Join(perr, err)
+}
+
+// close ends what still runs and removes the files.
+func (t *treating) close() error {
+	if t.treater == nil {
+		return nil
+	}
+	return t.treater.Close()
+}
