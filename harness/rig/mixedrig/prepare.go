@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	// Others load the drive if they move more than this in each of these spans: bytes/s. A build or a journal pauses.
+	// Others load the drive if they move more than this in each of these spans, bytes/s: a build or a journal pauses.
 	mostOthers = 20e6
 	looks      = 3
 	look       = time.Second
@@ -103,12 +103,12 @@ func (r *Rig) others(ctx context.Context) (err error) {
 			rates = append(rates, (s.NVMe.ReadBytes+s.NVMe.WriteBytes)/look.Seconds())
 		}
 	}
-	return busy(rates, r.o.Dir)
+	return busy(rates, r.o.MostOthers, r.o.Dir)
 }
 
-// busy refuses rates, bytes/s, of which the least is too much.
-func busy(rates []float64, dir string) error {
-	if len(rates) == 0 || slices.Min(rates) <= mostOthers {
+// busy refuses rates, bytes/s, of which the least is above the most.
+func busy(rates []float64, most float64, dir string) error {
+	if len(rates) == 0 || slices.Min(rates) <= most {
 		return nil
 	}
 	return fmt.Errorf("others move at least %.0f MB a second on the drive of %s: end what they do, or wait for it", slices.Min(rates)/1e6, dir)

@@ -32,6 +32,8 @@ type Options struct {
 	Dir     string // a folder of the user's on the drive
 	Out     io.Writer
 	Journal string // folder of journals; "": the user's (restore.Home)
+	// MostOthers is what others may move on the drive all the time, bytes/s; 0: 20e6. It is for tests, beside which others run.
+	MostOthers float64
 }
 
 // Rig measures simulated machines that store on a real drive.
@@ -56,6 +58,9 @@ const probeFile = 512 << 20
 
 // New looks at the drive and at what the machine will be. It writes nothing.
 func New(e *config.Experiment, o Options) (rig.Rig, error) {
+	if o.MostOthers == 0 {
+		o.MostOthers = mostOthers
+	}
 	r := &Rig{exp: e, o: o, tokenize: sync.OnceValues(prompt.NewTokenizer)}
 	if e.Twin == nil {
 		return nil, errors.New("the configuration says of no machine what it is made of: the rig needs a world")

@@ -111,7 +111,7 @@ func TestLeftIsRefused(t *testing.T) {
 
 // A drive that others load all the time is refused; one that they load now and then is for the gates of each cell.
 func TestBusyDriveIsRefused(t *testing.T) {
-	require.EqualError(t, busy([]float64{90e6, 21e6, 300e6}, "d"), "others move at least 21 MB a second on the drive of d: end what they do, or wait for it")
-	require.NoError(t, busy([]float64{90e6, 1e6, 300e6}, "d"))
-	require.NoError(t, busy(nil, "d"))
+	require.EqualError(t, busy([]float64{90e6, 21e6, 300e6}, mostOthers, "d"), "others move at least 21 MB a second on the drive of d: end what they do, or wait for it")
+	require.NoError(t, busy([]float64{90e6, 1e6, 300e6}, mostOthers, "d"))
+	require.NoError(t, busy(nil, mostOthers, "d"))
 }
