@@ -38,6 +38,9 @@ var program = sync.OnceValues(func() (string, error) {
 })
 
 func TestMain(m *testing.M) {
+	if os.Getenv(faultRole) != "" {
+		os.Exit(serveFaulty(os.Args[1:]))
+	}
 	status := m.Run()
 	if path, err := program(); err == nil {
 		_ = os.RemoveAll(filepath.Dir(path)) // a file too many does no harm
