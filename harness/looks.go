@@ -55,6 +55,12 @@ func (l *looks) ask(dir string, a runner.Asked) (runner.Answer, error) {
 	refines := l.refines && a.Stage == 1
 	switch {
 	case refines && a.Last:
+		// Where waits are not told the first stage finds no place for a second.
+		if l.h.Waits {
+			if g := gate.WaitsKnown(ev); !g.Passed {
+				return runner.Answer{Stop: fmt.Sprintf("after the first stage: %s; the others would be Invalid as well", g.Detail)}, nil
+			}
+		}
 		return runner.Answer{Stage: true, More: l.h.Refine(ev)}, nil
 	case a.Last:
 		return runner.Answer{}, nil

@@ -10,6 +10,7 @@ import (
 
 	"sparkharness/harness/evidence"
 	"sparkharness/harness/record"
+	"sparkharness/harness/runner"
 	"sparkharness/harness/verdict"
 )
 
@@ -117,6 +118,41 @@ func TestScreeningBlockDecidesNothing(t *testing.T) {
 	replayed, err := Replay(h, filepath.Dir(path))
 	require.NoError(t, err)
 	assert.Equal(t, rep, replayed)
+}
+
+// A server that tells no waits leaves the first stage without a place for the second: the run ends, and says why.
+func TestNoSecondStageWithoutWaits(t *testing.T) {
+	const dir = "../fixtures/runs/h2a"
+	ev, err := evidence.Load(dir, nil)
+	require.NoError(t, err)
+	h := smallH2A
+	h.Refine = func(*evidence.Evidence) []record.Cell { return []record.Cell{record.NewCell("ctx", 512)} }
+	l := &looks{h: h, refines: true, seen: ev}
+	last := runner.Asked{Stage: 1, Block: 2, Last: true}
+	untold := func() {
+		for _, c := range l.seen.Cells {
+			for i := range c.Requests {
+				c.Requests[i].WaitMS = nil
+			}
+		}
+	}
+	untold()
+	answer, err := l.ask(dir, last)
+	require.NoError(t, err)
+	assert.True(t, answer.Stage, "a hypothesis that does not ask for them")
+
+	l.h.Waits = true
+	untold()
+	answer, err = l.ask(dir, last)
+	require.NoError(t, err)
+	assert.False(t, answer.Stage)
+	assert.Contains(t, answer.Stop, "after the first stage: the server told how long it kept requests waiting for 0 % of the answers of ctx=")
+	assert.Contains(t, answer.Stop, "set return_perf_metrics")
+
+	l.seen = nil
+	answer, err = l.ask(dir, last)
+	require.NoError(t, err)
+	assert.True(t, answer.Stage, "they were told: %s", answer.Stop)
 }
 
 // A run is judged at the looks that its configuration declares, and ends at the first that decides it; what is open goes on,

@@ -35,6 +35,9 @@ func ServedModel(ctx context.Context, client *outgoing.Client, baseURL string) (
 	if refusal := (*outgoing.Refusal)(nil); errors.As(err, &refusal) {
 		return "", fmt.Errorf("%s: %w", page, err)
 	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return "", fmt.Errorf("%s: no answer in time (look at the server's log, wait until it is ready, or correct its URL): %w", page, err)
+	}
 	if err != nil {
 		return "", fmt.Errorf("no server at %s (start it, or correct its URL): %w", baseURL, err)
 	}
@@ -79,12 +82,15 @@ func firstModel(text []byte) (id string, err error) {
 	return list.Data[0].ID, nil
 }
 
+// ErrBaseURL says what is wrong with a URL that has more than a server's address.
+var ErrBaseURL = errors.New("is not http(s)://host:port, and no more than that: take away /v1 and what else stands behind it")
+
 // checkBase refuses what is not the base URL of a server that the client may send to. Its error, and whatever quotes
 // a base URL that has passed, holds no secret.
 func checkBase(client *outgoing.Client, baseURL string) error {
 	u, err := url.Parse(baseURL)
 	if err != nil || u.User != nil || strings.Trim(u.Path, "/") != "" || strings.ContainsAny(baseURL, "?#") {
-		return fmt.Errorf("base url %q is not http(s)://host:port, and no more than that", outgoing.Shown(baseURL))
+		return fmt.Errorf("base url %q %w", outgoing.Shown(baseURL), ErrBaseURL)
 	}
 	if err := client.Permits(baseURL); err != nil {
 		return fmt.Errorf("base url %q: %w", outgoing.Shown(baseURL), err)

@@ -2,11 +2,13 @@ package load
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -120,4 +122,18 @@ func TestServedModelWithoutServer(t *testing.T) {
 	_, err := ServedModel(t.Context(), e.http, e.url)
 	require.ErrorContains(t, err, "no server at http://127.0.0.1:1 (start it, or correct its URL): ")
 	assert.NotContains(t, err.Error(), "\n")
+}
+
+// A server that hangs is there.
+func TestServedModelOfServerThatHangs(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	client, err := through(func(r *http.Request) (*http.Response, error) {
+		<-r.Context().Done()
+		return nil, r.Context().Err()
+	}).For("http://127.0.0.1:8355", "")
+	require.NoError(t, err)
+	_, err = ServedModel(ctx, client, "http://127.0.0.1:8355")
+	require.ErrorContains(t, err, "http://127.0.0.1:8355/v1/models: no answer in time (look at the server's log")
+	assert.NotContains(t, err.Error(), "no server")
 }

@@ -40,14 +40,15 @@ func Judge(h Hypothesis, ev *evidence.Evidence) (*Judgement, Conclusion) {
 		r.Rows = append(r.Rows, ev.Row(g))
 	}
 	r.Accounts = ev.Accounts(shown)
-	if len(ev.Cells) == 0 {
-		nothing := gate.Fail("samples", Inconclusive, "cells_missing", fmt.Sprintf("none of %d planned cells was measured", len(ev.Plan.Cells)))
-		r.Verdict = Settle([]gate.Gate{nothing}, []Check{}, nil, Alpha(look.Level))
+	deciding := ev.Deciding()
+	if len(deciding.Cells) == 0 {
+		// Of no cells every gate would say something, and much of it that all is well.
+		r.Verdict = Settle([]gate.Gate{undecided(ev)}, []Check{}, nil, Alpha(look.Level))
 		r.Verdict.Scope = scope(ev)
+		r.Findings = append(r.Findings, endedEarly(ev.Plan, r.Verdict, len(ev.Cells))...)
 		r.keepFinite()
 		return r, Conclusion{}
 	}
-	deciding := ev.Deciding()
 	gates := gate.Common(deciding, claim)
 	c := h.Decide(deciding)
 	h.decidesByNamed(c.Checks)
@@ -102,6 +103,20 @@ func endedEarly(p *record.Plan, v Verdict, measured int) []Finding {
 		return nil
 	}
 	return []Finding{{Name: "ended early", Detail: fmt.Sprintf("after %d of %d cells: %s", measured, len(p.Cells), p.Ended)}}
+}
+
+// undecided is the gate of a run that has measured no cell which decides.
+func undecided(ev *evidence.Evidence) gate.Gate {
+	detail := fmt.Sprintf("none of %d planned cells was measured", len(ev.Plan.Cells))
+	if n := len(ev.Cells); n > 0 {
+		detail = fmt.Sprintf("%d of %d planned cells were measured, all of them of the block that finds where to look, which decides nothing", n, len(ev.Plan.Cells))
+		if ev.Plan.Ended == "" {
+			detail += ": continue with -resume"
+		} else {
+			detail += ": it ended " + ev.Plan.Ended
+		}
+	}
+	return gate.Fail("samples", Inconclusive, "cells_missing", detail)
 }
 
 // largestResidual is the byte account of many groups in one finding: how far it stays open at most, where the

@@ -52,3 +52,28 @@ func TestOpenIntervalsAreReported(t *testing.T) {
 	assert.Nil(t, r.Findings[1].Lo)
 	assert.Nil(t, r.Findings[1].Hi)
 }
+
+// Of no cells that decide no gate says that all is well.
+func TestScreeningAloneDecidesNothing(t *testing.T) {
+	ev := recorded(t)
+	ev.Exp.Hypothesis.Run.Screening = true
+	for _, c := range ev.Cells {
+		c.Rep = 0
+	}
+	h := verdict.Hypothesis{ID: "HX", Decide: func(*evidence.Evidence) verdict.Conclusion {
+		assert.Fail(t, "there is nothing to decide by")
+		return verdict.Conclusion{}
+	}}
+	for ended, says := range map[string]string{
+		"":                               ", which decides nothing: continue with -resume",
+		"after the first stage: no wait": ", which decides nothing: it ended after the first stage: no wait",
+	} {
+		ev.Plan.Ended = ended
+		r, _ := verdict.Judge(h, ev)
+		assert.Equal(t, verdict.Inconclusive, r.Verdict.Outcome)
+		require.Len(t, r.Verdict.Gates, 1)
+		assert.False(t, r.Verdict.Gates[0].Passed)
+		assert.Contains(t, r.Verdict.Gates[0].Detail, " planned cells were measured, all of them of the block that finds where to look"+says)
+		assert.NotEmpty(t, r.Rows, "what was measured is shown")
+	}
+}

@@ -179,7 +179,10 @@ func (l *plainLoad) rehearse(segments *prompt.Segments) error {
 		return err
 	}
 	spec := l.spec(w, "model", t)
-	if err = errors.Join(spec.Check(), closed()); err != nil {
+	switch err = errors.Join(spec.Check(), closed()); {
+	case errors.Is(err, load.ErrBaseURL):
+		return fmt.Errorf("--url: %w", err)
+	case err != nil:
 		return fmt.Errorf("--%s: %w", l.chosen, err)
 	}
 	return nil

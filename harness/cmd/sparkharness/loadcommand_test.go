@@ -106,6 +106,9 @@ func TestLoadOfChunksThatComeTogether(t *testing.T) {
 	var remarks strings.Builder
 	(&figures{ZeroGaps: new(0.01)}).remarks(&remarks, 0)
 	assert.Empty(t, remarks.String(), "a few leave the percentiles where they are")
+	(&figures{ZeroGaps: new(1.0)}).remarks(&remarks, 0)
+	assert.Contains(t, remarks.String(), "Every answer came whole, in one read: TTFT is E2E", "the first chunk and the last are one")
+	assert.NotContains(t, remarks.String(), "how fast tokens are made is TPOT")
 }
 
 // Prompts are as long as was asked for to a server that counts otherwise.
@@ -249,6 +252,8 @@ func TestLoadRefuses(t *testing.T) {
 	assert.Zero(t, asked.Load(), "nothing is sent")
 	_, err := ran(t, "load", "--users", "4", "--url", "http://127.0.0.1:1")
 	require.ErrorContains(t, err, "--url: no server at http://127.0.0.1:1 (start it, or correct its URL)")
+	_, err = ran(t, "load", "--users", "4", "--url", "http://127.0.0.1:1/v1")
+	require.ErrorContains(t, err, `--url: load spec: base url "http://127.0.0.1:1/v1" is not http(s)://host:port, and no more than that: take away /v1`)
 	long := completions(t, func(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, "the context has 100 tokens", http.StatusBadRequest)
 	})

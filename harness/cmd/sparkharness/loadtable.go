@@ -83,7 +83,11 @@ func (f *figures) remarks(out io.Writer, failed int) {
 		fmt.Fprintf(out, "\n%d of %d measured requests failed, the first: %s (--lines FILE has the others' reasons, --max-failed 0 makes it the exit status)\n",
 			failed, f.Measured, *f.WhyFailed)
 	}
-	if above(f.ZeroGaps, mostZeroGaps) {
+	switch {
+	case f.ZeroGaps != nil && *f.ZeroGaps == 1:
+		fmt.Fprintf(out, "\nEvery answer came whole, in one read: TTFT is E2E, and neither TPOT nor ITL tells how fast tokens are made. "+
+			"Look for what keeps the stream back, such as a proxy that buffers, or a server that does not stream.\n")
+	case above(f.ZeroGaps, mostZeroGaps):
 		fmt.Fprintf(out, "\n%.0f %% of the gaps between chunks are 0: so many came in one read with the chunk before. ITL and chunk gaps are of how chunks arrive; "+
 			"how fast tokens are made is TPOT, which goes by the first chunk and the last.\n", 100**f.ZeroGaps)
 	}
