@@ -34,7 +34,7 @@ func Run(t *testing.T, h Hypothesis) {
 		return
 	}
 	configured := rep.Expected
-	if rigs[o.Rig].real() {
+	if rigs[o.Rig].real() || rep.Clock == record.ClockReal {
 		configured = nil // what is expected was of the machine that the configurations describe: this one's verdict is printed
 	}
 	want, err := o.Expected(h.ID, configured)
@@ -186,7 +186,7 @@ func plan(t *testing.T, h Hypothesis, o *Options) (p planned, err error) {
 	}
 	if h.Waits && !slices.Contains(p.rig.Facts().Capabilities, rig.TellsWaits) {
 		return p, errors.Join(&rig.UndecidableError{Why: h.ID + " asks which requests waited for admission, and a server of these does not tell how long it " +
-			"kept one waiting: it cannot be decided there"}, p.rig.Close())
+			"kept one waiting: it cannot be decided there (kinds whose file in configs/servers says waits do tell: trtllm, dynamo, llama-cpp)"}, p.rig.Close())
 	}
 	digest, err := experiment.Digest(p.exp, o.Root, p.rig.Facts())
 	if err == nil {

@@ -101,7 +101,7 @@ func (o *doctorFlags) needs(cmd *cobra.Command) (n doctor.Needs, closed func(), 
 	}{{"hours", o.hours}, {"model", o.model}, {"cpu-tier", o.cpuTier}, {"prompt-kv", o.promptKV}, {"footprint",
 		o.footprint}, {"test-timeout", o.timeout.Hours()}} {
 		if !(f.value >= 0 && f.value <= 1e6) {
-			return n, nil, fmt.Errorf("--%s %v: from 0 to 1000000 is needed", f.name, f.value)
+			return n, nil, fmt.Errorf("--%s %s: from 0 to 1000000 is needed (a duration in hours)", f.name, cmd.Flags().Lookup(f.name).Value)
 		}
 	}
 	const gib = 1 << 30
