@@ -203,9 +203,12 @@ func TestCommittedProfiles(t *testing.T) {
 	moderate := heavy
 	moderate.Name, moderate.IODepth, moderate.NumJobs = "moderate", 32, 2
 	assert.Equal(t, []Job{moderate}, load("moderate"))
+	little := heavy
+	little.Name, little.Size = "heavy_1g", 1<<30
+	assert.Equal(t, []Job{little}, load("heavy_1g"))
 	files, err := filepath.Glob(configs + "/*")
 	require.NoError(t, err)
-	assert.Len(t, files, 10, "every committed profile is looked at here and below")
+	assert.Len(t, files, 11, "every committed profile is looked at here and below")
 }
 
 // Programs that read and compute now and then, and write nothing: three tasks that block, in cycles that meet

@@ -45,7 +45,7 @@ func Judge(h Hypothesis, ev *evidence.Evidence) (*Judgement, Conclusion) {
 		// Of no cells every gate would say something, and much of it that all is well.
 		r.Verdict = Settle([]gate.Gate{undecided(ev)}, []Check{}, nil, Alpha(look.Level))
 		r.Verdict.Scope = scope(ev)
-		r.Findings = append(r.Findings, endedEarly(ev.Plan, r.Verdict, len(ev.Cells))...)
+		r.Findings = append(append(r.Findings, endedEarly(ev.Plan, r.Verdict, len(ev.Cells))...), costs(ev.Cells)...)
 		r.keepFinite()
 		return r, Conclusion{}
 	}

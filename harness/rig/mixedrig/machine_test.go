@@ -39,7 +39,13 @@ func sampled(t *testing.T, s rig.Sources, dt time.Duration) *record.SysSample {
 	t.Helper()
 	out := &record.SysSample{DtMS: float64(dt.Milliseconds())}
 	for _, source := range s.Sys {
-		require.NoError(t, source.Sample(t.Context(), out), source.Name())
+		// A source that streams may have no line yet when it is asked for the first time.
+		for until := time.Now().Add(time.Minute); dt == 0 && source.Sample(t.Context(), out) != nil && time.Now().Before(until); {
+			time.Sleep(50 * time.Millisecond)
+		}
+		if dt > 0 {
+			require.NoError(t, source.Sample(t.Context(), out), source.Name())
+		}
 	}
 	return out
 }
