@@ -72,7 +72,7 @@ func TestDiskRigKilledAndResumed(t *testing.T) {
 			_, err := os.Stat(kv)
 			there = err == nil
 		}
-		after := time.Duration(rng.Float64() * float64(12*time.Second))
+		after := time.Duration(rng.Float64() * float64(6*time.Second))
 		time.Sleep(after)
 		_ = u.cmd.Process.Kill() // it may have ended
 		said += (<-ended).stdout
