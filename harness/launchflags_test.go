@@ -32,8 +32,8 @@ func TestSparkIsABuildOfItsOwn(t *testing.T) {
 	})
 	_, err := checked(t, "-rig", "spark")
 	require.EqualError(t, err, "-rig spark: this build has disk, server, sim; rig spark starts servers on this machine and is built with go test -tags spark")
-	for _, name := range []string{"launch", "model"} {
-		_, err := checked(t, "-"+name, "x")
+	for _, name := range []string{"launch", "model", "skip-doctor"} {
+		_, err := checked(t, "-"+name+map[bool]string{true: "=true", false: "=x"}[name == "skip-doctor"])
 		require.EqualError(t, err, "-"+name+" says what is started, or how: give -rig spark, too, which is built with go test -tags spark")
 	}
 }
@@ -52,7 +52,7 @@ func TestLaunchFlags(t *testing.T) {
 		{[]string{"-launch", "vllm", "-dir", "/nvme", "-url", "http://127.0.0.1:1"}, "-url names a server that runs: give -rig server, too"},
 		{[]string{"-launch", "vllm", "-dir", "/nvme", "-world", "default"}, "-world default: rig starts has no worlds"},
 		{[]string{"-launch=", "-dir", "/nvme"}, "-launch is empty"},
-		{[]string{"-launch", "A=vllm,B=vllm-disk", "-dir", "/nvme", "-device", "nvme0n1", "-model", "L8B"}, ""},
+		{[]string{"-launch", "A=vllm,B=vllm-disk", "-dir", "/nvme", "-device", "nvme0n1", "-model", "L8B", "-skip-doctor"}, ""},
 	} {
 		o, err := checked(t, append([]string{"-rig", "starts"}, tc.args...)...)
 		if tc.want != "" {
@@ -64,5 +64,6 @@ func TestLaunchFlags(t *testing.T) {
 		assert.Equal(t, map[string]string{"A": "vllm", "B": "vllm-disk"}, c.Launches)
 		assert.Equal(t, []string{"L8B", "/nvme", "nvme0n1", ""}, []string{c.Model, c.Dir, c.Device, c.World})
 		assert.Nil(t, c.Servers)
+		assert.True(t, o.SkipDoctor)
 	}
 }

@@ -274,7 +274,12 @@ func (c *cellRun) drainPerf(ctx, sampling context.Context, src rig.Sources, w *r
 	}
 }
 
+// perfWait bounds the reading of a server's records: one that hangs must not keep the cell from ending.
+const perfWait = time.Minute
+
 func (c *cellRun) savePerf(ctx context.Context, p *telemetry.Perf, w *record.Writer) error {
+	ctx, cancel := context.WithTimeout(ctx, perfWait)
+	defer cancel()
 	records, err := p.Drain(ctx)
 	if err != nil {
 		return err

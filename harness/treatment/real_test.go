@@ -198,3 +198,11 @@ func TestProbe(t *testing.T) {
 	require.NoError(t, tr.probe.Sample(t.Context(), &s))
 	assert.Nil(t, s.Probe)
 }
+
+// An engine without options of its own is one that fio has.
+func TestRealEngines(t *testing.T) {
+	needFio(t)
+	tr, _, _ := treating(t, nil)
+	require.NoError(t, tr.check(t.Context(), []string{"libaio", "psync"}))
+	require.ErrorContains(t, tr.check(t.Context(), []string{"nosuch"}), "fio has no engine nosuch")
+}

@@ -51,7 +51,8 @@ func (c *condition) tell() {
 	for i, after := range c.last.Drives {
 		before := c.first.Drives[i]
 		if before.WriteBytes != nil && after.WriteBytes != nil {
-			fmt.Fprintf(c.out, "%s: %.1f GB were written to it from the first cell to the last, as it says itself\n", after.Device, (*after.WriteBytes-*before.WriteBytes)/1e9)
+			fmt.Fprintf(c.out, "%s: %.1f GB were written to it from the first cell to the last, as it says itself\n",
+				after.Device, (*after.WriteBytes-*before.WriteBytes)/1e9)
 		}
 		if after.TemperatureC != nil {
 			fmt.Fprintf(c.out, "%s: %.0f degrees Celsius after the last cell\n", after.Device, *after.TemperatureC)

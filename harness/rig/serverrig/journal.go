@@ -29,8 +29,8 @@ func asFound(j *restore.Journal) error {
 	if len(j.Left) == 0 {
 		return nil
 	}
-	return fmt.Errorf("an earlier run was killed and has left what could not be undone, so that a measurement would be of another machine: undo it by hand as each line says, and start again:\n  %s",
-		strings.Join(j.Left, "\n  "))
+	return fmt.Errorf("an earlier run was killed and has left what could not be undone, so that a measurement would be of another machine: "+
+		"undo it by hand as each line says, and start again:\n  %s", strings.Join(j.Left, "\n  "))
 }
 
 // noting is the journal of servers that are started. They may use all CPUs, whichever the client keeps to.

@@ -1,6 +1,7 @@
 package serverrig
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -57,9 +58,10 @@ func (m *machine) idle(ctx context.Context) error {
 		return untold()
 	}
 	page := telemetry.NewPage(m.rig.client, m.server.enginePage, "engine", metrics(p.Figures), nil)
+	settle := cmp.Or(m.rig.patience, settle)
 	deadline := time.Now().Add(settle)
 	for {
-		f, err := page.Read(ctx)
+		f, err := m.read(ctx, page)
 		running, told := f["running"]
 		waiting, toldToo := f["waiting"]
 		switch {
@@ -80,6 +82,13 @@ func (m *machine) idle(ctx context.Context) error {
 		case <-time.After(200 * time.Millisecond):
 		}
 	}
+}
+
+// read reads a page of a server that may hang.
+func (m *machine) read(ctx context.Context, page *telemetry.Page) (map[string]float64, error) {
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(m.rig.patience, asking))
+	defer cancel()
+	return page.Read(ctx)
 }
 
 func (m *machine) post(ctx context.Context, path string) error {
@@ -184,6 +193,8 @@ func (m *machine) ReadBack(ctx context.Context) (record.Settings, error) {
 	if out.NotReadBack == nil {
 		out.NotReadBack = []string{}
 	}
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(m.rig.patience, asking)) // it may hang
+	defer cancel()
 	var err error
 	if out.Model, err = load.ServedModel(ctx, m.rig.client, m.server.base); err != nil {
 		return out, err

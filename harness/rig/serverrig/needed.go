@@ -2,7 +2,6 @@ package serverrig
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -41,7 +40,7 @@ func (r *Launching) lookOver(ctx context.Context) error {
 	if len(lacking) == 0 {
 		return nil
 	}
-	return errors.New("this machine lacks what " + r.exp.Hypothesis.Hypothesis + " needs (-skip-doctor measures all the same):\n  " + strings.Join(lacking, "\n  "))
+	return fmt.Errorf("this machine lacks what %s needs (-skip-doctor measures all the same):\n  %s", r.exp.Hypothesis.Hypothesis, strings.Join(lacking, "\n  "))
 }
 
 // dir is the folder on the drive that was named, "" where only the drive was.

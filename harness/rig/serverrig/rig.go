@@ -29,6 +29,8 @@ type Rig struct {
 	facts   record.Facts
 	device  device
 	noise   io.Reader // what is written to prove counters
+	// patience bounds, in tests, what a server is waited for between cells; 0: settle, and asking for an answer.
+	patience time.Duration
 }
 
 // asking bounds what a server is asked for before the first cell.

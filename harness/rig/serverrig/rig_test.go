@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -32,6 +33,7 @@ type fake struct {
 	reset      int // status of POST /reset
 	tokenizer  *prompt.Tokenizer
 	resets     int
+	hangs      atomic.Bool // it takes requests and answers none
 }
 
 func newFake(t *testing.T) *fake {
@@ -43,6 +45,10 @@ func newFake(t *testing.T) *fake {
 }
 
 func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if f.hangs.Load() {
+		<-r.Context().Done()
+		return
+	}
 	switch r.URL.Path {
 	case "/v1/models":
 		fmt.Fprintf(w, `{"data":[{"id":%q}]}`, f.model)

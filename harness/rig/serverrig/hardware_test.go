@@ -1,0 +1,191 @@
+package serverrig
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"sparkharness/harness/cpus"
+	"sparkharness/harness/doctor"
+	"sparkharness/harness/drive"
+	layout "sparkharness/harness/experiment"
+	"sparkharness/harness/record"
+	"sparkharness/harness/rig"
+	"sparkharness/harness/treatment"
+)
+
+// onDrive has the rig use a folder on a real drive; where temporary files lie on none it says so loudly and skips.
+func onDrive(t *testing.T) (string, func(*layout.Choices, *LaunchOptions)) {
+	t.Helper()
+	dir := t.TempDir()
+	if _, err := drive.Of(dir, drive.Here()); errors.Is(err, drive.ErrNoDrive) {
+		t.Skipf("NOT TESTED ON A REAL DRIVE: %v: set TMPDIR to a folder on one", err)
+	}
+	return dir, func(c *layout.Choices, o *LaunchOptions) {
+		c.Device, c.Dir = dir, dir
+		o.Treatment = treatment.Options{Span: 200 * time.Millisecond, ProbeFile: 4 << 20}
+	}
+}
+
+var simulatedKinds = map[string]string{"A": "sim-trtllm", "B": "sim-dynamo"}
+
+const smallFio = "[global]\nioengine=psync\ndirect=1\nthread\ntime_based\nruntime=1h\nfilename=load.dat\nsize=4m\n[heavy]\nrw=randread\nbs=16k\n"
+
+// The machine is treated beside a server that runs: fio and the probe show in the sources, the page cache is emptied, and all files
+// are gone at the end.
+func TestTreatments(t *testing.T) {
+	if _, err := exec.LookPath("fio"); err != nil {
+		t.Skip("NOT TESTED WITH THE REAL FIO, which is not installed: apt install fio")
+	}
+	dir, on := onDrive(t)
+	r, out := launching(t, overlay(t, nil), simulatedKinds, "L8B", on, func(_ *layout.Choices, o *LaunchOptions) { o.SkipDoctor = true })
+	assert.Subset(t, r.Facts().Capabilities, []string{rig.Fio, rig.Probe})
+	assert.Equal(t, mayDropCaches() == nil, r.treating.cannot[rig.DropCaches] == "")
+	r.exp.Fio = map[string]string{"heavy": smallFio}
+	r.exp.Hypothesis.Sweep.Fio = []string{"none", "heavy"}
+	r.plan = &record.Plan{RunID: "r", Cells: []record.PlannedCell{{Fio: "heavy"}}}
+	require.NoError(t, r.Prepare())
+	assert.Contains(t, out.String(), "fio and the probe use 0.01 GB of their own in "+dir)
+	b := begun(t, r, "stack", "B")
+	sources := b.Sources()
+	var undos []func(context.Context) error
+	for _, tr := range []rig.Treatment{{Kind: rig.Probe}, {Kind: rig.Fio, Name: "heavy", Text: smallFio}} {
+		done, err := b.Apply(t.Context(), tr)
+		require.NoError(t, err)
+		undos = append(undos, done.Undo)
+	}
+	sample := func() (s record.SysSample) {
+		for _, source := range sources.Sys {
+			require.NoError(t, source.Sample(t.Context(), &s))
+		}
+		return s
+	}
+	sample()
+	time.Sleep(400 * time.Millisecond)
+	s := sample()
+	require.NotNil(t, s.Fio)
+	assert.Positive(t, s.Fio.ReadBytes)
+	require.NotNil(t, s.Probe)
+	assert.Positive(t, s.Probe.N)
+	for _, undo := range undos {
+		require.NoError(t, undo(t.Context()))
+	}
+	if mayDropCaches() == nil {
+		done, err := b.Apply(t.Context(), rig.Treatment{Kind: rig.DropCaches})
+		require.NoError(t, err)
+		require.NotNil(t, done.Seen.After)
+	}
+	around := sources.Health(t.Context())
+	assert.NotZero(t, around.Before.At)
+	assert.GreaterOrEqual(t, around.After.At, around.Before.At)
+	require.NoError(t, b.Close())
+	require.NoError(t, r.Close())
+	left, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	assert.Empty(t, left)
+}
+
+// Without fio the arms with it are refused, with what to install.
+func TestFioIsNotInstalled(t *testing.T) {
+	_, on := onDrive(t)
+	docker := t.TempDir() // a PATH without fio
+	t.Setenv("PATH", docker)
+	if _, err := program(); err != nil {
+		t.Skip("the command is not compiled yet, and without PATH it cannot be: run the whole package")
+	}
+	r, _ := launching(t, overlay(t, nil), simulatedKinds, "L8B", on)
+	assert.NotContains(t, r.Facts().Capabilities, rig.Fio)
+	r.exp.Hypothesis.Sweep.Fio = []string{"none", "heavy"}
+	require.ErrorContains(t, r.Check(r.exp, &record.Plan{}), "which rig spark cannot do: choose another rig with -rig, or a configuration without it; fio is not installed: apt install fio")
+	_, err := (&launched{of: r}).Apply(t.Context(), rig.Treatment{Kind: rig.Fio})
+	require.EqualError(t, err, "fio cannot be done: fio is not installed: apt install fio")
+}
+
+// What the hypothesis needs and the machine lacks ends the run before it begins, each with its remedy; -skip-doctor has it begin.
+func TestDoctorBeforeAPlan(t *testing.T) {
+	late := doctor.Here()
+	late.Run = func(context.Context, string, ...string) (string, error) {
+		return "", &exec.Error{Name: "x", Err: exec.ErrNotFound}
+	}
+	late.Sleep = func(context.Context, time.Duration) error { return nil }
+	late.Lateness = func(context.Context) ([]time.Duration, error) {
+		lags := make([]time.Duration, 300)
+		for i := range lags {
+			lags[i] = 50 * time.Millisecond
+		}
+		return lags, nil
+	}
+	r, out := launching(t, overlay(t, nil), simulatedKinds, "L8B", func(_ *layout.Choices, o *LaunchOptions) { o.Machine = late })
+	began := time.Now()
+	err := r.Prepare()
+	assert.Less(t, time.Since(began), 5*time.Second)
+	require.ErrorContains(t, err, "this machine lacks what H2B needs (-skip-doctor measures all the same):\n  client-lateness: 300 sends late by p50 50.000, p99 50.000 ms: end other programs on this machine")
+	assert.NotContains(t, err.Error()+out.String(), "server-answers", "servers are not there yet")
+	assert.Contains(t, out.String(), "warning: not known: ")
+	r.o.SkipDoctor = true
+	require.NoError(t, r.Prepare())
+}
+
+// What the kernel complains of during a cell is told with the cell, once; what was written and how warm it is at the end.
+func TestConditionIsTold(t *testing.T) {
+	readings := []record.Health{
+		{At: 1, Untold: []string{"wear of nvme0n1 is not told"}, Kernel: &record.KernelLog{Lines: 10, Xid: 1}, Drives: []record.DriveHealth{{Device: "nvme0n1", WriteBytes: new(2e12)}}},
+		{At: 2, Kernel: &record.KernelLog{Lines: 13, Xid: 2, NVErrMemory: 1, IOErrors: 1}, Drives: []record.DriveHealth{{Device: "nvme0n1", WriteBytes: new(2.0125e12), TemperatureC: new(61.0)}},
+			Temperatures: []record.Temperature{{Chip: "nvme", Label: "Composite", C: 61}, {Chip: "acpitz", Label: "x", C: 40}}},
+	}
+	var out bytes.Buffer
+	c := condition{drives: []string{"nvme0n1"}, out: &out, read: func(_ context.Context, drives ...string) record.Health {
+		assert.Equal(t, []string{"nvme0n1"}, drives)
+		next := readings[0]
+		readings = readings[1:]
+		return next
+	}}
+	around := c.begin(t.Context())
+	c.end(t.Context(), "ctx=256/rep=1", around)
+	c.end(t.Context(), "ctx=256/rep=1", around)
+	c.end(t.Context(), "one that has not begun", nil)
+	c.tell()
+	assert.Equal(t, `warning: wear of nvme0n1 is not told
+warning: cell ctx=256/rep=1: 1 lines of the kernel's log: NV_ERR_NO_MEMORY of the GPU's driver (dmesg): no gate looks at that, so see whether the cell can be believed
+warning: cell ctx=256/rep=1: 1 lines of the kernel's log: Xid, a fault of the GPU (dmesg): no gate looks at that, so see whether the cell can be believed
+warning: cell ctx=256/rep=1: 1 lines of the kernel's log: I/O errors (dmesg): no gate looks at that, so see whether the cell can be believed
+nvme0n1: 12.5 GB were written to it from the first cell to the last, as it says itself
+nvme0n1: 61 degrees Celsius after the last cell
+hottest after the last cell: nvme Composite, 61 degrees Celsius
+`, out.String())
+	assert.InDelta(t, 2.0, around.After.At, 0)
+}
+
+// A client that keeps to some CPUs does not keep the servers there.
+func TestServersMayUseAllCPUs(t *testing.T) {
+	if runtime.NumCPU() < 2 {
+		t.Skip("this machine has one CPU")
+	}
+	r, _ := launching(t, overlay(t, nil), simulatedKinds, "L8B")
+	undo, err := cpus.Pin("0")
+	if err != nil {
+		t.Skip(err)
+	}
+	a := begun(t, r, "stack", "A")
+	require.NoError(t, undo())
+	pids, err := processesAt(procRoot, a.Endpoint().BaseURL)
+	require.NoError(t, err)
+	require.NotEmpty(t, pids)
+	status, err := os.ReadFile(filepath.Join(procRoot, fmt.Sprint(pids[0]), "status"))
+	require.NoError(t, err)
+	_, list, _ := strings.Cut(string(status), "Cpus_allowed_list:\t")
+	list, _, _ = strings.Cut(list, "\n")
+	assert.NotEqual(t, "0", list)
+	require.NoError(t, a.Close())
+}
