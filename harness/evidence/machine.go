@@ -25,7 +25,7 @@ type Machine struct {
 	// rarely, or tells no clock.
 	BusyClockMHz *float64
 	// MaxClockMHz is the highest SM clock that the GPU said it can have; nil if it said none.
-	MaxClockMHz *float64
+	MaxClockMHz *float64 `json:",omitempty"` // so that a machine without one keeps its fingerprint
 	// NVMe readings at the first and the last sample of the measure phase.
 	AliveAtStart, AliveAtEnd bool
 }
