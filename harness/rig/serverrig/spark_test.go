@@ -177,11 +177,11 @@ run:
 	assert.Contains(t, out, "fio and the probe use 1.14 GB of their own in "+dir)
 	seen := 0
 	for _, g := range reported(t, run).Verdict.Gates {
-		switch {
-		case g.Name == "treatment":
+		switch g.Name {
+		case "treatment":
 			seen++
 			assert.True(t, g.Passed, g.Detail)
-		case g.Name == "fio":
+		case "fio":
 			seen++
 			assert.NotContains(t, []string{"no_arms", "probe_unknown", "arm_missing", "not_treated", "not_measured", "fio_gone", "fio_idle"}, g.Code, g.Detail)
 			if !g.Passed { // how far so little of it slows this drive is nobody's claim, and others may use it
