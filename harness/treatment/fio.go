@@ -46,7 +46,7 @@ func (t *Treater) check(ctx context.Context, engines []string) error {
 		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 		out, err := exec.CommandContext(ctx, t.o.Fio, "--enghelp="+engine).CombinedOutput()
 		cancel()
-		if err != nil && !strings.Contains(string(out), "has no options") { // fio 3.33 exits with 1 for an engine that it has, as psync
+		if err != nil && !strings.Contains(string(out), "has no options") { // an engine without any is an error to fio, too
 			return fmt.Errorf("fio has no engine %s (%w; %s): apt install fio brings it, or set ioengine=psync in the profile",
 				engine, err, oneLine(string(out)))
 		}

