@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"sparkharness/harness/outgoing"
 	"sparkharness/harness/record"
@@ -60,7 +61,7 @@ var kvNames = func() (names [kvCounters]string) {
 //     was looked for.
 //   - A page on which tokens were matched below the device since the server's start, and of the blocks that these are not one
 //     was onboarded, contradicts itself: its onboard counters do not count what they should, and are no zeros. It is an
-//     error, as for the seconds between a first match, which counts when it is scheduled, and the end of its transfer.
+//     error from firstTransfer on after the first page that says so: a match counts when it is scheduled, its blocks when they are there.
 //   - Prefetches stay nil: the onboard counters do not tell a block that was fetched ahead from one that
 //     a request waits for.
 //
@@ -80,7 +81,8 @@ type KVBM struct {
 	blockBytes float64
 	hostBlocks *float64 // capacity of the host tier; nil if unknown
 	prev       *kvbmPage
-	wait       *float64 // mean queue wait of the latest interval that observed one, s
+	wait       *float64  // mean queue wait of the latest interval that observed one, s
+	matchedAt  time.Time // of the first page that matched and onboarded nothing, of those that do so since
 }
 
 // kvbmPage is what is used of one page. Counters and histograms are summed over label sets; the known
@@ -156,12 +158,20 @@ func (k *KVBM) SampleKV(ctx context.Context, s *record.KVSample) error {
 		k.wait = nil
 		return fmt.Errorf("%s: %w", outgoing.Shown(k.page.url), err)
 	}
-	if err := cur.contradiction(); err != nil {
+	if err := cur.contradiction(); err == nil {
+		k.matchedAt = time.Time{}
+	} else if k.matchedAt.IsZero() {
+		k.matchedAt = time.Now()
+	} else if time.Since(k.matchedAt) >= firstTransfer {
 		return k.page.failed(err)
 	}
 	k.fill(s, cur, fetch)
 	return nil
 }
+
+// firstTransfer bounds how long the blocks of a first match are on their way: 4,096 tokens of a 70B take 3 s through a slow loader, and
+// may wait for another load.
+const firstTransfer = 10 * time.Second
 
 var kvbmPrefix = []byte("kvbm_")
 
