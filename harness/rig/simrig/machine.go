@@ -157,12 +157,12 @@ func (s *Machine) Sources() rig.Sources {
 	t.Sys = append(t.Sys, telemetry.OrFailed("proc", proc, err))
 	block, err := telemetry.NewBlock(s.files.Proc, s.files.Sys, s.opts.Stack.Telemetry.Device)
 	t.Sys = append(t.Sys, telemetry.OrFailed("block", block, err), telemetry.OrFailed("server", s.server, s.watchServer(context.Background())), s.fio)
-	if s.opts.Probe {
-		t.Sys = append(t.Sys, &s.probe)
-	}
 	s.watched = append(s.watched, proc, block, s.server)
 	told := s.Told()
 	t.Sys = append(t.Sys, told.Sys...)
+	if s.opts.Probe { // before the pages, and behind the GPU: evidence of earlier runs has them in this order
+		t.Sys = slices.Insert(t.Sys, len(t.Sys)-len(told.Sys)+1, telemetry.SysSource(&s.probe))
+	}
 	t.KV, t.Perf, t.Scrapes = told.KV, told.Perf, told.Scrapes
 	return t
 }
