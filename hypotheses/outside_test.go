@@ -54,7 +54,7 @@ func TestConfigOutsideTheTree(t *testing.T) {
 
 	// A folder of one's own is laid over that of the checkout, job files and stacks included.
 	put("own/configs.yaml", "base: "+filepath.Join(root, "configs")+"\n")
-	put("own/fio/mine.fio", "[global]\nioengine=libaio\ndirect=1\ntime_based\nruntime=4h\nthread\n[mine]\nrw=randread\nbs=4k\niodepth=4\nfilename=/mnt/nvme/fio.dat\nsize=1g\n")
+	put("own/fio/mine.fio", "[global]\nioengine=libaio\ndirect=1\ntime_based\nruntime=4h\nthread\n[mine]\nrw=randread\nbs=4k\niodepth=4\nfilename=fio.dat\nsize=1g\n")
 	put("own/stackA_mine.yaml", "base: "+filepath.Join(root, "configs", "stackA_llama70b_baseline.yaml")+"\nname: mine\n")
 	put("own.yaml", "base: based.yaml\nstacks: {A: stackA_mine.yaml}\nsweep: {fio: [none, mine]}\n")
 	c := elsewhere(t, dir, "^TestH4A$", "-config", "own.yaml", "-configs", "own", "-plan-only")
