@@ -154,11 +154,10 @@ func TestContainer(t *testing.T) {
 		o.Place.Folder = t.TempDir()
 		journal := &noting{}
 		o.Journal = journal
-		var s *Server
-		o.Answers = func(context.Context) error { time.Sleep(100 * time.Millisecond); return nil }
+		o.Answers = func(context.Context) error { return nil }
 		s, err := Start(t.Context(), o)
 		require.NoError(t, err)
-		require.Eventually(t, func() bool { return s.log.Number("kv_tokens") != nil }, 5*time.Second, 10*time.Millisecond)
+		require.Eventually(t, func() bool { return s.log.Number("kv_tokens") != nil }, time.Minute, 10*time.Millisecond)
 		require.NoError(t, s.Stop())
 		got := lines()
 		require.Len(t, got, 4)

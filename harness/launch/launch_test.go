@@ -98,7 +98,7 @@ func (n *noting) Started(pid int) error {
 	for began := time.Now(); n.fails == nil; time.Sleep(10 * time.Millisecond) { // a new process shows none for a moment
 		env, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
 		marked := err == nil && strings.Contains(string(env), n.Env())
-		if marked || time.Since(began) > 5*time.Second {
+		if marked || time.Since(began) > time.Minute {
 			n.marked = append(n.marked, marked)
 			break
 		}
@@ -155,7 +155,7 @@ func options(t *testing.T, l *config.Launch) (Options, *said) {
 // groupGone waits until no process of a group is left.
 func groupGone(t *testing.T, pid int) {
 	t.Helper()
-	assert.Eventually(t, func() bool { return errors.Is(syscall.Kill(-pid, 0), syscall.ESRCH) }, 5*time.Second, 20*time.Millisecond, "group %d", pid)
+	assert.Eventually(t, func() bool { return errors.Is(syscall.Kill(-pid, 0), syscall.ESRCH) }, time.Minute, 20*time.Millisecond, "group %d", pid)
 }
 
 // Our own server as a process of its own: started, waited for, read back, started again and stopped.
@@ -269,16 +269,15 @@ func TestNotNoted(t *testing.T) {
 func TestIgnoresSIGTERM(t *testing.T) {
 	o, _ := options(t, script("sh", "-c", `trap "" TERM; sleep 61 & echo up; while :; do sleep 0.1; done`))
 	o.Launch.Stop.Grace = config.Duration(300 * time.Millisecond)
-	var s *Server
 	o.Answers = func(context.Context) error { return nil }
 	s, err := Start(t.Context(), o)
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return s.log.last() == "up" }, 5*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return s.log.last() == "up" }, time.Minute, 10*time.Millisecond)
 	pid := s.parts[0].cmd.Process.Pid
 	began := time.Now()
 	require.NoError(t, s.Stop())
 	assert.GreaterOrEqual(t, time.Since(began), 300*time.Millisecond)
-	assert.Less(t, time.Since(began), 4*time.Second)
+	assert.Less(t, time.Since(began), 40*time.Second, "it does not wait for a child that sleeps for a minute")
 	groupGone(t, pid)
 }
 
@@ -287,11 +286,11 @@ func TestGroupGoesWithIt(t *testing.T) {
 	o, _ := options(t, script("sh", "-c", `sleep 62 & echo up; trap 'exit 0' TERM; while :; do sleep 0.1; done`))
 	s, err := Start(t.Context(), o)
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return s.log.last() == "up" }, 5*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return s.log.last() == "up" }, time.Minute, 10*time.Millisecond)
 	pid := s.parts[0].cmd.Process.Pid
 	began := time.Now()
 	require.NoError(t, s.Stop())
-	assert.Less(t, time.Since(began), 4*time.Second, "its child is not waited for, though it holds the output open")
+	assert.Less(t, time.Since(began), 40*time.Second, "its child is not waited for, though it holds the output open")
 	groupGone(t, pid)
 }
 
@@ -300,7 +299,7 @@ func TestDiesLater(t *testing.T) {
 	o, _ := options(t, script("sh", "-c", "sleep 0.3; echo CUDA error: out of memory; exit 7"))
 	s, err := Start(t.Context(), o)
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return s.Died() != nil }, 5*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return s.Died() != nil }, time.Minute, 10*time.Millisecond)
 	require.ErrorContains(t, s.Died(), "the server ended (exit status 7) by itself")
 	require.ErrorContains(t, s.Died(), "CUDA error: out of memory")
 	require.NoError(t, s.Stop())
@@ -310,7 +309,13 @@ func TestDiesLater(t *testing.T) {
 func TestFaultInTheLog(t *testing.T) {
 	o, _ := options(t, script("sh", "-c", "echo 'WARNING fs.py: O_DIRECT is not supported on /tmp, using buffered I/O'; exec sleep 60"))
 	o.Launch.Log = kindOf(t, "vllm-fs").Launch.Log
-	o.Answers = func(context.Context) error { time.Sleep(300 * time.Millisecond); return nil }
+	o.Answers = func(context.Context) error { // once the line is in the log
+		text, err := os.ReadFile(o.LogPath)
+		if err == nil && !strings.Contains(string(text), "O_DIRECT") {
+			err = errors.New("not yet")
+		}
+		return err
+	}
 	_, err := Start(t.Context(), o)
 	require.ErrorContains(t, err, "its log has a fault, o_direct: the tier goes through the page cache")
 	require.ErrorContains(t, err, "O_DIRECT is not supported on /tmp, using buffered I/O, 1 times")

@@ -30,9 +30,12 @@ func child(role, journals, below string) error {
 	if err != nil {
 		return err
 	}
-	for {
+	for first := true; ; first = false {
 		if err := change(j, below); err != nil {
 			return err
+		}
+		if role == "again" && first {
+			fmt.Println("changed")
 		}
 		if role == "once" {
 			fmt.Println("done")

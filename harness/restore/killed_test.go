@@ -61,9 +61,14 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	told := 0
 	for i := range 20 {
 		journals, below, trace := filepath.Join(t.TempDir(), "journals"), t.TempDir(), fmt.Sprintf("%d-%d", os.Getpid(), i)
-		cmd, _ := started(t, "again", journals, below, trace)
-		// Half of them early, while it begins.
-		time.Sleep(time.Duration(rng.Int64N(int64([]time.Duration{40, 300}[i%2] * time.Millisecond))))
+		cmd, said := started(t, "again", journals, below, trace)
+		// Half of them early, while it begins, and half when it has changed something, however long that takes here.
+		if i%2 == 1 {
+			line, err := said.ReadString('\n')
+			require.NoError(t, err)
+			require.Equal(t, "changed\n", line)
+		}
+		time.Sleep(time.Duration(rng.Int64N(int64(40 * time.Millisecond))))
 		require.NoError(t, cmd.Process.Kill())
 		_ = cmd.Wait() // it was killed
 		var out bytes.Buffer

@@ -77,11 +77,11 @@ func TestLongAnswersAreNotCut(t *testing.T) {
 	for _, file := range []string{stackA, stackB} {
 		t.Run(file[:6], func(t *testing.T) {
 			t.Parallel()
-			_, addr := serving(t, file, short(func(l *limits) { l.header, l.body = 50*time.Millisecond, 50*time.Millisecond }))
+			_, addr := serving(t, file, short(func(l *limits) { l.header, l.body = 500*time.Millisecond, 500*time.Millisecond }))
 			c := dial(t, addr, "")
 			answers := bufio.NewReader(c)
 			for range 2 {
-				_, err := io.WriteString(c, completion(6, `,"stream":true`)) // some 300 ms
+				_, err := io.WriteString(c, completion(20, `,"stream":true`)) // some 1,000 ms
 				require.NoError(t, err)
 				resp, err := http.ReadResponse(answers, nil)
 				require.NoError(t, err)
@@ -89,7 +89,7 @@ func TestLongAnswersAreNotCut(t *testing.T) {
 				require.NoError(t, err)
 				require.NoError(t, resp.Body.Close())
 				assert.Contains(t, string(text), "[DONE]")
-				time.Sleep(100 * time.Millisecond)
+				time.Sleep(600 * time.Millisecond) // idle for longer than a header may take
 			}
 		})
 	}

@@ -162,7 +162,7 @@ func TestCancelIsTheEnd(t *testing.T) {
 			require.NoError(t, moved(s, write(1, numbered(2))))
 			var completed atomic.Int32
 			io := write(2, numbered(512)[2:])
-			io.Stream.SoftwareNS = int64(time.Millisecond)
+			io.Stream.SoftwareNS = int64(20 * time.Millisecond) // the whole of it would take many seconds
 			s.begin(io, func(error) { completed.Add(1) })
 			for s.Figures().Writes.IOs < 20 {
 				time.Sleep(time.Millisecond)

@@ -49,18 +49,25 @@ func begun(t *testing.T, m rig.Machine) rig.Sources {
 	return s
 }
 
+// settled waits until the loader moves nothing any more.
+func settled(t *testing.T, s rig.Sources) {
+	t.Helper()
+	last := -1.0
+	require.Eventually(t, func() bool {
+		use := s.Storage(t.Context())
+		moved := use.Reads.Bytes + use.Writes.Bytes
+		same := moved == last
+		last = moved
+		return same
+	}, time.Minute, 100*time.Millisecond)
+}
+
 // sampled is what all sources say of the time since the sample before.
 func sampled(t *testing.T, s rig.Sources, dt time.Duration) *record.SysSample {
 	t.Helper()
 	out := &record.SysSample{DtMS: float64(dt.Milliseconds())}
 	for _, source := range s.Sys {
-		// A source that streams may have no line yet when it is asked for the first time.
-		for until := time.Now().Add(time.Minute); dt == 0 && source.Sample(t.Context(), out) != nil && time.Now().Before(until); {
-			time.Sleep(50 * time.Millisecond)
-		}
-		if dt > 0 {
-			require.NoError(t, source.Sample(t.Context(), out), source.Name())
-		}
+		require.NoError(t, source.Sample(t.Context(), out), source.Name())
 	}
 	return out
 }
@@ -91,7 +98,7 @@ func TestMachineOnADrive(t *testing.T) {
 		s := begun(t, m)
 		for _, tag := range []string{"a", "b", "c", "d", "a", "b", "c", "d"} {
 			ask(t, m.Endpoint(), tag, 4)
-			time.Sleep(100 * time.Millisecond) // until it is written
+			settled(t, s)
 		}
 		var kv record.KVSample
 		require.NoError(t, s.KV.SampleKV(t.Context(), &kv))
@@ -141,13 +148,15 @@ func TestTreated(t *testing.T) {
 	load, err := m.Apply(t.Context(), rig.Treatment{Kind: rig.Fio, Name: "a", Text: reading})
 	require.NoError(t, err)
 	sampled(t, s, 0)
-	time.Sleep(500 * time.Millisecond)
-	now := sampled(t, s, 500*time.Millisecond)
-	require.NotNil(t, now.Fio)
-	require.NotNil(t, now.Probe)
-	assert.Positive(t, now.Fio.ReadBytes)
-	assert.Positive(t, now.Probe.N)
-	assert.Zero(t, now.Server.ReadBytes, "neither is the server's")
+	for until := time.Now().Add(time.Minute); ; {
+		time.Sleep(500 * time.Millisecond)
+		now := sampled(t, s, 500*time.Millisecond)
+		assert.Zero(t, now.Server.ReadBytes, "neither is the server's")
+		if now.Fio != nil && now.Fio.ReadBytes > 0 && now.Probe != nil && now.Probe.N > 0 {
+			break
+		}
+		require.True(t, time.Now().Before(until), "fio and the probe read")
+	}
 	require.NoError(t, load.Undo(context.Background()))
 	require.NoError(t, probe.Undo(context.Background()))
 	assert.Nil(t, sampled(t, s, time.Second).Fio)
