@@ -6,14 +6,11 @@ import (
 	"flag"
 	"fmt"
 	"math"
-	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
 
-	"sparkharness/harness/carried"
 	"sparkharness/harness/config"
 	"sparkharness/harness/experiment"
 	"sparkharness/harness/verdict"
@@ -278,60 +275,13 @@ func (o *Options) choices() experiment.Choices {
 		c.Servers, c.Device = o.servers(), o.Device
 	}
 	if rigs[o.Rig].starts {
-		c.Launches, _ = byStack(o.Launch, "A")
+		c.Launches, _ = config.ByStack(o.Launch, "A")
 		c.Model, c.Device, c.Dir = o.Model, o.Device, o.absoluteDir()
 	}
 	if rigs[o.Rig].worlds {
 		c.World = o.World
 	}
 	return c
-}
-
-// isCheckout tells whether a folder holds configs/ and inputs/.
-func isCheckout(dir string) bool {
-	for _, inside := range []string{"configs", "inputs"} {
-		if info, err := os.Stat(filepath.Join(dir, inside)); err != nil || !info.IsDir() {
-			return false
-		}
-	}
-	return true
-}
-
-// standAlone has a program that stands in no checkout, nor on the machine where it was built, take the configurations and inputs
-// that it carries. Results then go below the working folder.
-func (o *Options) standAlone(parent func() (string, error)) error {
-	if isCheckout(o.Root) {
-		return nil
-	}
-	dir, err := parent()
-	if err == nil {
-		o.Root, err = carried.Root(dir)
-	}
-	o.alone = true
-	return err
-}
-
-// checkout is the folder that holds configs/ and inputs/: the nearest one above the working folder, which under go test
-// is that of the package, or else the one that this program was built in.
-func checkout() string {
-	working, err := os.Getwd()
-	up := "."
-	for err == nil {
-		if isCheckout(up) {
-			return up
-		}
-		parent := filepath.Dir(working)
-		if parent == working {
-			break
-		}
-		working, up = parent, filepath.Join(up, "..")
-	}
-	if _, file, _, ok := runtime.Caller(0); ok {
-		if dir := filepath.Dir(filepath.Dir(file)); isCheckout(dir) {
-			return dir
-		}
-	}
-	return ".."
 }
 
 func (o *Options) configs() string {

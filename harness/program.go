@@ -7,12 +7,14 @@ import (
 	"fmt"
 	"hash"
 	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
 
+	"sparkharness/harness/carried"
 	"sparkharness/harness/record"
 	"sparkharness/harness/regular"
 )
@@ -72,4 +74,51 @@ func addSources(fsys fs.FS, sum func(file string) hash.Hash, counts func(file st
 		}
 		return err
 	})
+}
+
+// isCheckout tells whether a folder holds configs/ and inputs/.
+func isCheckout(dir string) bool {
+	for _, inside := range []string{"configs", "inputs"} {
+		if info, err := os.Stat(filepath.Join(dir, inside)); err != nil || !info.IsDir() {
+			return false
+		}
+	}
+	return true
+}
+
+// standAlone has a program that stands in no checkout, nor on the machine where it was built, take the configurations and inputs
+// that it carries. Results then go below the working folder.
+func (o *Options) standAlone(parent func() (string, error)) error {
+	if isCheckout(o.Root) {
+		return nil
+	}
+	dir, err := parent()
+	if err == nil {
+		o.Root, err = carried.Root(dir)
+	}
+	o.alone = true
+	return err
+}
+
+// checkout is the folder that holds configs/ and inputs/: the nearest one above the working folder, which under go test
+// is that of the package, or else the one that this program was built in.
+func checkout() string {
+	working, err := os.Getwd()
+	up := "."
+	for err == nil {
+		if isCheckout(up) {
+			return up
+		}
+		parent := filepath.Dir(working)
+		if parent == working {
+			break
+		}
+		working, up = parent, filepath.Join(up, "..")
+	}
+	if _, file, _, ok := runtime.Caller(0); ok {
+		if dir := filepath.Dir(filepath.Dir(file)); isCheckout(dir) {
+			return dir
+		}
+	}
+	return ".."
 }

@@ -5,45 +5,23 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 
+	"sparkharness/harness/config"
 	"sparkharness/harness/experiment"
 	"sparkharness/harness/report"
 	"sparkharness/harness/rig"
 	"sparkharness/harness/runner"
 )
 
-// byStack reads what is said of stacks: A=x,B=y, or x alone of stack all.
-func byStack(text, all string) (map[string]string, error) {
-	out := map[string]string{}
-	if text == "" {
-		return out, nil
-	}
-	for part := range strings.SplitSeq(text, ",") {
-		name, value, named := strings.Cut(part, "=")
-		if !named || name != "A" && name != "B" { // a URL may hold an =
-			name, value = all, part
-		}
-		switch _, twice := out[name]; {
-		case twice:
-			return nil, fmt.Errorf("stack %s stands twice: name the stack of each, as in A=URL,B=URL", name)
-		case value == "":
-			return nil, fmt.Errorf("stack %s has an empty value", name)
-		}
-		out[name] = value
-	}
-	return out, nil
-}
-
 // everyStack is the name of what is said of all.
 const everyStack = "*"
 
 // servers are those that the flags name, which check has looked at.
 func (o *Options) servers() map[string]experiment.ServerChoice {
-	urls, _ := byStack(o.URL, "A")
-	kinds, _ := byStack(o.Server, everyStack)
-	pages, _ := byStack(o.Metrics, "A")
+	urls, _ := config.ByStack(o.URL, "A")
+	kinds, _ := config.ByStack(o.Server, everyStack)
+	pages, _ := config.ByStack(o.Metrics, "A")
 	out := map[string]experiment.ServerChoice{}
 	for name, url := range urls {
 		kind, ok := kinds[name]
@@ -133,12 +111,12 @@ func (o *Options) checkServers(given map[string]bool) (faults []error) {
 	if !given["url"] && !given["replay"] && !given["verify"] {
 		refuse("-rig server: which server? Give -url http://127.0.0.1:8000 and its kind with -server")
 	}
-	urls, err := byStack(o.URL, "A")
+	urls, err := config.ByStack(o.URL, "A")
 	if err != nil {
 		refuse("-url: %w", err)
 	}
 	for _, f := range []struct{ name, value, all string }{{"server", o.Server, everyStack}, {"metrics", o.Metrics, "A"}} {
-		of, err := byStack(f.value, f.all)
+		of, err := config.ByStack(f.value, f.all)
 		if err != nil {
 			refuse("-%s: %w", f.name, err)
 		}
@@ -162,7 +140,7 @@ func (o *Options) checkLaunch(given map[string]bool) (faults []error) {
 	if !given["launch"] {
 		faults = append(faults, errors.New("-rig spark: what is to be started? Give -launch A=vllm,B=vllm-disk, kinds of configs/servers"))
 	}
-	if _, err := byStack(o.Launch, "A"); err != nil {
+	if _, err := config.ByStack(o.Launch, "A"); err != nil {
 		faults = append(faults, fmt.Errorf("-launch: %w", err))
 	}
 	if !given["dir"] {

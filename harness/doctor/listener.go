@@ -9,6 +9,8 @@ import (
 	"path"
 	"strconv"
 	"strings"
+
+	"sparkharness/harness/telemetry"
 )
 
 var errNoListener = errors.New("no process is seen that listens there")
@@ -34,7 +36,7 @@ func (m *Machine) listener(rawURL string) (pid int, err error) {
 			continue // a kernel without IPv6 has no such file
 		}
 		for line := range strings.Lines(text) {
-			if inode := listening(line, port); inode != "" {
+			if inode := telemetry.ListenerInode(line, port); inode != "" {
 				sockets["socket:["+inode+"]"] = true
 			}
 		}
@@ -64,19 +66,4 @@ func (m *Machine) listener(rawURL string) (pid int, err error) {
 		}
 	}
 	return 0, errNoListener
-}
-
-// listening is the inode of a line of /proc/net/tcp (kernel Documentation/networking/proc_net_tcp.rst) if that is of a socket that
-// listens on the port, else "".
-func listening(line string, port uint64) string {
-	const local, state, inode, listen = 1, 3, 9, "0A" // TCP_LISTEN of include/net/tcp_states.h
-	f := strings.Fields(line)
-	if len(f) <= inode || f[state] != listen {
-		return ""
-	}
-	_, hex, _ := strings.Cut(f[local], ":")
-	if n, err := strconv.ParseUint(hex, 16, 16); err != nil || n != port {
-		return ""
-	}
-	return f[inode]
 }

@@ -2,9 +2,7 @@ package doctor
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net/url"
 	"strings"
 	"time"
 
@@ -62,7 +60,7 @@ func (v *visit) askServer(s *Instance) *serverFacts {
 	case p == nil:
 	case s.Kind.KVBM:
 		f.kv = figures{asked: true, values: map[string]float64{}}
-		at, err := pageURL(s.URL, p.At, s.KVMetrics)
+		at, err := pageURL(s.URL, p, s.KVMetrics)
 		if err == nil {
 			var source *telemetry.KVBM
 			// Only whether it tells is asked, so that any block size will do.
@@ -81,7 +79,7 @@ func (v *visit) askServer(s *Instance) *serverFacts {
 
 func readPage(ctx context.Context, s *Instance, p *config.MetricsPage, given string, more map[string]config.Metric) figures {
 	out := figures{asked: true}
-	at, err := pageURL(s.URL, p.At, given)
+	at, err := pageURL(s.URL, p, given)
 	if err != nil {
 		out.err = err
 		return out
@@ -100,23 +98,10 @@ func readPage(ctx context.Context, s *Instance, p *config.MetricsPage, given str
 	return out
 }
 
-// pageURL is where a page is: what was given, else as the kind of server has it: a path, or a port of the same host and a path.
-func pageURL(base, at, given string) (string, error) {
+// pageURL is where a page is: what was given, else as the kind of server has it.
+func pageURL(base string, p *config.MetricsPage, given string) (string, error) {
 	if given != "" {
 		return given, nil
 	}
-	u, err := url.Parse(base)
-	if err != nil || u.Hostname() == "" {
-		return "", errors.New("its URL is none")
-	}
-	port, path, _ := strings.Cut(at, "/")
-	if port != "" {
-		host := u.Hostname()
-		if strings.Contains(host, ":") {
-			host = "[" + host + "]"
-		}
-		u.Host = host + port
-	}
-	u.Path = "/" + path
-	return u.String(), nil
+	return p.URL(base)
 }

@@ -5,6 +5,18 @@ import (
 	"fmt"
 )
 
+// CheckProfile refuses a profile that is none, or would not load the drive as Lasting has it.
+func CheckProfile(name, text string) error {
+	jobs, err := Parse(name+".fio", []byte(text))
+	if err == nil {
+		err = Lasting(jobs)
+	}
+	if err != nil {
+		return fmt.Errorf("fio profile %q: %w", name, err)
+	}
+	return nil
+}
+
 // Lasting refuses jobs that would not load the drive for as long as a cell lasts, or not show that they do.
 func Lasting(jobs []Job) error {
 	var errs []error

@@ -60,23 +60,32 @@ func (j *Journal) made(kind Kind, below, name, ext string, do func(path, token s
 	return e.Path, undo, nil
 }
 
+// found opens the directory that the entry's folder or file lies in, and looks at that; nil where either is gone.
+func (e *Entry) found() (below *os.Root, st fs.FileInfo, err error) {
+	if below, err = os.OpenRoot(e.Below); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, nil // with all that was in it
+	} else if err != nil {
+		return nil, nil, fmt.Errorf("remove it: %w", err)
+	}
+	if st, err = below.Lstat(filepath.Base(e.Path)); err == nil {
+		return below, st, nil
+	}
+	_ = below.Close() // it was looked into
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, nil
+	}
+	return nil, nil, fmt.Errorf("remove it: %w", err)
+}
+
 // removeFolder removes the folder if it carries the entry's mark. Nothing outside it is touched, wherever links lead.
 func (e *Entry) removeFolder() (did string, err error) {
-	below, err := os.OpenRoot(e.Below)
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", nil // with all that was in it
-	} else if err != nil {
-		return "", fmt.Errorf("remove it: %w", err)
+	below, st, err := e.found()
+	if err != nil || st == nil {
+		return "", err
 	}
 	defer below.Close()
 	name := filepath.Base(e.Path)
-	st, err := below.Lstat(name)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return "", nil
-	case err != nil:
-		return "", fmt.Errorf("remove it: %w", err)
-	case !st.IsDir():
+	if !st.IsDir() {
 		return "", fmt.Errorf("%s is no folder: %w", e.Path, errLeft)
 	}
 	dir, err := below.OpenRoot(name)
@@ -117,21 +126,13 @@ func (e *Entry) removeFolder() (did string, err error) {
 
 // removeFile removes the file, whose name has the entry's token; a link or a folder of that name stays.
 func (e *Entry) removeFile() (did string, err error) {
-	below, err := os.OpenRoot(e.Below)
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", nil
-	} else if err != nil {
-		return "", fmt.Errorf("remove it: %w", err)
+	below, st, err := e.found()
+	if err != nil || st == nil {
+		return "", err
 	}
 	defer below.Close()
 	name := filepath.Base(e.Path)
-	st, err := below.Lstat(name)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return "", nil
-	case err != nil:
-		return "", fmt.Errorf("remove it: %w", err)
-	case !st.Mode().IsRegular():
+	if !st.Mode().IsRegular() {
 		return "", fmt.Errorf("%s is no file: %w", e.Path, errLeft)
 	}
 	if err := below.Remove(name); err != nil {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sparkharness/harness/config"
 	"sparkharness/harness/doctor"
 	"sparkharness/harness/outgoing"
 	"sparkharness/harness/regular"
@@ -140,7 +141,7 @@ func (o *doctorFlags) instances() ([]doctor.Instance, error) {
 			o.keyEnv, "*"},
 		{"container", o.container, "A"}, {"pid", o.pid, "A"}, {"log", o.log, "A"},
 	} {
-		of, err := ofStacks(f.value, f.all)
+		of, err := config.ByStack(f.value, f.all)
 		if err != nil {
 			return nil, fmt.Errorf("--%s: %w", f.name, err)
 		}
@@ -216,28 +217,6 @@ func (o *doctorFlags) connect(s *doctor.Instance, of func(flag string) string) (
 		s.Log = new(string(b))
 	}
 	return nil
-}
-
-// ofStacks reads what is said of stacks: A=x,B=y, or x alone of stack all.
-func ofStacks(text, all string) (map[string]string, error) {
-	out := map[string]string{}
-	if text == "" {
-		return out, nil
-	}
-	for part := range strings.SplitSeq(text, ",") {
-		name, value, named := strings.Cut(part, "=")
-		if !named || name != "A" && name != "B" { // a URL may hold an =
-			name, value = all, part
-		}
-		switch _, twice := out[name]; {
-		case twice:
-			return nil, fmt.Errorf("stack %s stands twice: name the stack of each, as in A=x,B=y", name)
-		case value == "":
-			return nil, fmt.Errorf("stack %s has an empty value", name)
-		}
-		out[name] = value
-	}
-	return out, nil
 }
 
 // look looks, prints, and returns what the exit status tells.

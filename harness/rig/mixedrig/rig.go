@@ -142,12 +142,8 @@ func (r *Rig) Check(e *config.Experiment, p *record.Plan) error {
 		return err
 	}
 	for _, name := range e.Hypothesis.Sweep.Fio {
-		jobs, err := fio.Parse(name+".fio", []byte(e.Fio[name]))
-		if err == nil {
-			err = fio.Lasting(jobs)
-		}
-		if err != nil {
-			return fmt.Errorf("fio profile %q: %w", name, err)
+		if err := fio.CheckProfile(name, e.Fio[name]); err != nil {
+			return err
 		}
 	}
 	tier, most := int64(0), ""

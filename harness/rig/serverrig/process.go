@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 
+	"sparkharness/harness/telemetry"
+
 	"github.com/prometheus/procfs"
 )
 
@@ -34,7 +36,7 @@ func processesAt(root, rawURL string) ([]int, error) {
 			continue // a kernel without IPv6 has no such file
 		}
 		for line := range strings.Lines(string(text)) {
-			if inode := listenerOn(line, port); inode != "" {
+			if inode := telemetry.ListenerInode(line, port); inode != "" {
 				inodes["socket:["+inode+"]"] = true
 			}
 		}
@@ -63,19 +65,4 @@ func processesAt(root, rawURL string) ([]int, error) {
 	}
 	slices.Sort(found)
 	return found, nil
-}
-
-// listenerOn is the inode of a line of /proc/net/tcp (Documentation/networking/proc_net_tcp.rst) if that is of a socket that
-// listens on the port, else "".
-func listenerOn(line string, port uint64) string {
-	const local, state, inode, listening = 1, 3, 9, "0A" // TCP_LISTEN of include/net/tcp_states.h
-	fields := strings.Fields(line)
-	if len(fields) <= inode || fields[state] != listening {
-		return ""
-	}
-	_, hex, ok := strings.Cut(fields[local], ":")
-	if n, err := strconv.ParseUint(hex, 16, 16); !ok || err != nil || n != port {
-		return ""
-	}
-	return fields[inode]
 }
