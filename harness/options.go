@@ -13,6 +13,7 @@ import (
 
 	"sparkharness/harness/config"
 	"sparkharness/harness/experiment"
+	"sparkharness/harness/record"
 	"sparkharness/harness/verdict"
 )
 
@@ -238,6 +239,16 @@ func unknownIDs(list string, known []string) (out []string) {
 		}
 	}
 	return out
+}
+
+// wanted are the outcomes of a run that pass. What its configuration expects is of the machine that configurations describe: of
+// another one, whether it is measured or judged again, only -expect asserts anything.
+func (o *Options) wanted(rep *verdict.Judgement) ([]verdict.Outcome, error) {
+	configured := rep.Expected
+	if rigs[o.Rig].real() || rep.Clock == record.ClockReal {
+		configured = nil
+	}
+	return o.Expected(rep.Hypothesis, configured)
 }
 
 // Expected are the outcomes that make the hypothesis's test pass: what -expect says of it, else of all, else those of its

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sparkharness/harness/config"
+	"sparkharness/harness/record"
 	"sparkharness/harness/verdict"
 )
 
@@ -204,4 +205,21 @@ func TestStandAlone(t *testing.T) {
 
 	o = &Options{Root: t.TempDir()}
 	require.ErrorContains(t, o.standAlone(func() (string, error) { return "", errors.New("no home") }), "no home")
+}
+
+// A run of a real machine asserts nothing by itself, also when it is judged again without its rig.
+func TestWanted(t *testing.T) {
+	expected := []verdict.Outcome{verdict.Supported}
+	for _, tc := range []struct {
+		rig, clock, expect string
+		want               []verdict.Outcome
+	}{
+		{defaultRig, record.ClockVirtual, "", expected}, {defaultRig, record.ClockReal, "", nil}, {"server", record.ClockReal, "", nil},
+		{"disk", record.ClockReal, "", nil}, {defaultRig, record.ClockReal, "Invalid", []verdict.Outcome{verdict.Invalid}},
+	} {
+		o := &Options{Rig: tc.rig, Expect: tc.expect}
+		got, err := o.wanted(&verdict.Judgement{Hypothesis: "H0", Clock: tc.clock, Expected: []string{"Supported"}})
+		require.NoError(t, err)
+		assert.Equal(t, tc.want, got, "%+v", tc)
+	}
 }

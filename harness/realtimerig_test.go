@@ -241,6 +241,28 @@ func TestRealTimeRig(t *testing.T) {
 	assert.Equal(t, []string{"ctx=128/conc=2/rep=1", "ctx=128/conc=2/rep=2"}, used().began)
 	assert.Positive(t, used().server.served.Load(), "of the last cell: each begins anew")
 
+	ev, err := evidence.Load(filepath.Dir(path), nil)
+	require.NoError(t, err)
+	require.Len(t, ev.Cells, 2)
+	for i, c := range ev.Cells {
+		require.NotNil(t, c.Info.Client, "what the client itself took")
+		assert.Positive(t, c.Info.Client.CPUSeconds)
+		if i > 0 {
+			assert.Nil(t, c.Info.Observed, "once a run")
+			continue
+		}
+		require.NotNil(t, c.Info.Observed)
+		assert.Empty(t, c.Info.Observed.Error)
+		var watched []bool
+		for _, p := range c.Info.Observed.Parts {
+			watched = append(watched, p.Watched)
+			assert.Equal(t, p.Watched, p.Samples > 0, "a label is no treatment")
+			assert.Positive(t, p.Requests)
+			assert.NotNil(t, p.TTFTp50MS)
+		}
+		assert.Equal(t, []bool{false, true, false, false, true, true, false}, watched, "each of a pair comes first in turn")
+	}
+
 	again, err := Replay(realTimeHypothesis, filepath.Dir(path))
 	require.NoError(t, err)
 	assert.Equal(t, rep.Verdict, again.Verdict)

@@ -33,11 +33,7 @@ func Run(t *testing.T, h Hypothesis) {
 	if rep == nil {
 		return
 	}
-	configured := rep.Expected
-	if rigs[o.Rig].real() || rep.Clock == record.ClockReal {
-		configured = nil // what is expected was of the machine that the configurations describe: this one's verdict is printed
-	}
-	want, err := o.Expected(h.ID, configured)
+	want, err := o.wanted(rep)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,6 +21,7 @@ type Observed struct {
 // ObservedPart is one of them.
 type ObservedPart struct {
 	Watched  bool    `json:"watched"`
+	Samples  int     `json:"samples"` // that telemetry took meanwhile
 	Discard  bool    `json:"discard,omitempty"`
 	Seconds  float64 `json:"seconds"`
 	Requests int     `json:"requests"` // answered to the end

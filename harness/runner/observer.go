@@ -65,7 +65,7 @@ func (c *cellRun) observedPart(ctx context.Context, spec load.Spec, src rig.Sour
 	var samplerErr error
 	if watched {
 		samplerErr = errors.New("not started")
-		sampler.Go(func() { samplerErr = Catch(func() error { return c.sampleAgain(sampling, spec.Start, src) }) })
+		sampler.Go(func() { samplerErr = Catch(func() (err error) { p.Samples, err = c.sampleAgain(sampling, spec.Start, src); return err }) })
 	}
 	var mu sync.Mutex
 	var ttft []float64
@@ -90,6 +90,9 @@ func (c *cellRun) observedPart(ctx context.Context, spec load.Spec, src rig.Sour
 	if err = errors.Join(err, samplerErr); err != nil {
 		return p, err
 	}
+	if watched && p.Samples == 0 {
+		return p, errors.New("telemetry took no sample while the load was to be watched")
+	}
 	if sum.MeasureStart != nil && sum.MeasureEnd != nil {
 		p.Seconds = *sum.MeasureEnd - *sum.MeasureStart
 	}
@@ -106,14 +109,14 @@ func encode(l record.Line) error {
 	return err
 }
 
-// sampleAgain watches as the cell was watched, lines included, of which nothing is kept: they would lie in the cell's folder.
-func (c *cellRun) sampleAgain(ctx context.Context, start time.Time, src rig.Sources) error {
+// sampleAgain watches as the cell was watched, lines included, of which nothing is kept: they would lie in the cell's folder. It returns how many samples it took.
+func (c *cellRun) sampleAgain(ctx context.Context, start time.Time, src rig.Sources) (samples int, err error) {
 	s := &telemetry.Sampler{
 		Cadence: time.Duration(c.stack.Telemetry.Cadence), Offset: src.TickOffset, Start: start, Refresh: src.Refresh, Sys: src.Sys, KV: src.KV,
 		Phase: func() string { return record.PhaseMeasure },
-		OnSys: func(s *record.SysSample) error { return encode(s) },
+		OnSys: func(s *record.SysSample) error { samples++; return encode(s) },
 		OnKV:  func(s *record.KVSample) error { return encode(s) },
 	}
-	_, err := s.Run(ctx)
-	return err
+	_, err = s.Run(ctx)
+	return samples, err
 }
