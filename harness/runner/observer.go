@@ -65,7 +65,9 @@ func (c *cellRun) observedPart(ctx context.Context, spec load.Spec, src rig.Sour
 	var samplerErr error
 	if watched {
 		samplerErr = errors.New("not started")
-		sampler.Go(func() { samplerErr = Catch(func() (err error) { p.Samples, err = c.sampleAgain(sampling, spec.Start, src); return err }) })
+		sampler.Go(func() {
+			samplerErr = Catch(func() (err error) { p.Samples, err = c.sampleAgain(sampling, spec.Start, src); return err })
+		})
 	}
 	var mu sync.Mutex
 	var ttft []float64
