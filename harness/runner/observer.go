@@ -111,7 +111,8 @@ func encode(l record.Line) error {
 	return err
 }
 
-// sampleAgain watches as the cell was watched, lines included, of which nothing is kept: they would lie in the cell's folder. It returns how many samples it took.
+// sampleAgain watches as the cell was watched, lines included, of which nothing is kept: they would lie in the cell's folder. It
+// returns how many samples it took.
 func (c *cellRun) sampleAgain(ctx context.Context, start time.Time, src rig.Sources) (samples int, err error) {
 	s := &telemetry.Sampler{
 		Cadence: time.Duration(c.stack.Telemetry.Cadence), Offset: src.TickOffset, Start: start, Refresh: src.Refresh, Sys: src.Sys, KV: src.KV,

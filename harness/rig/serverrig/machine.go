@@ -33,6 +33,9 @@ type machine struct {
 // settle bounds the wait for the server to be done with what was asked before the cell.
 const settle = 2 * time.Minute
 
+// tellWaiting is how often a wait is told of.
+const tellWaiting = 10 * time.Second
+
 // Begin waits until the server has nothing to do, and empties its caches as far as it lets anybody do that.
 func (m *machine) Begin(ctx context.Context, _ record.PlannedCell) error {
 	if err := m.idle(ctx); err != nil {
@@ -59,7 +62,7 @@ func (m *machine) idle(ctx context.Context) error {
 	}
 	page := telemetry.NewPage(m.rig.client, m.server.enginePage, "engine", metrics(p.Figures), nil)
 	settle := cmp.Or(m.rig.patience, settle)
-	deadline := time.Now().Add(settle)
+	deadline, said := time.Now().Add(settle), time.Now()
 	for {
 		f, err := m.read(ctx, page)
 		running, told := f["running"]
@@ -72,9 +75,13 @@ func (m *machine) idle(ctx context.Context) error {
 		}
 		if time.Now().After(deadline) {
 			if err == nil {
-				err = fmt.Errorf("%.0f requests run and %.0f wait", running, waiting)
+				err = fmt.Errorf("its page says that %.0f requests run and %.0f wait", running, waiting)
 			}
-			return fmt.Errorf("the server is not idle %v after the cell before: %w: end what else asks it", settle, err)
+			return fmt.Errorf("the server is not idle after %v without a load of ours: %w: end what else asks it, or see whether its page stands still", settle, err)
+		}
+		if time.Since(said) >= tellWaiting {
+			said = time.Now()
+			fmt.Fprintf(m.rig.out, "waiting for the server to be idle: %.0f requests run and %.0f wait\n", running, waiting)
 		}
 		select {
 		case <-ctx.Done():
