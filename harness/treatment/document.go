@@ -42,6 +42,14 @@ func (d *document) faults() error {
 	return nil
 }
 
+// moved are the bytes that all jobs have read and written.
+func (d *document) moved() (bytes float64) {
+	for _, j := range d.Jobs {
+		bytes += j.Read.Bytes + j.Write.Bytes
+	}
+	return bytes
+}
+
 // written are the bytes that all jobs have written.
 func (d *document) written() (bytes float64) {
 	for _, j := range d.Jobs {

@@ -37,13 +37,16 @@ done
 }
 
 // told is a document of fio's, with an error of its job, and without disk_util.
-func told(jobError string) string {
+func told(jobError string) string { return toldOf(jobError, "8192") }
+
+// toldOf is the same of so many bytes read.
+func toldOf(jobError, bytes string) string {
 	return `cat <<'END'
 {
   "fio version" : "fio-0",
   "timestamp_ms" : 1000,
   "jobs" : [ { "jobname" : "he\"}avy", "error" : ` + jobError + `,
-    "read" : { "io_bytes" : 8192, "total_ios" : 2, "clat_ns" : { "N" : 2, "mean" : 5000.5, "percentile" : { "99.000000" : 7000 } } },
+    "read" : { "io_bytes" : ` + bytes + `, "total_ios" : 2, "clat_ns" : { "N" : 2, "mean" : 5000.5, "percentile" : { "99.000000" : 7000 } } },
     "write" : { "io_bytes" : 0, "total_ios" : 0, "clat_ns" : { "N" : 0, "mean" : 0.0 } } } ]
 }
 END
@@ -59,17 +62,18 @@ func TestFaultsOfFio(t *testing.T) {
 		apply      string
 		undo       string
 	}{
-		"well, with a note":   {begin: note, end: "echo; echo 'fio: terminating on signal 2'\n" + told("0")},
+		"well, with a note":   {begin: note + told("0"), end: "echo; echo 'fio: terminating on signal 2'\n" + told("0")},
 		"dies at once":        {begin: "echo 'fio: engine libaio not loadable' >&2; exit 1", apply: `exit status 1; it said "fio: engine libaio not loadable"`},
 		"ends at once":        {begin: "exit 0", apply: "it exited without an error; it said nothing"},
 		"dies in the middle":  {begin: told("0"), die: true, undo: "fio x ended by itself after at most"},
 		"dies without space":  {begin: told("28"), die: true, undo: `fio job "he\"}avy" failed: error 28: no space left on device`},
-		"reports no space":    {end: told("28") + "exit 1", undo: `error 28: no space left on device`},
-		"does not listen":     {begin: "trap '' INT", end: "", undo: "did not end 300ms after it was asked to, and was killed"},
-		"does not show":       {begin: told("0") + "while [ -z \"$over\" ]; do sleep 0.05; done", apply: "does not show 2s after its start: it moved 0 bytes by its own account"},
-		"says nothing":        {end: "echo bye", undo: `fio x printed no figures (it said "bye")`},
-		"is cut off":          {end: told("0") + `echo '{ "jobs" : ['`, undo: "fio's last figures are cut off"},
-		"says something else": {end: `echo '{ "jobs" : 3 }'`, undo: "fio's figures cannot be read: json: cannot unmarshal number"},
+		"reports no space":    {begin: told("0"), end: told("28") + "exit 1", undo: `error 28: no space left on device`},
+		"does not listen":     {begin: told("0") + "trap '' INT", end: "", undo: "did not end 300ms after it was asked to, and was killed"},
+		"does not show":       {begin: toldOf("0", "0"), apply: "does not show 2s after its start: it moved 0 bytes by its own figures"},
+		"shows elsewhere":     {begin: toldOf("0", "999999999999") + "while [ -z \"$over\" ]; do :; done", apply: "does not show 2s after its start: it moved 999999999999 bytes by its own figures, "},
+		"says nothing":        {end: "echo bye", apply: `does not show 2s after its start: it moved 0 bytes by its own figures`},
+		"is cut off":          {begin: told("0"), end: told("0") + `echo '{ "jobs" : ['`, undo: "fio's last figures are cut off"},
+		"says something else": {begin: told("0"), end: `echo '{ "jobs" : 3 }'`, undo: "fio's figures cannot be read: json: cannot unmarshal number"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tr, dir, _ := treating(t, func(o *Options) {
@@ -78,7 +82,7 @@ func TestFaultsOfFio(t *testing.T) {
 				if name == "does not listen" {
 					o.GraceToEnd = 300 * time.Millisecond
 				}
-				if name == "does not show" {
+				if tc.apply != "" {
 					o.Showing = 2 * time.Second
 				}
 			})
@@ -180,7 +184,7 @@ func TestCliffIsRecorded(t *testing.T) {
 		profile: true,
 		strings.Replace(profile, "[heavy]", "[heavy]\nthinktime=2s\nthinktime_iotime=1s", 1): false, // its rate falls by design
 	} {
-		tr, _, _ := treating(t, func(o *Options) { o.Span, o.Fio = 100*time.Millisecond, fake(t, documents, "") })
+		tr, _, _ := treating(t, func(o *Options) { o.Span, o.Fio = 100*time.Millisecond, fake(t, told("0"), documents) })
 		done, err := tr.Apply(t.Context(), rig.Treatment{Kind: rig.Fio, Name: "x", Text: text})
 		require.NoError(t, err)
 		require.NoError(t, done.Undo(t.Context()))

@@ -67,14 +67,15 @@ func (t *Treater) watch(ctx context.Context, pid int, ended <-chan struct{}) (s 
 
 const lookAgain = 50 * time.Millisecond
 
-// showing waits until fio has moved bytes by its own account, and the drive as many by its counters: then it loads this drive.
+// showing waits until fio has moved bytes by its own figures and by the kernel's, and the drive as many by its counters: then it
+// loads this drive. The kernel's alone do not tell: they count what was read to load the program.
 func (t *Treater) showing(ctx context.Context, r *fioRun) (err error) {
 	w, err := t.watcher(ctx, r.process.PID)
 	if err != nil {
 		return r.why(err)
 	}
 	defer func() { err = errors.Join(err, w.close()) }()
-	var own, drive float64
+	var own, drive, told float64
 	for tries := time.After(t.o.Showing); ; {
 		select {
 		case <-ctx.Done():
@@ -82,8 +83,8 @@ func (t *Treater) showing(ctx context.Context, r *fioRun) (err error) {
 		case <-r.process.Ended:
 			return r.endedEarly()
 		case <-tries:
-			return fmt.Errorf("fio %s does not show %v after its start: it moved %.0f bytes by its own account, and the drive %.0f: "+
-				"does the folder %s lie on the drive that is watched?", r.name, t.o.Showing, own, drive, t.dir)
+			return fmt.Errorf("fio %s does not show %v after its start: it moved %.0f bytes by its own figures, %.0f by the "+
+				"kernel's, and the drive %.0f: does the folder %s lie on the drive that is watched?", r.name, t.o.Showing, told, own, drive, t.dir)
 		case <-time.After(lookAgain):
 		}
 		s, err := w.since(ctx)
@@ -96,11 +97,23 @@ func (t *Treater) showing(ctx context.Context, r *fioRun) (err error) {
 		if s.NVMe != nil {
 			drive += s.NVMe.ReadBytes + s.NVMe.WriteBytes
 		}
-		// What is in flight is counted as fio's and not yet as the drive's.
-		if own > 0 && drive >= own/2 {
+		told = r.moved()
+		// What was moved before the watch began is told and not counted, and what is in flight is counted as fio's and not yet
+		// as the drive's.
+		if told > 0 && own >= told/2 && drive >= own/2 {
 			return nil
 		}
 	}
+}
+
+// moved are the bytes that fio has told of so far.
+func (r *fioRun) moved() float64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.last == nil {
+		return 0
+	}
+	return r.last.moved()
 }
 
 // seen fills in what the span with fio showed.
