@@ -183,6 +183,9 @@ func TestUnpackRefuses(t *testing.T) {
 		"too many":         {tarred(t, manyEntries(101)...), "it holds more than 100 files"},
 		"another sum":      {tarred(t, entry{name: "run/x", text: "y"}, sums("run/x")), `"run/x" is not as it was packed`},
 		"no sum":           {tarred(t, entry{name: "run/x"}, entry{name: "run/y"}, sums("run/x")), `"run/y" has no sum`},
+		"an entry behind":  {tarred(t, entry{name: "run/x"}, sums("run/x"), entry{name: "run/y"}), "it goes on behind"},
+		"bytes behind":     {append(tarred(t, entry{name: "run/x"}, sums("run/x")), "more"...), "it goes on behind"},
+		"a member behind":  {append(tarred(t, entry{name: "run/x"}, sums("run/x")), tarred(t, entry{name: "run/y"})...), "it goes on behind"},
 		"a sum of nothing": {tarred(t, entry{name: "run/x"}, sums("run/y")), `"run/y" is not as it was packed`},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -25,8 +25,8 @@ type Limits struct {
 }
 
 // Unpack lays an archive out in a folder, which must be empty, and compares every file with its sum. The folders that it holds are
-// returned in order. A name that leads out of the folder, anything but regular files, a file without a sum and a sum without
-// its file are errors.
+// returned in order. A name that leads out of the folder, anything but regular files, a file without a sum, a sum without its
+// file and anything behind the sums are errors.
 func Unpack(r io.Reader, dir string, most Limits) ([]string, error) {
 	zipped, err := gzip.NewReader(bufio.NewReader(r))
 	if err != nil {
@@ -59,7 +59,10 @@ func Unpack(r io.Reader, dir string, most Limits) ([]string, error) {
 			return nil, fmt.Errorf("it holds more than %d GiB", most.Bytes>>30)
 		}
 		if h.Name == SumsFile {
-			return folders, compare(t, got)
+			if err := compare(t, got); err != nil {
+				return nil, err
+			}
+			return folders, ended(t, zipped)
 		}
 		left -= h.Size
 		folder, _, below := strings.Cut(h.Name, "/")
@@ -73,6 +76,18 @@ func Unpack(r io.Reader, dir string, most Limits) ([]string, error) {
 			return nil, err
 		}
 	}
+}
+
+// ended wants nothing behind the list of sums: what is there has no sum.
+func ended(t *tar.Reader, zipped io.Reader) error {
+	_, err := t.Next()
+	if errors.Is(err, io.EOF) {
+		var more int64
+		if more, err = io.Copy(io.Discard, zipped); more == 0 && err == nil {
+			return nil
+		}
+	}
+	return errors.Join(fmt.Errorf("it goes on behind %s, and nothing vouches for that: ask for the archive again", SumsFile), err)
 }
 
 // lay writes an entry, and returns its sum.

@@ -55,6 +55,7 @@ var AllHypotheses = []string{"H0", "H1", "H2A", "H2B", "H3", "H4A", "H4B", "H5",
 var (
 	withB      = []string{"H0", "H2B", "H3", "H4B", "H5", "H6", "H7", "H8B"} // stack B, and so KV telemetry
 	withBoth   = []string{"H0", "H2B", "H3"}
+	withWaits  = []string{"H0"} // of each request, before its admission
 	withFio    = []string{"H3", "H4A", "H4B", "H8B"}
 	withLibaio = []string{"H4A", "H4B", "H8B"}
 	dropping   = []string{"H1"} // the page cache

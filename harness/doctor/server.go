@@ -16,6 +16,9 @@ func serverChecks() []check {
 		{id: "server-metrics", class: Server, needed: AllHypotheses, of: lookMetrics,
 			why: "queue and KV pool are told by the engine's page",
 			fix: "switch the page on, name the kind with --server, or the page with --metrics"},
+		{id: "server-waits", class: Server, needed: withWaits, of: lookWaits,
+			why: "its claim is about the wait for admission, of which a page of means tells nothing",
+			fix: "take a server that tells each request's: trtllm (perf metrics), dynamo (nvext), llama-cpp (timings)"},
 		{id: "server-tiers", class: Server, needed: withB, look: lookTiers,
 			why: "without counters of the KV tiers nobody knows whether tier 2 was read",
 			fix: "switch the KV connector's metrics on; name the kind of server that has them"},
@@ -90,6 +93,17 @@ func lookMetrics(v *visit, s *Instance) seen {
 		return warning("the page lacks %s", short(strings.Join(lacking, ", ")))
 	}
 	return ok("the page has all %d figures", len(told)).with(float64(len(told)), "count")
+}
+
+func lookWaits(_ *visit, s *Instance) seen {
+	switch {
+	case s.Kind.Waits != "":
+	case s.Kind.Engine == nil:
+		return unknown("of kind %s nobody knows what it tells", s.Kind.Server).do("name the kind with --server")
+	default: // the others can be tested on it
+		return warning("kind %s tells no request's wait: H0 cannot be decided on it", s.Kind.Server)
+	}
+	return ok("%s tells each request's wait (%s)", s.Kind.Server, s.Kind.Waits)
 }
 
 func lookShare(v *visit, s *Instance) seen {

@@ -21,6 +21,10 @@ var serverWorlds = []worldOf{
 	{"server-metrics", Unknown, "kind openai", func(w *world) { w.needs.Servers[1].Kind = kind(w.t, "openai") }},
 	{"server-metrics", Unknown, "does not answer", func(w *world) { w.b.down = true }},
 
+	{"server-waits", OK, "dynamo tells each request's wait (nvext)", func(w *world) { w.needs.Servers[1].Kind = kind(w.t, "dynamo") }},
+	{"server-waits", Warning, "kind vllm-fs tells no request's wait", func(*world) {}},
+	{"server-waits", Unknown, "of kind openai nobody knows", func(w *world) { w.needs.Servers[1].Kind = kind(w.t, "openai") }},
+
 	{"server-tiers", OK, "tier2_bytes_in, tier2_bytes_out", func(*world) {}},
 	{"server-tiers", OK, "; disk 64 GiB", logs("kvbm: tier=disk blocks=6553 bytes_per_block=10485760")},
 	{"server-tiers", Unknown, "nothing of tier 2 yet", page("kv_offload_tiering", "other")},

@@ -40,6 +40,9 @@ func Common(ev *evidence.Evidence, c Claim) []Gate {
 	if g, ok := Answers(ev); ok {
 		out = append(out, g)
 	}
+	if g, ok := Health(ev); ok {
+		out = append(out, g)
+	}
 	if ev.Exp.Hypothesis.Gates.MaxClockDifference > 0 { // an earlier version did not ask for it
 		out = append(out, Clocks(ev, c))
 	}

@@ -8,8 +8,7 @@ import (
 	"sparkharness/harness/record"
 )
 
-// Counters wants counters that only grow, of sources that are alive at both ends of every cell, and that have been seen to
-// move: with a small read and a small write before the load (record.CountersProof). A counter that cannot move is not quiet,
+// Counters wants counters that only grow, those of the device read at both ends of every cell, and seen to move: with a small read and a small write before the load (record.CountersProof). A counter that cannot move is not quiet,
 // so one of which nobody knows whether it can fails, too: as Inconclusive, because nothing is known to be wrong. Cells of
 // versions that made no such proof have none, and are judged as they were measured.
 func Counters(ev *evidence.Evidence, _ Claim) Gate {
@@ -51,7 +50,7 @@ func Counters(ev *evidence.Evidence, _ Claim) Gate {
 		}
 		proved++
 	}
-	detail := "no counter went backwards; sources alive at both ends of every cell"
+	detail := "no counter went backwards; the device's were read at both ends of every cell"
 	if proved > 0 {
 		detail += fmt.Sprintf("; a read and a write before the load showed in the device's counters in %d of %d cells", proved, len(ev.Cells))
 	}

@@ -21,7 +21,7 @@ func provedEvidence() *evidence.Evidence {
 }
 
 func TestCountersProved(t *testing.T) {
-	const alive = "no counter went backwards; sources alive at both ends of every cell"
+	const alive = "no counter went backwards; the device's were read at both ends of every cell"
 	good := func(ev *evidence.Evidence) string {
 		g := gate.Counters(ev, gate.Claim{})
 		assert.True(t, g.Passed, g.Detail)

@@ -68,14 +68,6 @@ func TestDrive(t *testing.T) {
 	require.EqualError(t, err, "vda is no NVMe drive: its wear is not read")
 }
 
-func TestThrottled(t *testing.T) {
-	h := func(n, s *float64) record.DriveHealth { return record.DriveHealth{Throttled1: n, WarningMinutes: s} }
-	assert.Nil(t, Throttled(h(nil, nil), h(new(1.0), nil)))
-	assert.False(t, *Throttled(h(new(1.0), nil), h(new(1.0), nil)))
-	assert.True(t, *Throttled(h(new(1.0), nil), h(new(2.0), nil)))
-	assert.True(t, *Throttled(h(new(1.0), new(3.0)), h(new(1.0), new(4.0))))
-}
-
 // tree writes files below a root; a content that begins with -> is a link.
 func tree(t *testing.T, files map[string]string) string {
 	t.Helper()
@@ -151,18 +143,6 @@ func TestKernelLog(t *testing.T) {
 	k, err := KernelLog(t.Context(), answering(map[string]string{"dmesg": dmesg}))
 	require.NoError(t, err)
 	assert.Equal(t, &record.KernelLog{Lines: 12, NVErrMemory: 1, Xid: 1, NVMe: 2, IOErrors: 3, OOMKills: 1}, k)
-	later, err := KernelLog(t.Context(), answering(map[string]string{"dmesg": dmesg + "NVRM: Xid (PCI:1): 119\nNVRM: Xid (PCI:1): 119\n"}))
-	require.NoError(t, err)
-	lines, known := Complaints(k, later)
-	assert.True(t, known)
-	assert.Equal(t, []string{"2 lines of the kernel's log: Xid, a fault of the GPU"}, lines)
-	lines, known = Complaints(k, k)
-	assert.True(t, known)
-	assert.Empty(t, lines)
-	for _, pair := range [][2]*record.KernelLog{{nil, k}, {k, nil}, {later, k}} {
-		_, known = Complaints(pair[0], pair[1])
-		assert.False(t, known)
-	}
 	wrapped, err := KernelLog(t.Context(), answering(map[string]string{"dmesg": "nvme nvme0: resetting controller\n"}))
 	require.NoError(t, err)
 	assert.True(t, wrapped.Wrapped)

@@ -50,22 +50,3 @@ func KernelLog(ctx context.Context, run Run) (*record.KernelLog, error) {
 	}
 	return k, nil
 }
-
-// Complaints says what the kernel complained of between two readings, a line each; known is false if it cannot be told.
-func Complaints(before, after *record.KernelLog) (lines []string, known bool) {
-	if before == nil || after == nil || after.Lines < before.Lines {
-		return nil, false // cleared or wrapped meanwhile
-	}
-	for _, c := range []struct {
-		what string
-		from int
-		to   int
-	}{{"NV_ERR_NO_MEMORY of the GPU's driver", before.NVErrMemory, after.NVErrMemory}, {"Xid, a fault of the GPU", before.Xid, after.Xid},
-		{"faults of an NVMe controller", before.NVMe, after.NVMe}, {"I/O errors", before.IOErrors, after.IOErrors},
-		{"processes killed for memory", before.OOMKills, after.OOMKills}} {
-		if n := c.to - c.from; n > 0 {
-			lines = append(lines, fmt.Sprintf("%d lines of the kernel's log: %s", n, c.what))
-		}
-	}
-	return lines, true
-}

@@ -140,19 +140,3 @@ func fromBoth(log map[string]json.RawMessage, h *record.DriveHealth) {
 	fill(&h.WarningMinutes, value(log, "warning_temp_time", 1))
 	fill(&h.CriticalMinutes, value(log, "critical_comp_time", 1))
 }
-
-// Throttled says whether a drive's own count of throttling rose between two readings; nil if it does not tell.
-func Throttled(before, after record.DriveHealth) *bool {
-	rose, told := false, false
-	for _, p := range [][2]*float64{{before.Throttled1, after.Throttled1}, {before.Throttled2, after.Throttled2},
-		{before.Throttled1Seconds, after.Throttled1Seconds}, {before.Throttled2Seconds, after.Throttled2Seconds},
-		{before.WarningMinutes, after.WarningMinutes}, {before.CriticalMinutes, after.CriticalMinutes}} {
-		if p[0] != nil && p[1] != nil {
-			told, rose = true, rose || *p[1] > *p[0]
-		}
-	}
-	if !told {
-		return nil
-	}
-	return &rose
-}

@@ -13,12 +13,6 @@ type Health struct {
 	Untold []string `json:"untold,omitempty"`
 }
 
-// Around is a machine's state before and after a cell.
-type Around struct {
-	Before Health `json:"before"`
-	After  Health `json:"after"`
-}
-
 // DriveHealth is the SMART / Health Information log of an NVMe drive (NVM Express Base Specification 2.0, figure 207).
 type DriveHealth struct {
 	Device            string   `json:"device"` // such as nvme0n1

@@ -8,7 +8,6 @@ type StorageUse struct {
 	Layout string         `json:"layout,omitempty"` // where and how the KV tier lies; "" of a stack that stores nothing
 	Reads  *LoaderFigures `json:"reads"`            // null of a stack that stores nothing
 	Writes *LoaderFigures `json:"writes"`
-	Health []Health       `json:"health,omitempty"` // before the cell and after its load
 }
 
 // LoaderFigures are the I/Os of a loader in one direction. Times are sums over them, in s.

@@ -14,7 +14,6 @@ import (
 func storageUse(cells []*evidence.Cell) []Finding {
 	var first *record.StorageUse
 	var reads, writes record.LoaderFigures
-	var faults, throttled float64
 	var hottest *float64
 	for _, c := range cells {
 		u := c.Info.Storage
@@ -25,9 +24,9 @@ func storageUse(cells []*evidence.Cell) []Finding {
 			first = u
 		}
 		reads, writes = sumLoader(reads, u.Reads), sumLoader(writes, u.Writes)
-		f, t := worsened(u.Health)
-		faults, throttled = faults+f, throttled+t
-		hottest = higher(hottest, hottestDrive(u.Health))
+		if a := c.Info.Health; a != nil {
+			hottest = higher(hottest, hottestDrive(&a.Before, &a.After))
+		}
 	}
 	if first == nil {
 		return nil
@@ -37,14 +36,9 @@ func storageUse(cells []*evidence.Cell) []Finding {
 		out = append(out, Finding{Name: "self-test of its counters, reads", Estimate: stats.Alone(*p.ReadBytes / p.AskedReadBytes), Unit: "ratio", Detail: fmt.Sprintf(
 			"at the start %.1f MiB read moved them by %.1f MiB, and %.1f MiB written by %.1f MiB", mib(p.AskedReadBytes), mib(*p.ReadBytes), mib(p.AskedWriteBytes), mib(*p.WriteBytes))})
 	}
-	health := fmt.Sprintf("lines of the kernel's log on faults of drives, and changes into throttling (%.0f), from before a cell to its end", throttled)
 	if hottest != nil {
-		health += fmt.Sprintf("; at most %.0f degrees Celsius", *hottest)
+		out = append(out, Finding{Name: "temperature of the drive", Estimate: stats.Alone(*hottest), Unit: "degrees Celsius", Detail: "the most before a cell or at its end"})
 	}
-	if untold := first.Health; len(untold) > 0 && len(untold[0].Untold) > 0 {
-		health += "; not told: " + strings.Join(untold[0].Untold, "; ")
-	}
-	out = append(out, Finding{Name: "faults of the drive", Estimate: stats.Alone(faults), Unit: "lines", Detail: health})
 	return append(append(out, softwareTime("reads", reads)...), softwareTime("writes", writes)...)
 }
 
@@ -84,29 +78,9 @@ func driveDetail(u *record.StorageUse) string {
 	return detail + "; not preconditioned: its files were written once before the run"
 }
 
-// worsened are the faults that the kernel logged between the first reading and the last, and the drives' changes into throttling.
-func worsened(h []record.Health) (faults, throttled float64) {
-	if len(h) < 2 {
-		return 0, 0
-	}
-	before, after := h[0], h[len(h)-1]
-	if a, b := before.Kernel, after.Kernel; a != nil && b != nil {
-		faults = float64(max(0, b.NVMe-a.NVMe) + max(0, b.IOErrors-a.IOErrors))
-	}
-	for i := range min(len(before.Drives), len(after.Drives)) {
-		a, b := before.Drives[i], after.Drives[i]
-		for _, pair := range [][2]*float64{{a.Throttled1, b.Throttled1}, {a.Throttled2, b.Throttled2}} {
-			if pair[0] != nil && pair[1] != nil {
-				throttled += max(0, *pair[1]-*pair[0])
-			}
-		}
-	}
-	return faults, throttled
-}
-
 // hottestDrive is the highest temperature that a drive told, nil if none did.
-func hottestDrive(h []record.Health) (most *float64) {
-	for _, one := range h {
+func hottestDrive(readings ...*record.Health) (most *float64) {
+	for _, one := range readings {
 		for i := range one.Drives {
 			most = higher(most, one.Drives[i].TemperatureC)
 		}

@@ -10,37 +10,34 @@ import (
 	"sparkharness/harness/record"
 )
 
-// used is what a cell's loader did, of a drive that tells all.
-func used(faults int) *evidence.Cell {
-	health := func(errors int, throttled float64) record.Health {
-		return record.Health{Kernel: &record.KernelLog{IOErrors: errors}, Drives: []record.DriveHealth{{Throttled1: &throttled, TemperatureC: new(61.0)}}}
-	}
+// used is what a cell's loader did, of a drive that tells all, and how warm it was at its end.
+func used(warm float64) *evidence.Cell {
+	health := func(c float64) record.Health { return record.Health{Drives: []record.DriveHealth{{TemperatureC: &c}}} }
 	return &evidence.Cell{Info: record.CellInfo{Storage: &record.StorageUse{
 		Drive: record.Drive{FileSystem: "xfs", Layers: []string{"nvme0n1p2 (partition)"}, Notes: []string{"a note"}, Leaves: []record.DriveLeaf{{
 			Device: record.Device{Name: "nvme0n1"}, Model: "M", Firmware: "F", Transport: "pcie", SizeBytes: new(int64(4e12)), SerialHash: "ab", Scheduler: "none",
 			WriteCache: "write back", PCIe: &record.PCIeLink{Speed: "32.0 GT/s PCIe", Width: "4"}}}},
 		Proof: record.CountersProof{AskedReadBytes: 64 << 20, AskedWriteBytes: 64 << 20, ReadBytes: new(float64(64 << 20)), WriteBytes: new(float64(65 << 20))},
-		Reads: &record.LoaderFigures{IOs: 1000, Bytes: 1e9, TookS: 0.5, ConfiguredS: 0.22, MeasuredS: 0.08, WaitedS: 0.15}, Writes: &record.LoaderFigures{},
-		Health: []record.Health{health(2, 1), health(2+faults, 3)}}}}
+		Reads: &record.LoaderFigures{IOs: 1000, Bytes: 1e9, TookS: 0.5, ConfiguredS: 0.22, MeasuredS: 0.08, WaitedS: 0.15}, Writes: &record.LoaderFigures{}},
+		Health: &record.Around{Before: health(50), After: health(warm)}}}
 }
 
 // The report has the drive as one names it, and what an I/O of the loader cost beside it, over all cells.
 func TestStorageUse(t *testing.T) {
-	found := storageUse([]*evidence.Cell{{}, used(0), used(3)})
+	found := storageUse([]*evidence.Cell{{}, used(61), used(58)})
 	require.Len(t, found, 4, "nothing was written")
 	assert.Equal(t, "nvme0n1, M, firmware F, over pcie, 4000 GB, serial hash ab, link 32.0 GT/s PCIe x4, scheduler none, write cache write back, xfs on "+
 		"nvme0n1p2 (partition); a note; not preconditioned: its files were written once before the run", found[0].Detail)
 	assert.Nil(t, found[0].Value)
 	assert.InDelta(t, 1, *found[1].Value, 1e-9)
 	assert.Equal(t, "at the start 64.0 MiB read moved them by 64.0 MiB, and 64.0 MiB written by 65.0 MiB", found[1].Detail)
-	assert.InDelta(t, 3, *found[2].Value, 1e-9)
-	assert.Contains(t, found[2].Detail, "changes into throttling (4), from before a cell to its end; at most 61 degrees Celsius")
+	assert.InDelta(t, 61, *found[2].Value, 1e-9)
 	assert.InDelta(t, 230, *found[3].Value, 1e-9)
 	assert.Equal(t, "an I/O, of 220 us configured: 80 us of this program's CPU time and 150 us waited; beside it 500 us in the drive; 2000 I/Os, 2.00 GB, "+
 		"over all cells, warm-up included", found[3].Detail)
 
 	assert.Empty(t, storageUse([]*evidence.Cell{{}}), "of a machine that is either real or not")
-	silent := used(0)
-	silent.Info.Storage.Health = nil
-	assert.Contains(t, storageUse([]*evidence.Cell{silent})[2].Detail, "changes into throttling (0)")
+	silent := used(61)
+	silent.Info.Health = nil
+	assert.Len(t, storageUse([]*evidence.Cell{silent}), 3, "what is not told is no temperature")
 }

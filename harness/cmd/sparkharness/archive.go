@@ -35,7 +35,7 @@ Nothing is packed where a file holds a secret: the value of a variable of this e
 (TOKEN, KEY, SECRET, PASSWORD ...), or what looks like a key that somebody hands out. A run that is under way is refused.
 
 Exit status: 0 the archive is written, 1 it is not.`,
-		Args: cobra.MinimumNArgs(1),
+		Args: atLeastOne("DIR: the folder of a run, which holds a plan.json, or one of runs, such as results"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := untilAsked(cmd.Context())
 			defer stop()
@@ -103,7 +103,11 @@ func pack(ctx context.Context, out io.Writer, args []string, to string, environ 
 	for _, f := range packed.Folders {
 		fmt.Fprintln(out, shown(f))
 	}
-	fmt.Fprintf(out, "%d runs, %d files, %.1f MiB in %s, %.1f MiB\nsha256 %s\n", len(packed.Folders), packed.Files, mib(packed.Bytes), to, mib(info.Size()), digest)
+	runsOf := "1 run"
+	if n := len(packed.Folders); n > 1 {
+		runsOf = fmt.Sprintf("%d runs", n)
+	}
+	fmt.Fprintf(out, "%s, %d files, %.1f MiB in %s, %.1f MiB\nsha256 %s\n", runsOf, packed.Files, mib(packed.Bytes), to, mib(info.Size()), digest)
 	return nil
 }
 

@@ -28,7 +28,7 @@ func TestArchive(t *testing.T) {
 	results, run := oneRun(t)
 	var out bytes.Buffer
 	require.NoError(t, pack(t.Context(), &out, []string{results, run}, "", nil))
-	name := regexp.MustCompile(`^h0-run\n1 runs, 1 files, 0.0 MiB in (sparkharness-[0-9a-f]{12}\.tar\.gz), 0.0 MiB\nsha256 [0-9a-f]{64}\n$`).FindStringSubmatch(out.String())
+	name := regexp.MustCompile(`^h0-run\n1 run, 1 files, 0.0 MiB in (sparkharness-[0-9a-f]{12}\.tar\.gz), 0.0 MiB\nsha256 [0-9a-f]{64}\n$`).FindStringSubmatch(out.String())
 	require.NotNil(t, name, out.String())
 	assert.FileExists(t, filepath.Join(run, "plan.json"), "the originals stay")
 

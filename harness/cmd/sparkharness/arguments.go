@@ -26,6 +26,16 @@ func oneFile(cmd *cobra.Command, args []string) error {
 	return stray(cmd, args[1])
 }
 
+// atLeastOne asks for the arguments that a command reads, and says what they are.
+func atLeastOne(what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return fmt.Errorf("%s needs a %s", cmd.Name(), what)
+		}
+		return nil
+	}
+}
+
 func stray(cmd *cobra.Command, arg string) error {
 	return fmt.Errorf("%q is no argument of %s: a switch takes its value with = (--stamp=false), and a value with spaces needs quotes",
 		arg, cmd.Name())

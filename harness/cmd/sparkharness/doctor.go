@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sparkharness/harness/config"
+	"sparkharness/harness/disk"
 	"sparkharness/harness/doctor"
 	"sparkharness/harness/outgoing"
 	"sparkharness/harness/regular"
@@ -207,6 +208,9 @@ func (o *doctorFlags) connect(s *doctor.Instance, of func(flag string) string) (
 	if text := of("pid"); text != "" {
 		if s.PID, err = strconv.Atoi(text); err != nil || s.PID < 1 || s.PID > math.MaxInt32 {
 			return fmt.Errorf("--pid %.20q is no process", text)
+		}
+		if _, runs := disk.OwnerOf(s.PID); !runs {
+			return fmt.Errorf("--pid %d: no process of this machine has that id: pgrep -f names them", s.PID)
 		}
 	}
 	if path := of("log"); path != "" {

@@ -38,7 +38,7 @@ The rules live in the tests of package hypotheses: ` + testBinary + ` beside thi
 checkout around the working directory.
 
 Exit status: 0 all runs are as they were left, 3 some are not, 1 nothing could be looked over.`,
-		Args: cobra.MinimumNArgs(1),
+		Args: atLeastOne("DIR|FILE.tar.gz: the folder of a run, which holds a plan.json, one of runs, such as results, or an archive"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := untilAsked(cmd.Context())
 			defer stop()

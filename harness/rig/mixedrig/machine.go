@@ -29,13 +29,13 @@ type machine struct {
 	stack           *config.Stack
 	storage         *kept // nil: the stack stores nothing
 	watched         []io.Closer
-	healthBefore    record.Health
+	around          record.Around // its state before the cell, and after it
 }
 
 // Begin starts the simulated machine on the files, with empty tiers.
 func (m *machine) Begin(ctx context.Context, pc record.PlannedCell) error {
 	r := m.rig
-	m.healthBefore = health.Read(ctx, m.devices()...)
+	m.around = record.Around{Before: health.Read(ctx, m.devices()...)}
 	tokenizer, err := r.tokenize()
 	if err != nil {
 		return err
@@ -62,6 +62,14 @@ func (m *machine) devices() (names []string) {
 	return names
 }
 
+// health reads the state after a cell, once.
+func (m *machine) health(ctx context.Context) *record.Around {
+	if m.around.After.At == 0 {
+		m.around.After = health.Read(ctx, m.devices()...)
+	}
+	return &m.around
+}
+
 // Sources are this machine's /proc and its block device, what the loader, fio and the probe moved, and the simulated GPU and
 // servers.
 func (m *machine) Sources() rig.Sources {
@@ -75,6 +83,7 @@ func (m *machine) Sources() rig.Sources {
 	s.Sys = append(append(sys, m.rig.treater.Sources()...), s.Sys...)
 	s.Device = m.device()
 	s.Storage = m.use
+	s.Health = m.health
 	return s
 }
 

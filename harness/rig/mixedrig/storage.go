@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"reflect"
 
-	"sparkharness/harness/health"
 	"sparkharness/harness/record"
 	"sparkharness/harness/rig/diskrig"
 	"sparkharness/harness/rig/simrig"
@@ -64,8 +63,8 @@ func (r *Rig) release() error {
 }
 
 // use is what the loader has moved until now, on which drive.
-func (m *machine) use(ctx context.Context) *record.StorageUse {
-	out := &record.StorageUse{Drive: m.rig.drive.Drive, Proof: m.rig.proof.CountersProof, Health: []record.Health{m.healthBefore, health.Read(ctx, m.devices()...)}}
+func (m *machine) use(context.Context) *record.StorageUse {
+	out := &record.StorageUse{Drive: m.rig.drive.Drive, Proof: m.rig.proof.CountersProof}
 	if m.storage != nil {
 		f := m.storage.Figures()
 		out.Layout, out.Reads, out.Writes = m.storage.String(), loader(f.Reads), loader(f.Writes)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 
-	"sparkharness/harness/health"
 	"sparkharness/harness/record"
 )
 
@@ -37,9 +36,9 @@ func (c *condition) end(ctx context.Context, cell string, around *record.Around)
 	}
 	around.After = c.read(ctx, c.drives...)
 	c.last = &around.After
-	lines, _ := health.Complaints(around.Before.Kernel, around.After.Kernel)
+	lines, _ := around.Complaints()
 	for _, line := range lines {
-		fmt.Fprintf(c.out, "warning: cell %s: %s (dmesg): no gate looks at that, so see whether the cell can be believed\n", cell, line)
+		fmt.Fprintf(c.out, "warning: cell %s: %s (dmesg): the run will be Invalid by its gate health\n", cell, line)
 	}
 }
 

@@ -157,9 +157,9 @@ func TestConditionIsTold(t *testing.T) {
 	c.end(t.Context(), "one that has not begun", nil)
 	c.tell()
 	assert.Equal(t, `warning: wear of nvme0n1 is not told
-warning: cell ctx=256/rep=1: 1 lines of the kernel's log: NV_ERR_NO_MEMORY of the GPU's driver (dmesg): no gate looks at that, so see whether the cell can be believed
-warning: cell ctx=256/rep=1: 1 lines of the kernel's log: Xid, a fault of the GPU (dmesg): no gate looks at that, so see whether the cell can be believed
-warning: cell ctx=256/rep=1: 1 lines of the kernel's log: I/O errors (dmesg): no gate looks at that, so see whether the cell can be believed
+warning: cell ctx=256/rep=1: 1 lines of the kernel's log: NV_ERR_NO_MEMORY of the GPU's driver (dmesg): the run will be Invalid by its gate health
+warning: cell ctx=256/rep=1: 1 lines of the kernel's log: Xid, a fault of the GPU (dmesg): the run will be Invalid by its gate health
+warning: cell ctx=256/rep=1: 1 lines of the kernel's log: I/O errors (dmesg): the run will be Invalid by its gate health
 nvme0n1: 12.5 GB were written to it from the first cell to the last, as it says itself
 nvme0n1: 61 degrees Celsius after the last cell
 hottest after the last cell: nvme Composite, 61 degrees Celsius
