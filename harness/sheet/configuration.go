@@ -1,7 +1,9 @@
 package sheet
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"sparkharness/harness/config"
@@ -24,16 +26,20 @@ func (r *Run) configuration(b *strings.Builder) {
 	line("measured on", fmt.Sprintf("rig %s, %s clock: %s", facts.Rig, facts.Clock, facts.Origin))
 	line("system", r.System)
 	line("program", r.Version)
-	use := r.storage()
+	use, holds := r.storage(), r.drive()
 	switch {
-	case use != nil:
-		drive(line, &use.Drive)
-		line("KV tier", use.Layout)
-		line("access", "direct (O_DIRECT), around the page cache")
-		line("precondition", "none: the tier's file was written once before the run")
-		line("self-test of the counters", selfTest(&use.Proof))
-		line("drive's temperature at the start", temperature(use.Health))
-		line("wear", wear(use.Health))
+	case holds != nil:
+		drive(line, holds)
+		access := ""
+		if use != nil {
+			access = "direct (O_DIRECT), around the page cache"
+			line("KV tier", use.Layout)
+			line("precondition", "none: the tier's files were written once before the run")
+			line("self-test of the counters", selfTest(&use.Proof))
+		}
+		line("access", access)
+		line("drive's temperature at the start", temperature(r.health()))
+		line("wear", wear(r.health()))
 	case facts.Clock == record.ClockVirtual:
 		line("drive", "MODELLED, no real one: "+modelled(r.Evidence.Exp))
 	default:
@@ -56,14 +62,41 @@ func modelled(e *config.Experiment) string {
 	return e.Twin.Drive.Drive + ", " + e.Twin.Drive.Interface
 }
 
-// storage is the real drive of the first cell that stored on one; nil if none did.
-func (r *Run) storage() *record.StorageUse {
+// storage is the real drive of a cell that stored on one, if there is one of a cell that had a KV tier there; nil if none did.
+func (r *Run) storage() (found *record.StorageUse) {
 	for _, c := range r.Evidence.Cells {
-		if c.Info.Storage != nil {
-			return c.Info.Storage
+		if u := c.Info.Storage; u != nil && (found == nil || found.Layout == "" && u.Layout != "") {
+			found = u
+		}
+	}
+	return found
+}
+
+// drive is the real drive of the run; nil where it is modelled, or where nobody looked.
+func (r *Run) drive() *record.Drive {
+	if use := r.storage(); use != nil {
+		return &use.Drive
+	}
+	for _, c := range r.Evidence.Cells {
+		if c.Info.Drive != nil {
+			return c.Info.Drive
 		}
 	}
 	return nil
+}
+
+// health are the machine's states before and after cells, in the order of their times.
+func (r *Run) health() (all []record.Health) {
+	for _, c := range r.Evidence.Cells {
+		if u := c.Info.Storage; u != nil {
+			all = append(all, u.Health...)
+		}
+		if h := c.Info.Health; h != nil {
+			all = append(all, h.Before, h.After)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b record.Health) int { return cmp.Compare(a.At, b.At) })
+	return all
 }
 
 // device is the block device that was watched, by its name.

@@ -57,45 +57,39 @@ func (r *Run) endurance(b *strings.Builder, capacity *float64) {
 
 // capacity is the size of the drive in bytes, of several together; nil where one does not tell it.
 func (r *Run) capacity() *float64 {
-	use := r.storage()
-	if use == nil || len(use.Drive.Leaves) == 0 {
+	holds := r.drive()
+	if holds == nil {
 		return nil
 	}
-	sum := 0.0
-	for i := range use.Drive.Leaves {
-		size := use.Drive.Leaves[i].SizeBytes
+	var sum *float64
+	for i := range holds.Leaves {
+		size := holds.Leaves[i].SizeBytes
 		if size == nil || *size <= 0 {
 			return nil
 		}
-		sum += float64(*size)
+		sum = record.SumOfKnown(sum, new(float64(*size)))
 	}
-	return &sum
+	return sum
 }
 
 // smart is by how many bytes the drives' own count of host writes, which only grows, differs over the run's readings; nil
 // where a drive does not tell.
-func (r *Run) smart() *float64 {
+func (r *Run) smart() (sum *float64) {
 	var devices []string
 	least, most := map[string]float64{}, map[string]float64{}
-	for _, c := range r.Evidence.Cells {
-		if c.Info.Storage == nil {
-			continue
-		}
-		for _, h := range c.Info.Storage.Health {
-			for i := range h.Drives {
-				d := &h.Drives[i]
-				if d.WriteBytes == nil {
-					return nil
-				}
-				if _, known := least[d.Device]; !known {
-					devices = append(devices, d.Device)
-					least[d.Device] = *d.WriteBytes
-				}
-				least[d.Device], most[d.Device] = min(least[d.Device], *d.WriteBytes), max(most[d.Device], *d.WriteBytes)
+	for _, h := range r.health() {
+		for i := range h.Drives {
+			d := &h.Drives[i]
+			if d.WriteBytes == nil {
+				return nil
 			}
+			if _, known := least[d.Device]; !known {
+				devices = append(devices, d.Device)
+				least[d.Device] = *d.WriteBytes
+			}
+			least[d.Device], most[d.Device] = min(least[d.Device], *d.WriteBytes), max(most[d.Device], *d.WriteBytes)
 		}
 	}
-	var sum *float64
 	for _, name := range devices {
 		sum = record.SumOfKnown(sum, new(most[name]-least[name]))
 	}

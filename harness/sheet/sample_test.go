@@ -57,7 +57,7 @@ func realDrive() record.Drive {
 // health are readings before a cell and after it: of each cell the drive counts 5 GB, and none between them.
 func health(rep float64) []record.Health {
 	at := func(written float64) record.Health {
-		return record.Health{Drives: []record.DriveHealth{{Device: "nvme0n1", TemperatureC: new(40 + rep), PercentageUsed: new(3.0), WriteBytes: new(written)}}}
+		return record.Health{At: written, Drives: []record.DriveHealth{{Device: "nvme0n1", TemperatureC: new(40 + rep), PercentageUsed: new(3.0), WriteBytes: new(written)}}}
 	}
 	return []record.Health{at(1e12 + 5e9*(rep-1)), at(1e12 + 5e9*rep)}
 }

@@ -36,6 +36,7 @@ func TestConfiguration(t *testing.T) {
 	// Nothing is told.
 	u := r.Evidence.Cells[0].Info.Storage
 	u.Drive = record.Drive{Leaves: []record.DriveLeaf{{Device: record.Device{Name: "vda"}, Virtual: true}, {Device: record.Device{Name: "vdb"}}}}
+	r.Evidence.Cells[1].Info.Storage.Health = nil
 	u.Health, u.Proof.ReadBytes, r.System = nil, nil, ""
 	text = written(r.configuration)
 	for _, line := range []string{
@@ -52,6 +53,24 @@ func TestConfiguration(t *testing.T) {
 	}
 	text = written(r.configuration)
 	assert.Contains(t, text, "| drive | nvme7n1 |\n| model | not told |\n")
+
+	// The same with a folder on its drive.
+	d := realDrive()
+	c := r.Evidence.Cells[1]
+	c.Info.Drive, c.Info.Health = &d, &record.Around{Before: health(1)[0], After: health(2)[1]}
+	text = written(r.configuration)
+	assert.Contains(t, text, "| drive: model | Drive 1TB |\n")
+	assert.Contains(t, text, "| access | not told |\n| drive's temperature at the start | nvme0n1 41 degrees Celsius |\n")
+	assert.NotContains(t, text, "precondition")
+	assert.InDelta(t, 1e12, *r.capacity(), 0)
+	assert.InDelta(t, 10e9, *r.smart(), 0)
+}
+
+// The first cell of a run may be of a stack that stores nothing.
+func TestConfigurationOfTier(t *testing.T) {
+	r := onDrive()
+	r.Evidence.Cells[1].Info.Storage.Layout = "one file"
+	assert.Contains(t, written(r.configuration), "| KV tier | one file |\n")
 }
 
 // hwmon tells everybody, the health log root alone.
