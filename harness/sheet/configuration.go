@@ -196,7 +196,8 @@ func selfTest(p *record.CountersProof) string {
 		return p.Lacking
 	}
 	const mib = 1 << 20
-	return fmt.Sprintf("%.1f MiB read moved them by %.1f, %.1f MiB written by %.1f", p.AskedReadBytes/mib, *p.ReadBytes/mib, p.AskedWriteBytes/mib, *p.WriteBytes/mib)
+	return fmt.Sprintf("%.1f MiB read moved them by %.1f, %.1f MiB written by %.1f",
+		p.AskedReadBytes/mib, *p.ReadBytes/mib, p.AskedWriteBytes/mib, *p.WriteBytes/mib)
 }
 
 // temperature is the drives' own before the first cell, from their health log or from hwmon.

@@ -102,9 +102,11 @@ func (r *Run) account(b *strings.Builder) {
 	for i, a := range r.Arms {
 		groups[i] = a.Group
 	}
-	g := grid{heads: []string{"arm", "direction", "drive, GB", "idle, GB", "fio, GB", "probe, GB", "KV manager, GB", "residual, GB", "residual, % of drive"}, keys: 2}
+	g := grid{heads: []string{"arm", "direction", "drive, GB", "idle, GB", "fio, GB", "probe, GB", "KV manager, GB",
+		"residual, GB", "residual, % of drive"}, keys: 2}
 	for _, c := range r.Evidence.Accounts(groups) {
-		g.add(c.Cell, c.Direction, number(c.DeviceGB), number(c.IdleGB), opt(c.FioGB, 1), opt(c.ProbeGB, 1), opt(c.KVGB, 1), opt(c.ResidualGB, 1), opt(c.ResidualPct, 1))
+		g.add(c.Cell, c.Direction, number(c.DeviceGB), number(c.IdleGB), opt(c.FioGB, 1), opt(c.ProbeGB, 1), opt(c.KVGB, 1),
+			opt(c.ResidualGB, 1), opt(c.ResidualPct, 1))
 	}
 	if len(g.rows) == 0 {
 		b.WriteString("Not told by this run: no stack of it has a KV manager that counts.\n")

@@ -134,6 +134,7 @@ func TestFioJobOfRecordedRun(t *testing.T) {
 		assert.LessOrEqual(t, sum(other), sum(a))
 	}
 	a.Measure.AppRead, a.Measure.AppWrite = nil, nil
+	o.Arm = a.Name()
 	text = job(t, r, o)
 	assert.Contains(t, text, "[tier2-reads]\nrw=randread:80\nbs=131072\n")
 }

@@ -95,7 +95,8 @@ func (r *Run) traced(key string) (*evidence.Cell, error) {
 	case key != "":
 		return nil, fmt.Errorf("run %s has no complete cell %.120q: name one as its folder is named, with / for the commas", r.Evidence.Plan.RunID, key)
 	}
-	return nil, fmt.Errorf("run %s: %w in any cell, by the account of a KV manager: take one of a stack with a tier 2, such as H2B or H4B", r.Evidence.Plan.RunID, ErrNoTier2)
+	return nil, fmt.Errorf("run %s: %w in any cell, by the account of a KV manager: take one of a stack with a tier 2, such as H2B or H4B",
+		r.Evidence.Plan.RunID, ErrNoTier2)
 }
 
 // operations are those between two samples, in the order of their times.

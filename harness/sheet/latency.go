@@ -50,7 +50,8 @@ func (r *Run) latencies(b *strings.Builder) {
 		fmt.Fprintf(b, "\nToo few values for: %s.\n", strings.Join(left, "; "))
 	}
 	b.WriteString("\nA quantile is shown from as many values on as have one above it (p99.99: 10,000). Fetches that end between two samples share " +
-		"their mean. The kernel tells r_await as a mean alone: its quantiles are those of the means of samples whose reads took 20 ms and more together, by reads, and hide what a sample averages.\n")
+		"their mean. The kernel tells r_await as a mean alone: its quantiles are those of the means of samples whose " +
+		"reads took 20 ms and more together, by reads, and hide what a sample averages.\n")
 }
 
 // fetches are the arm's tier-2 fetches in the measured load, ms.
@@ -108,7 +109,8 @@ func (r *Run) split(b *strings.Builder) {
 		if device != nil {
 			host, share = new(move-*device), record.Over(new(100**device), move)
 		}
-		g.add(a.Name(), fmt.Sprintf("%.0f", n), opt(record.Over(m.KVRead, n*(1<<20)), 1), number(wait), number(move), opt(device, 1), opt(host, 1), opt(share, 1))
+		g.add(a.Name(), fmt.Sprintf("%.0f", n), opt(record.Over(m.KVRead, n*(1<<20)), 1), number(wait), number(move),
+			opt(device, 1), opt(host, 1), opt(share, 1))
 	}
 	if len(g.rows) == 0 {
 		return

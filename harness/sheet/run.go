@@ -22,7 +22,7 @@ type Run struct {
 	Arms     []*Arm // in the order of the sweep
 	// System is the manifest's system, kernel and architecture, and Version the program's commit; "" without a manifest.
 	System, Version string
-	// Verdict is the outcome in report.json with its first reason; "" without a report.
+	// Verdict is the outcome in report.json with its first reason, or why it cannot be read; "" without a report.
 	Verdict string
 }
 
@@ -57,9 +57,7 @@ func Read(dir string) (*Run, error) {
 	if r.System, r.Version, err = manifest(dir); err != nil {
 		return nil, err
 	}
-	if r.Verdict, err = outcome(dir); err != nil {
-		return nil, err
-	}
+	r.Verdict = outcome(dir)
 	for _, g := range ev.InOrderOfSweep() {
 		a := &Arm{Group: g, Stack: ev.Exp.StackOf(g.Cells[0].PlannedCell)}
 		for _, c := range g.Cells {
@@ -128,18 +126,19 @@ func manifest(dir string) (system, version string, err error) {
 	return strings.Join(words, " "), m.Commit, nil
 }
 
-// outcome is what a run's report says of it; "" without a report.
-func outcome(dir string) (string, error) {
+// outcome is what a run's report says of it; "" without a report. A report that cannot be read, such as one of another version,
+// keeps nobody from the rest.
+func outcome(dir string) string {
 	j, err := report.Read(record.Path(dir, report.FileName))
 	if errors.Is(err, fs.ErrNotExist) {
-		return "", nil
+		return ""
 	}
 	if err != nil {
-		return "", err
+		return fmt.Sprintf("%s (%v)", untold, err)
 	}
 	out := string(j.Verdict.Outcome)
 	if len(j.Verdict.Reasons) > 0 {
 		out += ": " + j.Verdict.Reasons[0]
 	}
-	return out, nil
+	return out
 }

@@ -1,6 +1,7 @@
 package sheet
 
 import (
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -10,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"sparkharness/harness/evidence"
 	"sparkharness/harness/record"
 )
 
@@ -144,8 +146,39 @@ func TestReadManifest(t *testing.T) {
 	assert.Equal(t, "linux 6.17.0-spark arm64", r.System)
 	assert.Equal(t, "abc", r.Version)
 	assert.Regexp(t, `^(Supported|Inconclusive|Refuted|Invalid): `, r.Verdict)
+	require.NoError(t, os.WriteFile(record.Path(dir, "report.json"), []byte("{}"), 0o644))
+	assert.Contains(t, markdown(t, read(t, dir), nil), "Verdict of the run: not told (")
 	require.NoError(t, os.Remove(record.Path(dir, "report.json")))
 	r = read(t, dir)
 	assert.Empty(t, r.Verdict)
 	assert.NotContains(t, markdown(t, r, nil), "Verdict of the run")
+}
+
+// What comes before the measured load fills the tiers, idle and drain are in no phase, and a scrape that failed hides nothing.
+func TestPhases(t *testing.T) {
+	folder := t.TempDir()
+	sys, err := record.Create(filepath.Join(folder, record.FileSysmon), 0)
+	require.NoError(t, err)
+	for i, phase := range []string{record.PhaseBaseline, record.PhasePrepare, record.PhaseTreat, record.PhaseWarmup, record.PhaseMeasure, record.PhaseDrain} {
+		require.NoError(t, sys.Write(&record.SysSample{TS: float64(i), DtMS: 1000, Phase: phase, NVMe: &record.NVMe{ReadBytes: math.Pow(10, float64(i))}}))
+	}
+	require.NoError(t, sys.Close())
+	kv, err := record.Create(filepath.Join(folder, record.FileDynKV), 0)
+	require.NoError(t, err)
+	for i, s := range []record.KVSample{
+		{Phase: record.PhaseWarmup, Tier2: record.KVTier{BytesOut: new(1.0)}}, {Phase: record.PhaseWarmup, Tier2: record.KVTier{BytesOut: new(3.0)}},
+		{Phase: record.PhaseMeasure, Failed: new("no answer")}, {Phase: record.PhaseMeasure, Tier2: record.KVTier{BytesOut: new(7.0)}},
+		{Phase: record.PhaseDrain, Tier2: record.KVTier{BytesOut: new(15.0)}},
+	} {
+		s.TS = float64(i)
+		require.NoError(t, kv.Write(&s))
+	}
+	require.NoError(t, kv.Close())
+	var a Arm
+	require.NoError(t, a.load(folder, &evidence.Cell{Info: record.CellInfo{HasKV: true}}))
+	assert.InDelta(t, 1010, a.Populate.DeviceRead.bytes, 0)
+	assert.InDelta(t, 10_000, a.Measure.DeviceRead.bytes, 0)
+	assert.InDelta(t, 2, *a.Populate.KVRead, 0)
+	assert.InDelta(t, 4, *a.Measure.KVRead, 0)
+	assert.InDelta(t, 2, a.Measure.KVSeconds, 0)
 }

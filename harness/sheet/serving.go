@@ -12,8 +12,8 @@ import (
 
 // serving prints what requests saw, for each load the arm without a tier first, and each tiered arm's change against it.
 func (r *Run) serving(b *strings.Builder) {
-	g := grid{heads: []string{"arm", "tiers", "n, requests", "failed or timed out, requests", "TTFT p50, ms", "TTFT p50 against no tier, %", "TTFT p99, ms",
-		"TTFT p99 against no tier, %", "p99 CoV over repetitions, %", "repetitions", "ITL p50, ms", "output, tokens/s", "output against no tier, %",
+	g := grid{heads: []string{"arm", "tiers", "n, requests", "failed or timed out, requests", "TTFT p50, ms", "TTFT p50 against no tier, %",
+		"TTFT p99, ms", "TTFT p99 against no tier, %", "p99 CoV over repetitions, %", "repetitions", "ITL p50, ms", "output, tokens/s", "output against no tier, %",
 		"cached prompt tokens, %", "tier-2 hits, % of prompt blocks"}, keys: 2}
 	used := map[*Arm]bool{}
 	row := func(a, base *Arm) {
@@ -30,8 +30,9 @@ func (r *Run) serving(b *strings.Builder) {
 		if l.CoV != nil {
 			cov = new(*l.CoV * 100)
 		}
-		g.add(a.Name(), tiers, count(l.Samples), count(l.Censored+l.Failed+l.Rejected), percentile(l.TTFT.P50), a.change(base, ttft(0.5)), percentile(l.TTFT.P99),
-			a.change(base, ttft(0.99)), opt(cov, 1), count(l.Reps), opt(itl, 1), number(l.TokS), a.change(base, outputRate), opt(l.CachedShare, 100), opt(l.Tier2Hit, 100))
+		g.add(a.Name(), tiers, count(l.Samples), count(l.Censored+l.Failed+l.Rejected), percentile(l.TTFT.P50), a.change(base, ttft(0.5)),
+			percentile(l.TTFT.P99), a.change(base, ttft(0.99)), opt(cov, 1), count(l.Reps), opt(itl, 1), number(l.TokS), a.change(base, outputRate),
+			opt(l.CachedShare, 100), opt(l.Tier2Hit, 100))
 	}
 	bases := 0
 	for _, a := range r.Arms {

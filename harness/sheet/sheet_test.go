@@ -125,6 +125,9 @@ func TestLatencies(t *testing.T) {
 func TestSplit(t *testing.T) {
 	r := onDrive()
 	assert.Equal(t, [][]string{{"fio=none", "40", "32.0", "100", "200", "102", "97.6", "51.2"}}, rows(written(r.split)))
+	r.Arms[0].Stack.Dynamo.Loader.QueueDepth = 2
+	assert.Equal(t, [][]string{{"fio=none", "40", "32.0", "100", "200", "51.2", "149", "25.6"}}, rows(written(r.split)), "two at a time")
+	r.Arms[0].Stack.Dynamo.Loader.QueueDepth = 1
 	m := &r.Arms[0].Measure
 	m.FioRead = new(1.0)
 	assert.Equal(t, [][]string{{"fio=none", "40", "32.0", "100", "200"}}, rows(written(r.split)), "r_await is of fio's reads, too")
@@ -146,7 +149,10 @@ func TestEndurance(t *testing.T) {
 	text = written(func(b *strings.Builder) { r.endurance(b, r.capacity()) })
 	assert.Equal(t, [][]string{{"fio=none", "0.500", "20.0", "25.0", "30.0", "10.0", "0.864", "0.864"}}, rows(text))
 
-	r.Evidence.Cells[0].Info.Storage.Drive.Leaves[0].SizeBytes = nil
+	leaves := &r.Evidence.Cells[0].Info.Storage.Drive.Leaves
+	*leaves = append(*leaves, (*leaves)[0])
+	assert.InDelta(t, 2e12, *r.capacity(), 0)
+	(*leaves)[1].SizeBytes = nil
 	r.Evidence.Cells[0].Info.Storage.Health[0].Drives[0].WriteBytes = nil
 	assert.Nil(t, r.capacity())
 	text = written(func(b *strings.Builder) { r.endurance(b, r.capacity()) })

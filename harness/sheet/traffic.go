@@ -184,7 +184,8 @@ func (r *Run) fioLatencies(b *strings.Builder) {
 				*record.FioDirection
 			}{{"read", f.End.Read}, {"write", f.End.Write}} {
 				if d.FioDirection != nil {
-					g.add(a.Name(), count(c.Rep), strings.Join(f.Jobs, "; "), d.name, fmt.Sprintf("%.0f", d.IOs), opt(d.MeanUS, 1e-3), opt(d.P50US, 1e-3), opt(d.P99US, 1e-3))
+					g.add(a.Name(), count(c.Rep), strings.Join(f.Jobs, "; "), d.name,
+						fmt.Sprintf("%.0f", d.IOs), opt(d.MeanUS, 1e-3), opt(d.P50US, 1e-3), opt(d.P99US, 1e-3))
 				}
 			}
 		}
