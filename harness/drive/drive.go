@@ -43,6 +43,9 @@ func Of(dir string, m Machine) (*Drive, error) {
 		return nil, err
 	}
 	d := &Drive{Dir: real, machine: m}
+	if at.Bytes > 0 {
+		d.FSBytes, d.FreeBytes = &at.Bytes, &at.Free
+	}
 	roots, err := d.roots(at.Device)
 	if err != nil {
 		return nil, fmt.Errorf("drive of %s: %w", dir, err)
@@ -63,7 +66,7 @@ func (d *Drive) roots(n Number) ([]string, error) {
 	m := d.machine
 	mt, err := m.mountOf(d.Dir)
 	if mt != nil {
-		d.FileSystem = mt.fs
+		d.FileSystem, d.MountOptions = mt.fs, mt.options
 	}
 	if n.Major != 0 {
 		root, err := m.folder(n)

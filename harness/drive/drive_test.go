@@ -211,3 +211,25 @@ func TestVirtual(t *testing.T) {
 	}
 	assert.False(t, isVirtual("nvme0n1", "pcie", "Samsung SSD 990 PRO 2TB"))
 }
+
+// What the mount says and how much room there is is told with the drive; a file system of no size tells neither.
+func TestOfMount(t *testing.T) {
+	tr := recorded(t, "nvme", Number{259, 2})
+	tr.set("proc/self/mountinfo", "22 1 259:2 / / rw,noatime shared:1 - ext4 /dev/nvme0n1p2 rw,noatime,discard,errors=remount-ro\n")
+	d, err := tr.of()
+	require.NoError(t, err)
+	assert.Equal(t, "rw,noatime,discard,errors=remount-ro", d.MountOptions)
+	assert.Nil(t, d.FSBytes)
+	assert.Nil(t, d.FreeBytes)
+
+	tr.place.Bytes, tr.place.Free = 1000, 0
+	d, err = tr.of()
+	require.NoError(t, err)
+	assert.EqualValues(t, 1000, *d.FSBytes)
+	assert.Zero(t, *d.FreeBytes, "full, which is known")
+
+	tr.set("proc/self/mountinfo", "22 1 259:2 / / ro - ext4 /dev/nvme0n1p2\n")
+	d, err = tr.of()
+	require.NoError(t, err)
+	assert.Equal(t, "ro", d.MountOptions, "a line cut short is read as far as it goes")
+}

@@ -24,6 +24,8 @@ type Machine struct {
 type Place struct {
 	Magic  uint32 // f_type, see linux/magic.h
 	Device Number // st_dev
+	// Bytes is the size of the file system, and Free what this user can still write; both 0 where it tells no size.
+	Bytes, Free int64
 }
 
 // Number is a device's major:minor.

@@ -19,7 +19,7 @@ func place(dir string) (Place, error) {
 	if st.Mode&unix.S_IFMT != unix.S_IFDIR {
 		return Place{}, fmt.Errorf("%s is no directory", dir)
 	}
-	return Place{Magic: uint32(fs.Type), Device: numbered(st.Dev)}, nil
+	return Place{Magic: uint32(fs.Type), Device: numbered(st.Dev), Bytes: int64(fs.Blocks) * fs.Bsize, Free: int64(fs.Bavail) * fs.Bsize}, nil
 }
 
 func node(path string) (Number, error) {

@@ -3,6 +3,7 @@ package drive
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -10,7 +11,10 @@ import (
 )
 
 // mount is a line of /proc/self/mountinfo, as far as it is used.
-type mount struct{ point, fs, source string }
+type mount struct {
+	point, fs, source string
+	options           string // of the mount, then those of the file system that it does not repeat
+}
 
 // mountOf is the mount that a directory is below: that with the longest mount point, of several at one point the latest,
 // which hides the others. It is nil if none is told.
@@ -38,7 +42,22 @@ func parseMount(line string) (mt mount, ok bool) {
 	if !ok || len(fields) < 6 || len(more) < 2 {
 		return mt, false
 	}
-	return mount{point: unescaped(fields[4]), fs: more[0], source: unescaped(more[1])}, true
+	mt = mount{point: unescaped(fields[4]), fs: more[0], source: unescaped(more[1]), options: unescaped(fields[5])}
+	if len(more) > 2 {
+		mt.options = joined(mt.options, unescaped(more[2]))
+	}
+	return mt, true
+}
+
+// joined are two lists of options, of the second those that are not in the first. Whether it is read-only is said by the first.
+func joined(first, second string) string {
+	all := strings.Split(first, ",")
+	for _, o := range strings.Split(second, ",") {
+		if o != "rw" && o != "ro" && !slices.Contains(all, o) {
+			all = append(all, o)
+		}
+	}
+	return strings.Join(all, ",")
 }
 
 // unescaped puts back the blanks, line ends and backslashes that the kernel writes as three octal digits.

@@ -30,6 +30,9 @@ type CellInfo struct {
 	// neither, and Device where a rig has none.
 	Device   *Device        `json:"device,omitempty"`
 	Counters *CountersProof `json:"counters_proof,omitempty"`
+	// Drive is what holds the folder that was named on the drive of real servers; null where none was, in cells of earlier
+	// versions, and on rigs that have their drive in Storage or a modelled one.
+	Drive *Drive `json:"drive,omitempty"`
 	// Treatments are what was done to the machine before the load, with what it showed before and after.
 	Treatments []Treated `json:"treatments,omitempty"`
 	// Fio is what ran beside the load where fio is a factor, with what the drive and fio's process showed before

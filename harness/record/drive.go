@@ -8,6 +8,12 @@ type Drive struct {
 	Layers []string `json:"layers,omitempty"`
 	// Leaves are the whole devices, in the order of their names. The counters of several are summed.
 	Leaves []DriveLeaf `json:"leaves"`
+	// MountOptions are those of the mount and of the file system, as mountinfo lists them; "" in runs of earlier versions.
+	MountOptions string `json:"mount_options,omitempty"`
+	// FSBytes is the size of the file system and FreeBytes what this user could still write when the drive was looked at, before
+	// anything was laid out; null where statfs does not tell, and in runs of earlier versions.
+	FSBytes   *int64 `json:"fs_bytes,omitempty"`
+	FreeBytes *int64 `json:"free_bytes,omitempty"`
 	// Notes say what a reader of the device's figures must know, such as that it is virtual.
 	Notes []string `json:"notes,omitempty"`
 }

@@ -11,7 +11,7 @@ import (
 // GapHist counts inter-token gaps (ITL) in logarithmic buckets: 64 to each power of two, whole
 // nanoseconds below 128 ns, so that a bucket's middle is within 1/128 of every gap in it. It holds the
 // gaps of any number of requests in at most 30 KiB, and adding and merging commute. The zero value is
-// ready to use.
+// ready to use. Whatever else takes some time may be counted in one, such as an I/O.
 type GapHist struct {
 	counts []uint64 // by bucket, as long as the largest gap needs
 	n      uint64

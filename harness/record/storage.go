@@ -15,6 +15,8 @@ type LoaderFigures struct {
 	IOs   float64 `json:"ios"`
 	Bytes float64 `json:"bytes"`
 	TookS float64 `json:"took_s"` // in pread or pwrite
+	// Took is how long each of them took, in pread or pwrite; null in cells of earlier versions.
+	Took *GapHist `json:"took,omitempty"`
 	// Software time: what the stack file asks for, what this program spent itself, in CPU time of its threads, and what
 	// it waited for beside that. Where more is spent than configured the loader is slower than it is meant to be.
 	ConfiguredS float64 `json:"configured_s"`

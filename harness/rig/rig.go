@@ -87,6 +87,8 @@ type Sources struct {
 	Refresh func(context.Context) error
 	// Device is what the kernel says of the block device that Sys watches; nil where there is none.
 	Device *record.Device
+	// Drive is what holds a folder that was named on that device; nil where none was, or where Storage tells it.
+	Drive *record.Drive
 	// TickOffset keeps the sampler off the instants at which a simulated machine acts; 0 elsewhere.
 	TickOffset time.Duration
 }

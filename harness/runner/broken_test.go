@@ -27,6 +27,7 @@ type tended struct {
 	render func() error                  // before each sample, instead of what brings the machine's files up to date
 	undone []string                      // kinds of treatments, in order
 	closed int                           // machines
+	drive  *record.Drive                 // of its sources
 }
 
 func (r *tended) Open(ctx context.Context, st *config.Stack) (rig.Machine, error) {
@@ -81,6 +82,9 @@ func (m *tendedMachine) Sources() rig.Sources {
 	}
 	if m.rig.render != nil {
 		s.Refresh = func(context.Context) error { return m.rig.render() }
+	}
+	if m.rig.drive != nil {
+		s.Drive = m.rig.drive
 	}
 	return s
 }

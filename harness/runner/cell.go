@@ -100,7 +100,7 @@ func (c *cellRun) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.info.HasKV, c.info.Device = sources.KV != nil, sources.Device
+	c.info.HasKV, c.info.Device, c.info.Drive = sources.KV != nil, sources.Device, sources.Drive
 	if c.pc.Phase == "" {
 		c.enter(record.PhaseBaseline)
 	} else {

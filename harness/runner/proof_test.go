@@ -71,3 +71,11 @@ func TestCountersThatCannotBeProved(t *testing.T) {
 	_, known := info.Counters.Shown()
 	assert.False(t, known)
 }
+
+// What a rig says of the drive of real servers is kept with the cell.
+func TestDriveOfTheSources(t *testing.T) {
+	o := short(t, "H2A")
+	o.Rig = &tended{Rig: o.Rig, drive: &record.Drive{FileSystem: "xfs", MountOptions: "rw"}}
+	info, _ := measuredCell(t, o)
+	assert.Equal(t, &record.Drive{FileSystem: "xfs", MountOptions: "rw"}, info.Drive)
+}

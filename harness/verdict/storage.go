@@ -72,6 +72,12 @@ func driveDetail(u *record.StorageUse) string {
 	if len(u.Drive.Layers) > 0 {
 		detail += " on " + strings.Join(u.Drive.Layers, ", ")
 	}
+	if u.Drive.MountOptions != "" {
+		detail += ", mounted " + u.Drive.MountOptions
+	}
+	if free, size := u.Drive.FreeBytes, u.Drive.FSBytes; free != nil && size != nil {
+		detail += fmt.Sprintf(", %.0f of %.0f GB free before the run", float64(*free)/1e9, float64(*size)/1e9)
+	}
 	for _, note := range u.Drive.Notes {
 		detail += "; " + note
 	}

@@ -28,6 +28,10 @@ func TestStorageUse(t *testing.T) {
 	require.Len(t, found, 4, "nothing was written")
 	assert.Equal(t, "nvme0n1, M, firmware F, over pcie, 4000 GB, serial hash ab, link 32.0 GT/s PCIe x4, scheduler none, write cache write back, xfs on "+
 		"nvme0n1p2 (partition); a note; not preconditioned: its files were written once before the run", found[0].Detail)
+	mounted := used(0)
+	mounted.Info.Storage.Drive.MountOptions = "rw,noatime"
+	mounted.Info.Storage.Drive.FSBytes, mounted.Info.Storage.Drive.FreeBytes = new(int64(900e9)), new(int64(0))
+	assert.Contains(t, storageUse([]*evidence.Cell{mounted})[0].Detail, "xfs on nvme0n1p2 (partition), mounted rw,noatime, 0 of 900 GB free before the run; a note")
 	assert.Nil(t, found[0].Value)
 	assert.InDelta(t, 1, *found[1].Value, 1e-9)
 	assert.Equal(t, "at the start 64.0 MiB read moved them by 64.0 MiB, and 64.0 MiB written by 65.0 MiB", found[1].Detail)

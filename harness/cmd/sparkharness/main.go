@@ -25,6 +25,7 @@ func rootCommand() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(doctorCommand(), loadCommand(), serveCommand(), inputsCommand(), traceCommand(), verifyCommand(), archiveCommand())
+	root.AddCommand(doctorCommand(), loadCommand(), serveCommand(), inputsCommand(), traceCommand(), verifyCommand(), archiveCommand(), ioCommand(), fioFromRunCommand(),
+		exportCommand())
 	return root
 }

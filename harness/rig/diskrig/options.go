@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"sparkharness/harness/rig/simrig"
 	"sparkharness/harness/sim"
@@ -25,6 +26,8 @@ type Options struct {
 	Share float64
 	// Noise is what pages are filled with, and must not compress.
 	Noise io.Reader
+	// Took is told of each I/O of the drive that has ended how long pread or pwrite took, from several goroutines; nil: nobody is.
+	Took func(write bool, took time.Duration)
 	// Tell is told in a line what takes time, or has been thrown away; nil: nobody is.
 	Tell func(line string)
 }

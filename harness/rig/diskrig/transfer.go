@@ -100,6 +100,9 @@ func (w *worker) one(f *os.File, at, n int64, id identity) error {
 		return located(err, write, f, at)
 	}
 	w.s.figures.moved(write, n, took, w.io.Stream.SoftwareNS)
+	if w.s.o.Took != nil {
+		w.s.o.Took(write, took)
+	}
 	w.s.figures.paced(write, w.pacer.pause())
 	return nil
 }

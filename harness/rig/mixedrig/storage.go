@@ -14,7 +14,8 @@ import (
 // kept is a storage, and what it was opened for.
 type kept struct {
 	*diskrig.Storage
-	of diskrig.Options // without what is the rig's own
+	of   diskrig.Options // without what is the rig's own
+	took *took
 }
 
 // stored is the storage of a machine, nil for one that stores nothing: that of the cell before if it is as this one's, or a
@@ -41,11 +42,13 @@ func (r *Rig) stored(ctx context.Context, o simrig.Options) (*kept, error) {
 	files := of
 	files.Share, files.Noise = share, r.noise
 	files.Tell = func(line string) { fmt.Fprintln(r.o.Out, line) }
+	var took took
+	files.Took = took.add
 	s, err := diskrig.Open(ctx, r.drive.Dir, files)
 	if err != nil {
 		return nil, fmt.Errorf("-dir: %w", err)
 	}
-	r.storage = &kept{s, of}
+	r.storage = &kept{s, of, &took}
 	return r.storage, nil
 }
 
@@ -55,7 +58,11 @@ func (r *Rig) release() error {
 		return nil
 	}
 	if r.storage.of.ChunkBlocks == 0 {
-		return r.storage.Anew()
+		if err := r.storage.Anew(); err != nil {
+			return err
+		}
+		r.storage.took.reset() // nothing is under way any more
+		return nil
 	}
 	err := r.storage.Close()
 	r.storage = nil
@@ -68,6 +75,7 @@ func (m *machine) use(context.Context) *record.StorageUse {
 	if m.storage != nil {
 		f := m.storage.Figures()
 		out.Layout, out.Reads, out.Writes = m.storage.String(), loader(f.Reads), loader(f.Writes)
+		out.Reads.Took, out.Writes.Took = m.storage.took.now()
 	}
 	return out
 }

@@ -129,6 +129,9 @@ func (m *machine) Sources() rig.Sources {
 	m.watched = append(m.watched, proc)
 	block, err := m.rig.device.source()
 	s.Device = m.rig.device.said()
+	if d := m.rig.device.drive; d != nil {
+		s.Drive = &d.Drive
+	}
 	s.Sys = append(s.Sys, telemetry.OrFailed("block", block, err))
 	m.watched = append(m.watched, block)
 	if m.gpu = watchGPU(); m.gpu != nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sparkharness/harness/config"
+	"sparkharness/harness/drive"
 	"sparkharness/harness/load"
 	"sparkharness/harness/prompt"
 	"sparkharness/harness/record"
@@ -297,6 +298,26 @@ func TestSourcesOfAServer(t *testing.T) {
 	}
 	assert.Contains(t, string(s.Scrapes["engine.prom"]()), "waiting 0")
 	assert.Equal(t, onlyDevice(), s.Device.Name)
+	assert.Nil(t, s.Drive, "of a name nothing more is known")
+}
+
+// A folder on the drive tells what the drive is, its mount and its room.
+func TestSourcesTellTheDrive(t *testing.T) {
+	d, err := drive.Of(t.TempDir(), drive.Here())
+	if err != nil {
+		t.Skipf("NOT TESTED: %v", err)
+	}
+	r, e, err := opened(t, newFake(t), kind())
+	require.NoError(t, err)
+	r.device = device{drive: d, names: []string{d.Leaves[0].Name}}
+	m, err := r.Open(t.Context(), e.Stacks["A"])
+	require.NoError(t, err)
+	s := m.Sources()
+	defer func() { assert.NoError(t, m.Close()) }()
+	require.NotNil(t, s.Drive)
+	assert.Equal(t, d.Drive, *s.Drive)
+	assert.NotEmpty(t, s.Drive.MountOptions)
+	assert.NotNil(t, s.Drive.FreeBytes)
 }
 
 // The process that listens at a URL is found, with its children.
