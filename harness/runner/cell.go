@@ -178,7 +178,7 @@ func (c *cellRun) load(ctx context.Context, metrics *record.Writer) error {
 // errInterrupted ends the cells that were under way when the run was interrupted.
 var errInterrupted = errors.New("interrupted")
 
-// watchStop cancels the cell when the run is interrupted. It polls, because a channel from outside a
+// watchStop cancels what is under way, a cell or what comes before the first, when the run is interrupted. It polls, because a channel from outside a
 // virtual-time bubble would stop its clock.
 func (tl *tools) watchStop(ctx context.Context, cancel context.CancelFunc) {
 	ticker := time.NewTicker(time.Second)

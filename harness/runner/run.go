@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -54,10 +55,7 @@ func Open(o Options) (*Run, error) {
 	if r.tools, err = newTools(o); err != nil {
 		return nil, err
 	}
-	if o.Stop.Load() {
-		return nil, rig.ErrSkipped
-	}
-	if err := o.Rig.Prepare(); err != nil {
+	if err := r.tools.prepareRig(); err != nil {
 		return nil, err
 	}
 	if r.art, err = newArtifacts(o); err != nil {
@@ -68,6 +66,23 @@ func Open(o Options) (*Run, error) {
 		return nil, errors.Join(fmt.Errorf("results cannot be written: %w", err), r.art.close())
 	}
 	return r, nil
+}
+
+// prepareRig prepares the rig, which may take minutes, until the run is to stop: then it is rig.ErrSkipped.
+func (tl *tools) prepareRig() error {
+	if tl.stop.Load() {
+		return rig.ErrSkipped
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel()
+	wg.Go(func() { tl.watchStop(ctx, cancel) })
+	err := tl.rig.Prepare(ctx)
+	if tl.stop.Load() && (err == nil || errors.Is(err, context.Canceled)) {
+		return rig.ErrSkipped
+	}
+	return err
 }
 
 // begin writes what is known before the first cell.
