@@ -62,7 +62,7 @@ func Open(o Options) (*Run, error) {
 		return nil, err
 	}
 	r.manifest = newManifest(o.Root, o.Plan, o.Exp, o.Resume, time.Now())
-	if err := r.begin(); err != nil {
+	if err := FullDisk(r.art.dir, r.begin()); err != nil {
 		return nil, errors.Join(fmt.Errorf("results cannot be written: %w", err), r.art.close())
 	}
 	return r, nil
@@ -159,7 +159,7 @@ func (r *Run) Close() error {
 			end.SHA256 = sum.SHA256
 		}
 	}
-	return errors.Join(err, r.art.log.Append(end), r.art.close())
+	return FullDisk(r.art.dir, errors.Join(err, r.art.log.Append(end), r.art.close()))
 }
 
 // why says how the run has ended.

@@ -157,6 +157,7 @@ func (r *Run) done(pc record.PlannedCell, took time.Duration, err error) error {
 	if err == nil {
 		err = r.art.keep(pc)
 	}
+	err = FullDisk(r.art.dir, err)
 	switch {
 	case errors.Is(err, errInterrupted) && !errors.Is(err, errNotUndone):
 		return rig.ErrSkipped
