@@ -99,7 +99,7 @@ func (r *Run) begin() error {
 
 // newTools reads what the cells share, and refuses a plan that asks for what is not there. It writes nothing.
 func newTools(o Options) (*tools, error) {
-	tl := &tools{exp: o.Exp, plan: o.Plan, rig: o.Rig, stop: o.Stop}
+	tl := &tools{exp: o.Exp, plan: o.Plan, rig: o.Rig, stop: o.Stop, clock: wallClock{began: time.Now()}}
 	var err error
 	if tl.prompts, err = prompt.Open(filepath.Join(o.Root, "inputs", "prompts")); err != nil {
 		return nil, err

@@ -168,6 +168,9 @@ func (r *Run) done(pc record.PlannedCell, took time.Duration, err error) error {
 		return err
 	}
 	r.mu.Lock()
+	if r.o.Plan.Facts.Clock != record.ClockVirtual {
+		r.tools.clock.tell(time.Now(), r.o.Out)
+	}
 	r.cellTime += took
 	r.mu.Unlock()
 	r.progress.add(took)
