@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 
+	"sparkharness/harness/cpus"
 	"sparkharness/harness/drive"
 
 	"github.com/stretchr/testify/assert"
@@ -108,6 +110,29 @@ func TestServerEndsForGood(t *testing.T) {
 	assert.Contains(t, out, "the server ended (exit status 3) by itself: look at its log, ")
 	assert.Contains(t, out, "fatal: out of memory")
 	assert.Contains(t, out, "those are kept in "+run+": when what failed is mended, -resume goes on")
+}
+
+// A client that others keep off its CPU sends late: the run ends Invalid and says that it was the client.
+func TestClientStarvedOfCPU(t *testing.T) {
+	if _, err := drive.Of(t.TempDir(), drive.Here()); errors.Is(err, drive.ErrNoDrive) {
+		t.Skipf("NOT TESTED ON A REAL DRIVE: %v: set TMPDIR to a folder on one", err)
+	}
+	undo, err := cpus.Pin("0")
+	if err != nil {
+		t.Skip(err)
+	}
+	for range 6 { // they have the CPU of who starts them
+		busy := exec.Command("sh", "-c", "while :; do :; done")
+		require.NoError(t, busy.Start())
+		defer func() { _ = busy.Process.Kill(); _ = busy.Wait() }()
+	}
+	require.NoError(t, undo())
+	configs := overlay(t, map[string]string{"hypotheses/h2b.yaml": strings.Replace(tinyPlan, ", max_send_lag: 1s", "", 1), "stackB_llama70b_dynamo_tiered.yaml": smallTiers})
+	_, run := decided(t, "H2B", configs, []string{"-launch", "A=sim-trtllm,B=sim-dynamo", "-dir", t.TempDir(), "-client-cpus", "0"})
+	got := reported(t, run)
+	assert.Equal(t, "Invalid", got.Verdict.Outcome)
+	assert.Contains(t, strings.Join(got.Verdict.Reasons, "\n"), "the client was the bottleneck, stack=")
+	assert.Contains(t, strings.Join(got.Verdict.Reasons, "\n"), "end what else uses its CPUs")
 }
 
 // judged is the verdict on a tiny plan with a fault of stack B's server in a world of the simulated machine.

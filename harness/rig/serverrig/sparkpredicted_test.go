@@ -57,6 +57,12 @@ func TestPredictionOfARealDrive(t *testing.T) {
 			port, port+2)})
 	out, run := decided(t, "H7", configs, []string{"-launch", "B=sim-dynamo", "-dir", dir})
 	assert.Contains(t, out, "fio and the probe use 0.07 GB of their own in "+dir)
+	logs, err := filepath.Glob(filepath.Join(run, "servers", "B-*.log"))
+	require.NoError(t, err)
+	require.Len(t, logs, 1)
+	said, err := os.ReadFile(logs[0])
+	require.NoError(t, err)
+	assert.Regexp(t, `stack B  read: [1-9][0-9.]* MiB in `, string(said), "its tier 2 is real files, which were read")
 	codes := map[string]string{}
 	for _, g := range reported(t, run).Verdict.Gates {
 		codes[g.Name] = g.Code
