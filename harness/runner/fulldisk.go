@@ -32,10 +32,10 @@ func FullDisk(dir string, err error) error {
 
 // roomless says whether some part of an error is a lack of room, or of a quota, below dir: the drives of servers may be full, too.
 func roomless(dir string, err error) bool {
-	if path, ok := err.(*fs.PathError); ok {
+	if path, ok := err.(*fs.PathError); ok { //nolint:errorlint // each part is looked at by itself
 		return (errors.Is(path.Err, syscall.ENOSPC) || errors.Is(path.Err, syscall.EDQUOT)) && below(dir, path.Path)
 	}
-	switch e := err.(type) {
+	switch e := err.(type) { //nolint:errorlint // likewise
 	case interface{ Unwrap() error }:
 		return roomless(dir, e.Unwrap())
 	case interface{ Unwrap() []error }:

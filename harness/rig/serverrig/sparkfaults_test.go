@@ -117,6 +117,8 @@ func TestClientStarvedOfCPU(t *testing.T) {
 	if _, err := drive.Of(t.TempDir(), drive.Here()); errors.Is(err, drive.ErrNoDrive) {
 		t.Skipf("NOT TESTED ON A REAL DRIVE: %v: set TMPDIR to a folder on one", err)
 	}
+	_, err := hypotheses() // which is compiled with all CPUs
+	require.NoError(t, err)
 	undo, err := cpus.Pin("0")
 	if err != nil {
 		t.Skip(err)
