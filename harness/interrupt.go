@@ -226,9 +226,17 @@ func stopped(t *testing.T, h Hypothesis, r *runner.Run, o *Options, err error) {
 	case panicked:
 		t.Fatalf("%s: a gate or a rule of it has a fault (panic: %v); %d of %d cells are complete and kept in %s: when it is mended, the same flags and -resume go on, "+
 			"-replay %s judges what is there\n%s", h.ID, broke.Value, kept, of, r.Dir(), r.Dir(), broke.Stack)
+	case onFullDisk(r, err):
+		t.Fatalf("%s: %v (%d of %d cells are complete)", h.ID, runner.FullDisk(r.Dir(), err), kept, of)
 	default:
 		t.Fatalf("%s: %v (%d of %d cells are complete and kept in %s: -resume goes on)", h.ID, err, kept, of, r.Dir())
 	}
+}
+
+// onFullDisk says that an error is that of a full disk under a run's folder.
+func onFullDisk(r *runner.Run, err error) bool {
+	_, is := errors.AsType[*runner.FullDiskError](runner.FullDisk(r.Dir(), err))
+	return is
 }
 
 // giveUp ends an interrupted test and says so in a line; not for a run among many, of which nothing is kept.

@@ -55,7 +55,7 @@ func (r *serialRig) Facts() record.Facts {
 
 func (r *serialRig) Check(e *config.Experiment, _ *record.Plan) error { return rig.Lacks(r.Facts(), e) }
 
-func (r *serialRig) Prepare() error { return nil }
+func (r *serialRig) Prepare(context.Context) error { return nil }
 
 func (r *serialRig) Open(_ context.Context, st *config.Stack) (rig.Machine, error) {
 	return &serialMachine{rig: r, stack: st}, nil

@@ -108,7 +108,7 @@ func execute(t *testing.T, h Hypothesis, o *Options) (*verdict.Judgement, string
 		t.Fatal(err)
 	}
 	defer func() {
-		if err := r.Close(); err != nil {
+		if err := r.Close(); err != nil && !(t.Failed() && onFullDisk(r, err)) { // which has been said
 			fmt.Fprintln(session.out, "warning:", err)
 		}
 	}()

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"sparkharness/harness/evidence"
 	"sparkharness/harness/record"
@@ -322,4 +323,20 @@ func h7CadenceKept(t *testing.T, base *recording) {
 		}, "not_swept", ""},
 		{"whatever the checks say", allOf(device(3, 0, 0), thinned(112)), "not_kept", ""},
 	})
+}
+
+// A measure phase that is shorter than a span in which answers are counted is not one without answers.
+func TestCompletedRPS(t *testing.T) {
+	c := &evidence.Cell{}
+	for _, tc := range []struct {
+		seconds float64
+		want    string
+	}{
+		{4, "was measured for 4 s, less than one of the spans in which answers are counted: raise run.duration"},
+		{40, "has no answer"},
+	} {
+		c.Info.Load.MeasureStart, c.Info.Load.MeasureEnd = new(1.0), new(1+tc.seconds)
+		_, err := completedRPS(c)
+		require.ErrorContains(t, err, tc.want)
+	}
 }

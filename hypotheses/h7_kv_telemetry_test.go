@@ -35,7 +35,7 @@ var h7 = harness.Hypothesis{
 	Config:    "h7.yaml",
 	Tier2:     gate.Tier2Read,
 	Requires:  []string{"slope_least", "slope_most", "r2_min", "spearman_min", "rps_margin", "e2e_margin", "predict_at_ms"},
-	OneLevel:  []string{"ctx", "conc"},
+	OneLevel:  []string{"ctx", "conc", "fio"},
 	Windows:   true,
 	Validate:  validH7,
 	Deciding:  checksOfH7,

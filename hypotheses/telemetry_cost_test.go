@@ -28,6 +28,9 @@ var costs = []cost{
 // completedRPS are the answers that were complete in the measure phase, per second.
 func completedRPS(c *evidence.Cell) (float64, error) {
 	sum, bins := 0.0, single(c).CompletionReps()[0]
+	if len(bins) == 0 {
+		return 0, fmt.Errorf("%s was measured for %.0f s, less than one of the spans in which answers are counted: raise run.duration", c.Key, c.Seconds())
+	}
 	for _, bin := range bins {
 		sum += bin.V
 	}

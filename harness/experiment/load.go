@@ -19,7 +19,7 @@ type Demand struct {
 	ID       string
 	Config   string   // file below configs/hypotheses
 	Requires []string // names of the thresholds that Config must have, and no others
-	OneLevel []string // factors (ctx, conc) of which the sweep may have one level only
+	OneLevel []string // factors (ctx, conc, fio) of which the sweep may have one level only
 	Windows  bool     // the configuration must have windows, otherwise it must not
 	Validate func(*config.Experiment) error
 	// EitherStack says that each stack is judged by itself, so that one alone is enough.
@@ -115,7 +115,8 @@ func Load(h Demand, o Choices) (*config.Experiment, error) {
 			false: h.ID + " uses none"}[h.Windows])
 	}
 	for _, factor := range h.OneLevel {
-		if n := map[string]int{"ctx": len(hc.Sweep.Ctx), "conc": len(hc.Sweep.Conc)}[factor]; n != 1 {
+		n := map[string]int{"ctx": len(hc.Sweep.Ctx), "conc": len(hc.Sweep.Conc), "fio": max(1, len(hc.Sweep.Fio))}[factor]
+		if n != 1 { // without fio no cell has it
 			return nil, fmt.Errorf("%s: sweep.%s has %d levels; %s compares cells of a single one", path, factor, n, h.ID)
 		}
 	}

@@ -82,6 +82,8 @@ func TestBadInput(t *testing.T) {
 		{"unknown field", smallH2A, over("hypotheses/h2a.yaml", "run: {repz: 2}"), "repz"},
 		{"size without unit", smallH2A, over("stackA_llama70b_baseline.yaml", "runtime: {kv_pool_bytes: 16}"), "needs a unit"},
 		{"levels that the rule would mix", experiment.Demand{ID: "H2A", Config: "h2a.yaml", Requires: smallH2A.Requires, OneLevel: []string{"ctx"}}, func(*testing.T, *experiment.Choices) {}, "sweep.ctx has 2 levels"},
+		{"arms of fio that the rule would mix", experiment.Demand{ID: "H2A", Config: "h2a.yaml", Requires: smallH2A.Requires, OneLevel: []string{"fio"}},
+			over("hypotheses/h2a.yaml", "sweep: {fio: [none, heavy]}"), "sweep.fio has 2 levels"},
 		{"windows that the rule needs", experiment.Demand{ID: "H2A", Config: "h2a.yaml", Requires: smallH2A.Requires, Windows: true}, func(*testing.T, *experiment.Choices) {},
 			"h2a.yaml: windows: missing: H2A joins requests and telemetry in windows, such as {length: 10s, min_reads: 1000}"},
 		{"windows that nobody reads", smallH2A, over("hypotheses/h2a.yaml", "windows: {length: 10s, min_reads: 1000}"), "h2a.yaml: windows: H2A uses none"},

@@ -32,7 +32,7 @@ func Client(ev *evidence.Evidence, _ Claim) Gate {
 	case !bad.seen:
 		return Fail(name, Invalid, "no_requests", "no request was measured")
 	case bad.value > 1:
-		return Fail(name, Invalid, "send_lag", "the client was the bottleneck, "+bad.where)
+		return Fail(name, Invalid, "send_lag", "the client was the bottleneck, "+bad.where+": end what else uses its CPUs, or keep it to others with -client-cpus")
 	}
 	return Pass(name, "requests left on time, worst: "+bad.where)
 }

@@ -248,3 +248,14 @@ func TestSamplesAdviseRepetitions(t *testing.T) {
 		assert.Contains(t, gateOf(t, ev, gate.Claim{}, "samples").Detail, advice)
 	}
 }
+
+// What failed is told by its kind: who meets a storm of refusals looks elsewhere than who finds streams cut.
+func TestErrorsAreToldByKind(t *testing.T) {
+	ev := goodEvidence()
+	for i := range 5 {
+		ev.Cells[0].Requests[i].RC = record.RCRejected
+	}
+	ev.Cells[0].Requests[7].RC = record.RCCut
+	g := gateOf(t, ev, gate.Claim{}, "errors")
+	assert.Contains(t, g.Detail, ", of them 1 cut, 5 rejected (allowed 1.0 %; metrics.jsonl has what each was told)")
+}

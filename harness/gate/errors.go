@@ -2,6 +2,9 @@ package gate
 
 import (
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"sparkharness/harness/evidence"
 	"sparkharness/harness/record"
@@ -16,7 +19,7 @@ func Errors(ev *evidence.Evidence, c Claim) Gate {
 	allowed := ev.Exp.Hypothesis.Gates.MaxErrorRate
 	failed, late := worst{}, worst{}
 	for _, g := range ev.Groups() {
-		bad, timeouts, all := 0, 0, 0
+		bad, timeouts, all := map[string]int{}, 0, 0
 		for _, cell := range g.Cells {
 			for i := range cell.Requests {
 				all++
@@ -26,17 +29,22 @@ func Errors(ev *evidence.Evidence, c Claim) Gate {
 					timeouts++
 				case record.RCRejected:
 					if !c.Failures {
-						bad++
+						bad[record.RCRejected]++
 					}
 				default:
-					bad++
+					bad[cell.Requests[i].RC]++
 				}
 			}
 		}
 		if all == 0 {
 			continue
 		}
-		failed.high(float64(bad)/float64(all), fmt.Sprintf("%s: %d of %d", g.Cell, bad, all))
+		n, kinds := 0, ""
+		for _, rc := range slices.Sorted(maps.Keys(bad)) {
+			n += bad[rc]
+			kinds += fmt.Sprintf(", %d %s", bad[rc], rc)
+		}
+		failed.high(float64(n)/float64(all), fmt.Sprintf("%s: %d of %d, of them%s", g.Cell, n, all, strings.TrimPrefix(kinds, ",")))
 		if !c.overloads(g.Cell) {
 			late.high(float64(timeouts)/float64(all), fmt.Sprintf("%s: %d of %d", g.Cell, timeouts, all))
 		}
@@ -45,7 +53,7 @@ func Errors(ev *evidence.Evidence, c Claim) Gate {
 	case !failed.seen:
 		return Fail(name, Invalid, "no_requests", "no request was measured")
 	case failed.value > allowed:
-		return Fail(name, Invalid, "failed_requests", fmt.Sprintf("too many failed or refused requests in %s (allowed %.1f %%)", failed.where, allowed*100))
+		return Fail(name, Invalid, "failed_requests", fmt.Sprintf("too many failed or refused requests in %s (allowed %.1f %%; metrics.jsonl has what each was told)", failed.where, allowed*100))
 	case late.value > allowed:
 		return Fail(name, Inconclusive, "timeouts", fmt.Sprintf("too many time-outs in %s (allowed %.1f %%): p99 is only bounded from below; raise load.request_timeout", late.where, allowed*100))
 	}

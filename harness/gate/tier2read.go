@@ -139,7 +139,7 @@ func deviceLacks(ev *evidence.Evidence, g *evidence.Group) string {
 		}
 		if own < least {
 			return fmt.Sprintf("%s: the KV manager counts %s, and the device read %s beyond what it reads when idle and for others: %s",
-				a.Cell, counted, amount(max(0, own)), elsewhere(g, least))
+				a.Cell, counted, amount(max(0, own)), elsewhere(g, a.DeviceGB, least))
 		}
 	}
 	return ""
@@ -153,14 +153,18 @@ func amount(gb float64) string {
 	return fmt.Sprintf("%.1f GB", gb)
 }
 
-// elsewhere says where the hits may have come from, as far as the server's own processes tell.
-func elsewhere(g *evidence.Group, leastGB float64) string {
+// elsewhere says where the hits may have come from, as far as the server's own processes tell, and the device of all that it read.
+func elsewhere(g *evidence.Group, deviceGB, leastGB float64) string {
 	read := 0.0
 	for _, c := range g.Cells {
 		if c.Sys.Measure.ServerRead.Seconds == 0 {
 			return "hits that no read stands behind, or another device"
 		}
 		read += c.Sys.Measure.ServerRead.Bytes / 1e9
+	}
+	if read >= leastGB && deviceGB >= read {
+		return fmt.Sprintf("the server's own processes read %s from storage and the device %s in all: others read less during the load than before it, "+
+			"or that is another device", amount(read), amount(deviceGB))
 	}
 	if read >= leastGB {
 		return fmt.Sprintf("the server's own processes read %s from storage, which is another device", amount(read))

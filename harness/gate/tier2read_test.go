@@ -145,6 +145,10 @@ func TestTier2ReadsOfServers(t *testing.T) {
 		{"hits that were read", of(hits(5e5, 5e9)), true, "", "3000000 hits of tier 2, of which no bytes are told"},
 		{"too few hits to compare", of(hits(1000, 0)), true, "", "6000 hits of tier 2"},
 		{"another device", of(own(2e9)), false, "phantom_hits", "the server's own processes read 6.0 GB from storage, which is another device"},
+		{"others who read less than before", of(func(c *evidence.Cell) {
+			own(2e9)(c)
+			c.Sys.Measure.ReadBytes, c.Sys.Baseline.ReadBytes = 3e9, 3e9*c.Sys.Baseline.NVMeSeconds/c.Sys.Measure.NVMeSeconds
+		}), false, "phantom_hits", "the server's own processes read 6.0 GB from storage and the device 9.0 GB in all: others read less during the load than before it, or that is another device"},
 		{"no device", of(own(0)), false, "phantom_hits", "the server's own processes read 0.0 GB from any storage: hits that no read stands behind, or that the page cache answered"},
 		{"nothing found", of(hits(0, 0)), false, "", "nothing was read from tier 2"},
 		{"nothing told", of(func(c *evidence.Cell) { c.KV.Tier2BytesOut, c.KV.Tier2Spread = nil, nil }), false, "not_reported", "in 2 of 2 groups the server tells neither bytes nor hits of tier 2"},

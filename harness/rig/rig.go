@@ -19,8 +19,8 @@ type Rig interface {
 	// what to do, in one line.
 	Check(*config.Experiment, *record.Plan) error
 	// Prepare takes what the cells need of this computer. It comes before the run's folder is made and an earlier run is
-	// set aside: what cannot be had is told here.
-	Prepare() error
+	// set aside: what cannot be had is told here. When the context ends it ends, too; Close removes what it has laid out.
+	Prepare(context.Context) error
 	// Open returns the machine with a stack on it. How long its servers live is the rig's own affair: Machine.Begin
 	// brings them into the state in which a cell starts.
 	Open(context.Context, *config.Stack) (Machine, error)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -205,12 +206,43 @@ func TestRigIsPreparedFirst(t *testing.T) {
 	assert.Equal(t, before, names(t, o.Dir))
 }
 
+// A rig that is prepared for minutes ends when the run is to stop, and an earlier run is not set aside.
+func TestInterruptEndsPreparing(t *testing.T) {
+	o := short(t, "H2A")
+	require.NoError(t, opened(t, o).Close())
+	before := names(t, o.Dir)
+	for _, ends := range []error{context.Canceled, nil} {
+		o.Stop.Store(false)
+		o.Rig = preparing{o.Rig, o.Stop, ends}
+		_, err := Open(o)
+		require.ErrorIs(t, err, rig.ErrSkipped)
+		assert.Equal(t, before, names(t, o.Dir))
+	}
+}
+
+// preparing is a rig that stops the run while it is prepared, and is so until its context ends.
+type preparing struct {
+	rig.Rig
+	stop *atomic.Bool
+	ends error
+}
+
+func (p preparing) Prepare(ctx context.Context) error {
+	p.stop.Store(true)
+	select {
+	case <-ctx.Done():
+		return p.ends
+	case <-time.After(20 * time.Second):
+		return errors.New("it was not told that its context has ended")
+	}
+}
+
 type unprepared struct {
 	rig.Rig
 	err error
 }
 
-func (u unprepared) Prepare() error { return u.err }
+func (u unprepared) Prepare(context.Context) error { return u.err }
 
 // An interrupt undoes what the cell has done to the machine, wherever in the cell it comes.
 func TestInterruptUndoes(t *testing.T) {

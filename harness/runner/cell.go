@@ -27,6 +27,7 @@ type tools struct {
 	prompts  *prompt.Library
 	segments *prompt.Segments
 	stop     *atomic.Bool
+	clock    wallClock
 }
 
 // measure runs one cell on its own clock and leaves its lines in dir, which must not exist yet. An
@@ -59,7 +60,9 @@ func (tl *tools) on(ctx context.Context, pc record.PlannedCell, dir string) (err
 	if err := c.proveCounters(ctx); err != nil {
 		return tl.interrupted(err)
 	}
-	c.start = time.Now()
+	if c.start = time.Now(); c.plan.Facts.Clock != record.ClockVirtual { // each cell of virtual time has a clock of its own
+		c.start = c.clock.now()
+	}
 	defer func() { err = errors.Join(err, c.undo()) }() // on a panic too
 	return tl.interrupted(c.run(ctx))
 }
@@ -178,7 +181,7 @@ func (c *cellRun) load(ctx context.Context, metrics *record.Writer) error {
 // errInterrupted ends the cells that were under way when the run was interrupted.
 var errInterrupted = errors.New("interrupted")
 
-// watchStop cancels the cell when the run is interrupted. It polls, because a channel from outside a
+// watchStop cancels what is under way, a cell or what comes before the first, when the run is interrupted. It polls, because a channel from outside a
 // virtual-time bubble would stop its clock.
 func (tl *tools) watchStop(ctx context.Context, cancel context.CancelFunc) {
 	ticker := time.NewTicker(time.Second)

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -54,20 +55,34 @@ func Open(o Options) (*Run, error) {
 	if r.tools, err = newTools(o); err != nil {
 		return nil, err
 	}
-	if o.Stop.Load() {
-		return nil, rig.ErrSkipped
-	}
-	if err := o.Rig.Prepare(); err != nil {
+	if err := r.tools.prepareRig(); err != nil {
 		return nil, err
 	}
 	if r.art, err = newArtifacts(o); err != nil {
 		return nil, err
 	}
 	r.manifest = newManifest(o.Root, o.Plan, o.Exp, o.Resume, time.Now())
-	if err := r.begin(); err != nil {
+	if err := FullDisk(r.art.dir, r.begin()); err != nil {
 		return nil, errors.Join(fmt.Errorf("results cannot be written: %w", err), r.art.close())
 	}
 	return r, nil
+}
+
+// prepareRig prepares the rig, which may take minutes, until the run is to stop: then it is rig.ErrSkipped.
+func (tl *tools) prepareRig() error {
+	if tl.stop.Load() {
+		return rig.ErrSkipped
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel()
+	wg.Go(func() { tl.watchStop(ctx, cancel) })
+	err := tl.rig.Prepare(ctx)
+	if tl.stop.Load() && (err == nil || errors.Is(err, context.Canceled)) {
+		return rig.ErrSkipped
+	}
+	return err
 }
 
 // begin writes what is known before the first cell.
@@ -84,7 +99,7 @@ func (r *Run) begin() error {
 
 // newTools reads what the cells share, and refuses a plan that asks for what is not there. It writes nothing.
 func newTools(o Options) (*tools, error) {
-	tl := &tools{exp: o.Exp, plan: o.Plan, rig: o.Rig, stop: o.Stop}
+	tl := &tools{exp: o.Exp, plan: o.Plan, rig: o.Rig, stop: o.Stop, clock: wallClock{began: time.Now()}}
 	var err error
 	if tl.prompts, err = prompt.Open(filepath.Join(o.Root, "inputs", "prompts")); err != nil {
 		return nil, err
@@ -144,7 +159,7 @@ func (r *Run) Close() error {
 			end.SHA256 = sum.SHA256
 		}
 	}
-	return errors.Join(err, r.art.log.Append(end), r.art.close())
+	return FullDisk(r.art.dir, errors.Join(err, r.art.log.Append(end), r.art.close()))
 }
 
 // why says how the run has ended.

@@ -157,6 +157,7 @@ func (r *Run) done(pc record.PlannedCell, took time.Duration, err error) error {
 	if err == nil {
 		err = r.art.keep(pc)
 	}
+	err = FullDisk(r.art.dir, err)
 	switch {
 	case errors.Is(err, errInterrupted) && !errors.Is(err, errNotUndone):
 		return rig.ErrSkipped
@@ -167,6 +168,9 @@ func (r *Run) done(pc record.PlannedCell, took time.Duration, err error) error {
 		return err
 	}
 	r.mu.Lock()
+	if r.o.Plan.Facts.Clock != record.ClockVirtual {
+		r.tools.clock.tell(time.Now(), r.o.Out)
+	}
 	r.cellTime += took
 	r.mu.Unlock()
 	r.progress.add(took)

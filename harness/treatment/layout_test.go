@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -58,4 +59,32 @@ func TestLayOutFails(t *testing.T) {
 	require.ErrorContains(t, writeOnce(t.Context(), filepath.Join(dir, "b"), 1<<20, bytes.NewReader(nil)), "noise for")
 	require.ErrorContains(t, roomless("x", 1<<30, syscall.ENOSPC), "write 1.07 GB to x: no space left on device: make room there")
 	require.NotContains(t, roomless("x", 1<<30, syscall.EIO).Error(), "room")
+}
+
+// cancelling is noise that ends a context after some reads.
+type cancelling struct {
+	io.Reader
+	left   int
+	cancel func()
+}
+
+func (c *cancelling) Read(p []byte) (int, error) {
+	if c.left--; c.left == 0 {
+		c.cancel()
+	}
+	return c.Reader.Read(p)
+}
+
+// Laying out ends with its context, at the chunk that is under way, and nothing of it stays.
+func TestLayOutIsInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	noise := &cancelling{Reader: rand.NewChaCha8([32]byte{1}), left: 3, cancel: cancel}
+	tr, dir, told := treating(t, func(o *Options) { o.Noise, o.ProbeFile = noise, 64<<20 })
+	require.ErrorIs(t, tr.Prepare(ctx, nil, true), context.Canceled)
+	assert.Zero(t, noise.left, "it goes on")
+	assert.NotContains(t, told.String(), "wrote ")
+	require.NoError(t, tr.Close())
+	left, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	assert.Empty(t, left)
 }

@@ -28,7 +28,7 @@ type Hypothesis struct {
 	ClaimsFailures bool
 	// Tier2 is what the claim needs of tier 2, where prefixes exceed the RAM tiers.
 	Tier2 gate.Tier2Claim
-	// OneLevel are the factors of the sweep (ctx, conc) that the decision rule holds fixed: a configuration
+	// OneLevel are the factors of the sweep (ctx, conc, fio) that the decision rule holds fixed: a configuration
 	// with more levels of one is refused, because the rule would mix them.
 	OneLevel []string
 	// EitherStack says that the rule judges each stack by itself: of two, one alone is enough.

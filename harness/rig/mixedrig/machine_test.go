@@ -79,7 +79,7 @@ func TestMachineOnADrive(t *testing.T) {
 	e := small(t, "default")
 	r, out := opened(t, e, dir)
 	require.NoError(t, r.Check(e, plan()))
-	require.NoError(t, r.Prepare())
+	require.NoError(t, r.Prepare(t.Context()))
 	assert.Contains(t, out.String(), "of 64 MiB written its counters showed ")
 	var first *kept
 	for cell := range 2 {
@@ -146,7 +146,7 @@ func TestTreated(t *testing.T) {
 	if err := r.Check(e, plan()); err != nil {
 		t.Skipf("NOT TESTED WITH FIO: %v", err)
 	}
-	require.NoError(t, r.Prepare())
+	require.NoError(t, r.Prepare(t.Context()))
 	assert.Contains(t, out.String(), "which are written once and removed at the end")
 	m, err := r.Open(t.Context(), e.Stacks["B"])
 	require.NoError(t, err)

@@ -25,11 +25,11 @@ const (
 // Prepare puts right what a killed process has left, looks whether others load the drive, proves its counters, and lays out
 // the files of fio and the probe. A drive whose counters do not show what is read and written is measured by nobody: the error says
 // what that looks like.
-func (r *Rig) Prepare() error {
+func (r *Rig) Prepare(ctx context.Context) error {
 	if r.journal != nil {
 		return nil
 	}
-	err := r.prepare(context.Background())
+	err := r.prepare(ctx)
 	if err != nil {
 		err = errors.Join(err, r.Close())
 	}
@@ -93,7 +93,11 @@ func (r *Rig) others(ctx context.Context) (err error) {
 	var rates []float64
 	for i := range looks + 1 {
 		if i > 0 {
-			time.Sleep(look)
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(look):
+			}
 		}
 		var s record.SysSample
 		if err := source.Sample(ctx, &s); err != nil {

@@ -100,7 +100,7 @@ func TestLeftIsRefused(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(journal, "1-x.jsonl"), []byte("no line\n"), 0o600))
 	r, err := New(small(t, "default"), Options{Dir: dir, Out: os.Stderr, Journal: journal})
 	require.NoError(t, err)
-	err = r.Prepare()
+	err = r.Prepare(t.Context())
 	require.ErrorContains(t, err, "an earlier run has left what could not be undone")
 	assert.ErrorContains(t, err, "1-x.jsonl has 1 lines that are none")
 	require.NoError(t, r.Close())

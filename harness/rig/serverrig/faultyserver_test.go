@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -29,9 +30,15 @@ const (
 	workerKilled = "worker killed and restarted" // again and again
 	pagesGone    = "metrics pages gone"
 	storm        = "storm of 503"
+	tooMany      = "storm of 429"
+	overloaded   = "storm of 529"
+	endsForGood  = "ends for good"
 	streamsCut   = "streams cut"
 	hang         = "no answers any more"
 )
+
+// statuses are what storms answer every completion with.
+var statuses = map[string]int{storm: http.StatusServiceUnavailable, tooMany: http.StatusTooManyRequests, overloaded: 529} // 529 is no status of HTTP, and some proxies send it
 
 // faultAt is the completion, counted from the server's start, at which the fault comes: into the measure phase of its cell.
 const faultAt = 22
@@ -86,12 +93,7 @@ func serveFaulty(args []string) int {
 // threePorts are three in a row.
 func threePorts() (int, error) {
 	for range 100 {
-		l, err := net.Listen("tcp", loopback+":0")
-		if err != nil {
-			return 0, err
-		}
-		first := l.Addr().(*net.TCPAddr).Port
-		_ = l.Close()
+		first := 20000 + rand.IntN(12000)
 		free := true
 		for i := range 3 {
 			l, err := net.Listen("tcp", fmt.Sprintf("%s:%d", loopback, first+i))
@@ -142,9 +144,14 @@ func (f *faulty) before(proxy http.Handler) http.Handler {
 		case f.fault == pagesGone && strings.HasSuffix(r.URL.Path, "metrics"):
 			http.NotFound(w, r)
 			return
-		case f.fault == storm && completion:
-			http.Error(w, `{"error":"overloaded"}`, http.StatusServiceUnavailable)
+		case statuses[f.fault] != 0 && completion:
+			w.Header().Set("Retry-After", "1")
+			http.Error(w, `{"error":"overloaded"}`, statuses[f.fault])
 			return
+		case f.fault == endsForGood && completion:
+			f.kill()
+			fmt.Println("fatal: out of memory")
+			os.Exit(3)
 		case f.fault == streamsCut && completion && n%3 == 0:
 			w.Header().Set("Content-Type", "text/event-stream")
 			_, _ = io.WriteString(w, `data: {"choices":[{"text":"a"}]}`+"\n\n")

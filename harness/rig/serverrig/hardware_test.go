@@ -55,7 +55,7 @@ func TestTreatments(t *testing.T) {
 	r.exp.Fio = map[string]string{"heavy": smallFio}
 	r.exp.Hypothesis.Sweep.Fio = []string{"none", "heavy"}
 	r.plan = &record.Plan{RunID: "r", Cells: []record.PlannedCell{{Fio: "heavy"}}}
-	require.NoError(t, r.Prepare())
+	require.NoError(t, r.Prepare(t.Context()))
 	assert.Contains(t, out.String(), "fio and the probe use 0.01 GB of their own in "+dir)
 	b := begun(t, r, "stack", "B")
 	sources := b.Sources()
@@ -128,13 +128,30 @@ func TestDoctorBeforeAPlan(t *testing.T) {
 	}
 	r, out := launching(t, overlay(t, nil), simulatedKinds, "L8B", func(_ *layout.Choices, o *LaunchOptions) { o.Machine = late })
 	began := time.Now()
-	err := r.Prepare()
+	err := r.Prepare(t.Context())
 	assert.Less(t, time.Since(began), 5*time.Second)
 	require.ErrorContains(t, err, "this machine lacks what H2B needs (-skip-doctor measures all the same):\n  client-lateness: 300 sends late by p50 50.000, p99 50.000 ms: end other programs on this machine")
 	assert.NotContains(t, err.Error()+out.String(), "server-answers", "servers are not there yet")
 	assert.Contains(t, out.String(), "warning: not known: ")
 	r.o.SkipDoctor = true
-	require.NoError(t, r.Prepare())
+	require.NoError(t, r.Prepare(t.Context()))
+}
+
+// Laying out the files of a run's treatments ends with its context, and when the rig is closed nothing of them is there.
+func TestPreparingIsInterrupted(t *testing.T) {
+	dir, on := onDrive(t)
+	r, out := launching(t, overlay(t, nil), simulatedKinds, "L8B", on, func(_ *layout.Choices, o *LaunchOptions) { o.SkipDoctor = true })
+	r.exp.Hypothesis.Sweep.Fio, r.exp.Fio = []string{"none", "a"}, map[string]string{"none": "", "a": ""}
+	r.plan = &record.Plan{Cells: []record.PlannedCell{{Cell: record.NewCell("fio", "none")}}}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.ErrorIs(t, r.Prepare(ctx), context.Canceled)
+	assert.Contains(t, out.String(), "fio and the probe use ")
+	assert.NotContains(t, out.String(), "wrote ")
+	require.NoError(t, r.Close())
+	left, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	assert.Empty(t, left)
 }
 
 // What the kernel complains of during a cell is told with the cell, once; what was written and how warm it is at the end.

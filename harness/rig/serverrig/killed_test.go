@@ -151,13 +151,13 @@ func TestLeftBehind(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "journals", "7-abc.jsonl"), []byte("nothing\n"), 0o600))
 	r, out := launching(t, overlay(t, nil), map[string]string{"A": "sim-trtllm", "B": "sim-dynamo"}, "L8B", at(dir),
 		func(_ *layout.Choices, o *LaunchOptions) { o.SkipDoctor = true })
-	err := r.Prepare()
+	err := r.Prepare(t.Context())
 	require.ErrorContains(t, err, "an earlier run was killed and has left what could not be undone")
 	require.ErrorContains(t, err, "7-abc.jsonl")
 	require.ErrorContains(t, err, "look at it and remove it")
 	assert.Contains(t, out.String(), "not restored: ")
 	r.journal.Left = nil
-	require.NoError(t, r.Prepare())
+	require.NoError(t, r.Prepare(t.Context()))
 }
 
 // A container is noted by its label, which docker is given.

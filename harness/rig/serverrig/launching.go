@@ -271,8 +271,7 @@ func (r *Launching) Open(_ context.Context, st *config.Stack) (rig.Machine, erro
 }
 
 // Prepare refuses a machine that is not as it was found, or lacks what is needed, and lays out what treatments need on the drive.
-func (r *Launching) Prepare() error {
-	ctx := context.Background()
+func (r *Launching) Prepare(ctx context.Context) error {
 	if err := asFound(r.journal); err != nil {
 		return err
 	}

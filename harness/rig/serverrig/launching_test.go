@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -48,14 +49,12 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
-// freePorts are so many in a row.
+// freePorts are so many in a row, below those that the kernel gives to connections by itself (net.ipv4.ip_local_port_range): one of
+// them would be taken by the time that the server is started.
 func freePorts(t *testing.T, n int) int {
 	t.Helper()
 	for range 100 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		require.NoError(t, err)
-		first := l.Addr().(*net.TCPAddr).Port
-		require.NoError(t, l.Close())
+		first := 20000 + rand.IntN(12000)
 		free := true
 		for i := range n {
 			l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", first+i))

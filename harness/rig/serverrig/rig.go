@@ -116,7 +116,7 @@ func (r *Rig) Check(e *config.Experiment, _ *record.Plan) error {
 }
 
 // Prepare takes nothing.
-func (r *Rig) Prepare() error { return nil }
+func (r *Rig) Prepare(context.Context) error { return nil }
 
 // Open returns the stack's server for a cell.
 func (r *Rig) Open(_ context.Context, st *config.Stack) (rig.Machine, error) {

@@ -73,6 +73,14 @@ var hypotheses = sync.OnceValues(func() (string, error) {
 // decided is what a hypothesis on servers that are started prints, and the folder of its run. Whatever its verdict is, nothing is left.
 func decided(t *testing.T, id, configs string, flags []string) (out, run string) {
 	t.Helper()
+	out, run, err := ended(t, id, configs, flags)
+	require.NoError(t, err)
+	return out, run
+}
+
+// ended is decided for a run that may fail: err is how the process has ended.
+func ended(t *testing.T, id, configs string, flags []string) (out, run string, failed error) {
+	t.Helper()
 	path, err := program()
 	require.NoError(t, err)
 	results, state := t.TempDir(), t.TempDir()
@@ -83,9 +91,8 @@ func decided(t *testing.T, id, configs string, flags []string) (out, run string)
 	cmd.Dir = filepath.Join("..", "..", "..", "hypotheses")
 	cmd.Env = append(os.Environ(), "SPARKHARNESS_BIN="+path, "XDG_STATE_HOME="+state)
 	began := time.Now()
-	text, err := cmd.CombinedOutput()
+	text, failed := cmd.CombinedOutput()
 	fmt.Printf("%s\n%v\n", text, time.Since(began))
-	require.NoError(t, err)
 	runs, err := filepath.Glob(filepath.Join(results, strings.ToLower(id)+"-spark-*"))
 	require.NoError(t, err)
 	require.Len(t, runs, 1)
@@ -95,7 +102,7 @@ func decided(t *testing.T, id, configs string, flags []string) (out, run string)
 	journals, err := filepath.Glob(filepath.Join(state, "sparkharness", "restore", "*.jsonl"))
 	require.NoError(t, err)
 	assert.Empty(t, journals, "what is not undone")
-	return string(text), runs[0]
+	return string(text), runs[0], failed
 }
 
 // fioProfile is a load of the drive with a file of 64 MiB.

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 
+	"sparkharness/harness/cpus"
 	"sparkharness/harness/drive"
 
 	"github.com/stretchr/testify/assert"
@@ -62,6 +64,8 @@ func TestFaultsDuringACell(t *testing.T) {
 		{fault: workerKilled, gate: "counters", code: "kv_reset", detail: "the worker was restarted"},
 		{fault: pagesGone, gate: "alignment", code: "coverage", detail: "stack=B"},
 		{fault: storm, gate: "errors", code: "failed_requests", detail: "stack=B"},
+		{fault: tooMany, gate: "errors", code: "failed_requests", detail: "stack=B"},
+		{fault: overloaded, gate: "errors", code: "failed_requests", detail: "stack=B"},
 		{fault: streamsCut, gate: "errors", code: "failed_requests", detail: "stack=B"},
 		{fault: hang, gate: "errors", code: "timeouts", detail: "stack=B"},
 		{fault: noFault, world: "wrong_kv", gate: "answers", code: "wrong_answer", detail: "the server went on from KV that is not the prompt's"},
@@ -92,8 +96,56 @@ func TestFaultsDuringACell(t *testing.T) {
 	}
 }
 
+// A server that ends for good in the middle of a cell ends the run: the cell fails with what the server said last, nothing is concluded
+// from it, what was measured before stays, and -resume goes on.
+func TestServerEndsForGood(t *testing.T) {
+	if _, err := drive.Of(t.TempDir(), drive.Here()); errors.Is(err, drive.ErrNoDrive) {
+		t.Skipf("NOT TESTED ON A REAL DRIVE: %v: set TMPDIR to a folder on one", err)
+	}
+	out, run, err := ended(t, "H2B", withFault(t, endsForGood, ""), []string{"-launch", "A=sim-trtllm,B=sim-dynamo", "-dir", t.TempDir()})
+	require.Error(t, err)
+	got := reported(t, run)
+	assert.Equal(t, "Inconclusive", got.Verdict.Outcome)
+	assert.Contains(t, strings.Join(got.Verdict.Reasons, "\n"), "1 of 2 planned cells were measured")
+	assert.Contains(t, out, "the server ended (exit status 3) by itself: look at its log, ")
+	assert.Contains(t, out, "fatal: out of memory")
+	assert.Contains(t, out, "those are kept in "+run+": when what failed is mended, -resume goes on")
+}
+
+// A client that others keep off its CPU sends late: the run ends Invalid and says that it was the client.
+func TestClientStarvedOfCPU(t *testing.T) {
+	if _, err := drive.Of(t.TempDir(), drive.Here()); errors.Is(err, drive.ErrNoDrive) {
+		t.Skipf("NOT TESTED ON A REAL DRIVE: %v: set TMPDIR to a folder on one", err)
+	}
+	_, err := hypotheses() // which is compiled with all CPUs
+	require.NoError(t, err)
+	undo, err := cpus.Pin("0")
+	if err != nil {
+		t.Skip(err)
+	}
+	for range 6 { // they have the CPU of who starts them
+		busy := exec.Command("sh", "-c", "while :; do :; done")
+		require.NoError(t, busy.Start())
+		defer func() { _ = busy.Process.Kill(); _ = busy.Wait() }()
+	}
+	require.NoError(t, undo())
+	configs := overlay(t, map[string]string{"hypotheses/h2b.yaml": strings.Replace(tinyPlan, ", max_send_lag: 1s", "", 1), "stackB_llama70b_dynamo_tiered.yaml": smallTiers})
+	_, run := decided(t, "H2B", configs, []string{"-launch", "A=sim-trtllm,B=sim-dynamo", "-dir", t.TempDir(), "-client-cpus", "0"})
+	got := reported(t, run)
+	assert.Equal(t, "Invalid", got.Verdict.Outcome)
+	assert.Contains(t, strings.Join(got.Verdict.Reasons, "\n"), "the client was the bottleneck, stack=")
+	assert.Contains(t, strings.Join(got.Verdict.Reasons, "\n"), "end what else uses its CPUs")
+}
+
 // judged is the verdict on a tiny plan with a fault of stack B's server in a world of the simulated machine.
 func judged(t *testing.T, fault, world string) verdictOf {
+	t.Helper()
+	_, run := decided(t, "H2B", withFault(t, fault, world), []string{"-launch", "A=sim-trtllm,B=sim-dynamo", "-dir", t.TempDir()})
+	return reported(t, run)
+}
+
+// withFault are configurations of a tiny plan whose stack B has a server with a fault, in a world of the simulated machine.
+func withFault(t *testing.T, fault, world string) string {
 	t.Helper()
 	me, err := os.Executable()
 	require.NoError(t, err)
@@ -102,9 +154,7 @@ func judged(t *testing.T, fault, world string) verdictOf {
 		args += ", --world, " + world
 	}
 	port := freePorts(t, 3)
-	configs := overlay(t, map[string]string{"hypotheses/h2b.yaml": tinyPlan, "stackB_llama70b_dynamo_tiered.yaml": smallTiers,
+	return overlay(t, map[string]string{"hypotheses/h2b.yaml": tinyPlan, "stackB_llama70b_dynamo_tiered.yaml": smallTiers,
 		"servers/sim-dynamo.yaml": fmt.Sprintf("base: BASE/servers/sim-dynamo.yaml\nlaunch:\n  port: %d\n  process:\n    command: [%s, \"{sparkharness}\", serve, %s]\n    env: {%s: %q}\nkv: {at: \":%d/metrics\"}\n",
 			port, me, args, faultRole, fault, port+2)})
-	_, run := decided(t, "H2B", configs, []string{"-launch", "A=sim-trtllm,B=sim-dynamo", "-dir", t.TempDir()})
-	return reported(t, run)
 }

@@ -133,7 +133,7 @@ func (o Options) CheckCell(pc record.PlannedCell) error {
 
 // Prepare makes the folder in which simulated hosts rewrite their files, five times a simulated second: on a memory file
 // system if there is one, to keep that off the disk.
-func (r *Rig) Prepare() (err error) {
+func (r *Rig) Prepare(context.Context) (err error) {
 	if r.scratch == nil {
 		r.scratch, err = disk.NewScratch(MemoryBacked())
 	}
@@ -188,7 +188,7 @@ func (r *Rig) Run(cells []record.PlannedCell, w rig.Work) {
 	if len(cells) == 0 {
 		return
 	}
-	if err := r.Prepare(); err != nil {
+	if err := r.Prepare(context.Background()); err != nil {
 		r.t.Error(err)
 		for _, pc := range cells {
 			_ = w.Done(pc, 0, err) // it is shown above
