@@ -20,7 +20,7 @@ func onDrive() *Run {
 			Storage: &record.StorageUse{Drive: realDrive(), Proof: record.CountersProof{AskedReadBytes: 1 << 20, AskedWriteBytes: 1 << 20, ReadBytes: new(float64(1 << 20)), WriteBytes: new(float64(1 << 20))},
 				Reads: &record.LoaderFigures{IOs: 10_000, Bytes: 10_000 * 128 << 10, TookS: 5, Took: took(10_000, 500*time.Microsecond)}, Writes: &record.LoaderFigures{}},
 			Health: &record.Around{Before: health(float64(rep))[0], After: health(float64(rep))[1]},
-			Load: record.LoadSummary{MeasureStart: new(0.0), MeasureEnd: new(100.0)}}, KV: &evidence.KVCounters{BlockBytes: 4 << 20}}
+			Load:   record.LoadSummary{MeasureStart: new(0.0), MeasureEnd: new(100.0)}}, KV: &evidence.KVCounters{BlockBytes: 4 << 20}}
 		for range 50 {
 			c.Requests = append(c.Requests, evidence.Request{RC: record.RCOK, Output: 2})
 		}

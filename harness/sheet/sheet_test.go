@@ -36,8 +36,8 @@ func TestConfiguration(t *testing.T) {
 	// Nothing is told.
 	u := r.Evidence.Cells[0].Info.Storage
 	u.Drive = record.Drive{Leaves: []record.DriveLeaf{{Device: record.Device{Name: "vda"}, Virtual: true}, {Device: record.Device{Name: "vdb"}}}}
-	r.Evidence.Cells[1].Info.Storage.Health = nil
-	u.Health, u.Proof.ReadBytes, r.System = nil, nil, ""
+	r.Evidence.Cells[0].Info.Health, r.Evidence.Cells[1].Info.Health = nil, nil
+	u.Proof.ReadBytes, r.System = nil, ""
 	text = written(r.configuration)
 	for _, line := range []string{
 		"| system | not told |", "| vda | vda, virtual: its figures are the hypervisor's |", "| vda: model | not told |", "| vdb: firmware | not told |", "| vdb: capacity | not told |",
@@ -153,7 +153,7 @@ func TestEndurance(t *testing.T) {
 	*leaves = append(*leaves, (*leaves)[0])
 	assert.InDelta(t, 2e12, *r.capacity(), 0)
 	(*leaves)[1].SizeBytes = nil
-	r.Evidence.Cells[0].Info.Storage.Health[0].Drives[0].WriteBytes = nil
+	r.Evidence.Cells[0].Info.Health.Before.Drives[0].WriteBytes = nil
 	assert.Nil(t, r.capacity())
 	text = written(func(b *strings.Builder) { r.endurance(b, r.capacity()) })
 	assert.Contains(t, text, "Drive writes per day (DWPD) are not told")
