@@ -117,7 +117,6 @@ func TestFlagsAreChecked(t *testing.T) {
 		{[]string{"-rig", "disk", "-dir", ",x"}, "-dir ,x: name one folder, or two"},
 		{[]string{"-rig", "disk", "-dir", "x", "-same-drive"}, "-same-drive is of two folders on one drive: give them with -dir, as in -dir /mnt/nvme/a,/mnt/nvme/b"},
 		{[]string{"-same-drive"}, "-same-drive is of two folders"},
-		{[]string{"-rig", "bare", "-dir", "x,y"}, "-dir x,y names two folders: -rig disk alone compares drives"},
 		{[]string{"-replay", "x", "-same-drive"}, "-same-drive beside -replay would not be looked at"},
 		{[]string{"-dir", ""}, "-dir is empty"},
 		{[]string{"-rig", "bare", "-world", "default"}, "-world default: rig bare has no worlds"},
@@ -243,6 +242,16 @@ func TestDirs(t *testing.T) {
 		first, second := (&Options{Dir: dir}).dirs()
 		assert.Equal(t, want, [2]string{first, second}, dir)
 	}
+}
+
+// Servers that are started have one folder for their tiers.
+func TestTwoDirsOfServers(t *testing.T) {
+	rigs["starting"] = kindOfRig{starts: true}
+	t.Cleanup(func() { delete(rigs, "starting") })
+	faults := (&Options{Rig: "starting", Dir: "x,y"}).checkDirs(map[string]bool{"dir": true})
+	require.Len(t, faults, 1)
+	require.ErrorContains(t, faults[0], "-dir x,y names two folders: -rig disk alone compares drives")
+	assert.Empty(t, (&Options{Rig: "starting", Dir: "x"}).checkDirs(map[string]bool{"dir": true}))
 }
 
 // An A/A control passes unless it finds a difference, or its outcome is asked for.

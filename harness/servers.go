@@ -176,7 +176,7 @@ func (o *Options) checkDirs(given map[string]bool) (faults []error) {
 	switch {
 	case given["same-drive"] && !two && !given["replay"] && !given["verify"]:
 		refuse("-same-drive is of two folders on one drive: give them with -dir, as in -dir /mnt/nvme/a,/mnt/nvme/b")
-	case two && !rigs[o.Rig].dir:
+	case two && rigs[o.Rig].starts:
 		refuse("-dir %s names two folders: -rig disk alone compares drives (go test -run DRIVES -rig disk -dir A,B)", o.Dir)
 	case two && (first == "" || second == "" || strings.Contains(second, ",")):
 		refuse("-dir %s: name one folder, or two with a comma between them", o.Dir)
