@@ -59,12 +59,16 @@ peers-check: ## other people's clients against the simulated servers, and beside
 	$(GO) test -count=1 -timeout 60m -tags peers -run '^(TestOpenAI|TestAIPerf|TestGuideLLM|TestLlamaBenchy|TestSideBySide)$$' -v ./harness/rig/serverrig
 
 # Without H those that the profile quick has, which takes a quarter of an hour where the drive is not slower than it is modelled. PROFILE= takes the whole plan, which is hours.
-H       ?= H2B H4B
+# With two folders, DIR=A,B, it is DRIVES, which compares them; AA=1 says that they lie on one drive and must be found alike.
+comma   := ,
+empty   :=
+FOLDERS  = $(subst $(empty) $(empty),$(comma),$(foreach dir,$(subst $(comma), ,$(DIR)),$(abspath $(dir))))
+H       ?= $(if $(findstring $(comma),$(DIR)),DRIVES,H2B H4B)
 PROFILE ?= quick
 .PHONY: disk
-disk: ## what would this drive do to the tail? DIR=/path on it: compute is simulated in real time, tier 2, fio and probe are real (H="H2B H4B")
+disk: ## what would this drive do to the tail? DIR=/path on it: compute is simulated in real time, tier 2, fio and probe are real (H="H2B H4B"); which of two drives is better? DIR=/path,/path
 	@test -n "$(DIR)" || (echo 'name a folder on the drive: make disk DIR=/mnt/nvme/try'; exit 1)
-	$(RUN:60m=0) -run '^Test($(subst $() ,|,$(strip $(H))))$$' -rig disk -dir '$(abspath $(DIR))' $(if $(PROFILE),-profile $(PROFILE)) -results $(RESULTS) $(ARGS)
+	$(RUN:60m=0) -run '^Test($(subst $() ,|,$(strip $(H))))$$' -rig disk -dir '$(FOLDERS)' $(if $(AA),-same-drive) $(if $(PROFILE),-profile $(PROFILE)) -results $(RESULTS) $(ARGS)
 
 # What reads machines and servers is tested as the ARM machine in question runs it, under qemu-user, which is some fifteen times
 # slower: in the short form. SPARKHARNESS_EMULATED tells tests what they run under, for the few calls that it does not translate.

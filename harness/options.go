@@ -28,6 +28,8 @@ type Options struct {
 	URL, Server, Metrics, Device string
 	// Launch and Model say what rig spark starts, and with which model; Dir is a folder on the drive for its tiers, or of rig disk.
 	Launch, Model, Dir string
+	// SameDrive says that the two folders of Dir lie on one drive: an A/A control.
+	SameDrive bool
 	// SkipDoctor has rig spark measure without looking first whether the machine has what is needed.
 	SkipDoctor bool
 
@@ -71,7 +73,8 @@ func (o *Options) Register(fs *flag.FlagSet) {
 	fs.StringVar(&o.Device, "device", "", "`folder` on the drive that those servers use, or the name of the block device such as nvme0n1")
 	fs.StringVar(&o.Launch, "launch", "", "`kinds` of the servers that -rig spark starts, files of configs/servers with a launch: A=vllm,B=vllm-disk")
 	fs.StringVar(&o.Model, "model", "", "`name` of the model that they serve, a file of configs/models such as L8B, or an id or a folder (default the hypothesis's)")
-	fs.StringVar(&o.Dir, "dir", "", "`folder` on a local drive: of rig disk, where tier 2 lies and fio runs; of rig spark, for the servers' KV tiers, and -device, too, unless that names another")
+	fs.StringVar(&o.Dir, "dir", "", "`folder` on a local drive: of rig disk, where tier 2 lies and fio runs, or two, A,B, on drives that DRIVES compares; of rig spark, for the servers' KV tiers, and -device, too, unless that names another")
+	fs.BoolVar(&o.SameDrive, "same-drive", false, "the two folders of -dir lie on one drive: an A/A control, which passes unless it finds a difference")
 	fs.BoolVar(&o.SkipDoctor, "skip-doctor", false, "with -rig spark: measure without looking first whether this machine has what is needed")
 	fs.StringVar(&o.ClientCPUs, "client-cpus", "", "`list` of the CPUs that the client keeps to, away from the server's, such as 0-3 (default any)")
 	fs.Uint64Var(&o.Seed, "seed", 0, "seed of every random choice, instead of the configuration's")
@@ -132,7 +135,7 @@ func (o *Options) check(fs *flag.FlagSet, known []string) error {
 	} else if given["world"] && !r.worlds {
 		refuse("-world %s: rig %s has no worlds", o.World, o.Rig)
 	}
-	faults = append(faults, o.checkServers(given)...)
+	faults = append(append(faults, o.checkServers(given)...), o.checkDirs(given)...)
 	switch ofDir := rigs[o.Rig].dir; {
 	case given["dir"] && !ofDir && !rigs[o.Rig].starts:
 		refuse("-dir names a folder on a drive: give -rig disk, too, or -rig spark, which is built with go test -tags spark")
@@ -176,10 +179,10 @@ var useless = []struct {
 	beside []string
 	why    string
 }{
-	{"replay", []string{"rig", "dir", "configs", "config", "profile", "world", "seed", "reps", "duration", "wear-budget", "plan-only", "resume", "update",
+	{"replay", []string{"rig", "dir", "same-drive", "configs", "config", "profile", "world", "seed", "reps", "duration", "wear-budget", "plan-only", "resume", "update",
 		"seeds", "only"}, "a run is judged as it was measured"},
 	{"plan-only", []string{"resume", "expect", "update", "seeds"}, "nothing is run"},
-	{"verify", []string{"rig", "dir", "configs", "config", "profile", "world", "seed", "reps", "duration", "wear-budget", "plan-only", "resume", "update",
+	{"verify", []string{"rig", "dir", "same-drive", "configs", "config", "profile", "world", "seed", "reps", "duration", "wear-budget", "plan-only", "resume", "update",
 		"seeds", "only", "worlds", "replay", "expect"}, "runs are looked over as they lie there"},
 	{"seeds", []string{"world", "seed", "resume", "expect"}, "each hypothesis runs in its own worlds, under each seed"},
 	{"seeds", []string{"profile"}, "the rates are those of the plan without a profile"},
@@ -247,6 +250,9 @@ func (o *Options) wanted(rep *verdict.Judgement) ([]verdict.Outcome, error) {
 	configured := rep.Expected
 	if rigs[o.Rig].real() || rep.Clock == record.ClockReal {
 		configured = nil
+	}
+	if o.SameDrive && o.Expect == "" { // as of a control
+		return notSupported, nil
 	}
 	return o.Expected(rep.Hypothesis, configured)
 }

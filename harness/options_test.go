@@ -108,6 +108,16 @@ func TestFlagsAreChecked(t *testing.T) {
 		{[]string{"-rig", "disk", "-dir", "x", "-seeds", "1-2"}, "-seeds counts simulated runs: leave -rig disk out"},
 		{[]string{"-dir", "x"}, "-dir names a folder on a drive: give -rig disk, too, or -rig spark"},
 		{[]string{"-rig", "disk", "-dir", ""}, "-dir is empty"},
+		{[]string{"-rig", "disk", "-dir", "x,y"}, ""},
+		{[]string{"-rig", "disk", "-dir", "x,y", "-same-drive"}, ""},
+		{[]string{"-rig", "disk", "-dir", "x,x"}, "-dir: x is named twice: name two folders, on two drives or, with -same-drive, on one"},
+		{[]string{"-rig", "disk", "-dir", "x,./x/", "-same-drive"}, "-dir: x is named twice"},
+		{[]string{"-rig", "disk", "-dir", "x,y,z"}, "-dir x,y,z: name one folder, or two with a comma between them"},
+		{[]string{"-rig", "disk", "-dir", "x,"}, "-dir x,: name one folder, or two"},
+		{[]string{"-rig", "disk", "-dir", ",x"}, "-dir ,x: name one folder, or two"},
+		{[]string{"-rig", "disk", "-dir", "x", "-same-drive"}, "-same-drive is of two folders on one drive: give them with -dir, as in -dir /mnt/nvme/a,/mnt/nvme/b"},
+		{[]string{"-same-drive"}, "-same-drive is of two folders"},
+		{[]string{"-replay", "x", "-same-drive"}, "-same-drive beside -replay would not be looked at"},
 		{[]string{"-dir", ""}, "-dir is empty"},
 		{[]string{"-rig", "bare", "-world", "default"}, "-world default: rig bare has no worlds"},
 		{[]string{"-rig", "bare"}, ""},
@@ -221,5 +231,41 @@ func TestWanted(t *testing.T) {
 		got, err := o.wanted(&verdict.Judgement{Hypothesis: "H0", Clock: tc.clock, Expected: []string{"Supported"}})
 		require.NoError(t, err)
 		assert.Equal(t, tc.want, got, "%+v", tc)
+	}
+}
+
+// A folder whose name has a comma is one folder; of names with a comma that are none there are two.
+func TestDirs(t *testing.T) {
+	comma := filepath.Join(t.TempDir(), "a,b")
+	require.NoError(t, os.Mkdir(comma, 0o755))
+	for dir, want := range map[string][2]string{comma: {comma, ""}, "/x,/y": {"/x", "/y"}, "/x": {"/x", ""}} {
+		first, second := (&Options{Dir: dir}).dirs()
+		assert.Equal(t, want, [2]string{first, second}, dir)
+	}
+}
+
+// Servers that are started have one folder for their tiers.
+func TestTwoDirsOfServers(t *testing.T) {
+	rigs["starting"] = kindOfRig{starts: true}
+	t.Cleanup(func() { delete(rigs, "starting") })
+	faults := (&Options{Rig: "starting", Dir: "x,y"}).checkDirs(map[string]bool{"dir": true})
+	require.Len(t, faults, 1)
+	require.ErrorContains(t, faults[0], "-dir x,y names two folders: -rig disk alone compares drives")
+	assert.Empty(t, (&Options{Rig: "starting", Dir: "x"}).checkDirs(map[string]bool{"dir": true}))
+}
+
+// An A/A control passes unless it finds a difference, or its outcome is asked for.
+func TestWantedOfAControlOfDrives(t *testing.T) {
+	rep := &verdict.Judgement{Hypothesis: "DRIVES", Clock: record.ClockReal, Expected: []string{"Supported"}}
+	for _, tc := range []struct {
+		same   bool
+		expect string
+		want   []verdict.Outcome
+	}{
+		{true, "", notSupported}, {false, "", nil}, {true, "Refuted", []verdict.Outcome{verdict.Refuted}},
+	} {
+		got, err := (&Options{Rig: "disk", SameDrive: tc.same, Expect: tc.expect}).wanted(rep)
+		require.NoError(t, err)
+		assert.Equal(t, tc.want, got)
 	}
 }

@@ -30,7 +30,8 @@ var rigs = map[string]kindOfRig{
 	defaultRig: {open: simrig.New, worlds: true, scratch: simrig.MemoryBacked},
 	"disk": {worlds: true, dir: true, scratch: func() string { return "" },
 		open: func(_ *testing.T, e *config.Experiment) (rig.Rig, error) {
-			return mixedrig.New(e, mixedrig.Options{Dir: session.options.Dir, Out: os.Stdout})
+			first, second := session.options.dirs()
+			return mixedrig.New(e, mixedrig.Options{Dir: first, Second: second, SameDrive: session.options.SameDrive, Out: os.Stdout})
 		}},
 	"server": {servers: true, scratch: func() string { return "" },
 		open: func(_ *testing.T, e *config.Experiment) (rig.Rig, error) {

@@ -3,8 +3,10 @@ package harness
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"sparkharness/harness/config"
@@ -155,4 +157,31 @@ func (o *Options) absoluteDir() string {
 		return abs
 	}
 	return o.Dir
+}
+
+// dirs are the folders of -dir: one, or two with a comma between them. A folder whose own name has one is a folder.
+func (o *Options) dirs() (first, second string) {
+	if _, err := os.Stat(o.Dir); err == nil {
+		return o.Dir, ""
+	}
+	first, second, _ = strings.Cut(o.Dir, ",")
+	return first, second
+}
+
+// checkDirs refuses two folders that cannot be compared, as far as their names tell.
+func (o *Options) checkDirs(given map[string]bool) (faults []error) {
+	refuse := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+	first, second := o.dirs()
+	two := first != o.Dir
+	switch {
+	case given["same-drive"] && !two && !given["replay"] && !given["verify"]:
+		refuse("-same-drive is of two folders on one drive: give them with -dir, as in -dir /mnt/nvme/a,/mnt/nvme/b")
+	case two && rigs[o.Rig].starts:
+		refuse("-dir %s names two folders: -rig disk alone compares drives (go test -run DRIVES -rig disk -dir A,B)", o.Dir)
+	case two && (first == "" || second == "" || strings.Contains(second, ",")):
+		refuse("-dir %s: name one folder, or two with a comma between them", o.Dir)
+	case two && filepath.Clean(first) == filepath.Clean(second):
+		refuse("-dir: %s is named twice: name two folders, on two drives or, with -same-drive, on one", first)
+	}
+	return faults
 }

@@ -132,12 +132,13 @@ func rightlyAside(dir string, ev *evidence.Evidence) error {
 		return err
 	}
 	idle := ev.IdleIOs()
-	if idle != nil {
-		idle = new(*idle / 2)
-	}
 	var faults []error
 	for i, c := range cells {
-		if _, faulty := gate.Blind(c, ev.Exp.Hypothesis.Gates, idle); !faulty {
+		own := idle.Of(c)
+		if own != nil {
+			own = new(*own / 2)
+		}
+		if _, faulty := gate.Blind(c, ev.Exp.Hypothesis.Gates, own); !faulty {
 			faults = append(faults, fmt.Errorf("%s: no gate that is blind to the outcome is a reason to have measured it again", ev.Quarantined[i].Path(dir)))
 		}
 	}

@@ -10,7 +10,7 @@ import (
 // mechanism of the claim is missing. A verdict of Supported there means that the decision rule cannot
 // tell the difference.
 func TestControls(t *testing.T) {
-	for _, h := range all {
+	for _, h := range judged {
 		t.Run(h.ID, func(t *testing.T) { harness.RunControl(t, h) })
 	}
 }

@@ -18,6 +18,8 @@
 //	H8A  iowait stays flat while p99 grows from queueing           stack A       Llama-3.3-70B
 //	H8B  r_await, and iowait or pressure, track p99                stack B       Llama-3.3-70B
 //
+// Beside them stands a comparison: DRIVES asks whether the choice between two drives for tier 2 matters, on stack B with Llama-3.1-8B.
+//
 // Stack A is trtllm-serve with its KV cache in unified memory only; stack B is Dynamo with KVBM's host
 // and NVMe tiers. controls_test.go runs each hypothesis in worlds that lack its mechanism, where it must
 // not come out Supported; errorrates_test.go counts over many seeds how often each verdict comes out.

@@ -23,7 +23,7 @@ func ownGates(v verdict.Verdict) (out []string) {
 // Every check that can decide a verdict is contradicted in a control world, or its configuration says why in none.
 func TestEveryCheckIsShown(t *testing.T) {
 	t.Parallel()
-	for _, h := range all {
+	for _, h := range judged {
 		t.Run(h.ID, func(t *testing.T) {
 			assert.NotEmpty(t, h.Deciding)
 			wrong, err := harness.Uncovered(h, ownGates(recorded(t, h).replay().Verdict))
@@ -37,7 +37,7 @@ func TestEveryCheckIsShown(t *testing.T) {
 // (TestConclusionsAreNamed in package verdict).
 func TestDecidingChecksCanBeConcluded(t *testing.T) {
 	t.Parallel()
-	for _, h := range all {
+	for _, h := range judged {
 		t.Run(h.ID, func(t *testing.T) {
 			seen := recorded(t, h).deciding()
 			if h.ID == h0.ID { // the recorded run has one stack, and no knee

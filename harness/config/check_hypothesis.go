@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"sparkharness/harness/record"
 )
 
 // check holds a hypothesis against itself; what its thresholds mean is the business of its test.
@@ -44,6 +46,7 @@ func (h *Hypothesis) check(r *reader) {
 	h.checkNear(r)
 	h.Load.check(r)
 	h.Sweep.check(r)
+	h.checkDrives(r)
 	h.Sweep.checkArrivals(r, h.Run.Warmup.Min)
 	h.checkChat(r)
 	h.checkStacks(r)
@@ -60,6 +63,26 @@ func (h *Hypothesis) check(r *reader) {
 // Outcomes are the outcomes that a hypothesis may have.
 var Outcomes = []string{"Supported", "Refuted", "Inconclusive", "Invalid"}
 
+// checkDrives asks for what two drives need, and for nothing of it without them.
+func (h *Hypothesis) checkDrives(r *reader) {
+	swept := len(h.Sweep.Drive) > 0
+	switch {
+	case h.SecondDrive != "":
+		r.plain("second_drive", h.SecondDrive)
+		if !swept {
+			r.refuse("second_drive", "belongs to sweep.drive: [A, B]")
+		}
+	case swept:
+		r.refuse("second_drive", "required field of sweep.drive is missing: the simulated machine's other drive, a file of drives/")
+	}
+	if swept && h.Stacks["B"] == "" {
+		r.refuse("sweep.drive", "is where tier 2 of Stack B lies, which stacks does not name")
+	}
+	if swept && len(h.Sweep.Fio) > 0 {
+		r.refuse("sweep.fio", "loads one drive: leave it out where two are compared (sweep.drive)")
+	}
+}
+
 // checkFiles asks for the files that the hypothesis names, in the folder of configurations.
 func (h *Hypothesis) checkFiles(r *reader, folder *Folder) {
 	for _, letter := range slices.Sorted(maps.Keys(h.Stacks)) {
@@ -67,6 +90,9 @@ func (h *Hypothesis) checkFiles(r *reader, folder *Folder) {
 	}
 	if h.Profile != "" {
 		folder.asks(r, "profile", "profiles/"+h.Profile+".yaml")
+	}
+	if h.SecondDrive != "" {
+		folder.asks(r, "second_drive", "drives/"+h.SecondDrive+".yaml")
 	}
 	for _, world := range slices.Sorted(maps.Keys(h.Controls)) {
 		folder.asks(r, join("controls", world), "worlds/"+world+".yaml")
@@ -97,6 +123,10 @@ func (s *Sweep) check(r *reader) {
 	increasing(r, "sweep.sessions", s.Sessions)
 	increasing(r, "sweep.conc", s.Conc)
 	increasing(r, "sweep.rate_rps", s.RateRPS)
+	known(r, "sweep.drive", s.Drive, record.DriveA, record.DriveB)
+	if len(s.Drive) == 1 {
+		r.refuse("sweep.drive", "one drive is compared with none: give [A, B]")
+	}
 	known(r, "sweep.phase", s.Phase, "cold", "warm")
 	known(r, "sweep.policy", s.Policy, append(slices.Clone(Policies), serverPolicies...)...)
 	s.checkPoliciesAt(r)

@@ -8,6 +8,9 @@ func (w *World) check(r *reader) {
 	if w.Drive != "" {
 		r.plain("drive", w.Drive)
 	}
+	if w.SecondDrive != "" {
+		r.plain("second_drive", w.SecondDrive)
+	}
 	if p := w.Load.Popularity; p != nil {
 		p.check(r, "load.popularity")
 	}

@@ -28,6 +28,7 @@ type Factor struct {
 const (
 	FactorStack = "stack"
 	FactorFio   = "fio"
+	FactorDrive = "drive"
 	FactorRep   = "rep"
 )
 
@@ -41,6 +42,8 @@ func Factors() []Factor {
 		{Name: "tier1", Arm: true, levels: func(e *Experiment) []string { return printed(e.Hypothesis.Sweep.Tier1) }, set: setTier1, treat: treatTier1},
 		{Name: "policy", Arm: true, Listed: true, levels: func(e *Experiment) []string { return e.Hypothesis.Sweep.Policy },
 			set: text(func(pc *record.PlannedCell) *string { return &pc.Policy }), treat: treatPolicy},
+		{Name: FactorDrive, Arm: true, Listed: true, levels: func(e *Experiment) []string { return e.Hypothesis.Sweep.Drive },
+			set: text(func(pc *record.PlannedCell) *string { return &pc.Drive })},
 		{Name: FactorFio, Arm: true, Listed: true, levels: func(e *Experiment) []string { return e.Hypothesis.Sweep.Fio },
 			set: text(func(pc *record.PlannedCell) *string { return &pc.Fio })},
 		{Name: "cadence", Arm: true, Listed: true, levels: func(e *Experiment) []string { return printed(e.Hypothesis.Sweep.Cadence) },

@@ -18,7 +18,7 @@ func swept() *Experiment {
 	d.Tiers.Tier1 = Tier{CapacityBytes: 24 << 30, EvictionPolicy: "LRU"}
 	return &Experiment{Stacks: map[string]*Stack{"B": stack("B", d), "A": stack("A", nil)},
 		Hypothesis: &Hypothesis{Sweep: Sweep{
-			Phase: []string{"warm", "cold"}, Tier1: []Size{8 << 30, 16 << 30}, Policy: []string{"LRU", "FIFO"}, Fio: []string{"none", "heavy"},
+			Phase: []string{"warm", "cold"}, Tier1: []Size{8 << 30, 16 << 30}, Policy: []string{"LRU", "FIFO"}, Drive: []string{"A", "B"}, Fio: []string{"none", "heavy"},
 			Cadence: []Duration{Duration(1e9), Duration(200e6)}, Turns: []int{4, 12}, Reuse: []float64{0.3, 0.6}, Ctx: []Tokens{512, 4096},
 			Sessions: []int{16, 32}, Conc: []int{1, 8}, RateRPS: []float64{0.5, 2}}}}
 }
@@ -32,9 +32,9 @@ func TestFactorLevels(t *testing.T) {
 		names = append(names, f.Name)
 		levels[f.Name] = f.Levels(e)
 	}
-	assert.Equal(t, []string{"stack", "phase", "tier1", "policy", "fio", "cadence", "turns", "reuse", "ctx", "sessions", "conc", "rate", "rep"}, names)
+	assert.Equal(t, []string{"stack", "phase", "tier1", "policy", "drive", "fio", "cadence", "turns", "reuse", "ctx", "sessions", "conc", "rate", "rep"}, names)
 	assert.Equal(t, map[string][]string{"stack": {"A", "B"}, "phase": {"warm", "cold"}, "tier1": {"8GiB", "16GiB"}, "policy": {"LRU", "FIFO"},
-		"fio": {"none", "heavy"}, "cadence": {"1s", "200ms"}, "turns": {"4", "12"}, "reuse": {"0.3", "0.6"}, "ctx": {"512", "4096"},
+		"drive": {"A", "B"}, "fio": {"none", "heavy"}, "cadence": {"1s", "200ms"}, "turns": {"4", "12"}, "reuse": {"0.3", "0.6"}, "ctx": {"512", "4096"},
 		"sessions": {"16", "32"}, "conc": {"1", "8"}, "rate": {"0.5", "2"}, "rep": nil}, levels)
 
 	e.Hypothesis.Sweep = Sweep{}
@@ -42,7 +42,7 @@ func TestFactorLevels(t *testing.T) {
 	for _, f := range Factors() {
 		assert.Empty(t, f.Levels(e), "%s is not varied, and one stack is no factor", f.Name)
 	}
-	assert.Equal(t, []string{"stack", "phase", "tier1", "policy", "fio", "cadence"}, Arms(), "these leave the load alone")
+	assert.Equal(t, []string{"stack", "phase", "tier1", "policy", "drive", "fio", "cadence"}, Arms(), "these leave the load alone")
 }
 
 // Each level in a key reaches its field, and no other.
@@ -53,6 +53,7 @@ func TestResolve(t *testing.T) {
 		"phase=cold":  {Phase: "cold"},
 		"tier1=8GiB":  {Tier1Bytes: 8 << 30},
 		"policy=LFU":  {Policy: "LFU"},
+		"drive=B":     {Drive: "B"},
 		"fio=heavy":   {Fio: "heavy"},
 		"cadence=1s":  {CadenceMS: 1000},
 		"turns=12":    {Turns: 12},

@@ -10,7 +10,10 @@ type Hypothesis struct {
 	Model    string            `yaml:"model"`
 	Stacks   map[string]string `yaml:"stacks"`            // A and B to a stack file, relative to configs/
 	Profile  string            `yaml:"profile,omitempty"` // optional: a KV budget of configs/profiles
-	Controls map[string]Shown  `yaml:"controls"`          // control world to the checks that it must contradict, or to gate.<name> that it must fail
+	// SecondDrive is a file of configs/drives: what is compared with the simulated machine's own where sweep.drive names two. A
+	// real machine's are named by its user.
+	SecondDrive string           `yaml:"second_drive,omitempty" json:",omitempty"`
+	Controls    map[string]Shown `yaml:"controls"` // control world to the checks that it must contradict, or to gate.<name> that it must fail
 	// Unshown are deciding checks that no control world contradicts, each with the reason. Nothing is measured or judged by it.
 	Unshown map[string]string `yaml:"unshown,omitempty" json:"-"`
 	// Near are worlds near a threshold, in which error rates are counted. Like Expected they decide nothing.
@@ -71,19 +74,20 @@ type Adapters struct {
 // Sweep lists factor levels. A level of ctx may be an alias such as 4k. Every factor that is absent is
 // left as the stack and load say.
 type Sweep struct {
-	Phase    []string   `yaml:"phase,omitempty"`     // cold (caches dropped, server restarted) and warm (run before)
-	Tier1    []Size     `yaml:"tier1,omitempty"`     // capacity of Stack B's host tier
-	Policy   []string   `yaml:"policy,omitempty"`    // eviction policy of Stack B's host tier
-	Fio      []string   `yaml:"fio,omitempty"`       // job files of configs/fio that load the drive, without .fio: none, moderate, heavy
-	Cadence  []Duration `yaml:"cadence,omitempty"`   // of the telemetry
-	Turns    []int      `yaml:"turns,omitempty"`     // sessioned_chat: mean turns of a session
-	Reuse    []float64  `yaml:"reuse,omitempty"`     // sessioned_chat: share of the prompt tokens that an earlier prompt began with
-	Ctx      []Tokens   `yaml:"ctx"`                 // prompt length; sessioned_chat: its mean
-	Sessions []int      `yaml:"sessions,omitempty"`  // sessioned_chat: live sessions, each a user of the closed loop
-	Conc     []int      `yaml:"conc,omitempty"`      // users of the closed loop
-	Arrivals string     `yaml:"arrivals,omitempty"`  // of the open loop: poisson, constant, gamma or ramp; needed with rate_rps
-	RateRPS  []float64  `yaml:"rate_rps,omitempty"`  // an open loop, at most 100000 requests/s; optional
-	FineStep int        `yaml:"fine_step,omitempty"` // levels added between the knee's coarse neighbours; optional
+	Phase    []string   `yaml:"phase,omitempty"`                   // cold (caches dropped, server restarted) and warm (run before)
+	Tier1    []Size     `yaml:"tier1,omitempty"`                   // capacity of Stack B's host tier
+	Policy   []string   `yaml:"policy,omitempty"`                  // eviction policy of Stack B's host tier
+	Drive    []string   `yaml:"drive,omitempty" json:",omitempty"` // A and B: two drives for tier 2, each with its own; of a simulated machine second_drive is the other
+	Fio      []string   `yaml:"fio,omitempty"`                     // job files of configs/fio that load the drive, without .fio: none, moderate, heavy
+	Cadence  []Duration `yaml:"cadence,omitempty"`                 // of the telemetry
+	Turns    []int      `yaml:"turns,omitempty"`                   // sessioned_chat: mean turns of a session
+	Reuse    []float64  `yaml:"reuse,omitempty"`                   // sessioned_chat: share of the prompt tokens that an earlier prompt began with
+	Ctx      []Tokens   `yaml:"ctx"`                               // prompt length; sessioned_chat: its mean
+	Sessions []int      `yaml:"sessions,omitempty"`                // sessioned_chat: live sessions, each a user of the closed loop
+	Conc     []int      `yaml:"conc,omitempty"`                    // users of the closed loop
+	Arrivals string     `yaml:"arrivals,omitempty"`                // of the open loop: poisson, constant, gamma or ramp; needed with rate_rps
+	RateRPS  []float64  `yaml:"rate_rps,omitempty"`                // an open loop, at most 100000 requests/s; optional
+	FineStep int        `yaml:"fine_step,omitempty"`               // levels added between the knee's coarse neighbours; optional
 
 	// What some arrivals need. Absent they are not part of a digest, which stays that of a file from before they were.
 	GapCV float64 `yaml:"gap_cv,omitempty" json:",omitempty"` // gamma: coefficient of variation of the gaps, 0.001 to 20; 1 is poisson

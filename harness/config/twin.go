@@ -14,8 +14,9 @@ import (
 type Twin struct {
 	Machine *Machine           `yaml:"machine"`
 	Drive   *Drive             `yaml:"drive"`
-	Engines map[string]*Engine `yaml:"engines"` // by name
-	Models  map[string]*Model  `yaml:"models"`  // by name
+	Second  *Drive             `yaml:"second_drive,omitempty" json:",omitempty"` // that is compared with it; null where none is
+	Engines map[string]*Engine `yaml:"engines"`                                  // by name
+	Models  map[string]*Model  `yaml:"models"`                                   // by name
 }
 
 // defaultMachine is the machine of a world that names none: the one that the hypotheses are about.
@@ -47,6 +48,17 @@ func LoadTwin(folder *Folder, w *World, stacks map[string]*Stack) (*Twin, error)
 		return nil, errors.Join(errs...)
 	}
 	return t, nil
+}
+
+// AddSecond reads the drive that is compared with the machine's own, a file of drives/: the world's, or else the hypothesis's.
+func (t *Twin) AddSecond(folder *Folder, w *World, h *Hypothesis) error {
+	name, by := h.SecondDrive, "hypothesis "+h.Hypothesis
+	if w.SecondDrive != "" {
+		name, by = w.SecondDrive, "world "+w.World
+	}
+	var errs []error
+	t.Second = part(folder, "drives", name, by, (*Drive).check, &errs)
+	return errors.Join(errs...)
 }
 
 // LoadModelFile reads a file of models/.

@@ -39,7 +39,7 @@ func TestShippedParts(t *testing.T) {
 	require.Empty(t, errs)
 	assert.Subset(t, f.Names("models", ".yaml"), []string{"L8B", "L70B", "Q7B", "M8B", "Q32B", "GPTOSS120B"})
 	assert.Subset(t, f.Names("engines", ".yaml"), []string{"tensorrt-llm", "vllm", "llama-cpp", "sglang"})
-	assert.Len(t, f.Names("drives", ".yaml"), 5)
+	assert.Len(t, f.Names("drives", ".yaml"), 7)
 }
 
 // What a saved configuration holds of a machine can be read again, to the last digit.
@@ -99,7 +99,7 @@ func TestFaultyParts(t *testing.T) {
 		{"memory that does not add up", "machines/dgx-spark.yaml", "reserve: {value: 8GiB", "reserve: {value: 120GiB", []string{"memory.total.value: is 127600524KiB, and system and reserve alone take 126GiB"}},
 		{"copies faster than the memory", "machines/dgx-spark.yaml", "copy: {value: 100GB/s", "copy: {value: 140GB/s", []string{"memory.copy.value: is 140GB/s: a copy reads and writes each byte, and 280GB/s is not below the peak of 273GB/s"}},
 		{"another's name", "models/L70B.yaml", "model: L70B", "model: L7B", []string{`model: is "L7B" in the file of L70B`}},
-		{"a drive that is not there", "machines/dgx-spark.yaml", "drive: pm9e1-4tb", "drive: floppy", []string{"machine dgx-spark names floppy, and there is no file drives/floppy.yaml", "there are network-volume, oem-4tb"}},
+		{"a drive that is not there", "machines/dgx-spark.yaml", "drive: pm9e1-4tb", "drive: floppy", []string{"machine dgx-spark names floppy, and there is no file drives/floppy.yaml", "there are half-4tb, network-volume, oem-4tb"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			dir := t.TempDir()

@@ -5,13 +5,15 @@ import "gopkg.in/yaml.v3"
 // World is configs/worlds/*.yaml: the physics of the simulated machine. The default world is calibrated
 // to published measurements; every other one is the default with something removed or added.
 type World struct {
-	World      string     `yaml:"world"`
-	Note       string     `yaml:"note"`              // what differs from the default, in one sentence
-	Machine    string     `yaml:"machine,omitempty"` // a file of machines/; absent: dgx-spark
-	Drive      string     `yaml:"drive,omitempty"`   // a file of drives/ in place of the machine's own
-	Mechanisms Mechanisms `yaml:"mechanisms,omitempty"`
-	Load       WorldLoad  `yaml:"load,omitempty"`  // users and other programs of this world that are not those of the hypothesis
-	Tiers      WorldTiers `yaml:"tiers,omitempty"` // memory that this world's machine gives the stack instead of what its file says
+	World   string `yaml:"world"`
+	Note    string `yaml:"note"`              // what differs from the default, in one sentence
+	Machine string `yaml:"machine,omitempty"` // a file of machines/; absent: dgx-spark
+	Drive   string `yaml:"drive,omitempty"`   // a file of drives/ in place of the machine's own
+	// SecondDrive is a file of drives/ in place of the one that a hypothesis compares with the machine's own.
+	SecondDrive string     `yaml:"second_drive,omitempty" json:",omitempty"`
+	Mechanisms  Mechanisms `yaml:"mechanisms,omitempty"`
+	Load        WorldLoad  `yaml:"load,omitempty"`  // users and other programs of this world that are not those of the hypothesis
+	Tiers       WorldTiers `yaml:"tiers,omitempty"` // memory that this world's machine gives the stack instead of what its file says
 }
 
 // UnmarshalYAML reads a world as a run saved it. Whoever judges the run needs to know which world it was and no more, so

@@ -21,9 +21,9 @@ type Drive struct {
 	copies bool
 }
 
-// Of leads from a directory to the whole devices beneath it, through partitions, dm-crypt, LVM and md. A directory of a
-// file system without a device, a device that is none, such as a loop device, and a device whose I/O the kernel does not
-// count are refused; of the first two the error is an ErrNoDrive.
+// Of leads from a directory to the whole devices beneath it, through partitions, dm-crypt, LVM and md. A loop
+// device is a device, and what its file lies on is told. A directory of a file system without a device, a device that is none, such
+// as compressed memory, and a device whose I/O the kernel does not count are refused; of the first two the error is an ErrNoDrive.
 func Of(dir string, m Machine) (*Drive, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
@@ -185,7 +185,9 @@ func (d *Drive) leaf(dir string) error {
 		return fmt.Errorf("drive of %s: the kernel counts no I/O of %s (queue/iostats is 0): as root, echo 1 > /sys/block/%s/queue/iostats",
 			d.Dir, name, name)
 	}
-	d.Leaves = append(d.Leaves, d.machine.identify(device))
+	l := d.machine.identify(device)
+	l.Backing = d.machine.backing(dir)
+	d.Leaves = append(d.Leaves, l)
 	return nil
 }
 
@@ -197,6 +199,9 @@ func (d *Drive) note() {
 		names = append(names, l.Name)
 		if l.Virtual {
 			add("%s is virtual: its figures are the hypervisor's", l.Name)
+		}
+		if l.Backing != nil {
+			add("%s", loopNote(l))
 		}
 		if strings.HasPrefix(l.Name, "nvme") && l.Transport != "" && l.Transport != "pcie" {
 			add("%s is NVMe over %s: the network is in its figures", l.Name, l.Transport)

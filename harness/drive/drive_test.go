@@ -97,8 +97,6 @@ func TestOfRefuses(t *testing.T) {
 		"FUSE":           {magic: 0x65735546, want: "is FUSE, whose files a program serves" + remedy},
 		"9p":             {magic: 0x01021997, want: "is 9p, whose files the host serves" + remedy},
 		"zfs":            {magic: 0x2fc12fc1, want: "is zfs, which counts past the kernel's block devices"},
-		"loop":           {tree: "virtual", on: Number{7, 0}, want: "on no local drive: loop0 is not a device but a file that is shown as a device" + remedy},
-		"LVM on it":      {tree: "virtual", on: Number{253, 0}, want: "loop0 is not a device"},
 		"dm on nothing":  {tree: "virtual", on: Number{253, 1}, want: "nothing lies beneath dm-1 (device mapper)" + remedy},
 		"unknown number": {tree: "nvme", on: Number{8, 3}, want: "device 8:3 is not told in sysfs", has: true},
 		"anonymous, no mount": {tree: "nvme", on: Number{0, 40},
@@ -138,7 +136,7 @@ func TestOfRefuses(t *testing.T) {
 	for _, name := range []string{"zram0", "ram3", "nbd12", "rbd0"} {
 		require.ErrorIs(t, refuseDevice("/x", name), ErrNoDrive, name)
 	}
-	for _, name := range []string{"sda", "nvme0n1", "md0", "mmcblk0", "pmem0", "xvda"} {
+	for _, name := range []string{"loop0", "sda", "nvme0n1", "md0", "mmcblk0", "pmem0", "xvda"} {
 		require.NoError(t, refuseDevice("/x", name), name)
 	}
 }

@@ -18,6 +18,8 @@ type Machine struct {
 	Place func(dir string) (Place, error)
 	// Node is the number of a block device's node, such as /dev/nvme0n1p2.
 	Node func(path string) (Number, error)
+
+	files int // loop devices on the way here, each a file on the next
 }
 
 // Place is what statfs(2) and stat(2) say of a directory.

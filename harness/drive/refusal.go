@@ -47,7 +47,6 @@ func refuseFileSystem(dir string, magic uint32) error {
 
 // noDevices are names of block devices that are none, by what stands before their number.
 var noDevices = map[string]string{
-	"loop": "a file that is shown as a device",
 	"zram": "compressed memory",
 	"ram":  "memory",
 	"nbd":  "another machine's device",

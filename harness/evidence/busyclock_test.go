@@ -60,13 +60,17 @@ func TestWhatIsToldIsCounted(t *testing.T) {
 // The machine's own idle is the median of the baselines, reads and writes; one that was not watched is none.
 func TestIdleIOs(t *testing.T) {
 	ev := repetitions()
-	assert.Nil(t, ev.IdleIOs())
+	assert.Nil(t, ev.IdleIOs().Of(ev.Cells[0]))
 	for i, ios := range []float64{300, 30, 0} {
 		b := &ev.Cells[i].Sys.Baseline
 		b.ReadIOs, b.WriteIOs, b.NVMeSeconds = ios/3, ios*2/3, 10
 	}
-	assert.Equal(t, ptr(3.0), ev.IdleIOs(), "a disturbed one does not count")
+	assert.Equal(t, ptr(3.0), ev.IdleIOs().Of(ev.Cells[0]), "a disturbed one does not count")
 	ev.Cells[1].Sys.Baseline.NVMeSeconds = 0
-	assert.Equal(t, ptr(15.0), ev.IdleIOs())
+	assert.Equal(t, ptr(15.0), ev.IdleIOs().Of(ev.Cells[0]))
 	assert.Nil(t, ev.Cells[1].Sys.Baseline.IOs())
+
+	ev.Cells[0].Drive, ev.Cells[2].Drive = "A", "B"
+	assert.Equal(t, []*float64{ptr(30.0), nil, ptr(0.0)}, []*float64{ev.IdleIOs().Of(ev.Cells[0]), ev.IdleIOs().Of(ev.Cells[1]), ev.IdleIOs().Of(ev.Cells[2])},
+		"each drive has its own")
 }

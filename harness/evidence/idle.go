@@ -15,19 +15,26 @@ func (p *PhaseSums) IOs() *float64 {
 	return &v
 }
 
-// IdleIOs is what this machine's own drive does when idle, in reads and writes a second: the median of the baselines of all
-// cells, so that a few that were disturbed do not raise it. Nil without any.
-func (ev *Evidence) IdleIOs() *float64 {
-	var all []float64
+// Idle is what each of the machine's own drives does when idle, in reads and writes a second, by the arm of a comparison of drives: the
+// median of the baselines of all its cells, so that a few that were disturbed do not raise it. Without a comparison there is one, "".
+// It is nil for a drive without any.
+type Idle map[string]*float64
+
+// IdleIOs are those of the cells.
+func (ev *Evidence) IdleIOs() Idle {
+	all := map[string][]float64{}
 	for _, c := range ev.Cells {
 		if v := c.Sys.Baseline.IOs(); v != nil {
-			all = append(all, *v)
+			all[c.Drive] = append(all[c.Drive], *v)
 		}
 	}
-	if len(all) == 0 {
-		return nil
+	out := Idle{}
+	for drive, values := range all {
+		slices.Sort(values)
+		out[drive] = new(stats.Quantile(values, 0.5))
 	}
-	slices.Sort(all)
-	v := stats.Quantile(all, 0.5)
-	return &v
+	return out
 }
+
+// Of is the idle of a cell's drive.
+func (i Idle) Of(c *Cell) *float64 { return i[c.Drive] }

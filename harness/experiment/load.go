@@ -224,6 +224,11 @@ func Load(h Demand, o Choices) (*config.Experiment, error) {
 		if e.Twin, err = config.LoadTwin(folder, e.World, e.Stacks); err != nil {
 			return nil, err
 		}
+		if len(hc.Sweep.Drive) > 0 {
+			if err := e.Twin.AddSecond(folder, e.World, hc); err != nil {
+				return nil, err
+			}
+		}
 	}
 	if h.Validate != nil {
 		if err := h.Validate(e); err != nil {

@@ -112,7 +112,7 @@ func Again(ev *evidence.Evidence) []Fault {
 	var out []Fault
 	faulty := 0
 	for _, c := range ev.Cells {
-		f, is := Blind(c, g, idle)
+		f, is := Blind(c, g, idle.Of(c))
 		if !is {
 			continue
 		}

@@ -42,6 +42,18 @@ func TestBaselineAgainstTheMachinesOwn(t *testing.T) {
 			assert.Equal(t, tc.code == "", g.Passed)
 		})
 	}
+	// Each of two drives that are compared against its own: the operating system lies on one of them.
+	for own, code := range map[float64]string{20: "", 10.1: "foreign_traffic"} {
+		ev := baselines(20, 20, 0)
+		ev.Cells[0].Drive, ev.Cells[1].Drive, ev.Cells[2].Drive = "A", "A", "B"
+		if code != "" {
+			ev = baselines(0, 0, own)
+			for _, c := range ev.Cells {
+				c.Drive = "B"
+			}
+		}
+		assert.Equal(t, code, gateOf(t, ev, gate.Claim{}, "environment").Code)
+	}
 	// A run of before, whose configuration knows one bound for all machines.
 	for rate, code := range map[float64]string{50: "", 50.1: "foreign_traffic"} {
 		ev := baselines(2, 2, rate)

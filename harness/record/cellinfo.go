@@ -45,6 +45,8 @@ type CellInfo struct {
 	Server *ServerSeen `json:"server,omitempty"`
 	// Storage is the real drive that a simulated machine stored on; null elsewhere.
 	Storage *StorageUse `json:"storage,omitempty"`
+	// Drives are those that are compared, in the order of their arms; absent where none are.
+	Drives []ArmDrive `json:"drives,omitempty"`
 	// Oracle is what the server said after the load when it was asked for what prompts of the load begin with; null where
 	// nobody asked.
 	Oracle *Oracle `json:"oracle,omitempty"`

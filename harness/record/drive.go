@@ -27,8 +27,10 @@ type DriveLeaf struct {
 	SerialHash string `json:"serial_hash,omitempty"`
 	Firmware   string `json:"firmware,omitempty"`
 	// Transport is how it is reached: pcie, tcp, rdma or fc of NVMe, else virtio, xen, usb, sata, mmc or scsi.
-	Transport string    `json:"transport,omitempty"`
-	Virtual   bool      `json:"virtual,omitempty"` // its figures are the hypervisor's
+	Transport string `json:"transport,omitempty"`
+	Virtual   bool   `json:"virtual,omitempty"` // its figures are the hypervisor's
+	// Backing is what a loop device shows as a device; absent of others.
+	Backing   *Backing  `json:"backing,omitempty"`
 	PCIe      *PCIeLink `json:"pcie,omitempty"`
 	SizeBytes *int64    `json:"size_bytes"`
 
@@ -43,6 +45,13 @@ type DriveLeaf struct {
 	DiscardMaxBytes    *int64 `json:"discard_max_bytes"`
 	WBTLatencyUS       *int64 `json:"wbt_lat_usec"` // 0: writes are not held back for reads
 	DMAAlignment       *int64 `json:"dma_alignment"`
+}
+
+// Backing is the file behind a loop device.
+type Backing struct {
+	Devices []string `json:"devices"` // whole devices on which the file lies, in the order of their names; empty if that is not known
+	// Direct says that the file is read and written past the page cache (losetup --direct-io=on); null if the kernel does not say.
+	Direct *bool `json:"direct"`
 }
 
 // PCIeLink is the link of a drive as it is now and as the drive could have it, in the words of sysfs, such as "16.0 GT/s PCIe".

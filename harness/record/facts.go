@@ -21,6 +21,8 @@ type Facts struct {
 	// measured is not hardware.
 	Origin    string `json:"origin"`
 	Simulated bool   `json:"simulated"`
+	// SameDrive says that the two folders which are compared as drives lie on one: an A/A control.
+	SameDrive bool `json:"same_drive,omitempty"`
 	// Machine identifies what measures: a digest of the constants of a simulated machine, or of the identity of a
 	// real one. It is part of the run's digest.
 	Machine string `json:"machine"`

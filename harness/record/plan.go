@@ -51,6 +51,7 @@ type PlannedCell struct {
 	Phase         string   `json:"phase,omitempty"` // cold or warm: what is done before the load
 	Tier1Bytes    int64    `json:"tier1_bytes,omitempty"`
 	Policy        string   `json:"policy,omitempty"`     // eviction policy of the host tier
+	Drive         string   `json:"drive,omitempty"`      // that tier 2 lies on, where two are compared: DriveA or DriveB
 	Fio           string   `json:"fio,omitempty"`        // profile that runs beside the load
 	CadenceMS     float64  `json:"cadence_ms,omitempty"` // of the telemetry, where it is a factor
 	ContextTokens int      `json:"context_tokens"`

@@ -14,6 +14,7 @@ const (
 	SetTier1    = "set_tier1"        // gives the host tier a capacity
 	SetPolicy   = "set_policy"       // gives the host tier an eviction policy
 	LoRA        = "lora"             // serves LoRA adapters
+	TwoDrives   = "two_drives"       // puts tier 2 on one of two drives, and reads the counters of both
 	TellsWaits  = "tells_waits"      // its servers tell how long a request waited for admission
 	StartupLog  = "tells_tier_setup" // its servers tell the tiers that they built
 	// ProvesCounters says that it can read and write on the watched device, so that counters are seen to move.
@@ -36,6 +37,7 @@ func needs(e *config.Experiment) []need {
 	}
 	add(len(s.Fio) > 0, "sweep.fio", Fio)
 	add(s.Probed(), "sweep.fio", Probe)
+	add(len(s.Drive) > 0, "sweep.drive", TwoDrives)
 	add(len(s.Phase) > 0, "sweep.phase", DropCaches, Restart)
 	add(len(s.Tier1) > 0, "sweep.tier1", SetTier1)
 	add(len(s.Policy) > 0, "sweep.policy", SetPolicy)

@@ -81,6 +81,8 @@ type Sources struct {
 	Server func() *record.ServerSeen
 	// Storage is what was moved on a real drive by the end of a cell; nil where the whole machine is either real or not.
 	Storage func(context.Context) *record.StorageUse
+	// Drives are those that are compared, with what their counters moved by since the sources were asked for; nil where none are.
+	Drives func(context.Context) []record.ArmDrive
 	// Health reads the machine's state after a cell, beside that before it; nil where it is not read.
 	Health func(context.Context) *record.Around
 	// Refresh comes before each sample; nil where nothing has to be brought up to date.

@@ -321,6 +321,9 @@ func (c *cellRun) finish(ctx context.Context, src rig.Sources) error {
 	if src.Storage != nil {
 		c.info.Storage = src.Storage(ctx)
 	}
+	if src.Drives != nil {
+		c.info.Drives = src.Drives(ctx)
+	}
 	if src.Health != nil {
 		c.info.Health = src.Health(ctx)
 	}

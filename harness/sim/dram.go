@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 )
@@ -35,8 +36,8 @@ func (p HostParams) memorySlowdown(bytesPerSec float64) float64 {
 // checkDRAM refuses a memory that drives and copies alone could fill, and a GPU that reads faster than it.
 func (p Params) checkDRAM(m Model) error {
 	links := p.NVMe.LinkBytesPerSec
-	if p.Mechanisms.KVOnSecondDrive {
-		links *= 2
+	if p.twoDrives() {
+		links += cmp.Or(p.Second, p.NVMe).LinkBytesPerSec
 	}
 	copies := 2 * (p.Host.HostCopyBytesPerSec + p.Host.BufferedReadBytesPerSec)
 	var errs []error

@@ -1,12 +1,13 @@
 package sim
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
 )
 
-// drives are the modelled storage: one NVMe device, or two with the mechanism KVOnSecondDrive.
+// drives are the modelled storage: one NVMe device, or two with the mechanism KVOnSecondDrive or a second of its own make.
 type drives struct {
 	system *NVMeDevice // the operating system's own requests, files, and the loads of other programs
 	kv     *NVMeDevice // loads, tier-2 writes and swapped sequences; the system's own without the mechanism
@@ -34,7 +35,7 @@ type driveIO struct {
 	transfer int
 }
 
-// newDrives powers the drives on. The second is of the same make, and no operating system works on it.
+// newDrives powers the drives on. No operating system works on the second.
 func newDrives(p Params, seed uint64) *drives {
 	d := newDevices(p, seed)
 	for _, drive := range d.all {
@@ -49,14 +50,21 @@ func newDrives(p Params, seed uint64) *drives {
 // newDevices are the drives by themselves.
 func newDevices(p Params, seed uint64) *drives {
 	system := NewNVMeDevice(p.NVMe, seed)
-	if !p.Mechanisms.KVOnSecondDrive {
+	if !p.twoDrives() {
 		return oneDrive(system)
 	}
-	quiet := p.NVMe
+	quiet := cmp.Or(p.Second, p.NVMe)
 	quiet.BackgroundReadsPerSec, quiet.BackgroundWritesPerSec = 0, 0
-	kv := NewNVMeDevice(quiet, ^seed) // pauses of its own
-	return &drives{system: system, kv: kv, all: []*NVMeDevice{system, kv}}
+	second := NewNVMeDevice(quiet, ^seed) // pauses of its own
+	d := &drives{system: system, kv: second, all: []*NVMeDevice{system, second}}
+	if !p.Mechanisms.KVOnSecondDrive {
+		d.kv = system
+	}
+	return d
 }
+
+// twoDrives says that a second drive is there, whether anything lies on it or not.
+func (p Params) twoDrives() bool { return p.Mechanisms.KVOnSecondDrive || p.Second != NVMeParams{} }
 
 func oneDrive(d *NVMeDevice) *drives {
 	return &drives{system: d, kv: d, all: []*NVMeDevice{d}, shown: newShownCounters(Mechanisms{})}

@@ -103,6 +103,56 @@ func TestKVOnSecondDrive(t *testing.T) {
 	}
 }
 
+// A second drive of another make: the KV tier lies on it or it stands still, fetches take what its drive takes, and what is read and
+// written by hand is seen on the drive that was meant.
+func TestSecondDriveOfItsOwnMake(t *testing.T) {
+	fetch := func(slow, onSecond bool) (ttft time.Duration) {
+		synctest.Test(t, func(t *testing.T) {
+			p := sim.DefaultParams()
+			p.Second = p.NVMe
+			if slow {
+				p.Second.FixedNS *= 10
+			}
+			p.Mechanisms.KVOnSecondDrive = onSecond
+			got := loadTierTwo(t, p, func(m *machine) {
+				require.ErrorContains(t, m.ReadAndWrite(t.Context(), 2, 1, 1), "the machine has 2 drives, and none of number 2")
+			})
+			loaded := 125 * got.block
+			on, other := "nvme0n1", "nvme1n1"
+			if onSecond {
+				on, other = other, on
+			}
+			assert.GreaterOrEqual(t, got.read[on], loaded)
+			assert.Less(t, got.read[other], loaded/50)
+			assert.GreaterOrEqual(t, got.written[on], 128*got.block)
+			ttft = got.answer.ttft
+		})
+		return ttft
+	}
+	own := fetch(true, false)
+	assert.InDelta(t, own.Seconds(), fetch(false, true).Seconds(), 1e-3, "of one make they take as long")
+	assert.Greater(t, fetch(true, true), own*3/2)
+
+	synctest.Test(t, func(t *testing.T) {
+		p := sim.DefaultParams()
+		p.Second = p.NVMe
+		m := start(t, specA(t, "L8B"), p)
+		files, err := sim.NewFiles(t.TempDir())
+		require.NoError(t, err)
+		t.Cleanup(func() { assert.NoError(t, files.Close()) })
+		require.NoError(t, m.ReadAndWrite(t.Context(), 1, 1<<20, 2<<20))
+		time.Sleep(time.Second)
+		require.NoError(t, m.Render(t.Context(), files))
+		read, written := diskBytes(t, files)
+		assert.EqualValues(t, 1<<20, read["nvme1n1"])
+		assert.EqualValues(t, 2<<20, written["nvme1n1"])
+	})
+
+	p := sim.DefaultParams()
+	p.Second = sim.NVMeParams{Planes: 1}
+	require.ErrorContains(t, sim.Check(sim.Spec{}, p), "nvme: ControllerCmdsPerSec is 0")
+}
+
 // What another program does on the system's drive slows loads on the same drive and no others. Pressure
 // never shows more than the time that has passed.
 func TestSecondDriveIsIndependent(t *testing.T) {

@@ -83,7 +83,7 @@ func power(spec Spec, p Params, storage Storage, drive *NVMeDevice, seed uint64)
 	m.foreign = &foreign{nsPerIO: float64(p.Host.ForeignNSPerIO), turnNS: nvmeNever, turn: m.turnForeign}
 	e.foreign, e.mover.foreign = m.foreign, m.foreign
 	e.settle = func() {
-		if p.Mechanisms.stallsInPlaces() || p.Mechanisms.visited() || m.foreign.thinks() {
+		if p.stallsInPlaces() || p.Mechanisms.visited() || m.foreign.thinks() {
 			m.account()
 		}
 	}
@@ -223,10 +223,14 @@ func (m *Machine) abandon(s *sequence) {
 
 // Check refuses what could not run, or would beat the memory, before anything starts.
 func Check(spec Spec, p Params) error {
-	if err := spec.check(); err != nil {
-		return errors.Join(p.NVMe.Validate(), err)
+	drives := p.NVMe.Validate()
+	if p.Second != (NVMeParams{}) {
+		drives = errors.Join(drives, p.Second.Validate())
 	}
-	return errors.Join(p.NVMe.Validate(), p.checkDRAM(spec.Model))
+	if err := spec.check(); err != nil {
+		return errors.Join(drives, err)
+	}
+	return errors.Join(drives, p.checkDRAM(spec.Model))
 }
 
 // check refuses what would silently mean something else.

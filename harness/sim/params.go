@@ -4,7 +4,10 @@ import "time"
 
 // Params are the physics of the machine.
 type Params struct {
-	NVMe       NVMeParams
+	NVMe NVMeParams
+	// Second is a drive beside it, nvme1n1, with no operating system on it; zero: there is none, but with KVOnSecondDrive one of
+	// the same make. The KV tier lies there with KVOnSecondDrive alone.
+	Second     NVMeParams `json:",omitzero"`
 	Host       HostParams
 	Mechanisms Mechanisms
 	// WritesBefore is how many writes other programs kept in flight on the system's drive, in the mean, until the machine's

@@ -131,7 +131,7 @@ func TestReadAndWrite(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		_, sectorsRead, _, _, sectorsWritten := m.disk()
 		require.Positive(t, sectorsWritten, "the operating system")
-		require.NoError(t, m.ReadAndWrite(context.Background(), 1<<20, 3<<19))
+		require.NoError(t, m.ReadAndWrite(context.Background(), 0, 1<<20, 3<<19))
 		time.Sleep(5 * time.Millisecond)
 		_, read, _, _, written := m.disk()
 		assert.InDelta(t, 1<<20, 512*(read-sectorsRead), 64<<10, "and a request or two of the operating system")
@@ -179,7 +179,7 @@ func TestServerIOOfAnotherStorage(t *testing.T) {
 	for _, e := range entries {
 		assert.NotRegexp(t, "^[0-9]+$", e.Name())
 	}
-	require.ErrorContains(t, m.ReadAndWrite(t.Context(), 1, 1), "not modelled")
+	require.ErrorContains(t, m.ReadAndWrite(t.Context(), 0, 1, 1), "not modelled")
 }
 
 // The rendered device has the facts that decide what its counters tell.

@@ -43,7 +43,7 @@ func (e *engine) stalled(now int64, drives []Stall) []Stall {
 
 // stallsInPlaces tells whether tasks can be blocked in more than one place. Then the counters that are made
 // of it are kept at each event, so that they do not depend on when somebody looks.
-func (m Mechanisms) stallsInPlaces() bool { return m.KVOnSecondDrive || m.BlockingFetch }
+func (p Params) stallsInPlaces() bool { return p.twoDrives() || p.Mechanisms.BlockingFetch }
 
 // visited tells whether a task of another program can be blocked on a drive while CPUs are busy with something else. The
 // counters are kept at each event then, too.

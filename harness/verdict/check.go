@@ -136,6 +136,13 @@ func (a Alpha) Inside(c Check, b stats.Blocks, least, most float64) Check {
 		b.Detectable(most, -1, float64(a), power), least, most)
 }
 
+// Outside is the check that it lies beyond either of two: a difference that matters, in whichever direction. It cannot lie beyond
+// both, so no correction is due. It is contradicted where it lies between them, by two one-sided tests.
+func (a Alpha) Outside(c Check, b stats.Blocks, least, most float64) Check {
+	return a.fill(c, b, min(b.PBelow(least), b.PAbove(most)), b.PInside(least, most),
+		b.Detectable(most, 1, float64(a), power), least, most)
+}
+
 func (a Alpha) fill(c Check, b stats.Blocks, p, against, seen float64, bounds ...float64) Check {
 	lo, hi := b.Interval(float64(a))
 	c.Estimate, c.Blocks, c.Bounds = stats.Between(b.Mean(), lo, hi), b.N(), bounds

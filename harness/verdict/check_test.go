@@ -41,6 +41,11 @@ func TestChecksClearTheirThresholds(t *testing.T) {
 		{"inside, across the upper bound", alpha.Inside(verdict.Check{}, b, lo*0.999, hi*0.999), verdict.Undecided},
 		{"beyond the upper bound", alpha.Inside(verdict.Check{}, b, 0.1, lo*0.999), verdict.Contradicted},
 		{"beyond the lower bound", alpha.Inside(verdict.Check{}, b, hi*1.001, 100), verdict.Contradicted},
+		{"outside, above both", alpha.Outside(verdict.Check{}, b, 0.5, lo*0.999), verdict.Holds},
+		{"outside, below both", alpha.Outside(verdict.Check{}, b, hi*1.001, 100), verdict.Holds},
+		{"outside, across the upper bound", alpha.Outside(verdict.Check{}, b, 0.5, lo*1.001), verdict.Undecided},
+		{"outside, across the lower bound", alpha.Outside(verdict.Check{}, b, hi*0.999, 100), verdict.Undecided},
+		{"between the two", alpha.Outside(verdict.Check{}, b, lo*0.999, hi*1.001), verdict.Contradicted},
 	} {
 		assert.Equal(t, tc.want, tc.got.State, tc.name)
 		assert.InDelta(t, lo, *tc.got.Lo, 1e-12)
@@ -55,6 +60,7 @@ func TestChecksClearTheirThresholds(t *testing.T) {
 	assert.Greater(t, *alpha.Above(verdict.Check{}, b, 1.2).Seen, 1.2)
 	assert.Less(t, *alpha.Below(verdict.Check{}, b, 1.2).Seen, 1.2)
 	assert.Less(t, *alpha.Inside(verdict.Check{}, b, 0.5, 1.9).Seen, 1.9)
+	assert.Greater(t, *alpha.Outside(verdict.Check{}, b, 0.5, 1.9).Seen, 1.9)
 }
 
 func tested(name string, p, against float64) verdict.Check {

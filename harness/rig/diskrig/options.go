@@ -90,6 +90,9 @@ func Check(o simrig.Options) error {
 	if w := o.World; w != nil && w.Drive != "" {
 		errs = append(errs, refuse("models the drive %s, and the drive here is a real one", w.Drive))
 	}
+	if w := o.World; w != nil && w.SecondDrive != "" {
+		errs = append(errs, refuse("models a second drive %s, and the drives here are real ones", w.SecondDrive))
+	}
 	if w := o.World; w != nil && w.Load.Fio != "" && w.Load.Fio != "none" {
 		errs = append(errs, refuse("has fio on the modelled drive (%s), which can be run on the directory itself", w.Load.Fio))
 	}

@@ -9,6 +9,8 @@
 //   - the server's own I/O: what its loader moved on the drive, counted where it moves it;
 //   - GPU, the engine's and the KV manager's pages: the simulated machine's.
 //
+// Where two drives are compared each has a folder with files of its own, a cell uses one of them, and the counters of both are read.
+//
 // Cells run one after another, each on a machine that has just been started and whose tiers are empty. A KV tier of one file is
 // written once for all of them, because that wears the drive and an index that is empty reads nothing of it.
 package mixedrig

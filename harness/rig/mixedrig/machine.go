@@ -26,6 +26,7 @@ const (
 type machine struct {
 	*simrig.Machine // nil before Begin
 	rig             *Rig
+	at              *place // where the cell's tier 2 lies, from Begin on
 	stack           *config.Stack
 	storage         *kept // nil: the stack stores nothing
 	watched         []io.Closer
@@ -35,6 +36,7 @@ type machine struct {
 // Begin starts the simulated machine on the files, with empty tiers.
 func (m *machine) Begin(ctx context.Context, pc record.PlannedCell) error {
 	r := m.rig
+	m.at = r.of(pc)
 	m.around = record.Around{Before: health.Read(ctx, m.devices()...)}
 	tokenizer, err := r.tokenize()
 	if err != nil {
@@ -45,7 +47,7 @@ func (m *machine) Begin(ctx context.Context, pc record.PlannedCell) error {
 	if o.Dir, err = os.MkdirTemp(r.scratch.Dir(), "host-"); err != nil {
 		return fmt.Errorf("scratch folder: %w", err)
 	}
-	if m.storage, err = r.stored(ctx, o); err != nil {
+	if m.storage, err = r.stored(ctx, m.at, o); err != nil {
 		return err
 	}
 	if m.storage != nil {
@@ -56,7 +58,7 @@ func (m *machine) Begin(ctx context.Context, pc record.PlannedCell) error {
 }
 
 func (m *machine) devices() (names []string) {
-	for _, l := range m.rig.drive.Leaves {
+	for _, l := range m.at.drive.Leaves {
 		names = append(names, l.Name)
 	}
 	return names
@@ -77,19 +79,20 @@ func (m *machine) Sources() rig.Sources {
 	proc, err := telemetry.NewProc(procRoot)
 	sys := []telemetry.SysSource{telemetry.OrFailed("proc", proc, err)}
 	m.watched = append(m.watched, proc)
-	block, err := m.rig.drive.Source(m.rig.proof)
+	block, err := m.at.drive.Source(m.at.proof)
 	sys = append(sys, telemetry.OrFailed("block", block, err), &account{of: m.storage})
 	m.watched = append(m.watched, block)
 	s.Sys = append(append(sys, m.rig.treater.Sources()...), s.Sys...)
 	s.Device = m.device()
 	s.Storage = m.use
 	s.Health = m.health
+	s.Drives = m.countDrives()
 	return s
 }
 
 // device is what the kernel says of the block device that is watched.
 func (m *machine) device() *record.Device {
-	names := m.rig.proof.Counters
+	names := m.at.proof.Counters
 	if len(names) == 1 {
 		return new(telemetry.Device(sysRoot, names[0]))
 	}
@@ -108,7 +111,7 @@ func (m *machine) ProveCounters(ctx context.Context) (record.CountersProof, erro
 	if m.storage != nil {
 		proof, err = m.storage.Prove(ctx)
 	} else {
-		proof, err = m.rig.drive.Prove(ctx, drive.SmallProof, m.rig.noise)
+		proof, err = m.at.drive.Prove(ctx, drive.SmallProof, m.rig.noise)
 	}
 	if ctx.Err() != nil {
 		return proof.CountersProof, ctx.Err()
@@ -143,7 +146,7 @@ func (m *machine) Close() error {
 		errs = append(errs, w.Close())
 	}
 	if m.storage != nil {
-		errs = append(errs, m.rig.release())
+		errs = append(errs, m.at.release())
 	}
 	return errors.Join(errs...)
 }

@@ -50,22 +50,11 @@ func (r *Rig) prepare(ctx context.Context) error {
 	if left := r.journal.Left; len(left) > 0 {
 		return fmt.Errorf("an earlier run has left what could not be undone, so this machine is not as it was found: %s", strings.Join(left, "; "))
 	}
-	if err := r.others(ctx); err != nil {
-		return err
+	for _, at := range r.places {
+		if err := r.prove(ctx, at); err != nil {
+			return err
+		}
 	}
-	proof, err := r.drive.Prove(ctx, drive.FullProof, r.noise)
-	if err != nil {
-		return fmt.Errorf("-dir: %w", err)
-	}
-	// More than was asked for is others' traffic, of which each cell's own gate decides.
-	if shown, _ := proof.Shown(); !shown && !proof.Within() {
-		return fmt.Errorf("-dir %s: the run cannot begin: %s", r.o.Dir, proof.Fault+proof.Lacking)
-	}
-	if proof.Fault != "" {
-		fmt.Fprintf(r.o.Out, "warning: -dir: %s\n", proof.Fault)
-	}
-	r.proof = &proof
-	fmt.Fprintf(r.o.Out, "%s: of %.0f MiB written its counters showed %s, of as many read %s\n", r.o.Dir, proof.AskedWriteBytes/(1<<20), mib(proof.WriteBytes), mib(proof.ReadBytes))
 	if r.treater, err = r.newTreater(r.journal); err != nil {
 		return err
 	}
@@ -76,6 +65,32 @@ func (r *Rig) prepare(ctx context.Context) error {
 	return err
 }
 
+// prove looks whether others load a drive, and sees its counters move.
+func (r *Rig) prove(ctx context.Context, at *place) error {
+	if err := r.others(ctx, at); err != nil {
+		return err
+	}
+	proof, err := at.drive.Prove(ctx, drive.FullProof, r.noise)
+	if err != nil {
+		return fmt.Errorf("-dir: %w", err)
+	}
+	// More than was asked for is others' traffic, of which each cell's own gate decides.
+	if shown, _ := proof.Shown(); !shown && !proof.Within() {
+		return fmt.Errorf("-dir %s: the run cannot begin: %s", at.named, proof.Fault+proof.Lacking)
+	}
+	if proof.Fault != "" {
+		fmt.Fprintf(r.o.Out, "warning: -dir: %s\n", proof.Fault)
+	}
+	at.proof = &proof
+	fmt.Fprintf(r.o.Out, "%s: of %.0f MiB written its counters showed %s, of as many read %s\n", at.named, proof.AskedWriteBytes/(1<<20), mib(proof.WriteBytes), mib(proof.ReadBytes))
+	for _, l := range at.drive.Leaves {
+		if l.Backing != nil && (l.Backing.Direct == nil || !*l.Backing.Direct) {
+			fmt.Fprintf(r.o.Out, "warning: -dir %s: %s\n", at.named, strings.Join(at.drive.Notes, "; "))
+		}
+	}
+	return nil
+}
+
 func mib(bytes *float64) string {
 	if bytes == nil {
 		return "nothing that could be read"
@@ -84,8 +99,8 @@ func mib(bytes *float64) string {
 }
 
 // others refuses a drive that somebody else loads all the time.
-func (r *Rig) others(ctx context.Context) (err error) {
-	source, err := r.drive.Source(nil)
+func (r *Rig) others(ctx context.Context, at *place) (err error) {
+	source, err := at.drive.Source(nil)
 	if err != nil {
 		return fmt.Errorf("-dir: %w", err)
 	}
@@ -107,7 +122,7 @@ func (r *Rig) others(ctx context.Context) (err error) {
 			rates = append(rates, (s.NVMe.ReadBytes+s.NVMe.WriteBytes)/look.Seconds())
 		}
 	}
-	return busy(rates, r.o.MostOthers, r.o.Dir)
+	return busy(rates, r.o.MostOthers, at.named)
 }
 
 // busy refuses rates, bytes/s, of which the least is above the most.

@@ -15,7 +15,6 @@ import (
 
 	"sparkharness/harness/config"
 	"sparkharness/harness/disk"
-	"sparkharness/harness/drive"
 	"sparkharness/harness/fio"
 	"sparkharness/harness/prompt"
 	"sparkharness/harness/record"
@@ -29,9 +28,12 @@ import (
 
 // Options say where a rig stores, and whom it tells.
 type Options struct {
-	Dir     string // a folder of the user's on the drive
-	Out     io.Writer
-	Journal string // folder of journals; "": the user's (restore.Home)
+	Dir string // a folder of the user's on the drive, of the first where two are compared
+	// Second is a folder on the other drive, "" for none; SameDrive says that it lies on the same, an A/A control.
+	Second    string
+	SameDrive bool
+	Out       io.Writer
+	Journal   string // folder of journals; "": the user's (restore.Home)
 	// MostOthers is what others may move on the drive all the time, bytes/s; 0: 20e6. It is for tests, beside which others run.
 	MostOthers float64
 }
@@ -40,17 +42,15 @@ type Options struct {
 type Rig struct {
 	exp      *config.Experiment
 	o        Options
-	drive    *drive.Drive
+	places   []*place // one, or those of record.DriveA and DriveB
 	facts    record.Facts
 	tokenize func() (*prompt.Tokenizer, error) // its vocabulary takes a while to read
 	noise    io.Reader
 
 	// From Prepare on.
-	proof   *drive.Proof
 	journal *restore.Journal
 	treater *treatment.Treater
 	scratch *disk.Scratch // where simulated hosts lay out their files, which nobody reads
-	storage *kept         // of the cell before, if there was one that stores anything
 }
 
 // probeFile is the file of the probe, bytes: more than a drive's own cache, and little of the room.
@@ -66,20 +66,26 @@ func New(e *config.Experiment, o Options) (rig.Rig, error) {
 		return nil, errors.New("the configuration says of no machine what it is made of: the rig needs a world")
 	}
 	var err error
-	if r.drive, err = drive.Of(o.Dir, drive.Here()); err != nil {
-		return nil, fmt.Errorf("-dir: %w", err)
+	if r.places, err = placesOf(e.Hypothesis, o); err != nil {
+		return nil, err
 	}
 	r.noise = rand.NewChaCha8([32]byte{1})
-	r.facts = record.Facts{Rig: e.Rig, Clock: record.ClockReal, Simulated: true, Origin: r.origin(), CPUs: runtime.NumCPU(),
+	r.facts = record.Facts{Rig: e.Rig, Clock: record.ClockReal, Simulated: true, SameDrive: o.SameDrive, Origin: r.origin(), CPUs: runtime.NumCPU(),
 		Capabilities: []string{rig.Fio, rig.Probe, rig.Restart, rig.KVTelemetry, rig.SetTier1, rig.SetPolicy, rig.TellsWaits, rig.StartupLog, rig.ProvesCounters},
 		Uncalibrated: []string{}}
 	if os.Geteuid() == 0 {
 		r.facts.Capabilities = append(r.facts.Capabilities, rig.DropCaches)
 	}
-	if l := r.drive.Leaves; len(l) == 1 && l[0].MaxSectorsKB != nil {
-		r.facts.MaxRequestBytes = new(float64(*l[0].MaxSectorsKB) * 1024)
+	r.facts.MaxRequestBytes = r.maxRequest()
+	var parts []any
+	for _, at := range r.places {
+		parts = append(parts, at.drive.Leaves, at.drive.FileSystem)
 	}
-	parts := []any{r.drive.Leaves, r.drive.FileSystem, host()}
+	parts = append(parts, host())
+	if len(r.places) > 1 {
+		r.facts.Capabilities = append(r.facts.Capabilities, rig.TwoDrives)
+		parts = append(parts, o.SameDrive)
+	}
 	for _, name := range e.StackNames() {
 		st := e.Stacks[name]
 		if st.Dynamo != nil && !st.KVBM() {
@@ -110,16 +116,43 @@ func New(e *config.Experiment, o Options) (rig.Rig, error) {
 
 // origin says what is real.
 func (r *Rig) origin() string {
-	var leaves []string
-	for _, l := range r.drive.Leaves {
-		leaves = append(leaves, strings.TrimSpace(l.Name+" "+l.Model))
+	what, notes := "the drive", []string(nil)
+	var drives []string
+	for _, at := range r.places {
+		drives = append(drives, at.told())
+		for _, note := range at.drive.Notes {
+			if !slices.Contains(notes, note) {
+				notes = append(notes, note)
+			}
+		}
 	}
-	notes := ""
-	if len(r.drive.Notes) > 0 {
-		notes = "; " + strings.Join(r.drive.Notes, "; ")
+	if len(r.places) > 1 {
+		what = "two drives"
+		if r.o.SameDrive {
+			what = "one drive in two folders, an A/A control"
+		}
+		if shared := sharedEnds(r.places); shared != "" && !r.o.SameDrive {
+			notes = append(notes, "both lie on "+shared+" in the end")
+		}
 	}
-	return fmt.Sprintf("real: the drive (%s, %s), the I/Os of tier 2, fio and the probe on it, and this machine's /proc; simulated: GPU, unified memory, engine and "+
-		"KV manager, in real time%s", strings.Join(leaves, ", "), r.drive.FileSystem, notes)
+	return fmt.Sprintf("real: %s (%s), the I/Os of tier 2, fio and the probe on it, and this machine's /proc; simulated: GPU, unified memory, engine and "+
+		"KV manager, in real time%s", what, strings.Join(drives, "; "), strings.Join(append([]string{""}, notes...), "; "))
+}
+
+// maxRequest is the largest request of the drive, of two that of both; nil if it is not known, of several devices, or not of both.
+func (r *Rig) maxRequest() (most *float64) {
+	for i, at := range r.places {
+		l := at.drive.Leaves
+		if len(l) != 1 || l[0].MaxSectorsKB == nil {
+			return nil
+		}
+		one := float64(*l[0].MaxSectorsKB) * 1024
+		if i > 0 && *most != one {
+			return nil
+		}
+		most = &one
+	}
+	return most
 }
 
 // host identifies this machine as far as results depend on it.
@@ -171,12 +204,12 @@ func (r *Rig) Check(e *config.Experiment, p *record.Plan) error {
 	if err != nil {
 		return err
 	}
-	return room(r.drive.Dir, tier, load, most)
+	return r.room(tier, load, most)
 }
 
 // newTreater is what treats this machine; without a journal it can only be asked.
 func (r *Rig) newTreater(j *restore.Journal) (*treatment.Treater, error) {
-	return treatment.New(treatment.Options{Drive: r.drive, Proof: r.proof, Journal: j, Rng: rand.New(rand.NewPCG(r.exp.Hypothesis.Run.Seed, 1)), Noise: r.noise,
+	return treatment.New(treatment.Options{Drive: r.places[0].drive, Proof: r.places[0].proof, Journal: j, Rng: rand.New(rand.NewPCG(r.exp.Hypothesis.Run.Seed, 1)), Noise: r.noise,
 		Out: r.o.Out, ProbeFile: probeFile})
 }
 
@@ -202,9 +235,8 @@ func (r *Rig) Run(cells []record.PlannedCell, w rig.Work) {
 // Close removes everything that the rig has made.
 func (r *Rig) Close() error {
 	var errs []error
-	if r.storage != nil {
-		errs = append(errs, r.storage.Close())
-		r.storage = nil
+	for _, at := range r.places {
+		errs = append(errs, at.closeStorage())
 	}
 	if r.treater != nil {
 		errs = append(errs, r.treater.Close())

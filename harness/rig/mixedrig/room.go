@@ -13,6 +13,23 @@ import (
 // share of the free space that all files together may take: a drive that is nearly full writes at another rate.
 const share = 0.2
 
+// room refuses a folder without the room for tier and load, bytes, of which the cell most takes most. Two folders on one drive share
+// what is free there.
+func (r *Rig) room(tier, load int64, most string) error {
+	if r.o.SameDrive {
+		tier *= int64(len(r.places))
+	}
+	for i, at := range r.places {
+		if i > 0 {
+			load = 0 // fio and the probe have the first
+		}
+		if err := room(at.drive.Dir, tier, load, most); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // room refuses a folder that cannot be written, and files beyond the share of what is free there; those that a killed run has left,
 // and that go before anything is written, count as free. tier and load are bytes.
 func room(dir string, tier, load int64, cell string) error {

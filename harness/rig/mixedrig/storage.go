@@ -20,7 +20,7 @@ type kept struct {
 
 // stored is the storage of a machine, nil for one that stores nothing: that of the cell before if it is as this one's, or a
 // new one in its place.
-func (r *Rig) stored(ctx context.Context, o simrig.Options) (*kept, error) {
+func (r *Rig) stored(ctx context.Context, at *place, o simrig.Options) (*kept, error) {
 	spec, params, err := simrig.Spec(o)
 	if err != nil {
 		return nil, err
@@ -29,49 +29,43 @@ func (r *Rig) stored(ctx context.Context, o simrig.Options) (*kept, error) {
 		return nil, nil
 	}
 	of := diskrig.For(spec, params)
-	if r.storage != nil && reflect.DeepEqual(r.storage.of, of) {
-		return r.storage, nil
+	if at.storage != nil && reflect.DeepEqual(at.storage.of, of) {
+		return at.storage, nil
 	}
-	if r.storage != nil {
-		err := r.storage.Close()
-		r.storage = nil
-		if err != nil {
-			return nil, err
-		}
+	if err := at.closeStorage(); err != nil {
+		return nil, err
 	}
 	files := of
 	files.Share, files.Noise = share, r.noise
 	files.Tell = func(line string) { fmt.Fprintln(r.o.Out, line) }
 	var took took
 	files.Took = took.add
-	s, err := diskrig.Open(ctx, r.drive.Dir, files)
+	s, err := diskrig.Open(ctx, at.drive.Dir, files)
 	if err != nil {
 		return nil, fmt.Errorf("-dir: %w", err)
 	}
-	r.storage = &kept{s, of, &took}
-	return r.storage, nil
+	at.storage = &kept{s, of, &took}
+	return at.storage, nil
 }
 
 // release has the storage ready for the next machine. One that cannot be, whose files are the machine's before, is closed.
-func (r *Rig) release() error {
-	if r.storage == nil {
+func (p *place) release() error {
+	if p.storage == nil {
 		return nil
 	}
-	if r.storage.of.ChunkBlocks == 0 {
-		if err := r.storage.Anew(); err != nil {
+	if p.storage.of.ChunkBlocks == 0 {
+		if err := p.storage.Anew(); err != nil {
 			return err
 		}
-		r.storage.took.reset() // nothing is under way any more
+		p.storage.took.reset() // nothing is under way any more
 		return nil
 	}
-	err := r.storage.Close()
-	r.storage = nil
-	return err
+	return p.closeStorage()
 }
 
 // use is what the loader has moved until now, on which drive.
 func (m *machine) use(context.Context) *record.StorageUse {
-	out := &record.StorageUse{Drive: m.rig.drive.Drive, Proof: m.rig.proof.CountersProof}
+	out := &record.StorageUse{Drive: m.at.drive.Drive, Proof: m.at.proof.CountersProof}
 	if m.storage != nil {
 		f := m.storage.Figures()
 		out.Layout, out.Reads, out.Writes = m.storage.String(), loader(f.Reads), loader(f.Writes)

@@ -158,6 +158,7 @@ func (s *Machine) Sources() rig.Sources {
 	block, err := telemetry.NewBlock(s.files.Proc, s.files.Sys, s.opts.Stack.Telemetry.Device)
 	t.Sys = append(t.Sys, telemetry.OrFailed("block", block, err), telemetry.OrFailed("server", s.server, s.watchServer(context.Background())), s.fio)
 	s.watched = append(s.watched, proc, block, s.server)
+	t.Drives = s.countDrives()
 	told := s.Told()
 	t.Sys = append(t.Sys, told.Sys...)
 	if s.opts.Probe { // before the pages, and behind the GPU: evidence of earlier runs has them in this order

@@ -35,7 +35,7 @@ func (s *Machine) ProveCounters(ctx context.Context) (record.CountersProof, erro
 		defer block.Close()
 		unread = block.Sample(ctx, &sample)
 	}
-	if err := s.machine.ReadAndWrite(ctx, proofBytes, proofBytes); err != nil {
+	if err := s.machine.ReadAndWrite(ctx, s.drive(), proofBytes, proofBytes); err != nil {
 		return out, err
 	}
 	if err := pause(ctx, left()-time.Millisecond-fioOffset); err != nil {

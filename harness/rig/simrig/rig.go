@@ -48,6 +48,9 @@ func newRig(t *testing.T, e *config.Experiment) (*Rig, error) {
 		Capabilities: []string{rig.Fio, rig.Probe, rig.DropCaches, rig.Restart, rig.KVTelemetry, rig.SetTier1, rig.SetPolicy, rig.LoRA, rig.TellsWaits, rig.StartupLog,
 			rig.ProvesCounters},
 		Uncalibrated: []string{}}
+	if e.Twin.Second != nil {
+		r.facts.Capabilities = append(r.facts.Capabilities, rig.TwoDrives)
+	}
 	var physics []any
 	var errs []error
 	for _, name := range e.StackNames() {
@@ -175,6 +178,7 @@ func (r *Rig) before(pc record.PlannedCell) ([]fio.Job, error) {
 // Begin starts the machine of the cell.
 func (s *Machine) Begin(_ context.Context, pc record.PlannedCell) (err error) {
 	s.opts.Seed = pc.MachineSeed
+	s.onDrive(pc.Drive)
 	if s.before != nil {
 		if s.opts.Before, err = s.before(pc); err != nil {
 			return err

@@ -13,6 +13,7 @@ import (
 	"sparkharness/harness/fio"
 	"sparkharness/harness/memnet"
 	"sparkharness/harness/outgoing"
+	"sparkharness/harness/record"
 	"sparkharness/harness/sim"
 )
 
@@ -40,6 +41,8 @@ type Options struct {
 	Probe bool
 	// Before are the jobs of fio that ran beside the cell before this one.
 	Before []fio.Job
+	// Drive is the arm of a comparison of two drives, record.DriveA or DriveB, whose drive tier 2 lies on; "" for the machine's own.
+	Drive string
 	// RealDrive says that a real drive takes the place of the modelled one, of which nothing is assumed then.
 	RealDrive bool
 	// Storage takes the place of the modelled drive, in real time; nil: the modelled one. Whoever opens it closes it.
@@ -127,6 +130,11 @@ func Spec(o Options) (sim.Spec, sim.Params, error) {
 	params := sim.Params{NVMe: nvme(o.Twin.Drive, o.Twin.Machine), Host: host(o.Twin.Machine), WritesBefore: writesInFlight(o.Before)}
 	if w := o.World; w != nil {
 		params.Mechanisms = mechanisms(w.Mechanisms)
+	}
+	if second := o.Twin.Second; second != nil && !o.RealDrive {
+		params.Second = nvme(second, o.Twin.Machine)
+		// A world may have it there whatever the arm.
+		params.Mechanisms.KVOnSecondDrive = params.Mechanisms.KVOnSecondDrive || o.Drive == record.DriveB
 	}
 	var errs []error
 	if err := spec.CheckOffload(params.Mechanisms); err != nil {

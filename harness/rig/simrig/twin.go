@@ -193,6 +193,9 @@ func (o Options) assumed() ([]string, error) {
 	add("engine", e.Engine, &config.Engine{Costs: costs})
 	if !o.RealDrive {
 		add("drive", o.Twin.Drive.Drive, o.Twin.Drive)
+		if second := o.Twin.Second; second != nil && second.Drive != o.Twin.Drive.Drive {
+			add("drive", second.Drive, second)
+		}
 	}
 	add("machine", o.Twin.Machine.Machine, o.Twin.Machine)
 	if told := fitErrors(e, r, tflops); told != "" {
