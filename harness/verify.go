@@ -135,13 +135,44 @@ func rightlyAside(dir string, ev *evidence.Evidence) error {
 	if idle != nil {
 		idle = new(*idle / 2)
 	}
+	void := voidBlocks(ev, cells)
 	var faults []error
 	for i, c := range cells {
-		if _, faulty := gate.Blind(c, ev.Exp.Hypothesis.Gates, idle); !faulty {
+		if _, faulty := gate.Blind(c, ev.Exp.Hypothesis.Gates, idle); !faulty && !void[i] {
 			faults = append(faults, fmt.Errorf("%s: no gate that is blind to the outcome is a reason to have measured it again", ev.Quarantined[i].Path(dir)))
 		}
 	}
 	return errors.Join(faults...)
+}
+
+// voidBlocks says of each cell that was put aside whether it was with its whole block, in which the drive moved, for the reason that
+// follows from what the cells say. The cells of a block were put aside one after another.
+func voidBlocks(ev *evidence.Evidence, cells []*evidence.Cell) []bool {
+	out := make([]bool, len(cells))
+	most := ev.Plan.Facts.MaxReadDrift
+	if most == nil {
+		return out
+	}
+	for i := 0; i < len(cells); {
+		planned := 0
+		for _, pc := range ev.Plan.Cells {
+			if pc.Rep == cells[i].Rep && pc.Stage == cells[i].Stage {
+				planned++
+			}
+		}
+		var infos []*record.CellInfo
+		until := i
+		for ; until < len(cells) && len(infos) < planned && cells[until].Rep == cells[i].Rep && ev.Quarantined[until].Why == ev.Quarantined[i].Why; until++ {
+			infos = append(infos, &cells[until].Info)
+		}
+		until = max(until, i+1)
+		why := record.DriftOf(infos).Void(*most)
+		for k := i; k < until; k++ {
+			out[k] = why != "" && why == ev.Quarantined[k].Why && len(infos) == planned
+		}
+		i = until
+	}
+	return out
 }
 
 // runName is the id of the run that a folder is named after: those that were set aside have suffixes.

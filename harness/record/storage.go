@@ -9,6 +9,8 @@ type StorageUse struct {
 	Reads  *LoaderFigures `json:"reads"`            // null of a stack that stores nothing
 	Writes *LoaderFigures `json:"writes"`
 	Health []Health       `json:"health,omitempty"` // before the cell and after its load
+	// Idle is how long a read of the idle drive takes before the cell and after its load.
+	Idle []IdleReads `json:"idle_reads,omitempty"`
 }
 
 // LoaderFigures are the I/Os of a loader in one direction. Times are sums over them, in s.

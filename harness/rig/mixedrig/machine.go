@@ -30,6 +30,7 @@ type machine struct {
 	storage         *kept // nil: the stack stores nothing
 	watched         []io.Closer
 	healthBefore    record.Health
+	idleBefore      record.IdleReads
 }
 
 // Begin starts the simulated machine on the files, with empty tiers.
@@ -50,6 +51,9 @@ func (m *machine) Begin(ctx context.Context, pc record.PlannedCell) error {
 	}
 	if m.storage != nil {
 		o.Storage = m.storage.Storage
+	}
+	if m.idleBefore, err = r.treater.IdleReads(ctx); err != nil {
+		return err
 	}
 	m.Machine, err = simrig.OpenMachine(o)
 	return err

@@ -111,6 +111,12 @@ func TestMachineOnADrive(t *testing.T) {
 		assert.GreaterOrEqual(t, now.NVMe.ReadBytes, use.Reads.Bytes, "others can only add to it")
 		assert.InDelta(t, use.Reads.IOs*220e-6, use.Reads.ConfiguredS, 1e-6)
 		assert.Len(t, use.Health, 2)
+		require.Len(t, use.Idle, 2, "the idle drive is read before the cell and after it")
+		for _, idle := range use.Idle {
+			assert.Positive(t, idle.P50US)
+			assert.GreaterOrEqual(t, idle.N, 100)
+			assert.InDelta(t, 128<<10, idle.Bytes, 0)
+		}
 		require.NotNil(t, now.CPU)
 		require.NotNil(t, s.Device)
 		assert.Nil(t, s.Refresh)

@@ -66,6 +66,10 @@ func (r *Rig) release() error {
 // use is what the loader has moved until now, on which drive.
 func (m *machine) use(ctx context.Context) *record.StorageUse {
 	out := &record.StorageUse{Drive: m.rig.drive.Drive, Proof: m.rig.proof.CountersProof, Health: []record.Health{m.healthBefore, health.Read(ctx, m.devices()...)}}
+	// Without the second one the block is void, which says so.
+	if after, err := m.rig.treater.IdleReads(ctx); err == nil {
+		out.Idle = []record.IdleReads{m.idleBefore, after}
+	}
 	if m.storage != nil {
 		f := m.storage.Figures()
 		out.Layout, out.Reads, out.Writes = m.storage.String(), loader(f.Reads), loader(f.Writes)
