@@ -59,6 +59,7 @@ func TestRealTimeIsPricedWhole(t *testing.T) {
 		return out
 	}
 	virtual, whole := priced(record.ClockVirtual), priced(record.ClockReal)
+	first := 0.0
 	for i := range virtual {
 		more := whole[i].Seconds - virtual[i].Seconds
 		assert.InDelta(t, virtual[i].WrittenBytes, whole[i].WrittenBytes, 0)
@@ -67,9 +68,17 @@ func TestRealTimeIsPricedWhole(t *testing.T) {
 			continue
 		}
 		looked := more - besideCell.Seconds() - besideRun.Seconds()
-		assert.Greater(t, looked, observerParts*observerPart.Seconds())
-		assert.Less(t, looked, observerParts*(observerMost+2)*observerPart.Seconds())
+		first = looked
 	}
+	p, err := experiment.New(e, record.Facts{}, "run", "digest")
+	require.NoError(t, err)
+	c := &cellRun{tools: &tools{exp: e, plan: p}, pc: p.Cells[0]}
+	spec, err := c.asked()
+	require.NoError(t, err)
+	want, err := c.observing(e.Twin, spec)
+	require.NoError(t, err)
+	assert.InDelta(t, want, first, 1e-9)
+	assert.Greater(t, want, 2*observerParts*observerPart.Seconds(), "a warm-up and a part each time")
 	e.Hypothesis.Run.Observer = config.Duration(2 * time.Second)
 	assert.Less(t, priced(record.ClockReal)[0].Seconds, whole[0].Seconds-60)
 }
