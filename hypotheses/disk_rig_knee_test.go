@@ -2,6 +2,7 @@ package hypotheses
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,7 +20,7 @@ const kneeOnDrive = `model: L8B
 stacks: {A: null}
 profile: tiny
 load: {think_time: {dist: uniform, min: 100ms, max: 300ms}, output_tokens: {dist: constant, value: 1}}
-sweep: {ctx: [128, 256], conc: [4]}
+sweep: {ctx: [%s], conc: [4]}
 run: {reps: 1, early_looks: null, duration: 2s, max_duration: 20s, min_requests: 20, baseline: 1s, observer: 100ms, cadence: 100ms, warmup: {min: 1s, max: 20s, passes: 3}}
 `
 
@@ -31,13 +32,13 @@ func TestDiskRigKneeAndControl(t *testing.T) {
 		t.Skip("runs in real time: left out with -short")
 	}
 	for _, tc := range []struct {
-		world string
-		knee  bool
-	}{{"default", true}, {"ample_ram", false}} {
-		configs := shortConfigs(t, "h2b.yaml", kneeOnDrive)
+		world, ctx string
+		knee       bool
+	}{{"default", "128, 256", true}, {"ample_ram", "256", false}} {
+		configs := shortConfigs(t, "h2b.yaml", fmt.Sprintf(kneeOnDrive, tc.ctx))
 		require.NoError(t, os.MkdirAll(filepath.Join(configs, "profiles"), 0o755))
 		require.NoError(t, os.WriteFile(filepath.Join(configs, "profiles", "tiny.yaml"),
-			[]byte("profile: tiny\nnote: n\ntier0_bytes: 96MiB\ntier1_bytes: 16MiB\ntier2_bytes: 256MiB\n"), 0o644))
+			[]byte("profile: tiny\nnote: n\ntier0_bytes: 96MiB\ntier1_bytes: 16MiB\ntier2_bytes: 192MiB\n"), 0o644))
 		dir, journal, results := t.TempDir(), t.TempDir(), t.TempDir()
 		cmd := childCommand(t, "^TestH2B$", "-configs", configs, "-results", results, "-rig", "disk", "-dir", dir, "-world", tc.world)
 		cmd.Env = append(cmd.Env, "XDG_STATE_HOME="+journal)
@@ -62,7 +63,6 @@ func TestDiskRigKneeAndControl(t *testing.T) {
 				share = *row.Tier2Hit
 			}
 		}
-		t.Log(c.last(3), share)
 		if !tc.knee {
 			assert.Zero(t, share)
 			continue

@@ -80,8 +80,10 @@ func TestDiskRigKilledAndResumed(t *testing.T) {
 	said += c.stdout
 	assert.Contains(t, said, "restored: "+dir)
 	assert.Contains(t, said, "threw away 1 files, 128.0 MiB, that a killed process had left in "+dir)
-	assert.Contains(t, c.stdout, "real drive")
-	assert.Contains(t, c.stdout, "loader's software time, reads")
+	if !strings.Contains(c.stdout, "is left out, because as many were measured again as may be: the block is void: ") { // then no cell is left to tell
+		assert.Contains(t, c.stdout, "real drive")
+		assert.Contains(t, c.stdout, "loader's software time, reads")
+	}
 	assert.Empty(t, names(t, dir), "nothing is left on the drive")
 	assert.Empty(t, names(t, filepath.Join(journal, "sparkharness", "restore")), "nor in the journal")
 	run, err := filepath.Glob(filepath.Join(results, "h4b-disk-*"))

@@ -40,7 +40,7 @@ func (r *Run) steady(blocks [][]record.PlannedCell) error {
 				}
 			}
 			if last {
-				r.dropped = append(r.dropped, fmt.Sprintf("block %d", rep))
+				r.dropped = append(r.dropped, fmt.Sprintf("block %d: %s", rep, why))
 				fmt.Fprintf(r.o.Out, "note: block %d is left out, because as many were measured again as may be: %s\n", rep, why)
 				break
 			}
@@ -77,5 +77,6 @@ func (r *Run) void(block []record.PlannedCell, most float64) (string, error) {
 
 // leftOut says which blocks are void, as the reason why the run ended without them.
 func (r *Run) leftOut() string {
-	return fmt.Sprintf("%s left out, because the drive moved while they were measured (-resume measures them anew)", strings.Join(r.dropped, ", "))
+	return fmt.Sprintf("%d blocks are left out, because the drive moved while they were measured (-resume measures them anew): %s", len(r.dropped),
+		strings.Join(r.dropped, "; "))
 }

@@ -34,7 +34,7 @@ type Options struct {
 	Journal string // folder of journals; "": the user's (restore.Home)
 	// MostOthers is what others may move on the drive all the time, bytes/s; 0: 20e6. It is for tests, beside which others run.
 	MostOthers float64
-	ProbeFile  int64 // of the probe and of the reads of the idle drive, bytes; 0: 512 MiB. It is for tests, too.
+	ProbeFile  int64 // of the probe and of the reads of the idle drive, bytes; 0: 512 MiB, and 128 where no probe reads. It is for tests, too.
 }
 
 // Rig measures simulated machines that store on a real drive.
@@ -54,8 +54,12 @@ type Rig struct {
 	storage *kept         // of the cell before, if there was one that stores anything
 }
 
-// probeFile is the file of the probe and of the reads of the idle drive, bytes: more than a drive's own cache, and little of the room.
-const probeFile = 512 << 20
+// probeFile is the file of the probe, and idleFile that of the reads of the idle drive alone, bytes: more than a drive's own cache, and
+// little of the room.
+const (
+	probeFile = 512 << 20
+	idleFile  = 128 << 20
+)
 
 // maxReadDrift is by how much of it the median read of the idle drive may move while a block is measured: 10 %, the difference that
 // claims of equivalence speak of. Arms of a block are compared with each other, and on a drive that became another one in between
@@ -68,7 +72,10 @@ func New(e *config.Experiment, o Options) (rig.Rig, error) {
 		o.MostOthers = mostOthers
 	}
 	if o.ProbeFile == 0 {
-		o.ProbeFile = probeFile
+		o.ProbeFile = idleFile
+		if e.Hypothesis.Sweep.Probed() {
+			o.ProbeFile = probeFile
+		}
 	}
 	r := &Rig{exp: e, o: o, tokenize: sync.OnceValues(prompt.NewTokenizer)}
 	if e.Twin == nil {
