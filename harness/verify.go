@@ -162,7 +162,10 @@ func voidBlocks(ev *evidence.Evidence, cells []*evidence.Cell) []bool {
 		}
 		var infos []*record.CellInfo
 		until := i
-		for ; until < len(cells) && len(infos) < planned && cells[until].Rep == cells[i].Rep && ev.Quarantined[until].Why == ev.Quarantined[i].Why; until++ {
+		alike := func(k int) bool {
+			return cells[k].Rep == cells[i].Rep && ev.Quarantined[k].Why == ev.Quarantined[i].Why
+		}
+		for ; until < len(cells) && len(infos) < planned && alike(until); until++ {
 			infos = append(infos, &cells[until].Info)
 		}
 		until = max(until, i+1)

@@ -21,7 +21,9 @@ stacks: {A: null}
 profile: tiny
 load: {think_time: {dist: uniform, min: 100ms, max: 300ms}, output_tokens: {dist: constant, value: 1}}
 sweep: {ctx: [%s], conc: [4]}
-run: {reps: 1, early_looks: null, duration: 2s, max_duration: 20s, min_requests: 20, baseline: 1s, observer: 100ms, cadence: 100ms, warmup: {min: 1s, max: 20s, passes: 3}}
+run:
+  {reps: 1, early_looks: null, duration: 2s, max_duration: 20s, min_requests: 20, baseline: 1s, observer: 100ms, cadence: 100ms,
+   warmup: {min: 1s, max: 20s, passes: 3}}
 `
 
 // With a real drive in the path, all of it, from the self-test of its counters to the folder that is clean again: prefixes that the device

@@ -45,6 +45,6 @@ func (d *Drift) Void(most float64) string {
 	if math.Abs(moved) <= most {
 		return ""
 	}
-	return fmt.Sprintf("the block is void: a read of the idle drive took %.0f us at its begin (before %s) and %.0f us at its end (after %s), %+.0f %% (allowed %.0f %% either way)",
-		d.Begin, d.First, d.End, d.Last, moved*100, most*100)
+	return fmt.Sprintf("the block is void: a read of the idle drive took %.0f us at its begin (before %s) and %.0f us at its end (after %s), "+
+		"%+.0f %% (allowed %.0f %% either way)", d.Begin, d.First, d.End, d.Last, moved*100, most*100)
 }
