@@ -58,7 +58,7 @@ servers: ## measure real servers on this machine, llama.cpp and the Dynamo front
 peers-check: ## other people's clients against the simulated servers, and beside ours on llama.cpp; some twenty minutes; installs them by hash
 	$(GO) test -count=1 -timeout 60m -tags peers -run '^(TestOpenAI|TestAIPerf|TestGuideLLM|TestLlamaBenchy|TestSideBySide)$$' -v ./harness/rig/serverrig
 
-# Without H those that the profile quick has, which takes a quarter of an hour where the drive is not slower than it is modelled. PROFILE= takes the whole plan, which is hours.
+# Without H those that the profile quick has, which takes some ten minutes where the drive is not slower than it is modelled. PROFILE= takes the whole plan, which is hours.
 # With two folders, DIR=A,B, it is DRIVES, which compares them; AA=1 says that they lie on one drive and must be found alike.
 comma   := ,
 empty   :=

@@ -260,6 +260,7 @@ var readsItself = map[string]string{
 	"harness/treatment/dropcaches.go":     "the kernel's own file, and files whose content is not read",
 	"harness/treatment/layout.go":         "files of its own, for direct I/O",
 	"harness/treatment/probe.go":          "a file of its own, for direct I/O",
+	"harness/treatment/idlereads.go":      "the probe's file, for direct I/O",
 	"harness/runner/manifest.go":          "the kernel's release",
 	"harness/record/jsonl.go":             "lines, which are created",
 	"harness/archive/unpack.go":           "files of its own, in a new folder",

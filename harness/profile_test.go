@@ -27,7 +27,7 @@ func TestProfileIsChecked(t *testing.T) {
 	require.EqualError(t, o.checkProfile([]Hypothesis{smallH1, smallH5}),
 		"-profile hour has H2B, H4B, and nothing of H1, H5: choose one of those with -run, or run without a profile")
 	require.NoError(t, profiled(t, "").checkProfile([]Hypothesis{smallH1}))
-	require.ErrorContains(t, profiled(t, "week").checkProfile(nil), "(there are hour, l70b, quick)")
+	require.ErrorContains(t, profiled(t, "week").checkProfile(nil), "(there are hour, l70b, quick, standard)")
 }
 
 // What a hypothesis that is left out would write counts in no budget.

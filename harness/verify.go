@@ -132,17 +132,51 @@ func rightlyAside(dir string, ev *evidence.Evidence) error {
 		return err
 	}
 	idle := ev.IdleIOs()
+	void := voidBlocks(ev, cells)
 	var faults []error
 	for i, c := range cells {
 		own := idle.Of(c)
 		if own != nil {
 			own = new(*own / 2)
 		}
-		if _, faulty := gate.Blind(c, ev.Exp.Hypothesis.Gates, own); !faulty {
+		if _, faulty := gate.Blind(c, ev.Exp.Hypothesis.Gates, own); !faulty && !void[i] {
 			faults = append(faults, fmt.Errorf("%s: no gate that is blind to the outcome is a reason to have measured it again", ev.Quarantined[i].Path(dir)))
 		}
 	}
 	return errors.Join(faults...)
+}
+
+// voidBlocks says of each cell that was put aside whether it was with its whole block, in which the drive moved, for the reason that
+// follows from what the cells say. The cells of a block were put aside one after another.
+func voidBlocks(ev *evidence.Evidence, cells []*evidence.Cell) []bool {
+	out := make([]bool, len(cells))
+	most := ev.Plan.Facts.MaxReadDrift
+	if most == nil {
+		return out
+	}
+	for i := 0; i < len(cells); {
+		planned := 0
+		for _, pc := range ev.Plan.Cells {
+			if pc.Rep == cells[i].Rep && pc.Stage == cells[i].Stage {
+				planned++
+			}
+		}
+		var infos []*record.CellInfo
+		until := i
+		alike := func(k int) bool {
+			return cells[k].Rep == cells[i].Rep && ev.Quarantined[k].Why == ev.Quarantined[i].Why
+		}
+		for ; until < len(cells) && len(infos) < planned && alike(until); until++ {
+			infos = append(infos, &cells[until].Info)
+		}
+		until = max(until, i+1)
+		why := record.DriftOf(infos).Void(*most)
+		for k := i; k < until; k++ {
+			out[k] = why != "" && why == ev.Quarantined[k].Why && len(infos) == planned
+		}
+		i = until
+	}
+	return out
 }
 
 // runName is the id of the run that a folder is named after: those that were set aside have suffixes.

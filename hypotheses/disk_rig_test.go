@@ -45,14 +45,9 @@ func TestDiskRigKilledAndResumed(t *testing.T) {
 		cmd.Env = append(cmd.Env, "XDG_STATE_HOME="+journal)
 		return cmd
 	}
-	if c := finished(t, command("-plan-only")); c.status != 0 {
-		for _, lacking := range []string{"on no local drive", "that are free in", "fio is not installed", "has no engine"} {
-			if strings.Contains(c.stdout+c.err, lacking) {
-				t.Skip("LEFT OUT: this machine has not what a run on a real drive needs: " + c.stdout + c.err)
-			}
-		}
-		require.Zero(t, c.status, c.stdout+c.err)
-	}
+	c := finished(t, command("-plan-only"))
+	lackingOnDisk(t, c)
+	require.Zero(t, c.status, c.stdout+c.err)
 	assert.Empty(t, names(t, dir), "a plan writes nothing")
 
 	const seed = 1
@@ -79,14 +74,16 @@ func TestDiskRigKilledAndResumed(t *testing.T) {
 		t.Logf("killed after %v: %v", after.Round(time.Millisecond), names(t, dir))
 		require.NotEmpty(t, names(t, dir), "a killed process cleans nothing")
 	}
-	c := finished(t, command(resuming(t, results)...))
+	c = finished(t, command(resuming(t, results)...))
 	othersRun(t, c)
 	require.Zero(t, c.status, c.stdout+c.err)
 	said += c.stdout
 	assert.Contains(t, said, "restored: "+dir)
 	assert.Contains(t, said, "threw away 1 files, 128.0 MiB, that a killed process had left in "+dir)
-	assert.Contains(t, c.stdout, "real drive")
-	assert.Contains(t, c.stdout, "loader's software time, reads")
+	if !strings.Contains(c.stdout, "is left out, because as many were measured again as may be: the block is void: ") { // then no cell is left to tell
+		assert.Contains(t, c.stdout, "real drive")
+		assert.Contains(t, c.stdout, "loader's software time, reads")
+	}
 	assert.Empty(t, names(t, dir), "nothing is left on the drive")
 	assert.Empty(t, names(t, filepath.Join(journal, "sparkharness", "restore")), "nor in the journal")
 	run, err := filepath.Glob(filepath.Join(results, "h4b-disk-*"))

@@ -47,8 +47,8 @@ func TestProfileRefusals(t *testing.T) {
 	for _, tc := range []struct{ run, profile, configs, says string }{
 		{"^TestH5$", "hour", "", "-profile hour has H2B, H4B, and nothing of H5: choose one of those with -run, or run without a profile"},
 		{"^TestH2B$", "week", "", "-profile week: there is no file plans/week.yaml in the folder of configurations, "},
-		{"^TestH2B$", "week", "", "(there are hour, l70b, quick)"},
-		{"^TestH2B$", "../hypotheses/h2b", "", "is no name of a file of plans/ (there are hour, l70b, quick)"},
+		{"^TestH2B$", "week", "", "(there are hour, l70b, quick, standard)"},
+		{"^TestH2B$", "../hypotheses/h2b", "", "is no name of a file of plans/ (there are hour, l70b, quick, standard)"},
 		{"^TestH2B$", "lax", lax, "plans/lax.yaml:5: hypotheses.H2B.thresholds: is not for a profile to say: what decides is the same in every plan"},
 	} {
 		flags := []string{"-profile", tc.profile, "-results", t.TempDir()}
@@ -134,7 +134,7 @@ func TestProfileInControls(t *testing.T) {
 var summed = regexp.MustCompile(`(?m)^all +\d+ +\d+ +([0-9.]+) +([0-9.]+) +([0-9.]+)$`)
 
 // Every hypothesis of the committed profiles can be planned, all twelve by that of the 70B, within what the profile is for, every
-// look and second stage counted: the hour, a quarter of one, and 110 hours and 8 TB.
+// look and second stage counted: the hour, a fifth of one, three, and 110 hours and 8 TB.
 func TestCommittedProfilesCanBePlanned(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -144,7 +144,8 @@ func TestCommittedProfilesCanBePlanned(t *testing.T) {
 	}{
 		{"l70b", idsOf(all), 110, 8},
 		{"hour", []string{"H2B", "H4B"}, 1.05, 0.25},
-		{"quick", []string{"H2B", "H4B"}, 0.25, 0.05},
+		{"quick", []string{"H2B", "H4B"}, 0.2, 0.03},
+		{"standard", []string{"H2B", "H4B", "H5", "H6", "H7", "H8B"}, 3, 0.3},
 	} {
 		c := runChild(t, "^TestH", "-profile", tc.profile, "-plan-only")
 		require.Zero(t, c.status, c.stdout+c.err)

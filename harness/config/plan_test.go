@@ -158,10 +158,10 @@ func TestPlanNames(t *testing.T) {
 	require.EqualError(t, err, filepath.Join(dir, "plans", "mine.yaml")+`:1: plan: must be mine, as the file is called, not "yours"`)
 	_, err = LoadPlan(folder, "none")
 	require.ErrorContains(t, err, "there is no file plans/none.yaml in the folder of configurations, "+dir)
-	require.ErrorContains(t, err, "(there are hour, l70b, mine, quick)")
+	require.ErrorContains(t, err, "(there are hour, l70b, mine, quick, standard)")
 	for _, name := range []string{"../hypotheses/h2b", "a/b", "", "\x1b[2J"} {
 		_, err = LoadPlan(folder, name)
-		require.ErrorContains(t, err, "is no name of a file of plans/ (there are hour, l70b, mine, quick)")
+		require.ErrorContains(t, err, "is no name of a file of plans/ (there are hour, l70b, mine, quick, standard)")
 	}
 	_, empty := folderOf(t, files{"gates.yaml": gates})
 	_, err = LoadPlan(empty, "hour")

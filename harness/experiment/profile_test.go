@@ -102,7 +102,7 @@ func TestProfileLeavesOut(t *testing.T) {
 	o.Profile = "second"
 	_, err = experiment.Load(smallH2A, *o)
 	require.ErrorContains(t, err, "-profile second: there is no file plans/second.yaml in the folder of configurations, ")
-	require.ErrorContains(t, err, "(there are hour, l70b, quick)")
+	require.ErrorContains(t, err, "(there are hour, l70b, quick, standard)")
 }
 
 // The hour's plan before any data: golden. Rewrite with UPDATE=1.

@@ -36,4 +36,7 @@ type Facts struct {
 	Lacks []string `json:"lacks,omitempty"`
 	// MaxRequestBytes is the largest request that the block device takes: larger reads are split. Null if unknown.
 	MaxRequestBytes *float64 `json:"max_request_bytes"`
+	// MaxReadDrift is by how much of it a read of the idle drive may move from a block's begin to its end; a block in which it moves more
+	// is void (Drift). Null where nobody looks: the drive is simulated, or somebody else's.
+	MaxReadDrift *float64 `json:"max_read_drift,omitempty"`
 }

@@ -8,6 +8,8 @@ type StorageUse struct {
 	Layout string         `json:"layout,omitempty"` // where and how the KV tier lies; "" of a stack that stores nothing
 	Reads  *LoaderFigures `json:"reads"`            // null of a stack that stores nothing
 	Writes *LoaderFigures `json:"writes"`
+	// Idle is how long a read of the idle drive takes before the cell and after its load.
+	Idle []IdleReads `json:"idle_reads,omitempty"`
 }
 
 // LoaderFigures are the I/Os of a loader in one direction. Times are sums over them, in s.

@@ -8,8 +8,12 @@ import (
 	"sparkharness/harness/rig"
 )
 
-// asked asks how to go on, and again each time that cells have been measured again.
-func (r *Run) asked(a Asked, ask Ask) (Answer, error) {
+// asked asks how to go on after blocks, and again each time that cells have been measured again. Whoever is asked has seen nothing of
+// blocks that were void.
+func (r *Run) asked(a Asked, blocks [][]record.PlannedCell, ask Ask) (Answer, error) {
+	if err := r.steady(blocks); err != nil || r.ended() {
+		return Answer{}, err
+	}
 	for {
 		answer, err := ask(r.art.dir, a)
 		if err != nil || answer.Stop != "" || len(answer.Again) == 0 {
@@ -31,8 +35,17 @@ func (r *Run) asked(a Asked, ask Ask) (Answer, error) {
 	}
 }
 
-// quarantine puts a cell aside, says so, and returns what is to be measured.
+// quarantine puts a cell aside, says that it is measured again, and returns what is to be measured.
 func (r *Run) quarantine(again Again) (record.PlannedCell, error) {
+	pc, err := r.putAside(again)
+	if err == nil {
+		fmt.Fprintf(r.o.Out, "note: cell %s is measured again (%d): %s\n", pc.Key, r.art.again[pc.Key], again.Why)
+	}
+	return pc, err
+}
+
+// putAside puts a cell aside and returns it.
+func (r *Run) putAside(again Again) (record.PlannedCell, error) {
 	i := slices.IndexFunc(r.o.Plan.Cells, func(pc record.PlannedCell) bool { return pc.Key == again.Cell })
 	if i < 0 {
 		return record.PlannedCell{}, fmt.Errorf("cell %s is to be measured again, and nobody planned it", again.Cell)
@@ -43,6 +56,5 @@ func (r *Run) quarantine(again Again) (record.PlannedCell, error) {
 		return pc, fmt.Errorf("results: %w", err)
 	}
 	r.art.again[pc.Key] = n
-	fmt.Fprintf(r.o.Out, "note: cell %s is measured again (%d): %s\n", pc.Key, n, again.Why)
 	return pc, nil
 }

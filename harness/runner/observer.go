@@ -18,6 +18,7 @@ import (
 // what is looked for is an effect as large as those that are measured, and each costs time on the machine.
 const (
 	observerPairs = 3
+	observerParts = 1 + 2*observerPairs
 	observerPart  = 20 * time.Second // least length, where the configuration says nothing
 	observerMost  = 3                // times that, at most, for observerLeast answers
 	observerLeast = 20
@@ -38,12 +39,8 @@ func (c *cellRun) observe(ctx context.Context, src rig.Sources) *record.Observed
 		out.Error = err.Error()
 		return out
 	}
-	part := time.Duration(c.exp.Hypothesis.Run.Observer)
-	if part == 0 {
-		part = observerPart
-	}
-	spec.Warmup, spec.Duration, spec.MaxDuration, spec.MinRequests = load.Warmup{Max: part, Passes: 1}, part, observerMost*part, observerLeast
-	for i := range 1 + 2*observerPairs {
+	spec = c.observedSpec(spec)
+	for i := range observerParts {
 		pair, second := (i-1)/2, (i-1)%2 == 1
 		p, err := c.observedPart(ctx, spec, src, i > 0 && (pair%2 == 0) != second)
 		if err != nil {
@@ -54,6 +51,16 @@ func (c *cellRun) observe(ctx context.Context, src rig.Sources) *record.Observed
 		out.Parts = append(out.Parts, p)
 	}
 	return out
+}
+
+// observedSpec is the load of each part.
+func (c *cellRun) observedSpec(spec load.Spec) load.Spec {
+	part := time.Duration(c.exp.Hypothesis.Run.Observer)
+	if part == 0 {
+		part = observerPart
+	}
+	spec.Warmup, spec.Duration, spec.MaxDuration, spec.MinRequests = load.Warmup{Max: part, Passes: 1}, part, observerMost*part, observerLeast
+	return spec
 }
 
 // observedPart drives the load once.

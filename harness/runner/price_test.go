@@ -2,6 +2,7 @@ package runner
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -40,4 +41,44 @@ func TestLongPlansArePricedSoon(t *testing.T) {
 		e.Hypothesis.Sweep.Ctx[i] = config.Tokens(200 + i)
 	}
 	assert.InEpsilon(t, short, mean(1), 0.3, "and of many combinations")
+}
+
+// A run in real time takes more than its cells: each has its start, and the first one the look at the observer's effect and what the run
+// prepares. Unless the plan says how long that look is, it is seven times twice twenty seconds or more.
+func TestRealTimeIsPricedWhole(t *testing.T) {
+	e, err := experiment.Load(experiment.Demand{ID: "H0", Config: "h0.yaml", Requires: []string{"rule_ratio", "rule_consecutive", "queue_wait_share", "growth_ratio"}},
+		experiment.Choices{Root: "../..", Configs: "../../fixtures/configs", Rig: "sim", World: "default", Reps: 2})
+	require.NoError(t, err)
+	priced := func(clock string) (out []record.Price) {
+		p, err := experiment.New(e, record.Facts{Clock: clock}, "run", "digest")
+		require.NoError(t, err)
+		require.NoError(t, Price(e, p, e.Twin))
+		for _, pc := range p.Cells {
+			out = append(out, *pc.Price)
+		}
+		return out
+	}
+	virtual, whole := priced(record.ClockVirtual), priced(record.ClockReal)
+	first := 0.0
+	for i := range virtual {
+		more := whole[i].Seconds - virtual[i].Seconds
+		assert.InDelta(t, virtual[i].WrittenBytes, whole[i].WrittenBytes, 0)
+		if i > 0 {
+			assert.InDelta(t, besideCell.Seconds(), more, 1e-9)
+			continue
+		}
+		looked := more - besideCell.Seconds() - besideRun.Seconds()
+		first = looked
+	}
+	p, err := experiment.New(e, record.Facts{}, "run", "digest")
+	require.NoError(t, err)
+	c := &cellRun{tools: &tools{exp: e, plan: p}, pc: p.Cells[0]}
+	spec, err := c.asked()
+	require.NoError(t, err)
+	want, err := c.observing(e.Twin, spec)
+	require.NoError(t, err)
+	assert.InDelta(t, want, first, 1e-9)
+	assert.Greater(t, want, 2*observerParts*observerPart.Seconds(), "a warm-up and a part each time")
+	e.Hypothesis.Run.Observer = config.Duration(2 * time.Second)
+	assert.Less(t, priced(record.ClockReal)[0].Seconds, whole[0].Seconds-60)
 }

@@ -42,7 +42,9 @@ type Run struct {
 
 	mu        sync.Mutex
 	cellTime  time.Duration
-	taken     int // cells
+	taken     int      // cells
+	voidLeft  int      // blocks of the stage that may be measured again because the drive moved
+	dropped   []string // blocks that are void still
 	failed    atomic.Bool
 	concluded atomic.Bool
 }

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"errors"
+	"math"
 	"time"
 
 	"sparkharness/harness/experiment"
@@ -54,6 +55,9 @@ func (r *Run) Walk(ask Ask) error {
 		case answer.Stop != "":
 			r.o.Plan.Ended = answer.Stop
 			return r.o.Plan.Save(r.art.dir, r.art.log)
+		case !answer.Stage && len(r.dropped) > 0:
+			r.o.Plan.Ended = r.leftOut()
+			return r.o.Plan.Save(r.art.dir, r.art.log)
 		case !answer.Stage:
 			return nil
 		}
@@ -90,6 +94,7 @@ func (r *Run) ended() bool { return r.failed.Load() || r.o.Stop.Load() }
 // stage measures the blocks of a stage and returns the last answer.
 func (r *Run) stage(cells []record.PlannedCell, ask Ask) (answer Answer, err error) {
 	blocks := blocksOf(cells)
+	r.voidLeft = int(math.Ceil(voidShare * float64(len(blocks))))
 	for next := 0; next < len(blocks); {
 		var due []record.PlannedCell
 		last := min(next+answer.Skip, len(blocks)-1)
@@ -106,9 +111,10 @@ func (r *Run) stage(cells []record.PlannedCell, ask Ask) (answer Answer, err err
 		if r.ended() {
 			return answer, nil
 		}
-		next = last + 1
 		block := blocks[last][0]
-		answer, err = r.asked(Asked{Stage: block.Stage, Block: block.Rep, Last: next == len(blocks)}, ask)
+		a := Asked{Stage: block.Stage, Block: block.Rep, Last: last+1 == len(blocks)}
+		answer, err = r.asked(a, blocks[next:last+1], ask)
+		next = last + 1
 		if err != nil || answer.Stop != "" || r.ended() {
 			return answer, err
 		}

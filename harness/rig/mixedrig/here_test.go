@@ -57,7 +57,7 @@ func onDrive(t *testing.T) string {
 func opened(t *testing.T, e *config.Experiment, dir string) (rig.Rig, *bytes.Buffer) {
 	t.Helper()
 	var out bytes.Buffer
-	r, err := New(e, Options{Dir: dir, Out: &out, Journal: t.TempDir(), MostOthers: 1e15})
+	r, err := New(e, Options{Dir: dir, Out: &out, Journal: t.TempDir(), MostOthers: 1e15, ProbeFile: 16 << 20})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, r.Close()) })
 	return r, &out

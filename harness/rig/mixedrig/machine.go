@@ -31,6 +31,7 @@ type machine struct {
 	storage         *kept // nil: the stack stores nothing
 	watched         []io.Closer
 	around          record.Around // its state before the cell, and after it
+	idleBefore      record.IdleReads
 }
 
 // Begin starts the simulated machine on the files, with empty tiers.
@@ -52,6 +53,11 @@ func (m *machine) Begin(ctx context.Context, pc record.PlannedCell) error {
 	}
 	if m.storage != nil {
 		o.Storage = m.storage.Storage
+	}
+	if r.oneDrive() {
+		if m.idleBefore, err = r.treater.IdleReads(ctx); err != nil {
+			return err
+		}
 	}
 	m.Machine, err = simrig.OpenMachine(o)
 	return err

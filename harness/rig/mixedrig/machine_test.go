@@ -120,6 +120,12 @@ func TestMachineOnADrive(t *testing.T) {
 		assert.NotEmpty(t, use.Drive.MountOptions)
 		require.NotNil(t, use.Drive.FreeBytes)
 		assert.Positive(t, *use.Drive.FreeBytes)
+		require.Len(t, use.Idle, 2, "the idle drive is read before the cell and after it")
+		for _, idle := range use.Idle {
+			assert.Positive(t, idle.P50US)
+			assert.GreaterOrEqual(t, idle.N, 100)
+			assert.InDelta(t, 128<<10, idle.Bytes, 0)
+		}
 		require.NotNil(t, now.CPU)
 		require.NotNil(t, s.Device)
 		assert.Nil(t, s.Refresh)

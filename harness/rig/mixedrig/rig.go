@@ -36,6 +36,7 @@ type Options struct {
 	Journal   string // folder of journals; "": the user's (restore.Home)
 	// MostOthers is what others may move on the drive all the time, bytes/s; 0: 20e6. It is for tests, beside which others run.
 	MostOthers float64
+	ProbeFile  int64 // of the probe and of the reads of the idle drive, bytes; 0: 512 MiB, and 128 where no probe reads. It is for tests, too.
 }
 
 // Rig measures simulated machines that store on a real drive.
@@ -53,13 +54,28 @@ type Rig struct {
 	scratch *disk.Scratch // where simulated hosts lay out their files, which nobody reads
 }
 
-// probeFile is the file of the probe, bytes: more than a drive's own cache, and little of the room.
-const probeFile = 512 << 20
+// probeFile is the file of the probe, and idleFile that of the reads of the idle drive alone, bytes: more than a drive's own cache, and
+// little of the room.
+const (
+	probeFile = 512 << 20
+	idleFile  = 128 << 20
+)
+
+// maxReadDrift is by how much of it the median read of the idle drive may move while a block is measured: 10 %, the difference that
+// claims of equivalence speak of. Arms of a block are compared with each other, and on a drive that became another one in between
+// that would compare drives. It stands here and not among the gates, which are the same for all rigs: no other has such a drive.
+const maxReadDrift = 0.10
 
 // New looks at the drive and at what the machine will be. It writes nothing.
 func New(e *config.Experiment, o Options) (rig.Rig, error) {
 	if o.MostOthers == 0 {
 		o.MostOthers = mostOthers
+	}
+	if o.ProbeFile == 0 {
+		o.ProbeFile = idleFile
+		if e.Hypothesis.Sweep.Probed() {
+			o.ProbeFile = probeFile
+		}
 	}
 	r := &Rig{exp: e, o: o, tokenize: sync.OnceValues(prompt.NewTokenizer)}
 	if e.Twin == nil {
@@ -73,6 +89,9 @@ func New(e *config.Experiment, o Options) (rig.Rig, error) {
 	r.facts = record.Facts{Rig: e.Rig, Clock: record.ClockReal, Simulated: true, SameDrive: o.SameDrive, Origin: r.origin(), CPUs: runtime.NumCPU(),
 		Capabilities: []string{rig.Fio, rig.Probe, rig.Restart, rig.KVTelemetry, rig.SetTier1, rig.SetPolicy, rig.TellsWaits, rig.StartupLog, rig.ProvesCounters},
 		Uncalibrated: []string{}}
+	if r.oneDrive() {
+		r.facts.MaxReadDrift = new(maxReadDrift)
+	}
 	if os.Geteuid() == 0 {
 		r.facts.Capabilities = append(r.facts.Capabilities, rig.DropCaches)
 	}
@@ -200,7 +219,7 @@ func (r *Rig) Check(e *config.Experiment, p *record.Plan) error {
 	if err != nil {
 		return err
 	}
-	load, err := t.Check(context.Background(), e.Fio, e.Hypothesis.Sweep.Probed())
+	load, err := t.Check(context.Background(), e.Fio, true)
 	if err != nil {
 		return err
 	}
@@ -210,8 +229,12 @@ func (r *Rig) Check(e *config.Experiment, p *record.Plan) error {
 // newTreater is what treats this machine; without a journal it can only be asked.
 func (r *Rig) newTreater(j *restore.Journal) (*treatment.Treater, error) {
 	return treatment.New(treatment.Options{Drive: r.places[0].drive, Proof: r.places[0].proof, Journal: j, Rng: rand.New(rand.NewPCG(r.exp.Hypothesis.Run.Seed, 1)), Noise: r.noise,
-		Out: r.o.Out, ProbeFile: probeFile})
+		Out: r.o.Out, ProbeFile: r.o.ProbeFile})
 }
+
+// oneDrive says whether all that is stored lies on the drive that is treated. Where two are compared nobody reads the other one while
+// it is idle: whether it moved would not be known.
+func (r *Rig) oneDrive() bool { return len(r.places) == 1 || r.o.SameDrive }
 
 // Open prepares a machine, which starts with its cell.
 func (r *Rig) Open(_ context.Context, st *config.Stack) (rig.Machine, error) {

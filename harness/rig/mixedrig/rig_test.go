@@ -21,6 +21,8 @@ func TestFacts(t *testing.T) {
 	r, _ := opened(t, small(t, "default"), dir)
 	f := r.Facts()
 	assert.Equal(t, []any{"disk", record.ClockReal, true}, []any{f.Rig, f.Clock, f.Simulated})
+	require.NotNil(t, f.MaxReadDrift)
+	assert.InDelta(t, 0.1, *f.MaxReadDrift, 0)
 	d, err := drive.Of(dir, drive.Here())
 	require.NoError(t, err)
 	assert.Contains(t, f.Origin, "real: the drive ("+d.Leaves[0].Name)

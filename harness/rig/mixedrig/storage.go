@@ -64,8 +64,14 @@ func (p *place) release() error {
 }
 
 // use is what the loader has moved until now, on which drive.
-func (m *machine) use(context.Context) *record.StorageUse {
+func (m *machine) use(ctx context.Context) *record.StorageUse {
 	out := &record.StorageUse{Drive: m.at.drive.Drive, Proof: m.at.proof.CountersProof}
+	if m.rig.oneDrive() {
+		// Without the second one the block is void, which says so.
+		if after, err := m.rig.treater.IdleReads(ctx); err == nil {
+			out.Idle = []record.IdleReads{m.idleBefore, after}
+		}
+	}
 	if m.storage != nil {
 		f := m.storage.Figures()
 		out.Layout, out.Reads, out.Writes = m.storage.String(), loader(f.Reads), loader(f.Writes)

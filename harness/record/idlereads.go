@@ -1,0 +1,50 @@
+package record
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+)
+
+// IdleReads are reads of a drive that nothing else of the run uses: one after another, at random places of a file, past the page cache.
+type IdleReads struct {
+	Bytes float64 `json:"bytes"` // of a read
+	N     int     `json:"n"`
+	P50US float64 `json:"p50_us"` // the median: a mean is that of the few that met something else
+}
+
+// Drift is what a read of the idle drive took when a block of cells began, and when it ended, us.
+type Drift struct {
+	Begin, End  float64
+	First, Last string // cells
+}
+
+// DriftOf is the drift over the cells of a block, whose order is that of their start: from before the first to after the last one. It
+// is nil where one of the two was not measured.
+func DriftOf(block []*CellInfo) *Drift {
+	if len(block) == 0 {
+		return nil
+	}
+	cells := slices.Clone(block)
+	slices.SortStableFunc(cells, func(a, b *CellInfo) int { return cmp.Compare(a.Start, b.Start) })
+	first, last := cells[0], cells[len(cells)-1]
+	if first.Storage == nil || last.Storage == nil || len(first.Storage.Idle) < 1 || len(last.Storage.Idle) < 2 || first.Storage.Idle[0].P50US <= 0 {
+		return nil
+	}
+	return &Drift{Begin: first.Storage.Idle[0].P50US, End: last.Storage.Idle[1].P50US, First: first.Cell, Last: last.Cell}
+}
+
+// Void says why a block is void, with both figures, "" if it is not: a read of the idle drive moved by more than a share of what it took
+// at the block's begin, or nobody knows. It looks at the drive's reads and at nothing that a claim is about.
+func (d *Drift) Void(most float64) string {
+	if d == nil {
+		return "the block is void: how long a read of the idle drive took at its begin and at its end was not measured"
+	}
+	moved := d.End/d.Begin - 1
+	if math.Abs(moved) <= most {
+		return ""
+	}
+	return fmt.Sprintf("the block is void: a read of the idle drive took %.0f us at its begin (before %s) and %.0f us at its end (after %s), "+
+		"%+.0f %% (allowed %.0f %% either way)", d.Begin, d.First, d.End, d.Last, moved*100, most*100)
+}

@@ -1,0 +1,59 @@
+package treatment
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"sparkharness/harness/fio"
+	"sparkharness/harness/record"
+	"sparkharness/harness/rig"
+)
+
+// Reads of the idle drive go on for a second, which gives their median to a few thousandths on a drive that answers within a
+// millisecond, and until there are so many, on a slow one for so long at most.
+const (
+	idleSpan  = time.Second
+	idleLeast = 100
+	idleMost  = 10 * time.Second
+)
+
+// IdleReads reads the probe's file for about a second, as the probe reads but without pauses, as a KV loader does. Nothing else of the
+// run may use the drive meanwhile.
+func (t *Treater) IdleReads(ctx context.Context) (out record.IdleReads, err error) {
+	if err := t.layOut(ctx, []fio.File{{Name: probeName, Bytes: t.o.ProbeFile}}); err != nil {
+		return out, err
+	}
+	f, err := os.OpenFile(t.path(probeName), os.O_RDONLY|unix.O_DIRECT|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return out, fmt.Errorf("read the idle drive: %w", err)
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	buf, err := unix.Mmap(-1, 0, rig.ProbeBytes, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE) // aligned to pages
+	if err != nil {
+		return out, fmt.Errorf("read the idle drive: %w", err)
+	}
+	defer func() { err = errors.Join(err, unix.Munmap(buf)) }()
+	places := t.o.ProbeFile / rig.ProbeBytes
+	var took []time.Duration
+	for begun := time.Now(); ; {
+		before := time.Now()
+		if past := before.Sub(begun); len(took) > 0 && (past > idleMost || past > idleSpan && len(took) >= idleLeast) {
+			break
+		}
+		if err := ctx.Err(); err != nil {
+			return out, err
+		}
+		if _, err := f.ReadAt(buf, t.o.Rng.Int64N(places)*rig.ProbeBytes); err != nil {
+			return out, fmt.Errorf("read the idle drive: %w", err)
+		}
+		took = append(took, time.Since(before))
+	}
+	slices.Sort(took)
+	return record.IdleReads{Bytes: rig.ProbeBytes, N: len(took), P50US: float64(took[(len(took)-1)/2].Nanoseconds()) / 1e3}, nil
+}
