@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -30,7 +31,7 @@ func TestVoidBlocksAreRightlyAside(t *testing.T) {
 		return ev
 	}
 	assert.Equal(t, []bool{true, true}, voidBlocks(aside(cells[:2], void), cells[:2]))
-	twice := append(cells[:2:2], cells[:2]...)
+	twice := slices.Concat(cells[:2], cells[:2])
 	assert.Equal(t, []bool{true, true, true, true}, voidBlocks(aside(twice, void), twice), "two measurements that came out alike")
 	assert.Equal(t, []bool{false, false, false, false}, voidBlocks(aside(twice, void+" or so"), twice), "another reason")
 	assert.Equal(t, []bool{false}, voidBlocks(aside(cells[1:2], record.DriftOf([]*record.CellInfo{&cells[1].Info}).Void(0.1)), cells[1:2]), "one cell of two")
