@@ -15,14 +15,15 @@ import (
 )
 
 // fakeDocker is a docker that writes its lines into a file, one word a line and --- between them. Its images are those given; a
-// container runs until it is stopped, as the flag says in order or not at all.
+// container runs until it is stopped, as the flag says in order, so that it is gone when it is to be removed, or not at all: then it ends by the removal,
+// which another one has begun.
 func fakeDocker(t *testing.T, ends bool, images ...string) (path string, lines func() []string) {
 	t.Helper()
 	dir := t.TempDir()
 	path, record := filepath.Join(dir, "docker"), filepath.Join(dir, "record")
-	end := ":"
+	end, gone := ":", "removal of container $3 is already in progress"
 	if ends {
-		end = "touch " + dir + "/stopped"
+		end, gone = "touch "+dir+"/stopped", "No such container: $3"
 	}
 	text := `#!/bin/sh
 { for w in "$@"; do printf '%s\n' "$w"; done; echo "HF_TOKEN=$HF_TOKEN"; echo ---; } >> ` + record + `
@@ -30,7 +31,7 @@ case "$1" in
 image) for i in ` + strings.Join(images, " ") + `; do [ "$5" = "$i" ] && { echo arm64; exit 0; }; done; echo "Error: No such image: $5" >&2; exit 1;;
 run) echo "GPU KV cache size: 1,024 tokens"; while [ ! -e ` + dir + `/stopped ]; do sleep 0.05; done; exit 0;;
 stop) ` + end + `; echo "$4";;
-rm) touch ` + dir + `/stopped; echo "Error response from daemon: No such container: $3" >&2; exit 1;;
+rm) touch ` + dir + `/stopped; echo "Error response from daemon: ` + gone + `" >&2; exit 1;;
 esac
 `
 	require.NoError(t, os.WriteFile(path, []byte(text), 0o755))

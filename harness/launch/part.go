@@ -146,22 +146,24 @@ func (p *part) stop(signal syscall.Signal, grace time.Duration) error {
 func (p *part) stopContainer(grace time.Duration) error {
 	docker := p.command.Argv[0]
 	var errs []error
-	run := func(ok string, wait time.Duration, args ...string) {
+	run := func(wait time.Duration, args ...string) {
 		ctx, cancel := context.WithTimeout(context.Background(), wait)
 		defer cancel()
 		cmd := exec.CommandContext(ctx, docker, args...)
 		cmd.Env = p.command.Env
 		out, err := cmd.CombinedOutput()
-		if err != nil && !strings.Contains(strings.ToLower(string(out)), ok) {
+		// It ended by itself and --rm removed it, or is about to: docker run ends when that is done.
+		said := strings.ToLower(string(out))
+		if err != nil && !strings.Contains(said, "no such container") && !strings.Contains(said, "is already in progress") {
 			errs = append(errs, fmt.Errorf("docker %s: %w: %s", strings.Join(args, " "), err, shown(string(out))))
 		}
 	}
-	const gone = "no such container" // it ended by itself, and --rm removed it
-	run(gone, grace+dockerWait, "stop", "--time", fmt.Sprint(int(grace.Seconds())), p.command.Container)
-	run(gone, dockerWait, "rm", "--force", p.command.Container)
+	run(grace+dockerWait, "stop", "--time", fmt.Sprint(int(grace.Seconds())), p.command.Container)
+	run(dockerWait, "rm", "--force", p.command.Container)
 	select {
 	case <-p.done:
 	case <-time.After(dockerWait):
+		errs = append(errs, fmt.Errorf("docker run did not end in %v", dockerWait))
 		_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
 		<-p.done
 	}

@@ -15,20 +15,37 @@ const labelName = "sparkharness.started"
 // asking bounds one question to a container runtime; stopping what uses a GPU takes a while.
 const asking = time.Minute
 
+// againAfter is until a runtime is asked again.
+const againAfter = 200 * time.Millisecond
+
 // removeContainer removes the container with the entry's label: a client that is killed leaves its container running.
 func (e *Entry) removeContainer(ctx context.Context) (did string, err error) {
-	out, err := e.runtime(ctx, "ps", "--all", "--quiet", "--no-trunc", "--filter", "label="+labelName+"="+e.Token)
-	if err != nil {
-		return "", fmt.Errorf("look for its container: %w: %w", err, errLeft)
+	ctx, cancel := context.WithTimeout(ctx, asking)
+	defer cancel()
+	for {
+		out, err := e.runtime(ctx, "ps", "--all", "--quiet", "--no-trunc", "--filter", "label="+labelName+"="+e.Token)
+		if err != nil {
+			return "", fmt.Errorf("look for its container: %w: %w", err, errLeft)
+		}
+		ids := strings.Fields(out)
+		if len(ids) == 0 {
+			return did, nil
+		}
+		did = fmt.Sprintf("container %.12s removed", ids[0])
+		_, err = e.runtime(ctx, append([]string{"rm", "--force", "--volumes"}, ids...)...)
+		if err == nil {
+			return did, nil
+		}
+		// One that ends at this moment is removed by the runtime itself (docker run --rm).
+		if !strings.Contains(err.Error(), "is already in progress") {
+			return "", fmt.Errorf("remove container %.12s: %w: %w", ids[0], err, errLeft)
+		}
+		select {
+		case <-ctx.Done():
+			return "", fmt.Errorf("remove container %.12s: %w: %w", ids[0], err, errLeft)
+		case <-time.After(againAfter):
+		}
 	}
-	ids := strings.Fields(out)
-	if len(ids) == 0 {
-		return "", nil
-	}
-	if _, err := e.runtime(ctx, append([]string{"rm", "--force", "--volumes"}, ids...)...); err != nil {
-		return "", fmt.Errorf("remove container %.12s: %w: %w", ids[0], err, errLeft)
-	}
-	return fmt.Sprintf("container %.12s removed", ids[0]), nil
 }
 
 // runtime asks docker or podman. The error has what it printed.

@@ -264,6 +264,15 @@ func TestContainers(t *testing.T) {
 	require.NoError(t, err)
 	asked := "ps --all --quiet --no-trunc --filter label=sparkharness.started=abc\n"
 	assert.Equal(t, asked+asked+"rm --force --volumes 0123456789abcdef\n", string(said))
+
+	// The runtime removes it by itself meanwhile.
+	busy := strings.Replace(script, "esac", "rm) rm "+dir+"/there; touch "+dir+"/there; echo 'removal of container x is already in progress' >&2; exit 1;; esac", 1)
+	require.NoError(t, os.WriteFile(dir+"/docker", []byte(busy), 0o755))
+	told, left = swept(t, "/", deadOwner(), "", e)
+	assert.Contains(t, told, "restored: container 0123456789ab removed (vllm)")
+	assert.Empty(t, left)
+	require.NoError(t, os.WriteFile(dir+"/docker", []byte(script), 0o755))
+
 	put(t, dir+"/broken", "")
 	told, left = swept(t, "/", deadOwner(), "", e)
 	assert.Contains(t, told, "not restored: vllm, which")

@@ -58,7 +58,7 @@ func (r *Rig) prepare(ctx context.Context) error {
 	if r.treater, err = r.newTreater(r.journal); err != nil {
 		return err
 	}
-	if err := r.treater.Prepare(ctx, r.exp.Fio, true); err != nil {
+	if err := r.treater.Prepare(ctx, r.exp.Fio, r.readsOwnFile()); err != nil {
 		return err
 	}
 	r.scratch, err = disk.NewScratch(simrig.MemoryBacked())

@@ -219,7 +219,7 @@ func (r *Rig) Check(e *config.Experiment, p *record.Plan) error {
 	if err != nil {
 		return err
 	}
-	load, err := t.Check(context.Background(), e.Fio, true)
+	load, err := t.Check(context.Background(), e.Fio, r.readsOwnFile())
 	if err != nil {
 		return err
 	}
@@ -235,6 +235,9 @@ func (r *Rig) newTreater(j *restore.Journal) (*treatment.Treater, error) {
 // oneDrive says whether all that is stored lies on the drive that is treated. Where two are compared nobody reads the other one while
 // it is idle: whether it moved would not be known.
 func (r *Rig) oneDrive() bool { return len(r.places) == 1 || r.o.SameDrive }
+
+// readsOwnFile says whether somebody reads the probe's file: the probe, or who looks at the idle drive.
+func (r *Rig) readsOwnFile() bool { return r.oneDrive() || r.exp.Hypothesis.Sweep.Probed() }
 
 // Open prepares a machine, which starts with its cell.
 func (r *Rig) Open(_ context.Context, st *config.Stack) (rig.Machine, error) {
