@@ -21,7 +21,7 @@ import (
 func TestRecordedConfigurations(t *testing.T) {
 	runs, err := filepath.Glob(filepath.Join(root, "fixtures", "runs", "*", "config.yaml"))
 	require.NoError(t, err)
-	require.Len(t, runs, 12)
+	require.Len(t, runs, 13)
 	for _, path := range runs {
 		recorded, err := config.ReadExperiment(filepath.Dir(path))
 		require.NoError(t, err)

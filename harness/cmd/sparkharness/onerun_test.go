@@ -65,7 +65,7 @@ func TestOneRunRefuses(t *testing.T) {
 		require.ErrorContains(t, run(recordedRuns+"/h4b", "more"), `"more" is no argument of `+command[0])
 		require.ErrorContains(t, run(t.TempDir()), "no run there")
 		require.ErrorContains(t, run("/nowhere"), "/nowhere")
-		require.ErrorContains(t, run(recordedRuns), "runs: name one of h0, h1, ")
+		require.ErrorContains(t, run(recordedRuns), "runs: name one of drives, h0, h1, ")
 		require.ErrorContains(t, run("io.go"), "neither the folder of a run nor an archive")
 	}
 	for _, tc := range []struct {
