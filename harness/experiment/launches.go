@@ -65,6 +65,10 @@ func launchedModel(folder *config.Folder, model string, s *config.Launched) (lab
 		if strings.ContainsAny(model, " \t\r\n{}\"'\\,") || strings.HasPrefix(model, "-") {
 			return "", fmt.Errorf("-model %.60q is no id and no folder of a model", model)
 		}
+		if !strings.Contains(model, "/") {
+			return "", fmt.Errorf("-model %s: there is no file models/%s.yaml (there are %s); an id has its owner, such as nvidia/Llama-3.1-8B-Instruct-FP8, and a folder a /",
+				model, model, strings.Join(names, ", "))
+		}
 		s.Model = model
 		return plainName(model), nil
 	}
