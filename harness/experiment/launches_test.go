@@ -1,6 +1,7 @@
 package experiment_test
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -36,4 +37,15 @@ func TestModelsOfServersThatAreStarted(t *testing.T) {
 	o.Model = "L9B"
 	_, err := experiment.Load(smallH2B, *o)
 	require.ErrorContains(t, err, "-model L9B: there is no file models/L9B.yaml (there are GPTOSS120B, L70B, L8B, M8B, Q32B, Q7B); an id has its owner")
+}
+
+// A hypothesis about a stack that nothing is started for cannot be decided here, and is passed over among others.
+func TestOneStackIsStarted(t *testing.T) {
+	o := choices()
+	o.Rig, o.World, o.Launches, o.Model, o.Device, o.Dir = "spark", "", map[string]string{"B": "vllm-fs"}, "L8B", "sda", "/nvme"
+	_, err := experiment.Load(smallH2B, *o)
+	missing, cannot := errors.AsType[*experiment.NoServerError](err)
+	require.True(t, cannot, err)
+	assert.Equal(t, "A", missing.Missing)
+	assert.EqualError(t, err, "H2B is about stack A and B, and for A nothing is to be started: name the kind of each, as in -launch A=vllm,B=vllm-disk")
 }
