@@ -49,6 +49,7 @@ func TestLaunchFlags(t *testing.T) {
 		{[]string{"-dir", "/nvme"}, "-rig spark: what is to be started? Give -launch A=vllm,B=vllm-disk"},
 		{[]string{"-launch", "A=vllm"}, "-rig spark: which drive do the servers use? Give a folder on it with -dir"},
 		{[]string{"-launch", "A=vllm,A=trtllm", "-dir", "/nvme"}, "-launch: stack A stands twice"},
+		{[]string{"-launch", "B=vllm-fs,C=vllm", "-dir", "/nvme"}, "-launch names stack \"C\": there are A and B"},
 		{[]string{"-launch", "vllm", "-dir", "/nvme", "-url", "http://127.0.0.1:1"}, "-url names a server that runs: give -rig server, too"},
 		{[]string{"-launch", "vllm", "-dir", "/nvme", "-world", "default"}, "-world default: rig starts has no worlds"},
 		{[]string{"-launch=", "-dir", "/nvme"}, "-launch is empty"},

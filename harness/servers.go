@@ -142,8 +142,14 @@ func (o *Options) checkLaunch(given map[string]bool) (faults []error) {
 	if !given["launch"] {
 		faults = append(faults, errors.New("-rig spark: what is to be started? Give -launch A=vllm,B=vllm-disk, kinds of configs/servers"))
 	}
-	if _, err := config.ByStack(o.Launch, "A"); err != nil {
+	kinds, err := config.ByStack(o.Launch, "A")
+	if err != nil {
 		faults = append(faults, fmt.Errorf("-launch: %w", err))
+	}
+	for _, kind := range kinds {
+		if stack, _, named := strings.Cut(kind, "="); named { // kinds are files, and no file of servers/ has such a name
+			faults = append(faults, fmt.Errorf("-launch names stack %.20q: there are A and B, as in -launch A=vllm,B=vllm-disk", stack))
+		}
 	}
 	if !given["dir"] {
 		faults = append(faults, errors.New("-rig spark: which drive do the servers use? Give a folder on it with -dir, where their KV tiers go"))

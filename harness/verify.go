@@ -47,6 +47,7 @@ func Verify(t *testing.T, all []Hypothesis) {
 			t.Errorf("%s: %s", dir, f)
 		}
 	}
+	acrossRuns(list)
 	if o.VerifyResults == "" {
 		return
 	}
@@ -56,6 +57,27 @@ func Verify(t *testing.T, all []Hypothesis) {
 	}
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// acrossRuns notes pages and summaries beside the runs that do not follow from their reports, with the first run of each folder. It is
+// no fault of a run: a run that ended since has changed them, too.
+func acrossRuns(list []Verified) {
+	seen := map[string]bool{}
+	for i := range list {
+		folder := filepath.Dir(list[i].Dir)
+		if seen[folder] {
+			continue
+		}
+		seen[folder] = true
+		names, err := report.NotFollowing(folder)
+		if err != nil {
+			list[i].note("the files over all runs were not looked over: %v", err)
+		}
+		for _, name := range names {
+			list[i].note("%s beside the runs does not follow from their reports: it was edited, another program rendered it, or runs came or went since. "+
+				"Do not go by it", name)
+		}
 	}
 }
 

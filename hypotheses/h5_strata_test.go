@@ -192,7 +192,7 @@ func TestRatioOverStrata(t *testing.T) {
 }
 
 // The sweep has the host tier in question and one that holds all.
-func TestH5AsksForTwoTiers(t *testing.T) {
+func TestTwoTiersForH5(t *testing.T) {
 	ev := h5Evidence(2, 2, rising)
 	s := &ev.Exp.Hypothesis.Sweep
 	s.Sessions = []int{16, 32}

@@ -27,7 +27,7 @@ func byShell(t *testing.T, name, script string, cmd *exec.Cmd) *exec.Cmd {
 }
 
 // A hangup that was ignored from the beginning stays ignored: that is what nohup is for.
-func TestHangupIsIgnoredUnderNohup(t *testing.T) {
+func TestNohupKeepsHangupIgnored(t *testing.T) {
 	leftOutWithShort(t)
 	t.Parallel()
 	results, there := t.TempDir(), filepath.Join(t.TempDir(), "there")

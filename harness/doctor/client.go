@@ -2,9 +2,12 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -101,6 +104,11 @@ func lookResults(v *visit) seen {
 		dir = "."
 	}
 	s, err := v.m.Space(dir)
+	// A first run makes the folder: the room is that of the one in which it will lie.
+	for parent := filepath.Dir(dir); errors.Is(err, fs.ErrNotExist) && parent != dir; parent = filepath.Dir(dir) {
+		dir = parent
+		s, err = v.m.Space(dir)
+	}
 	if err != nil {
 		return unknown("%s", short(err.Error()))
 	}

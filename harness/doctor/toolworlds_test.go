@@ -1,6 +1,9 @@
 package doctor
 
-import "time"
+import (
+	"io/fs"
+	"time"
+)
 
 var toolWorlds = []worldOf{
 	{"fio", OK, "fio-3.41", func(*world) {}},
@@ -51,6 +54,8 @@ var toolWorlds = []worldOf{
 
 	{"results-space", OK, "100 GiB", func(*world) {}},
 	{"results-space", Missing, "1.0 GiB free", func(w *world) { w.space["."] = Space{gib, 200 * gib} }},
+	{"results-space", OK, "100 GiB", noResultsYet},
+	{"results-space", Unknown, "file does not exist", func(w *world) { noResultsYet(w); delete(w.space, ".") }},
 	{"results-space", Unknown, "input/output", func(w *world) { w.spaceErr = errBroken }},
 
 	{"go-test-timeout", OK, "no limit, for a plan of 6.0 h", func(*world) {}},
@@ -59,4 +64,15 @@ var toolWorlds = []worldOf{
 	{"go-test-timeout", Missing, "the limit of 1.0 h", func(w *world) { w.needs.TestTimeout = new(time.Hour) }},
 	{"go-test-timeout", Unknown, "was not named", func(w *world) { w.needs.Hours = 0 }},
 	{"go-test-timeout", Unknown, "no duration", func(w *world) { w.needs.TestTimeout = nil; w.env["GOFLAGS"] = "-timeout=soon" }},
+}
+
+// noResultsYet is the machine before its first run, which makes the folder for results.
+func noResultsYet(w *world) {
+	w.needs.Results = "runs/first"
+	w.spaceOf = func(path string) (Space, error) {
+		if s, there := w.space[path]; there {
+			return s, nil
+		}
+		return Space{}, &fs.PathError{Op: "statfs", Path: path, Err: fs.ErrNotExist}
+	}
 }

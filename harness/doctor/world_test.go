@@ -35,6 +35,7 @@ type world struct {
 	slept    func(time.Duration) // what happens meanwhile
 	space    map[string]Space
 	spaceErr error
+	spaceOf  func(path string) (Space, error) // instead of the two above
 	synced   bool
 	syncErr  error
 	canWrite bool
@@ -130,10 +131,15 @@ func (w *world) machine() *Machine {
 			}
 			return r.out, r.err
 		},
-		Env:      func(name string) (string, bool) { v, set := w.env[name]; return v, set },
-		Now:      func() time.Time { return w.now },
-		Sleep:    func(ctx context.Context, d time.Duration) error { w.now = w.now.Add(d); w.slept(d); return ctx.Err() },
-		Space:    func(path string) (Space, error) { return w.space[path], w.spaceErr },
+		Env:   func(name string) (string, bool) { v, set := w.env[name]; return v, set },
+		Now:   func() time.Time { return w.now },
+		Sleep: func(ctx context.Context, d time.Duration) error { w.now = w.now.Add(d); w.slept(d); return ctx.Err() },
+		Space: func(path string) (Space, error) {
+			if w.spaceOf != nil {
+				return w.spaceOf(path)
+			}
+			return w.space[path], w.spaceErr
+		},
 		Synced:   func() (bool, time.Duration, error) { return w.synced, 1500 * time.Microsecond, w.syncErr },
 		Writable: func(string) (bool, error) { return w.canWrite, w.writeErr },
 		Drive:    func(string) (*drive.Drive, error) { return w.drive, w.driveErr },

@@ -65,6 +65,10 @@ func launchedModel(folder *config.Folder, model string, s *config.Launched) (lab
 		if strings.ContainsAny(model, " \t\r\n{}\"'\\,") || strings.HasPrefix(model, "-") {
 			return "", fmt.Errorf("-model %.60q is no id and no folder of a model", model)
 		}
+		if !strings.Contains(model, "/") {
+			return "", fmt.Errorf("-model %s: there is no file models/%s.yaml (there are %s); an id has its owner, such as nvidia/Llama-3.1-8B-Instruct-FP8, and a folder a /",
+				model, model, strings.Join(names, ", "))
+		}
 		s.Model = model
 		return plainName(model), nil
 	}
@@ -92,7 +96,7 @@ func plainName(model string) string {
 	return cmp.Or(strings.Trim(name, "."), "model")
 }
 
-// launches leaves out stacks that nothing was to be started for, where the hypothesis can do without.
+// launches leaves out stacks that nothing was to be started for, where the hypothesis can do without; else it is a NoServerError.
 func launches(h Demand, hc *config.Hypothesis, kinds map[string]string) error {
 	var missing []string
 	for _, name := range slices.Sorted(maps.Keys(hc.Stacks)) {
@@ -101,8 +105,7 @@ func launches(h Demand, hc *config.Hypothesis, kinds map[string]string) error {
 		}
 	}
 	if len(missing) > 0 && (!h.EitherStack || len(missing) == len(hc.Stacks)) {
-		return fmt.Errorf("%s is about stack %s, for which nothing is to be started: name the kind of each, as in -launch A=vllm,B=vllm-disk",
-			h.ID, strings.Join(slices.Sorted(maps.Keys(hc.Stacks)), " and "))
+		return &NoServerError{h.ID, slices.Sorted(maps.Keys(hc.Stacks)), missing[0], true}
 	}
 	for _, name := range missing {
 		delete(hc.Stacks, name)

@@ -52,9 +52,14 @@ type NoServerError struct {
 	Hypothesis string
 	Stacks     []string // that it is about
 	Missing    string   // the first of them without a server
+	Started    bool     // servers are named by what is started, not by URLs
 }
 
 func (e *NoServerError) Error() string {
+	if e.Started {
+		return fmt.Sprintf("%s is about stack %s, and for %s nothing is to be started: name the kind of each, as in -launch A=vllm,B=vllm-disk",
+			e.Hypothesis, strings.Join(e.Stacks, " and "), e.Missing)
+	}
 	return fmt.Sprintf("%s is about stack %s, for which there is no server: name each as in -url %s=http://127.0.0.1:8000",
 		e.Hypothesis, strings.Join(e.Stacks, " and "), e.Missing)
 }
@@ -68,7 +73,7 @@ func chosen(h Demand, hc *config.Hypothesis, servers map[string]ServerChoice) er
 		}
 	}
 	if len(missing) > 0 && (!h.EitherStack || len(missing) == len(hc.Stacks)) {
-		return &NoServerError{h.ID, slices.Sorted(maps.Keys(hc.Stacks)), missing[0]}
+		return &NoServerError{h.ID, slices.Sorted(maps.Keys(hc.Stacks)), missing[0], false}
 	}
 	for _, name := range missing {
 		delete(hc.Stacks, name)

@@ -24,9 +24,18 @@ type field struct {
 // row of each report, by run id, then in the report's order. An absent value is an empty cell. The warnings
 // name reports that could not be read and are not in it.
 func WriteSummary(resultsDir string) (warnings []string, err error) {
+	text, warnings, err := summary(resultsDir)
+	if err != nil {
+		return warnings, err
+	}
+	return warnings, disk.Replace(filepath.Join(resultsDir, SummaryName), text)
+}
+
+// summary is the table and the warnings of WriteSummary.
+func summary(resultsDir string) (text []byte, warnings []string, err error) {
 	runs, warnings, err := folders(resultsDir)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	fields := summaryFields()
 	var buf bytes.Buffer
@@ -46,9 +55,9 @@ func WriteSummary(resultsDir string) (warnings []string, err error) {
 	}
 	w.Flush()
 	if err := w.Error(); err != nil {
-		return warnings, err
+		return nil, warnings, err
 	}
-	return warnings, disk.Replace(filepath.Join(resultsDir, SummaryName), buf.Bytes())
+	return buf.Bytes(), warnings, nil
 }
 
 // summaryFields are the columns: first those that the test plan names, in its order, then the rest. A new

@@ -100,10 +100,11 @@ func (o *doctorFlags) needs(cmd *cobra.Command) (n doctor.Needs, closed func(), 
 	for _, f := range []struct {
 		name  string
 		value float64
-	}{{"hours", o.hours}, {"model", o.model}, {"cpu-tier", o.cpuTier}, {"prompt-kv", o.promptKV}, {"footprint",
-		o.footprint}, {"test-timeout", o.timeout.Hours()}} {
+		unit  string
+	}{{"hours", o.hours, "hours"}, {"model", o.model, "GiB"}, {"cpu-tier", o.cpuTier, "GiB"}, {"prompt-kv", o.promptKV, "GiB"},
+		{"footprint", o.footprint, "GiB"}, {"test-timeout", o.timeout.Hours(), "hours"}} {
 		if !(f.value >= 0 && f.value <= 1e6) {
-			return n, nil, fmt.Errorf("--%s %s: from 0 to 1000000 is needed (a duration in hours)", f.name, cmd.Flags().Lookup(f.name).Value)
+			return n, nil, fmt.Errorf("--%s %s: from 0 to 1000000 %s is needed", f.name, cmd.Flags().Lookup(f.name).Value, f.unit)
 		}
 	}
 	const gib = 1 << 30

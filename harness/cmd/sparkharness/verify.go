@@ -31,8 +31,8 @@ func verifyCommand() *cobra.Command {
 		Short: "make sure that runs are what was measured, and that their verdicts follow from them",
 		Long: `Looks over runs: the folder of one, a results folder with all that it holds, or an archive of runs. Every file of a complete cell is compared
 with the sums that were taken when it was completed, plan, cells and manifest with the log of the run, and report, table,
-figures and usable concurrency with what follows from the lines. The hypothesis is the one that the plan names. Nothing is
-written.
+figures and usable concurrency with what follows from the lines. The hypothesis is the one that the plan names. A page or a summary beside
+the runs that does not follow from their reports is noted. Nothing is written.
 
 The rules live in the tests of package hypotheses: ` + testBinary + ` beside this program (make build), or else go test in the
 checkout around the working directory.

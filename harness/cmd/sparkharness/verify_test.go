@@ -36,6 +36,17 @@ func TestVerifyCommand(t *testing.T) {
 	require.NoError(t, verify(t.Context(), &out, []string{sent}))
 	assert.Equal(t, before, out.String())
 
+	// The page is what is looked at first, and no lines of a run vouch for it.
+	assert.NotContains(t, before, "beside the runs")
+	page := filepath.Join(runs, "index.html")
+	text, err := os.ReadFile(page)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(page, bytes.ReplaceAll(text, []byte("Inconclusive"), []byte("Supported")), 0o644))
+	out.Reset()
+	require.NoError(t, verify(t.Context(), &out, []string{runs}))
+	assert.Equal(t, 1, strings.Count(out.String(), "index.html beside the runs does not follow from their reports"), out.String())
+	assert.NotContains(t, out.String(), "summary_v3.csv")
+
 	folders, err := filepath.Glob(filepath.Join(runs, "h7-*"))
 	require.NoError(t, err)
 	require.Len(t, folders, 1)

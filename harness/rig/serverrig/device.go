@@ -46,11 +46,11 @@ func openDevice(ctx context.Context, root, named string, noise io.Reader) (devic
 	}
 	d, err := drive.Of(named, drive.Here())
 	if err != nil {
-		return device{}, fmt.Errorf("-device: %w", err)
+		return device{}, fmt.Errorf("the servers' drive (-device; -dir where they are started): %w", err)
 	}
 	proof, err := d.Prove(ctx, drive.FullProof, noise)
 	if err != nil {
-		return device{}, fmt.Errorf("-device: %w", err)
+		return device{}, fmt.Errorf("the servers' drive (-device; -dir where they are started): %w", err)
 	}
 	// More than was asked for is others' traffic, of which each cell's own gate decides; less is another device, a cache, or
 	// counters that are dead.

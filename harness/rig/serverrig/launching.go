@@ -102,7 +102,7 @@ func (r *Launching) watch(e *config.Experiment) (err error) {
 		return err
 	}
 	if r.device.fault != "" {
-		fmt.Fprintf(r.out, "warning: -device: %s\n", r.device.fault)
+		fmt.Fprintf(r.out, "warning: the servers' drive: %s\n", r.device.fault)
 	}
 	return nil
 }

@@ -87,7 +87,7 @@ func New(e *config.Experiment, prompts string, out io.Writer) (rig.Rig, error) {
 		return nil, err
 	}
 	if r.device.fault != "" {
-		fmt.Fprintf(out, "warning: -device: %s\n", r.device.fault)
+		fmt.Fprintf(out, "warning: the servers' drive: %s\n", r.device.fault)
 	}
 	machine, err := config.Digest(identity, r.device.names, r.device.identity, host())
 	if err != nil {

@@ -340,7 +340,7 @@ func TestDeviceOfServers(t *testing.T) {
 	_, err := openDevice(t.Context(), sysRoot, "nvme99n9", nil)
 	require.ErrorContains(t, err, "-device nvme99n9: no block device of /sys/block: give a folder on the drive")
 	_, err = openDevice(t.Context(), sysRoot, "/proc/", nil)
-	require.ErrorContains(t, err, "-device: ")
+	require.ErrorContains(t, err, "the servers' drive (-device; -dir where they are started): ")
 	_, err = openDevice(t.Context(), sysRoot, filepath.Join(t.TempDir(), "missing"), nil)
 	require.ErrorContains(t, err, "make the directory first")
 
