@@ -53,10 +53,12 @@ func launchedStack(folder *config.Folder, name, file string, profile *config.Pro
 // id or a folder that a server finds by itself. label is its name in files.
 func launchedModel(folder *config.Folder, model string, s *config.Launched) (label string, err error) {
 	names := folder.Names("models", ".yaml")
-	known := slices.Contains(names, model)
+	known, halved := slices.Contains(names, model), false // an id without its owner
 	for _, name := range names {
 		if !known {
-			if m, err := config.LoadModelFile(folder, name); err == nil && m.Served == model {
+			m, err := config.LoadModelFile(folder, name)
+			halved = halved || err == nil && strings.HasSuffix(m.Served, "/"+model)
+			if err == nil && m.Served == model {
 				model, known = name, true
 			}
 		}
@@ -65,8 +67,9 @@ func launchedModel(folder *config.Folder, model string, s *config.Launched) (lab
 		if strings.ContainsAny(model, " \t\r\n{}\"'\\,") || strings.HasPrefix(model, "-") {
 			return "", fmt.Errorf("-model %.60q is no id and no folder of a model", model)
 		}
-		if !strings.Contains(model, "/") {
-			return "", fmt.Errorf("-model %s: there is no file models/%s.yaml (there are %s); an id has its owner, such as nvidia/Llama-3.1-8B-Instruct-FP8, and a folder a /",
+		// Names of files are in capitals, and a server's own name, such as gpt2, hardly ever is.
+		if !strings.Contains(model, "/") && (halved || strings.ToUpper(model) == model) {
+			return "", fmt.Errorf("-model %s: there is no file models/%s.yaml (there are %s); an id is such as nvidia/Llama-3.1-8B-Instruct-FP8, and a folder has a /",
 				model, model, strings.Join(names, ", "))
 		}
 		s.Model = model

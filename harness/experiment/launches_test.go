@@ -20,6 +20,7 @@ func TestModelsOfServersThatAreStarted(t *testing.T) {
 		"nvidia/Llama-3.1-8B-Instruct-FP8": "nvidia/Llama-3.1-8B-Instruct-FP8",
 		"meta-llama/Llama-3.1-8B-Instruct": "meta-llama/Llama-3.1-8B-Instruct",
 		"/models/mine":                     "/models/mine",
+		"gpt2":                             "gpt2",
 		"L9B":                              "",
 		"Llama-3.1-8B-Instruct-FP8":        "",
 		"../L8B with a blank":              "",
@@ -36,7 +37,7 @@ func TestModelsOfServersThatAreStarted(t *testing.T) {
 	}
 	o.Model = "L9B"
 	_, err := experiment.Load(smallH2B, *o)
-	require.ErrorContains(t, err, "-model L9B: there is no file models/L9B.yaml (there are GPTOSS120B, L70B, L8B, M8B, Q32B, Q7B); an id has its owner")
+	require.ErrorContains(t, err, "-model L9B: there is no file models/L9B.yaml (there are GPTOSS120B, L70B, L8B, M8B, Q32B, Q7B); an id is such as nvidia/")
 }
 
 // A hypothesis about a stack that nothing is started for cannot be decided here, and is passed over among others.
