@@ -54,6 +54,9 @@ var plainName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 var ownFlags = []string{"-d", "--detach", "--name", "--rm", "--restart", "-p", "--publish", "-P", "--publish-all", "-v", "--volume", "-e", "--env", "--env-file",
 	"-i", "--interactive", "-t", "--tty", "-it", "-ti", "--stop-signal", "--pull"}
 
+// secretName is how variables are called whose values belong into the environment; MAX_TOKENS is no such name.
+var secretName = regexp.MustCompile(`(?i)(^|_)(TOKEN|API_?KEY|SECRET|PASSWORD|PASSWD|CREDENTIALS?|ACCESS_KEY)(_|$)`)
+
 // checkPart looks at a container or a process, and returns its texts.
 func checkPart(r *reader, at string, p Part) (texts []launchText) {
 	add := func(path string, list []string) {
@@ -64,6 +67,9 @@ func checkPart(r *reader, at string, p Part) (texts []launchText) {
 	env := func(path string, env map[string]string, secrets []string) {
 		for _, name := range slices.Sorted(maps.Keys(env)) {
 			r.variable(join(path+".env", name), name)
+			if secretName.MatchString(name) && !slices.Contains(secrets, name) {
+				r.refuse(join(path+".env", name), "is called as a secret is, and a file is read by anybody: name it among secrets, and export its value")
+			}
 			texts = append(texts, launchText{join(path+".env", name), env[name]})
 		}
 		for i, name := range secrets {

@@ -62,6 +62,8 @@ func TestLaunchFaults(t *testing.T) {
 		{`"{model}"`, `"{Model}"`, "{Model} is not declared"},
 		{`env: {MODE: "1"}`, `env: {"MODE X": "1"}`, "is no name of an environment variable"},
 		{`env: {MODE: "1"}`, `env: {HF_TOKEN: "1"}`, "HF_TOKEN stands among env, too, where anybody reads it"},
+		{`env: {MODE: "1"}`, `env: {WANDB_API_KEY: "1"}`, "launch.container.env.WANDB_API_KEY: is called as a secret is"},
+		{`env: {MODE: "1"}`, `env: {MAX_TOKENS: "1"}`, ""},
 		{`secrets: [HF_TOKEN]`, `secrets: [HF_TOKEN=hf_x]`, "launch.container.secrets[0]"},
 		{`"{cache}:/cache", `, ``, "launch.given.cache: is named nowhere as {cache}"},
 		{`cache: {env: HF_HOME,`, `host: {env: HF_HOME,`, "launch.given.host: is no name that can be given"},
