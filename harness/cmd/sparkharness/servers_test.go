@@ -147,15 +147,28 @@ func (l lines) next(t *testing.T) string {
 	}
 }
 
+// freeAddress is one of loopback that nobody has. Its port is none that the kernel gives to who asks for any, so that no other test takes
+// it meanwhile.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	first := os.Getpid() % 10_000
+	for i := range 10_000 {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20_000+(first+i)%10_000))
+		if err == nil {
+			require.NoError(t, l.Close())
+			return l.Addr().String()
+		}
+	}
+	t.Fatal("no free port")
+	return ""
+}
+
 // The command serves until it is told to stop, and has said where.
 func TestServeUntilInterrupted(t *testing.T) {
 	dir := t.TempDir()
 	base, err := filepath.Abs("../../../configs")
 	require.NoError(t, err)
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	url := "http://" + free.Addr().String()
-	require.NoError(t, free.Close())
+	url := "http://" + freeAddress(t)
 	for name, text := range map[string]string{
 		"configs.yaml": "base: " + base + "\n",
 		stackA:         "base: " + filepath.Join(base, stackA) + "\nendpoint: {url: '" + url + "', engine_metrics: '" + url + "'}\n",

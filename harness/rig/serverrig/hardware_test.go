@@ -72,12 +72,14 @@ func TestTreatments(t *testing.T) {
 		return s
 	}
 	sample()
-	time.Sleep(400 * time.Millisecond)
-	s := sample()
-	require.NotNil(t, s.Fio)
-	assert.Positive(t, s.Fio.ReadBytes)
-	require.NotNil(t, s.Probe)
-	assert.Positive(t, s.Probe.N)
+	for until := time.Now().Add(time.Minute); ; {
+		time.Sleep(400 * time.Millisecond)
+		s := sample()
+		if s.Fio != nil && s.Fio.ReadBytes > 0 && s.Probe != nil && s.Probe.N > 0 {
+			break
+		}
+		require.True(t, time.Now().Before(until), "fio and the probe read")
+	}
 	for _, undo := range undos {
 		require.NoError(t, undo(t.Context()))
 	}
