@@ -16,13 +16,13 @@ func TestVoidBlocksAreRightlyAside(t *testing.T) {
 	cell := func(key string, rep int, start, before, after float64) *evidence.Cell {
 		pc := record.PlannedCell{Key: key, Rep: rep, Stage: 1}
 		return &evidence.Cell{PlannedCell: pc, Info: record.CellInfo{Cell: key, Start: start,
-			Storage: &record.StorageUse{Idle: []record.IdleReads{{P50US: before}, {P50US: after}}}}}
+			Storage: &record.StorageUse{Idle: []record.IdleReads{{MeanUS: before}, {MeanUS: after}}}}}
 	}
 	cells := []*evidence.Cell{cell("a", 1, 2, 200, 200), cell("b", 1, 1, 100, 200), cell("c", 2, 3, 200, 200), cell("d", 2, 4, 200, 219)}
 	for _, c := range cells {
 		plan.Cells = append(plan.Cells, c.PlannedCell)
 	}
-	const void = "the block is void: a read of the idle drive took 100 us at its begin (before b) and 200 us at its end (after a), +100 % (allowed 10 % either way)"
+	const void = "the block is void: a read of the idle drive took 100 us on average at its begin (before b) and 200 us at its end (after a), +100 % (allowed 10 % either way)"
 	aside := func(cells []*evidence.Cell, why string) *evidence.Evidence {
 		ev := &evidence.Evidence{Plan: plan}
 		for _, c := range cells {

@@ -68,7 +68,7 @@ func lateness(ctx context.Context) ([]time.Duration, error) {
 			return nonce, nil
 		}},
 		Timeout: 10 * time.Second, Seed: 1, BaseURL: "http://127.0.0.1:1", API: load.APICompletions, Dialect: load.DialectOpenAI, ModelID: "none",
-		HTTP: outgoing.New(outgoing.Options{Through: atOnce{}}), Duration: lateFor, MaxDuration: lateFor, MinRequests: 1, AnyLength: true, Start: time.Now()}
+		HTTP: outgoing.New(outgoing.Options{Through: atOnce{}}), Duration: lateFor, MaxDuration: lateFor, MinRequests: 1, AnyLength: true, Start: time.Now(), RealTime: true}
 	var lags []time.Duration
 	_, err = load.Run(ctx, spec, func(r *record.Request) error {
 		lags = append(lags, time.Duration(r.SendLagMS*1e6))

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sparkharness/harness/outgoing"
+	"sparkharness/harness/punctual"
 	"sparkharness/harness/record"
 )
 
@@ -145,17 +146,30 @@ func (r *run) conduct(ctx context.Context, phase func(string)) bool {
 
 // sleep waits until the given offset or until wake closes; false if ctx ended.
 func (r *run) sleep(ctx context.Context, until time.Duration, wake <-chan struct{}) bool {
-	if d := time.Until(r.base.Add(until)); d > 0 {
+	at := r.base.Add(until)
+	early := time.Duration(0)
+	if r.spec.RealTime {
+		early = timersLate
+	}
+	if d := time.Until(at) - early; d > 0 {
 		timer := time.NewTimer(d)
 		defer timer.Stop()
 		select {
 		case <-timer.C:
 		case <-wake:
+			return ctx.Err() == nil
 		case <-ctx.Done():
+			return false
 		}
+	}
+	if early > 0 {
+		punctual.Until(at)
 	}
 	return ctx.Err() == nil
 }
+
+// timersLate is more than the runtime's timers end late on an idle machine.
+const timersLate = 1500 * time.Microsecond
 
 // prepare draws request (user, seq) and makes its body. think is the draw of the wait before it, in
 // seconds, if the loop has one, and item what a trace says of the request, if there is one.

@@ -46,6 +46,9 @@ type Spec struct {
 	// Start is the zero of the cell's clock: a time.Now() of this process, on whole microseconds in
 	// virtual time. Record times are its Unix time plus the monotonic time since.
 	Start time.Time
+	// RealTime says that Start is of this computer's clock and no virtual one: then waits end when a request is due, and not up to a
+	// millisecond later, as the runtime's timers do.
+	RealTime bool
 
 	// observe, nil but in a benchmark of the client's own error, gives for a request what is called with
 	// each of its chunks of text: the frame's comment, valid during the call, and when it was read.

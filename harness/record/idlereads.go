@@ -11,10 +11,13 @@ import (
 type IdleReads struct {
 	Bytes float64 `json:"bytes"` // of a read
 	N     int     `json:"n"`
-	P50US float64 `json:"p50_us"` // the median: a mean is that of the few that met something else
+	// MeanUS decides: what a loader fetches one after another takes so many times the mean, whatever the median says. Where a limit
+	// lets reads through in bursts, the median is that of a drive without one.
+	MeanUS float64 `json:"mean_us"`
+	P50US  float64 `json:"p50_us"`
 }
 
-// Drift is what a read of the idle drive took when a block of cells began, and when it ended, us.
+// Drift is what a read of the idle drive took on average when a block of cells began, and when it ended, us.
 type Drift struct {
 	Begin, End  float64
 	First, Last string // cells
@@ -29,10 +32,10 @@ func DriftOf(block []*CellInfo) *Drift {
 	cells := slices.Clone(block)
 	slices.SortStableFunc(cells, func(a, b *CellInfo) int { return cmp.Compare(a.Start, b.Start) })
 	first, last := cells[0], cells[len(cells)-1]
-	if first.Storage == nil || last.Storage == nil || len(first.Storage.Idle) < 1 || len(last.Storage.Idle) < 2 || first.Storage.Idle[0].P50US <= 0 {
+	if first.Storage == nil || last.Storage == nil || len(first.Storage.Idle) < 1 || len(last.Storage.Idle) < 2 || first.Storage.Idle[0].MeanUS <= 0 {
 		return nil
 	}
-	return &Drift{Begin: first.Storage.Idle[0].P50US, End: last.Storage.Idle[1].P50US, First: first.Cell, Last: last.Cell}
+	return &Drift{Begin: first.Storage.Idle[0].MeanUS, End: last.Storage.Idle[1].MeanUS, First: first.Cell, Last: last.Cell}
 }
 
 // Void says why a block is void, with both figures, "" if it is not: a read of the idle drive moved by more than a share of what it took
@@ -45,6 +48,6 @@ func (d *Drift) Void(most float64) string {
 	if math.Abs(moved) <= most {
 		return ""
 	}
-	return fmt.Sprintf("the block is void: a read of the idle drive took %.0f us at its begin (before %s) and %.0f us at its end (after %s), "+
+	return fmt.Sprintf("the block is void: a read of the idle drive took %.0f us on average at its begin (before %s) and %.0f us at its end (after %s), "+
 		"%+.0f %% (allowed %.0f %% either way)", d.Begin, d.First, d.End, d.Last, moved*100, most*100)
 }

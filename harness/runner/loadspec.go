@@ -35,7 +35,7 @@ func (c *cellRun) spec() (load.Spec, error) {
 	}
 	ep := c.machine.Endpoint()
 	s.BaseURL, s.API, s.Dialect, s.ModelID = ep.BaseURL, ep.API, ep.Dialect, c.info.Settings.Model
-	s.HTTP, s.Start = ep.HTTP, c.start
+	s.HTTP, s.Start, s.RealTime = ep.HTTP, c.start, c.plan.Facts.Clock == record.ClockReal
 	return s, nil
 }
 

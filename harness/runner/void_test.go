@@ -33,7 +33,7 @@ func (d *drifting) Run(cells []record.PlannedCell, w rig.Work) {
 		d.clock++
 		r := d.run()
 		before, after := d.reads(pc, d.tries[pc.Key])
-		idle := []record.IdleReads{{Bytes: 128 << 10, N: 100, P50US: before}, {Bytes: 128 << 10, N: 100, P50US: after}}
+		idle := []record.IdleReads{{Bytes: 128 << 10, N: 100, MeanUS: before}, {Bytes: 128 << 10, N: 100, MeanUS: after}}
 		if after == 0 {
 			idle = nil
 		}
@@ -83,7 +83,7 @@ func TestVoidBlockIsMeasuredAgain(t *testing.T) {
 	}))
 	assert.Equal(t, []string{"conc=1/rep=1 conc=2/rep=1", "conc=1/rep=2 conc=2/rep=2", "conc=1/rep=2 conc=2/rep=2", "conc=1/rep=3 conc=2/rep=3"}, d.log)
 	assert.Equal(t, []int{1, 2, 3}, asked, "once, when it is whole")
-	assert.Contains(t, said.String(), "note: block 2 is measured again: the block is void: a read of the idle drive took 200 us at its begin "+
+	assert.Contains(t, said.String(), "note: block 2 is measured again: the block is void: a read of the idle drive took 200 us on average at its begin "+
 		"(before conc=1/rep=2) and 250 us at its end (after conc=2/rep=2), +25 % (allowed 10 % either way)\n")
 	assert.Equal(t, []string{"conc=1,rep=2.1", "conc=2,rep=2.1"}, names(t, record.Path(r.Dir(), record.DirQuarantine)))
 	assert.Empty(t, r.o.Plan.Ended)

@@ -15,8 +15,8 @@ import (
 	"sparkharness/harness/rig"
 )
 
-// Reads of the idle drive go on for a second, which gives their median to a few thousandths on a drive that answers within a
-// millisecond, and until there are so many, on a slow one for so long at most.
+// Reads of the idle drive go on for a second, which gives their mean to a hundredth on a drive that answers within a millisecond, and
+// until there are so many, on a slow one for so long at most.
 const (
 	idleSpan  = time.Second
 	idleLeast = 100
@@ -55,5 +55,10 @@ func (t *Treater) IdleReads(ctx context.Context) (out record.IdleReads, err erro
 		took = append(took, time.Since(before))
 	}
 	slices.Sort(took)
-	return record.IdleReads{Bytes: rig.ProbeBytes, N: len(took), P50US: float64(took[(len(took)-1)/2].Nanoseconds()) / 1e3}, nil
+	var sum time.Duration
+	for _, d := range took {
+		sum += d
+	}
+	us := func(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1e3 }
+	return record.IdleReads{Bytes: rig.ProbeBytes, N: len(took), MeanUS: us(sum) / float64(len(took)), P50US: us(took[(len(took)-1)/2])}, nil
 }

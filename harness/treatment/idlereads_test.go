@@ -24,7 +24,9 @@ func TestIdleReads(t *testing.T) {
 	assert.Greater(t, got.N, idleLeast-1)
 	assert.InDelta(t, rig.ProbeBytes, got.Bytes, 0)
 	assert.Greater(t, got.P50US, 1.0)
-	assert.Less(t, got.P50US*float64(got.N), 1e6*time.Since(begun).Seconds()*2, "half of the reads took as long or longer, one after another")
+	whole := 1e6 * time.Since(begun).Seconds()
+	assert.Less(t, got.P50US*float64(got.N), whole*2, "half of the reads took as long or longer, one after another")
+	assert.InDelta(t, whole, got.MeanUS*float64(got.N), whole/2, "they were one after another, with next to nothing between them")
 	wrote := told.String()
 
 	ended, cancel := context.WithCancel(t.Context())

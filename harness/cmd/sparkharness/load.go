@@ -215,7 +215,7 @@ func (l *plainLoad) spec(w workload, model string, t *tally) load.Spec {
 		BaseURL: l.url, API: l.api, Dialect: l.kind.Dialect, ModelID: model, HTTP: l.http,
 		Warmup:   load.Warmup{Min: l.warmup, Max: l.warmup, Passes: 1},
 		Duration: l.duration, MaxDuration: l.duration, MinRequests: 1, MaxRequests: l.requests,
-		AnyLength: l.kind.Dialect == load.DialectOpenAI, Began: t.begin, Start: time.Now(),
+		AnyLength: l.kind.Dialect == load.DialectOpenAI, Began: t.begin, Start: time.Now(), RealTime: true,
 	}
 	if l.requests > 0 || l.chosen == "trace" {
 		if !l.bounded {

@@ -149,7 +149,7 @@ func (r *replay) drive(ctx context.Context, model string, segments *prompt.Segme
 		Loop: load.Replay{Items: items(requests, t.offer)}, Nonce: load.NonceNone,
 		Prompter: load.BlockPrompts{Text: blockText(segments), Least: 1},
 		Timeout:  r.timeout, Seed: r.choice.Seed, BaseURL: r.url, API: r.api, Dialect: r.dialect, ModelID: model,
-		HTTP: r.http, Warmup: load.Warmup{Min: r.warmup}, MaxDuration: loadLimit, Start: time.Now(),
+		HTTP: r.http, Warmup: load.Warmup{Min: r.warmup}, MaxDuration: loadLimit, Start: time.Now(), RealTime: true,
 	}, func(rec *record.Request) error {
 		t.add(rec)
 		return lines.Write(rec)

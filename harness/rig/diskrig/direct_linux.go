@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"sparkharness/harness/punctual"
 )
 
 // openDirect opens a file below root for direct I/O.
@@ -85,18 +87,10 @@ func cpu() time.Duration {
 	return time.Duration(ts.Nano())
 }
 
-// wait returns when so much time has passed. time.Sleep would take a millisecond at least: the runtime waits in whole
-// milliseconds (netpoll_epoll.go).
+// wait returns when so much time has passed: it sleeps, and spins for the last of it.
 func wait(d time.Duration) {
 	end := time.Now().Add(d)
-	if d > spin {
-		var ts unix.Timespec
-		if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts); err == nil {
-			at := unix.NsecToTimespec(ts.Nano() + int64(d-spin))
-			for unix.ClockNanosleep(unix.CLOCK_MONOTONIC, unix.TIMER_ABSTIME, &at, nil) == unix.EINTR {
-			}
-		}
-	}
+	punctual.Until(end.Add(-spin))
 	for time.Now().Before(end) {
 	}
 }
