@@ -41,13 +41,15 @@ error-rates: ## how often each verdict comes out: in default and control worlds 
 	$(RUN:60m=0) -run '^TestErrorRates$$' -seeds $(SEEDS) -results $(RESULTS) $(ARGS)
 	$(RUN:60m=0) -run '^TestNearThreshold$$' -seeds $(NEAR_SEEDS) -results $(RESULTS) $(ARGS)
 
+# Two of the tests wait for a real drive most of their time, in slots of their own.
+SLOTS := $(shell echo $$(($$(nproc 2>/dev/null || echo 2) + 1)))
 .PHONY: test
 test: ## all tests: units, race detector where goroutines meet, every hypothesis and its controls, replay
 	@$(call timed,vet,$(GO) vet ./... && $(GO) vet -tags spark ./...)
 	@$(call timed,faults have their places,$(GO) run ./harness/cmd/mutants -check)
 	@$(call timed,race detector,$(RACE_TEST))
 	@$(call timed,units,$(GO) test -timeout 15m ./harness/...)
-	@$(call timed,hypotheses and controls,cd hypotheses && $(GO) test -timeout 30m -results $(RESULTS) $(ARGS))
+	@$(call timed,hypotheses and controls,cd hypotheses && $(GO) test -timeout 30m -parallel $(SLOTS) -results $(RESULTS) $(ARGS))
 
 # Python packages of exact versions go to the user's cache folder; what cannot be installed is left out, loudly.
 .PHONY: servers

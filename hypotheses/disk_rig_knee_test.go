@@ -33,6 +33,7 @@ func TestDiskRigKneeAndControl(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs in real time: left out with -short")
 	}
+	t.Parallel()
 	for _, tc := range []struct {
 		world, ctx string
 		knee       bool

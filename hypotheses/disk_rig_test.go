@@ -1,10 +1,13 @@
 package hypotheses
 
 import (
+	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -13,24 +16,37 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sparkharness/harness"
+	"sparkharness/harness/record"
 )
 
-// onDrive is an H4B of two cells on a real drive that takes 0.7 GiB of it.
+// onDrive is an H4B of two cells a block on a real drive that takes 0.7 GiB of it.
 const onDrive = `model: L8B
 profile: tiny
 load: {think_time: {dist: uniform, min: 100ms, max: 300ms}}
 sweep: {fio: [none, tiny], ctx: [128], conc: [4]}
-run: {reps: 1, duration: 2s, max_duration: 20s, min_requests: 10, baseline: 1s, observer: 1s, cadence: 100ms, warmup: {min: 1s, max: 20s, passes: 2}}
+run: {reps: %d, duration: 2s, max_duration: 20s, min_requests: 10, baseline: 1s, observer: 1s, cadence: 100ms, warmup: {min: 1s, max: 20s, passes: 2}}
 `
 
-// A run with a real drive in the path that is killed, and killed again, goes on and comes to a verdict, whichever; what a killed process has
-// left on the drive and in the journal is gone afterwards.
+// diskKills is how often the run is killed: twice, or as often as SPARKHARNESS_KILLS says, for a hardware session of minutes.
+func diskKills(t *testing.T) int {
+	t.Helper()
+	text := os.Getenv("SPARKHARNESS_KILLS")
+	if text == "" {
+		return 2
+	}
+	n, err := strconv.Atoi(text)
+	require.NoError(t, err, "SPARKHARNESS_KILLS is a number")
+	return n
+}
+
+// A run with a real drive in the path that is killed, and killed again, goes on and comes to a verdict, whichever; no cell that was complete
+// is measured again unless its block is void, and what a killed process has left on the drive and in the journal is gone afterwards.
 func TestDiskRigKilledAndResumed(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a run in real time: left out with -short")
 	}
 	t.Parallel()
-	configs := shortConfigs(t, "h4b.yaml", onDrive)
+	configs := shortConfigs(t, "h4b.yaml", fmt.Sprintf(onDrive, max(1, diskKills(t)/3)))
 	for name, text := range map[string]string{
 		"profiles/tiny.yaml": "profile: tiny\nnote: n\ntier0_bytes: 32MiB\ntier1_bytes: 16MiB\ntier2_bytes: 128MiB\n",
 		"fio/tiny.fio": "[tiny]\nioengine=psync\ndirect=1\nthread\ntime_based\nruntime=1h\nfilename=sparkharness-fio.dat\nsize=64m\n" +
@@ -53,7 +69,8 @@ func TestDiskRigKilledAndResumed(t *testing.T) {
 	const seed = 1
 	rng := rand.New(rand.NewPCG(seed, 0))
 	said, kv := "", filepath.Join(dir, "sparkharness-disk", "kv")
-	for n := range 2 {
+	whole := map[string]string{} // cells that were complete at some kill, and what they were
+	for n := range diskKills(t) {
 		u := start(t, command(resuming(t, results)...))
 		ended := make(chan child, 1)
 		go func() { ended <- u.end() }()
@@ -71,13 +88,15 @@ func TestDiskRigKilledAndResumed(t *testing.T) {
 		time.Sleep(after)
 		_ = u.cmd.Process.Kill() // it may have ended
 		said += (<-ended).stdout
-		t.Logf("killed after %v: %v", after.Round(time.Millisecond), names(t, dir))
-		require.NotEmpty(t, names(t, dir), "a killed process cleans nothing")
+		t.Logf("killed after %v: %v, %d cells complete", after.Round(time.Millisecond), names(t, dir), len(sealedOnDisk(t, results)))
+		sealsHold(t, whole, sealedOnDisk(t, results), said)
+		maps.Copy(whole, sealedOnDisk(t, results))
 	}
 	c = finished(t, command(resuming(t, results)...))
 	othersRun(t, c)
 	require.Zero(t, c.status, c.stdout+c.err)
 	said += c.stdout
+	sealsHold(t, whole, sealedOnDisk(t, results), said)
 	assert.Contains(t, said, "restored: "+dir)
 	assert.Contains(t, said, "threw away 1 files, 128.0 MiB, that a killed process had left in "+dir)
 	if !strings.Contains(c.stdout, "is left out, because as many were measured again as may be: the block is void: ") { // then no cell is left to tell
@@ -91,6 +110,31 @@ func TestDiskRigKilledAndResumed(t *testing.T) {
 	require.Len(t, run, 1)
 	assert.Empty(t, harness.VerifyFolder(all, run[0]).Faults)
 	t.Log(c.last(12)) // the verdict, which this machine's load decides
+}
+
+// sealedOnDisk are the complete cells of the one run in a folder, with the sum of what was measured in each.
+func sealedOnDisk(t *testing.T, results string) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	infos, err := filepath.Glob(filepath.Join(results, "h4b-disk-*", "cells", "*", "cell.json"))
+	require.NoError(t, err)
+	for _, path := range infos {
+		if cell := filepath.Base(filepath.Dir(path)); !strings.HasSuffix(cell, record.PartialSuffix) {
+			out[cell] = readFile(t, path)
+		}
+	}
+	return out
+}
+
+// sealsHold wants the cells that were complete to be there as they were, but those of a block that is void.
+func sealsHold(t *testing.T, before, now map[string]string, said string) {
+	t.Helper()
+	if strings.Contains(said, "the block is void: ") {
+		return
+	}
+	for cell, text := range before {
+		assert.Equal(t, text, now[cell], "cell %s was complete", cell)
+	}
 }
 
 // othersRun skips the test if that is why a child has ended.
