@@ -139,19 +139,36 @@ func TestDoctorBeforeAPlan(t *testing.T) {
 	require.NoError(t, r.Prepare(t.Context()))
 }
 
+// until calls stop when a text is written to it.
+type until struct {
+	bytes.Buffer
+	text string
+	stop func()
+}
+
+func (u *until) Write(p []byte) (int, error) {
+	if bytes.Contains(p, []byte(u.text)) {
+		u.stop()
+	}
+	return u.Buffer.Write(p)
+}
+
 // Laying out the files of a run's treatments ends with its context, and when the rig is closed nothing of them is there.
 func TestPreparingIsInterrupted(t *testing.T) {
 	dir, on := onDrive(t)
-	r, out := launching(t, overlay(t, nil), simulatedKinds, "L8B", on, func(_ *layout.Choices, o *LaunchOptions) { o.SkipDoctor = true })
+	ctx, cancel := context.WithCancel(t.Context())
+	out := &until{text: "fio and the probe use ", stop: cancel}
+	r, _ := launching(t, overlay(t, nil), simulatedKinds, "L8B", on, func(_ *layout.Choices, o *LaunchOptions) { o.SkipDoctor, o.Out = true, out })
 	r.exp.Hypothesis.Sweep.Fio, r.exp.Fio = []string{"none", "a"}, map[string]string{"none": "", "a": ""}
 	r.plan = &record.Plan{Cells: []record.PlannedCell{{Cell: record.NewCell("fio", "none")}}}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
 	require.ErrorIs(t, r.Prepare(ctx), context.Canceled)
 	assert.Contains(t, out.String(), "fio and the probe use ")
 	assert.NotContains(t, out.String(), "wrote ")
 	require.NoError(t, r.Close())
 	left, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	assert.Empty(t, left)
+	left, err = os.ReadDir(r.journals)
 	require.NoError(t, err)
 	assert.Empty(t, left)
 }

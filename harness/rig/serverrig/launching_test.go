@@ -124,9 +124,18 @@ func launching(t *testing.T, configs string, kinds map[string]string, model stri
 	return r.(*Launching), out
 }
 
+// prepared is the rig once it has been prepared; the doctor's look at this machine is left out.
+func prepared(t *testing.T, r *Launching) *Launching {
+	t.Helper()
+	r.o.SkipDoctor = true
+	require.NoError(t, r.Prepare(t.Context()))
+	return r
+}
+
 // begun is a cell of a stack that has begun.
 func begun(t *testing.T, r *Launching, pairs ...any) rig.Machine {
 	t.Helper()
+	prepared(t, r)
 	pc, err := config.Resolve(record.NewCell(pairs...))
 	require.NoError(t, err)
 	m, err := r.Open(t.Context(), r.exp.StackOf(pc))
@@ -270,6 +279,7 @@ func TestModelOfOneself(t *testing.T) {
 // An interrupted start leaves nothing.
 func TestBeginIsInterrupted(t *testing.T) {
 	r, _ := launching(t, overlay(t, nil), map[string]string{"A": "sim-trtllm", "B": "sim-dynamo"}, "L8B")
+	prepared(t, r)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	m, err := r.Open(ctx, r.exp.Stacks["A"])
