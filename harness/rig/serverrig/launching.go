@@ -183,13 +183,14 @@ func blockBytes(st *config.Stack) *float64 {
 	return new(*l.TokenBytes * float64(l.BlockTokens))
 }
 
-// Check refuses what the servers cannot be started as, before any is, and tells how often they are.
+// Check refuses what the servers cannot be started as, or from, before any is, and tells how often they are.
 func (r *Launching) Check(e *config.Experiment, p *record.Plan) error {
 	if err := r.treating.lacks(r.facts, e); err != nil {
 		return err
 	}
 	r.plan = p
 	seen := map[string]bool{}
+	var needed []launch.Command
 	last, changes := "", 0
 	for _, pc := range p.Cells {
 		st := e.StackOf(pc)
@@ -205,9 +206,14 @@ func (r *Launching) Check(e *config.Experiment, p *record.Plan) error {
 			continue
 		}
 		seen[key] = true
-		if _, _, err := launch.Commands(st.Server.Launch, st.Launched, r.place(st, 1)); err != nil {
+		commands, _, err := launch.Commands(st.Server.Launch, st.Launched, r.place(st, 1))
+		if err != nil {
 			return fmt.Errorf("stack %s: %w", st.Stack, err)
 		}
+		needed = append(needed, commands...)
+	}
+	if err := launch.Missing(context.Background(), needed); err != nil {
+		return err
 	}
 	fmt.Fprintf(r.out, "%s: its %d cells start a server %d times: whenever stack, tier 1 or policy are others than those of the cell before\n", p.Hypothesis, len(p.Cells), changes)
 	return nil
