@@ -107,6 +107,10 @@ func Main(m *testing.M, rules fs.FS, all ...Hypothesis) int {
 	if session.options.alone {
 		fmt.Println("no checkout here: configurations and inputs are those that this program carries,", session.options.Root)
 	}
+	if err := session.options.checkKinds(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 2
+	}
 	if list := session.options.ClientCPUs; list != "" {
 		if _, err := cpus.Pin(list); err != nil { // until this process ends
 			fmt.Fprintln(os.Stderr, "-client-cpus:", err)
