@@ -43,6 +43,8 @@ type sessionState struct {
 	one    []string     // of them, those that -run asks for one by one
 	warned sync.Once    // of what it would wear
 
+	uncontrolled sync.Once // it has been said that there are no control worlds
+
 	mu      sync.Mutex
 	lines   []report.Line
 	passed  []report.Line         // of hypotheses that cannot be decided here, and that nobody asked for one by one
