@@ -5,12 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -112,6 +114,34 @@ func TestFioIsNotInstalled(t *testing.T) {
 	require.ErrorContains(t, r.Check(r.exp, &record.Plan{}), "which rig spark cannot do: choose another rig with -rig, or a configuration without it; fio is not installed: apt install fio")
 	_, err := (&launched{of: r}).Apply(t.Context(), rig.Treatment{Kind: rig.Fio})
 	require.EqualError(t, err, "fio cannot be done: fio is not installed: apt install fio")
+}
+
+// over are files in place of others.
+type over struct {
+	fs.FS
+	files fstest.MapFS
+}
+
+func (o over) Open(name string) (fs.File, error) {
+	if _, ok := o.files[name]; ok {
+		return o.files.Open(name)
+	}
+	return o.FS.Open(name)
+}
+
+// A page cache that leaves a server too little free memory is told before the first one is started; another is not.
+func TestPageCacheBeforeAServer(t *testing.T) {
+	for free, told := range map[string]bool{"2097152": true, "67108864": false} {
+		here := doctor.Here()
+		here.Files = over{here.Files, fstest.MapFS{"proc/meminfo": {Data: []byte("MemTotal: 134217728 kB\nMemFree: " + free + " kB\nMemAvailable: 120000000 kB\nCached: 60000000 kB\n" +
+			"SwapTotal: 0 kB\nSwapFree: 0 kB\n")}}}
+		here.Sleep = func(context.Context, time.Duration) error { return nil }
+		here.Lateness = func(context.Context) ([]time.Duration, error) { return make([]time.Duration, 300), nil }
+		r, out := launching(t, overlay(t, nil), simulatedKinds, "L8B", func(_ *layout.Choices, o *LaunchOptions) { o.Machine = here })
+		_ = r.Prepare(t.Context()) // this machine may lack something
+		assert.Equal(t, told, strings.Contains(out.String(), "warning: page-cache: 2.0 GiB free, 57 GiB in the page cache; 8.0 GiB free are the guard: before the server starts: sync; echo 3 >"), out)
+		assert.Equal(t, told, strings.Contains(out.String(), "page-cache"), out)
+	}
 }
 
 // What the hypothesis needs and the machine lacks ends the run before it begins, each with its remedy; -skip-doctor has it begin.
