@@ -76,8 +76,8 @@ func RunControl(t *testing.T, h Hypothesis) {
 // noControls skips a control on a rig without worlds, and says so once, where go test would not.
 func (s *sessionState) noControls(t *testing.T, rig string) {
 	t.Helper()
-	why := fmt.Sprintf("controls: there is nothing to do on rig %s: control worlds are of the simulated machine, without the mechanism that a hypothesis claims, and a real one "+
-		"cannot be made so; without -rig they run", rig)
+	why := fmt.Sprintf("controls: there is nothing to do on rig %s: control worlds are of the simulated machine, without the mechanism that a hypothesis claims, "+
+		"and a real one cannot be made so; without -rig they run", rig)
 	s.uncontrolled.Do(func() { fmt.Fprintln(s.out, why) })
 	t.Skip(why)
 }

@@ -187,8 +187,8 @@ func (o *Options) checkKinds() error {
 		case err != nil:
 			faults = append(faults, fmt.Errorf("%s: %w", said, err))
 		case r.starts && kind.Launch == nil:
-			faults = append(faults, fmt.Errorf("%s: servers/%s.yaml does not say how it is started (launch:): name one that does (%s), or start it yourself and name its URL with -rig server",
-				said, kind.Server, strings.Join(startable(folder), ", ")))
+			faults = append(faults, fmt.Errorf("%s: servers/%s.yaml does not say how it is started (launch:): name one that does (%s), "+
+				"or start it yourself and name its URL with -rig server", said, kind.Server, strings.Join(startable(folder), ", ")))
 		}
 	}
 	return errors.Join(faults...)

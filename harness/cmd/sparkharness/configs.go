@@ -21,7 +21,8 @@ type configsFlag struct {
 
 func (c *configsFlag) flags(cmd *cobra.Command, what string) {
 	c.cmd = cmd
-	cmd.Flags().StringVar(&c.named, "configs", "", "`folder` of the configuration files"+what+" (default configs/ of the checkout, outside of one those that this program carries)")
+	cmd.Flags().StringVar(&c.named, "configs", "", "`folder` of the configuration files"+what+
+		" (default configs/ of the checkout, outside of one those that this program carries)")
 }
 
 // folder is that of the configurations, opened once.
