@@ -94,7 +94,7 @@ var rules = []rule{
 	{"harness", []string{"harness/carried", "harness/config", "harness/cpus", "harness/disk", "harness/evidence", "harness/experiment", "harness/gate", "harness/price", "harness/rates", "harness/record", "harness/regular", "harness/report", "harness/rig", "harness/rig/mixedrig", "harness/rig/serverrig", "harness/rig/simrig", "harness/runner", "harness/verdict"}, nil,
 		"the door joins both sides; load, telemetry and simulator are behind runner and rig"},
 	{"harness/archive", []string{"harness/regular"}, nil, "what is sent is bytes: whoever packs reads no run"},
-	{"harness/cmd/sparkharness", []string{"harness/archive", "harness/config", "harness/disk", "harness/doctor", "harness/load", "harness/outgoing", "harness/prompt", "harness/record", "harness/regular", "harness/rig/diskrig", "harness/rig/simrig", "harness/sheet", "harness/sim", "harness/stats", "harness/trace"}, []string{"github.com/spf13/cobra"},
+	{"harness/cmd/sparkharness", []string{"harness/archive", "harness/carried", "harness/config", "harness/disk", "harness/doctor", "harness/load", "harness/outgoing", "harness/prompt", "harness/record", "harness/regular", "harness/rig/diskrig", "harness/rig/simrig", "harness/sheet", "harness/sim", "harness/stats", "harness/trace"}, []string{"github.com/spf13/cobra"},
 		"commands serve, write, show, and drive a trace or a plain load; they decide nothing, so that a first look is no run"},
 	{"harness/cmd/mutants", nil, []string{"gopkg.in/yaml.v3"}, "what looks for holes in the tests must not depend on what they test"},
 	{"hypotheses", nil, nil, "the product code of a hypothesis is its documentation"},

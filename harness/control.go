@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"fmt"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -31,7 +32,7 @@ func RunControl(t *testing.T, h Hypothesis) {
 		t.Skip("-replay judges the folder of one run: choose its hypothesis with -run")
 	}
 	if !rigs[base.Rig].worlds {
-		t.Skipf("control worlds are simulated: rig %s has none", base.Rig)
+		session.noControls(t, base.Rig)
 	}
 	base.World = "default"
 	exp, err := experiment.Load(demand(h), base.choices())
@@ -70,6 +71,15 @@ func RunControl(t *testing.T, h Hypothesis) {
 			}
 		})
 	}
+}
+
+// noControls skips a control on a rig without worlds, and says so once, where go test would not.
+func (s *sessionState) noControls(t *testing.T, rig string) {
+	t.Helper()
+	why := fmt.Sprintf("controls: there is nothing to do on rig %s: control worlds are of the simulated machine, without the mechanism that a hypothesis claims, "+
+		"and a real one cannot be made so; without -rig they run", rig)
+	s.uncontrolled.Do(func() { fmt.Fprintln(s.out, why) })
+	t.Skip(why)
 }
 
 // notShown are the checks that a control run should have contradicted and has not, or the gate that it should have failed, and the

@@ -68,3 +68,37 @@ func TestLaunchFlags(t *testing.T) {
 		assert.True(t, o.SkipDoctor)
 	}
 }
+
+// A kind that there is not, or that does not say how it is started, is refused with those that there are, whichever stack is measured.
+func TestUnknownKinds(t *testing.T) {
+	rigs["starts"], rigs["asks"] = kindOfRig{starts: true}, kindOfRig{servers: true}
+	t.Cleanup(func() { delete(rigs, "starts"); delete(rigs, "asks") })
+	const some = "vllm, vllm-disk, vllm-fs)"
+	for _, tc := range []struct {
+		o    Options
+		want []string // of each line; none: it is taken
+	}{
+		{Options{Rig: "starts", Launch: "A=nosuch,B=vllm-fs"}, []string{"-launch A=nosuch: there is no file servers/nosuch.yaml in the folder of configurations, ", some}},
+		{Options{Rig: "starts", Launch: "A=vllm,B=../vllm"}, []string{`-launch B=../vllm: "../vllm" is no name of a file of servers/`, some}},
+		{Options{Rig: "starts", Launch: "openai"}, []string{"-launch A=openai: servers/openai.yaml does not say how it is started (launch:): name one that does (dynamo, dynamo-kvbm, sim-dynamo,", some}},
+		{Options{Rig: "starts", Launch: "A=vllm,B=vllm-fs"}, nil},
+		{Options{Rig: "starts", Launch: "A=nosuch", Replay: "run"}, nil},
+		{Options{Rig: "asks", Server: "A=vllm,B=nosuch"}, []string{"-server B=nosuch: there is no file servers/nosuch.yaml", some}},
+		{Options{Rig: "asks", Server: "nosuch"}, []string{"-server nosuch: there is no file servers/nosuch.yaml", some}},
+		{Options{Rig: "asks", Server: "A=vllm,B=openai"}, nil},
+		{Options{Rig: defaultRig, Launch: "A=nosuch", Server: "nosuch"}, nil},
+	} {
+		tc.o.Root = ".."
+		err := tc.o.checkKinds()
+		if tc.want == nil {
+			require.NoError(t, err)
+			continue
+		}
+		for _, want := range tc.want {
+			require.ErrorContains(t, err, want)
+		}
+		assert.NotContains(t, err.Error(), "\n")
+	}
+	none := Options{Rig: "starts", Launch: "vllm", Configs: "nosuch", Root: ".."}
+	require.ErrorContains(t, none.checkKinds(), "-configs: there is no folder of configurations ")
+}

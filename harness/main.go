@@ -43,6 +43,8 @@ type sessionState struct {
 	one    []string     // of them, those that -run asks for one by one
 	warned sync.Once    // of what it would wear
 
+	uncontrolled sync.Once // it has been said that there are no control worlds
+
 	mu      sync.Mutex
 	lines   []report.Line
 	passed  []report.Line         // of hypotheses that cannot be decided here, and that nobody asked for one by one
@@ -106,6 +108,10 @@ func Main(m *testing.M, rules fs.FS, all ...Hypothesis) int {
 	}
 	if session.options.alone {
 		fmt.Println("no checkout here: configurations and inputs are those that this program carries,", session.options.Root)
+	}
+	if err := session.options.checkKinds(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 2
 	}
 	if list := session.options.ClientCPUs; list != "" {
 		if _, err := cpus.Pin(list); err != nil { // until this process ends

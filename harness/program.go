@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"hash"
 	"io/fs"
-	"os"
 	"path"
 	"path/filepath"
 	"runtime"
@@ -76,20 +75,10 @@ func addSources(fsys fs.FS, sum func(file string) hash.Hash, counts func(file st
 	})
 }
 
-// isCheckout tells whether a folder holds configs/ and inputs/.
-func isCheckout(dir string) bool {
-	for _, inside := range []string{"configs", "inputs"} {
-		if info, err := os.Stat(filepath.Join(dir, inside)); err != nil || !info.IsDir() {
-			return false
-		}
-	}
-	return true
-}
-
 // standAlone has a program that stands in no checkout, nor on the machine where it was built, take the configurations and inputs
 // that it carries. Results then go below the working folder.
 func (o *Options) standAlone(parent func() (string, error)) error {
-	if isCheckout(o.Root) {
+	if carried.IsCheckout(o.Root) {
 		return nil
 	}
 	dir, err := parent()
@@ -103,20 +92,11 @@ func (o *Options) standAlone(parent func() (string, error)) error {
 // checkout is the folder that holds configs/ and inputs/: the nearest one above the working folder, which under go test
 // is that of the package, or else the one that this program was built in.
 func checkout() string {
-	working, err := os.Getwd()
-	up := "."
-	for err == nil {
-		if isCheckout(up) {
-			return up
-		}
-		parent := filepath.Dir(working)
-		if parent == working {
-			break
-		}
-		working, up = parent, filepath.Join(up, "..")
+	if root, found := carried.Checkout(); found {
+		return root
 	}
 	if _, file, _, ok := runtime.Caller(0); ok {
-		if dir := filepath.Dir(filepath.Dir(file)); isCheckout(dir) {
+		if dir := filepath.Dir(filepath.Dir(file)); carried.IsCheckout(dir) {
 			return dir
 		}
 	}

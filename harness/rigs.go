@@ -35,7 +35,7 @@ var rigs = map[string]kindOfRig{
 		}},
 	"server": {servers: true, scratch: func() string { return "" },
 		open: func(_ *testing.T, e *config.Experiment) (rig.Rig, error) {
-			return serverrig.New(e, filepath.Join(session.options.Root, "inputs", "prompts"), os.Stdout)
+			return serverrig.New(e, serverrig.Options{Prompts: filepath.Join(session.options.Root, "inputs", "prompts"), Out: os.Stdout})
 		}},
 }
 

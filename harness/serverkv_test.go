@@ -99,6 +99,7 @@ build: {path: /version, field: version}
 engine: {at: /metrics, figures: {running: {names: [running]}, waiting: {names: [waiting]}, block_tokens: {names: [config_info], label: block_size}}}
 kv: {at: /metrics, figures: {tier2_hits: {names: [hits]}, tier2_bytes_out: {names: [read_bytes]}}}
 `)
+	t.Setenv("XDG_STATE_HOME", t.TempDir()) // nobody else's run is in the way
 	o.Rig, o.URL, o.Server, o.Device, o.World = "server", "B="+srv.URL, "B=files", devices[0].Name(), ""
 	return o
 }

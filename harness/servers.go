@@ -3,6 +3,7 @@ package harness
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -155,6 +156,52 @@ func (o *Options) checkLaunch(given map[string]bool) (faults []error) {
 		faults = append(faults, errors.New("-rig spark: which drive do the servers use? Give a folder on it with -dir, where their KV tiers go"))
 	}
 	return faults
+}
+
+// checkKinds refuses kinds of servers that there are not, or that cannot be started where they are to be, whether a hypothesis that is due
+// uses them or not.
+func (o *Options) checkKinds() error {
+	r, flag, value, all := rigs[o.Rig], "-launch ", o.Launch, "A"
+	if r.servers {
+		flag, value, all = "-server ", o.Server, everyStack
+	}
+	if !r.servers && !r.starts || o.Replay != "" || len(o.Verify) > 0 {
+		return nil
+	}
+	kinds, err := config.ByStack(value, all)
+	if err != nil {
+		return fmt.Errorf("%s: %w", flag, err)
+	}
+	folder, err := config.OpenFolder(o.configs())
+	if err != nil {
+		return fmt.Errorf("-configs: %w", err)
+	}
+	var faults []error
+	for _, stack := range slices.Sorted(maps.Keys(kinds)) {
+		said := flag + stack + "=" + kinds[stack]
+		if stack == everyStack {
+			said = flag + kinds[stack]
+		}
+		kind, err := config.LoadServer(folder, kinds[stack])
+		switch {
+		case err != nil:
+			faults = append(faults, fmt.Errorf("%s: %w", said, err))
+		case r.starts && kind.Launch == nil:
+			faults = append(faults, fmt.Errorf("%s: servers/%s.yaml does not say how it is started (launch:): name one that does (%s), "+
+				"or start it yourself and name its URL with -rig server", said, kind.Server, strings.Join(startable(folder), ", ")))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// startable are the kinds whose files say how they are started.
+func startable(folder *config.Folder) (names []string) {
+	for _, name := range config.ServerNames(folder) {
+		if kind, err := config.LoadServer(folder, name); err == nil && kind.Launch != nil { // what is wrong with another is told where it is asked for
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // absoluteDir is -dir from anywhere.

@@ -85,6 +85,25 @@ func TakeWithin(path string, limit time.Duration, stop <-chan struct{}) (*Lock, 
 	}
 }
 
+// Held says who holds the lock of a path: a *HeldError, or nil if nobody does, or who does has not said yet. It leaves nothing at the
+// path, and does not wait.
+func Held(path string) error {
+	f, err := os.OpenFile(path, os.O_RDONLY, 0)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	l := &Lock{path: path, f: f}
+	err = l.claim(flock)
+	_ = f.Close() // it was read
+	held := (*HeldError)(nil)
+	if errors.Is(err, errMoved) || errors.As(err, &held) && held.passing() {
+		return nil
+	}
+	return err
+}
+
 // try locks the file of a path, and does not sign it.
 func try(path string, flock func(*os.File) (bool, error)) (*Lock, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)

@@ -31,6 +31,8 @@ func TestLockIsHeldOnce(t *testing.T) {
 	path := filepath.Join(t.TempDir(), ".lock")
 	l, err := Take(path)
 	require.NoError(t, err)
+	require.NoError(t, Held(filepath.Join(filepath.Dir(path), "none")))
+	require.ErrorContains(t, Held(path), fmt.Sprintf("held by process %d on host ", os.Getpid()))
 	_, err = Take(path)
 	var held *HeldError
 	require.ErrorAs(t, err, &held)
@@ -56,7 +58,10 @@ func TestLockGoesWithItsProcess(t *testing.T) {
 	SweepLocks(filepath.Dir(path), ".*lock")
 	assert.FileExists(t, path, "another process's")
 
+	require.Error(t, Held(path))
 	kill()
+	require.NoError(t, Held(path))
+	assert.FileExists(t, path, "who looks takes nothing away")
 	SweepLocks(filepath.Dir(path), "*.other")
 	assert.FileExists(t, path, "not asked for")
 	SweepLocks(filepath.Dir(path), ".*lock")

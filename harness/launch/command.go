@@ -34,6 +34,8 @@ type Command struct {
 	Container string            // name of the container, "" of a process
 	Secrets   map[string]string // names and values
 	Image     string            // "" of a process
+	File      string            // of the configurations, which says it: servers/vllm.yaml
+	Given     string            // variable of the harness's environment by which the path of its program is given; "" for none
 }
 
 // inherited are the variables that a process takes over from the harness: no other one could change what is measured, or be read
@@ -123,7 +125,7 @@ func (b *builder) all(path string, texts []string) []string {
 
 // part is a container or a process. The settings are those of the part with the engine, which has no name.
 func (b *builder) part(name string, p config.Part) Command {
-	c := Command{Part: name, Secrets: map[string]string{}}
+	c := Command{Part: name, Secrets: map[string]string{}, File: "servers/" + b.place.Kind + ".yaml"}
 	path := strings.TrimPrefix("beside."+name+".", "beside..")
 	env := map[string]string{}
 	var args []string
@@ -164,6 +166,9 @@ func (b *builder) part(name string, p config.Part) Command {
 	}
 	if p.Container == nil {
 		c.Argv = append(b.all(path+"process.command", p.Process.Command), args...)
+		if word := p.Process.Command[0]; strings.HasPrefix(word, "{") && strings.HasSuffix(word, "}") {
+			c.Given = b.launch.Given[word[1:len(word)-1]].Env
+		}
 		for _, variable := range slices.Sorted(maps.Keys(env)) {
 			c.Env = append(c.Env, variable+"="+env[variable])
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -28,7 +29,7 @@ func fakeDocker(t *testing.T, ends bool, images ...string) (path string, lines f
 	text := `#!/bin/sh
 { for w in "$@"; do printf '%s\n' "$w"; done; echo "HF_TOKEN=$HF_TOKEN"; echo ---; } >> ` + record + `
 case "$1" in
-image) for i in ` + strings.Join(images, " ") + `; do [ "$5" = "$i" ] && { echo arm64; exit 0; }; done; echo "Error: No such image: $5" >&2; exit 1;;
+image) for i in ` + strings.Join(images, " ") + `; do [ "$5" = "$i" ] && { echo ` + runtime.GOARCH + `; exit 0; }; done; echo "Error: No such image: $5" >&2; exit 1;;
 run) echo "GPU KV cache size: 1,024 tokens"; while [ ! -e ` + dir + `/stopped ]; do sleep 0.05; done; exit 0;;
 stop) ` + end + `; echo "$4";;
 rm) touch ` + dir + `/stopped; echo "Error response from daemon: ` + gone + `" >&2; exit 1;;

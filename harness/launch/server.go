@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -64,13 +63,8 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 
 // prepare makes sure that images are here, writes the server's files, and opens its log.
 func (s *Server) prepare(ctx context.Context, files map[string]string) error {
-	for _, image := range s.images() {
-		ctx, cancel := context.WithTimeout(ctx, dockerWait)
-		out, err := exec.CommandContext(ctx, s.o.Place.Docker, "image", "inspect", "--format", "{{.Architecture}}", image).CombinedOutput()
-		cancel()
-		if err != nil {
-			return fmt.Errorf("the image %s is not here (docker image inspect: %s): docker pull %s", image, shown(string(out)), image)
-		}
+	if err := missingImages(ctx, s.commands); err != nil {
+		return err
 	}
 	if err := os.MkdirAll(s.o.Place.Folder, 0o700); err != nil {
 		return fmt.Errorf("the folder of the server's files: %w", err)
@@ -92,15 +86,6 @@ func (s *Server) prepare(ctx context.Context, files map[string]string) error {
 	var err error
 	s.log, err = newLog(s.o.LogPath, s.o.Launch.Log, secrets, maxLog)
 	return err
-}
-
-func (s *Server) images() (out []string) {
-	for _, c := range s.commands {
-		if c.Image != "" && !slices.Contains(out, c.Image) {
-			out = append(out, c.Image)
-		}
-	}
-	return out
 }
 
 // start starts the parts and waits until they serve.

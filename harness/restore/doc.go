@@ -9,4 +9,6 @@
 // Nothing is ended or removed on the word of a number or a name alone. Each entry has a token that nobody can guess: a
 // process carries it in its environment, a folder in a file, a file in its name, a container in a label. A process is known
 // by its number together with the time of its start and the boot, too, because numbers come round again.
+//
+// Beside the journals lies the turn to measure: one run of a user's at a time measures on a machine.
 package restore

@@ -38,10 +38,11 @@ func needs(e *config.Experiment) []need {
 	add(len(s.Fio) > 0, "sweep.fio", Fio)
 	add(s.Probed(), "sweep.fio", Probe)
 	add(len(s.Drive) > 0, "sweep.drive", TwoDrives)
+	// Before what root, or a program, would mend: who has done that is not to hear that it was in vain.
+	add(e.Hypothesis.Load.Adapters != nil, "load.adapters", LoRA)
 	add(len(s.Phase) > 0, "sweep.phase", DropCaches, Restart)
 	add(len(s.Tier1) > 0, "sweep.tier1", SetTier1)
 	add(len(s.Policy) > 0, "sweep.policy", SetPolicy)
-	add(e.Hypothesis.Load.Adapters != nil, "load.adapters", LoRA)
 	for _, name := range e.StackNames() {
 		st := e.Stacks[name]
 		add(st.Dynamo != nil || st.Server != nil && name == "B", "stack "+name, KVTelemetry)

@@ -28,6 +28,9 @@ func TestLacks(t *testing.T) {
 		{"capacities", []string{SetTier1}, "sweep.tier1", func(e *config.Experiment) { e.Hypothesis.Sweep.Tier1 = []config.Size{1} }},
 		{"policies", []string{SetPolicy}, "sweep.policy", func(e *config.Experiment) { e.Hypothesis.Sweep.Policy = []string{"LRU"} }},
 		{"adapters", []string{LoRA}, "load.adapters", func(e *config.Experiment) { e.Hypothesis.Load.Adapters = &config.Adapters{} }},
+		{"adapters that are cold", []string{LoRA, DropCaches, Restart}, "", func(e *config.Experiment) {
+			e.Hypothesis.Load.Adapters, e.Hypothesis.Sweep.Phase = &config.Adapters{}, []string{"cold"}
+		}},
 		{"a KV manager", []string{KVTelemetry}, "stack B", func(e *config.Experiment) { e.Stacks["B"] = &config.Stack{Dynamo: &config.Dynamo{}} }},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -41,9 +44,13 @@ func TestLacks(t *testing.T) {
 					require.NoError(t, err, c)
 					continue
 				}
-				require.ErrorContains(t, err, "HX asks for "+c+" ("+tc.by+"), which rig bench cannot do")
+				require.ErrorContains(t, err, "HX asks for "+c+" (")
+				require.ErrorContains(t, err, tc.by+"), which rig bench cannot do")
 				assert.NotContains(t, err.Error(), "\n")
 			}
 		})
 	}
+	// What nobody here can mend is told before what root can.
+	cold := &config.Experiment{Hypothesis: &config.Hypothesis{Hypothesis: "H1", Load: config.Load{Adapters: &config.Adapters{}}, Sweep: config.Sweep{Phase: []string{"cold"}}}}
+	require.ErrorContains(t, Lacks(record.Facts{Rig: "bench"}, cold), "H1 asks for lora (load.adapters)")
 }

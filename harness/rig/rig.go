@@ -18,8 +18,9 @@ type Rig interface {
 	// Check refuses, before anything runs, a plan that the rig cannot carry out. The error says what is lacking and
 	// what to do, in one line.
 	Check(*config.Experiment, *record.Plan) error
-	// Prepare takes what the cells need of this computer. It comes before the run's folder is made and an earlier run is
-	// set aside: what cannot be had is told here. When the context ends it ends, too; Close removes what it has laid out.
+	// Prepare takes what the cells need of this computer: in real time first the turn to measure there, which one run at a time has. It
+	// comes before the run's folder is made and an earlier run is set aside: what cannot be had is told here. When the context ends it
+	// ends, too; Close removes what it has laid out. It may be called twice.
 	Prepare(context.Context) error
 	// Open returns the machine with a stack on it. How long its servers live is the rig's own affair: Machine.Begin
 	// brings them into the state in which a cell starts.
@@ -27,7 +28,7 @@ type Rig interface {
 	// Run does the work for each of the cells, on the rig's clock: side by side where each has a machine of its
 	// own, one after another elsewhere. It returns when all is done.
 	Run([]record.PlannedCell, Work)
-	// Close stops what outlives the cells.
+	// Close stops what outlives the cells, and gives back what Prepare has taken.
 	Close() error
 }
 

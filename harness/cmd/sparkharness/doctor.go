@@ -27,7 +27,8 @@ type doctorFlags struct {
 	hypotheses                                 []string
 	url, server, metrics, kvMetrics, keyEnv    string
 	container, pid, log                        string
-	configs, dir, results                      string
+	dir, results                               string
+	configs                                    configsFlag
 	hours, model, cpuTier, promptKV, footprint float64
 	timeout                                    time.Duration
 	remote, ioUring, probe, asJSON, strict     bool
@@ -77,7 +78,7 @@ processors, and of the named servers for some seconds, to see clocks under load.
 	f.StringVar(&o.container, "container", "", "`name` of its container: of A, or A=...,B=...")
 	f.StringVar(&o.pid, "pid", "", "`id` of its process on this machine: of A, or A=...,B=...")
 	f.StringVar(&o.log, "log", "", "`file` with what it logged: of A, or A=...,B=...")
-	f.StringVar(&o.configs, "configs", "configs", "folder of the configuration files, for another --server than "+openAI)
+	o.configs.flags(cmd, ", for another --server than "+openAI)
 	f.StringVar(&o.dir, "dir", "", "`folder` on the drive that the servers use: a small file is written there, and gone again")
 	f.StringVar(&o.results, "results", "", "`folder` for results (default the working directory)")
 	f.Float64Var(&o.hours, "hours", 0, "`hours` that the plan takes at most (-plan-only says how many)")
@@ -185,7 +186,7 @@ func (o *doctorFlags) connect(s *doctor.Instance, of func(flag string) string) (
 	if kind == "" {
 		kind = openAI
 	}
-	if s.Kind, err = serverKind(o.configs, kind); err != nil {
+	if s.Kind, err = serverKind(&o.configs, kind); err != nil {
 		return err
 	}
 	var key outgoing.Secret

@@ -37,7 +37,8 @@ type plainLoad struct {
 
 func loadCommand() *cobra.Command {
 	var l plainLoad
-	var server, configs string
+	var server string
+	var configs configsFlag
 	cmd := &cobra.Command{
 		Use:   "load",
 		Short: "Load an OpenAI-compatible server and time the answers",
@@ -72,7 +73,7 @@ the figures of what there is.
 			l.bounded = cmd.Flags().Changed("duration")
 			l.orderly = untilAsked
 			l.out, l.log, l.progress = cmd.OutOrStdout(), cmd.ErrOrStderr(), liveOn(cmd.ErrOrStderr())
-			if l.kind, err = serverKind(configs, server); err != nil {
+			if l.kind, err = serverKind(&configs, server); err != nil {
 				return err
 			}
 			if l.api == "" {
@@ -91,7 +92,7 @@ the figures of what there is.
 	l.loadFlags.flags(cmd)
 	l.terms.flags(cmd, 5*time.Second, "leave requests due that long from the start out of the figures")
 	f.StringVar(&server, "server", openAI, "`kind` of the server, which is what its requests may say: a file of configs/servers, such as vllm, llama-cpp, trtllm, dynamo")
-	f.StringVar(&configs, "configs", "configs", "folder of the configuration files, for another --server than "+openAI)
+	configs.flags(cmd, ", for another --server than "+openAI)
 	f.StringVar(&l.api, "api", "", "completions or chat (default: the server kind's)")
 	f.StringVar(&l.json, "json", "", "`file` for the figures, which is written over")
 	f.StringVar(&l.lines, "lines", "", "`file` for a raw line a request (metrics.jsonl), which must not be there yet")
@@ -105,12 +106,12 @@ const openAI = "openai"
 var openKind = config.Server{Server: openAI, API: load.APICompletions, Dialect: load.DialectOpenAI}
 
 // serverKind is a kind of server. The one of which nothing is known needs no folder, so that the program runs anywhere.
-func serverKind(configs, name string) (*config.Server, error) {
+func serverKind(configs *configsFlag, name string) (*config.Server, error) {
 	if name == openAI {
 		kind := openKind
 		return &kind, nil
 	}
-	folder, err := config.OpenFolder(configs)
+	folder, err := configs.folder()
 	if err != nil {
 		return nil, fmt.Errorf("--server %s: %w (--configs)", name, err)
 	}

@@ -18,7 +18,8 @@ import (
 )
 
 func serveCommand() *cobra.Command {
-	var configs, world, model, engine, dialect, bind, tier1, policy string
+	var configs configsFlag
+	var world, model, engine, dialect, bind, tier1, policy string
 	var seed uint64
 	var port int
 	var stacks []string
@@ -56,7 +57,7 @@ the committed one as its base (README, Use).
 			if port != 0 && (len(stacks) != 1 || port < 1 || port > 65535-2) {
 				return fmt.Errorf("--port %d is the port of a single stack (--stack), from 1; the pages of a worker and of KVBM have the two after it", port)
 			}
-			folder, err := config.OpenFolder(configs)
+			folder, err := configs.folder()
 			if err != nil {
 				return err
 			}
@@ -93,7 +94,7 @@ the committed one as its base (README, Use).
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&configs, "configs", "configs", "folder of the configuration files")
+	configs.flags(cmd, "")
 	f.StringSliceVar(&stacks, "stack", []string{"stackA_llama70b_baseline.yaml", "stackB_llama70b_dynamo_tiered.yaml"}, "stack `files` to serve, below the configs folder")
 	f.StringVar(&world, "world", "default", "simulated machine, a file of configs/worlds")
 	f.StringVar(&model, "model", "", "model instead of the stack file's: a file of configs/models, such as L8B")

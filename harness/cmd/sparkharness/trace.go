@@ -54,7 +54,8 @@ func describe(path string, o trace.Options) (trace.Stats, error) {
 
 func traceStatsCommand() *cobra.Command {
 	var o trace.Options
-	var configs, model, engine, dtype string
+	var configs configsFlag
+	var model, engine, dtype string
 	cmd := &cobra.Command{
 		Use:   "stats FILE",
 		Short: "Check a trace and say what it asks of a server",
@@ -70,7 +71,7 @@ Sessions are requests that share a block that is not common, such as that of a s
 			var kv *kvModel
 			if model != "" {
 				var err error
-				if kv, err = newKVModel(configs, model, engine, dtype); err != nil {
+				if kv, err = newKVModel(&configs, model, engine, dtype); err != nil {
 					return err
 				}
 			}
@@ -85,7 +86,7 @@ Sessions are requests that share a block that is not common, such as that of a s
 	f := cmd.Flags()
 	f.StringVar(&model, "model", "", "model whose KV and prefill to compare with: a file of configs/models, such as L70B")
 	f.StringVar(&engine, "engine", "tensorrt-llm", "engine that runs it: a file of configs/engines")
-	f.StringVar(&configs, "configs", "configs", "folder of the configuration files")
+	configs.flags(cmd, "")
 	f.StringVar(&dtype, "kv-dtype", "fp16", "element of the KV cache: fp16 or fp8")
 	return cmd
 }
@@ -97,8 +98,8 @@ type kvModel struct {
 	dtype         string
 }
 
-func newKVModel(configs, name, engine, dtype string) (*kvModel, error) {
-	folder, err := config.OpenFolder(configs)
+func newKVModel(configs *configsFlag, name, engine, dtype string) (*kvModel, error) {
+	folder, err := configs.folder()
 	if err != nil {
 		return nil, err
 	}

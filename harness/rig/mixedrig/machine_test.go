@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sparkharness/harness/record"
+	"sparkharness/harness/restore"
 	"sparkharness/harness/rig"
 )
 
@@ -81,6 +82,7 @@ func TestMachineOnADrive(t *testing.T) {
 	require.NoError(t, r.Check(e, plan()))
 	require.NoError(t, r.Prepare(t.Context()))
 	assert.Contains(t, out.String(), "of 64 MiB written its counters showed ")
+	require.Error(t, restore.TurnTaken(r.(*Rig).o.Journal), "it measures")
 	var first *kept
 	for cell := range 2 {
 		m, err := r.Open(t.Context(), e.Stacks["B"])

@@ -22,7 +22,7 @@ const (
 	look       = time.Second
 )
 
-// Prepare puts right what a killed process has left, looks whether others load the drive, proves its counters, and lays out
+// Prepare takes the turn to measure on this machine, puts right what a killed process has left, looks whether others load the drive, proves its counters, and lays out
 // the files of fio and the probe. A drive whose counters do not show what is read and written is measured by nobody: the error says
 // what that looks like.
 func (r *Rig) Prepare(ctx context.Context) error {
@@ -43,6 +43,9 @@ func (r *Rig) prepare(ctx context.Context) error {
 		if home, err = restore.Home(); err != nil {
 			return err
 		}
+	}
+	if r.turn, err = restore.TakeTurn(home); err != nil {
+		return err
 	}
 	if r.journal, err = restore.Open(home, r.o.Out); err != nil {
 		return err

@@ -49,6 +49,7 @@ type Rig struct {
 	noise    io.Reader
 
 	// From Prepare on.
+	turn    *restore.Turn
 	journal *restore.Journal
 	treater *treatment.Treater
 	scratch *disk.Scratch // where simulated hosts lay out their files, which nobody reads
@@ -258,7 +259,7 @@ func (r *Rig) Run(cells []record.PlannedCell, w rig.Work) {
 	}
 }
 
-// Close removes everything that the rig has made.
+// Close removes everything that the rig has made, and gives the turn back.
 func (r *Rig) Close() error {
 	var errs []error
 	for _, at := range r.places {
@@ -276,5 +277,6 @@ func (r *Rig) Close() error {
 		errs = append(errs, r.journal.Close())
 		r.journal = nil
 	}
+	errs = append(errs, r.turn.End())
 	return errors.Join(errs...)
 }

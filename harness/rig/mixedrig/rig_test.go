@@ -1,6 +1,8 @@
 package mixedrig
 
 import (
+	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,6 +14,7 @@ import (
 	"sparkharness/harness/config"
 	"sparkharness/harness/drive"
 	"sparkharness/harness/record"
+	"sparkharness/harness/restore"
 	"sparkharness/harness/rig"
 )
 
@@ -109,6 +112,23 @@ func TestLeftIsRefused(t *testing.T) {
 	found, err := os.ReadDir(journal)
 	require.NoError(t, err)
 	assert.Len(t, found, 1, "its own journal is gone, and the evidence stays")
+}
+
+// One run at a time measures: a second one is refused before it writes anything, and whoever only shows a plan is none.
+func TestOneRunAtATime(t *testing.T) {
+	dir, journal := onDrive(t), filepath.Join(t.TempDir(), "journals")
+	r, err := New(small(t, "default"), Options{Dir: dir, Out: io.Discard, Journal: journal})
+	require.NoError(t, err)
+	assert.NoDirExists(t, journal)
+	turn, err := restore.TakeTurn(journal)
+	require.NoError(t, err)
+	require.ErrorContains(t, r.Prepare(t.Context()), fmt.Sprintf("another run measures on this machine (held by process %d on host ", os.Getpid()))
+	left, err := filepath.Glob(filepath.Join(journal, "*.jsonl"))
+	require.NoError(t, err)
+	assert.Empty(t, left)
+	require.NoError(t, r.Close())
+	require.Error(t, restore.TurnTaken(journal), "who was refused gives nothing back")
+	require.NoError(t, turn.End())
 }
 
 // A drive that others load all the time is refused; one that they load now and then is for the gates of each cell.

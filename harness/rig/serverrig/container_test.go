@@ -145,6 +145,7 @@ func TestKilledHarnessOfContainer(t *testing.T) {
 	require.Equal(t, "true", docker(t, "inspect", "--format", "{{.State.Running}}", name), "the container outlives the harness")
 
 	r, out := launching(t, contained(t, image), simulatedKinds, "L8B", at(dir))
+	prepared(t, r)
 	assert.Empty(t, named(t))
 	assert.Regexp(t, "restored: .*"+regexp.QuoteMeta(name), out.String())
 	assert.Empty(t, r.journal.Left)

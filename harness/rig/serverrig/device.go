@@ -22,18 +22,18 @@ const (
 
 // device is what the servers keep their files on.
 type device struct {
+	named    string       // a folder, or a name
 	drive    *drive.Drive // nil where only a name was given
-	proof    *drive.Proof
-	names    []string
+	proof    *drive.Proof // from proveAll on
+	names    []string     // whose counters are watched
 	identity []record.DriveLeaf
-	fault    string // what the proof was disturbed by, "" for nothing
 	// maxRequest is the largest request that it takes, bytes; nil if it does not tell.
 	maxRequest *float64
 }
 
-// openDevice finds the device that was named, of the tree of sysfs at root: a folder on it, whose counters are proved with reads and writes, or a name of
-// /sys/block, of which nobody can see whether the counters move.
-func openDevice(ctx context.Context, root, named string, noise io.Reader) (device, error) {
+// openDevice finds the device that was named, of the tree of sysfs at root: that of a folder on it, or a name of /sys/block. It reads
+// and writes nothing there.
+func openDevice(root, named string) (device, error) {
 	if !strings.ContainsRune(named, filepath.Separator) {
 		known := telemetry.Device(root, named)
 		switch {
@@ -42,26 +42,44 @@ func openDevice(ctx context.Context, root, named string, noise io.Reader) (devic
 		case known.Counted != nil && !*known.Counted:
 			return device{}, fmt.Errorf("-device %s: the kernel counts no I/O of it: as root, echo 1 > /sys/block/%s/queue/iostats", named, named)
 		}
-		return device{names: []string{named}}, nil
+		return device{named: named, names: []string{named}}, nil
 	}
 	d, err := drive.Of(named, drive.Here())
 	if err != nil {
 		return device{}, fmt.Errorf("the servers' drive (-device; -dir where they are started): %w", err)
 	}
-	proof, err := d.Prove(ctx, drive.FullProof, noise)
-	if err != nil {
-		return device{}, fmt.Errorf("the servers' drive (-device; -dir where they are started): %w", err)
+	out := device{named: named, drive: d, identity: d.Leaves}
+	for _, l := range d.Leaves {
+		out.names = append(out.names, l.Name)
 	}
-	// More than was asked for is others' traffic, of which each cell's own gate decides; less is another device, a cache, or
-	// counters that are dead.
-	if shown, _ := proof.Shown(); !shown && !proof.Within() {
-		return device{}, fmt.Errorf("-device %s: %s", named, proof.Fault+proof.Lacking)
-	}
-	out := device{fault: proof.Fault, drive: d, proof: &proof, names: proof.Counters, identity: d.Leaves}
 	if len(d.Leaves) == 1 && d.Leaves[0].MaxSectorsKB != nil {
 		out.maxRequest = new(float64(*d.Leaves[0].MaxSectorsKB) * 1024)
 	}
 	return out, nil
+}
+
+// proveAll reads and writes where the servers' files are, and from then on watches the counters that have moved. Of a drive of which
+// only the name was given nobody can see whether they do.
+func (d *device) proveAll(ctx context.Context, noise io.Reader, out io.Writer) error {
+	if d.drive == nil || d.proof != nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, asking)
+	defer cancel()
+	proof, err := d.drive.Prove(ctx, drive.FullProof, noise)
+	if err != nil {
+		return fmt.Errorf("the servers' drive (-device; -dir where they are started): %w", err)
+	}
+	// More than was asked for is others' traffic, of which each cell's own gate decides; less is another device, a cache, or
+	// counters that are dead.
+	if shown, _ := proof.Shown(); !shown && !proof.Within() {
+		return fmt.Errorf("-device %s: %s", d.named, proof.Fault+proof.Lacking)
+	}
+	d.proof, d.names = &proof, proof.Counters
+	if proof.Fault != "" {
+		fmt.Fprintf(out, "warning: the servers' drive: %s\n", proof.Fault)
+	}
+	return nil
 }
 
 // source reads the counters of the device.

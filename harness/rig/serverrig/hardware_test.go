@@ -5,12 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -114,6 +116,34 @@ func TestFioIsNotInstalled(t *testing.T) {
 	require.EqualError(t, err, "fio cannot be done: fio is not installed: apt install fio")
 }
 
+// over are files in place of others.
+type over struct {
+	fs.FS
+	files fstest.MapFS
+}
+
+func (o over) Open(name string) (fs.File, error) {
+	if _, ok := o.files[name]; ok {
+		return o.files.Open(name)
+	}
+	return o.FS.Open(name)
+}
+
+// A page cache that leaves a server too little free memory is told before the first one is started; another is not.
+func TestPageCacheBeforeAServer(t *testing.T) {
+	for free, told := range map[string]bool{"2097152": true, "67108864": false} {
+		here := doctor.Here()
+		here.Files = over{here.Files, fstest.MapFS{"proc/meminfo": {Data: []byte("MemTotal: 134217728 kB\nMemFree: " + free + " kB\nMemAvailable: 120000000 kB\nCached: 60000000 kB\n" +
+			"SwapTotal: 0 kB\nSwapFree: 0 kB\n")}}}
+		here.Sleep = func(context.Context, time.Duration) error { return nil }
+		here.Lateness = func(context.Context) ([]time.Duration, error) { return make([]time.Duration, 300), nil }
+		r, out := launching(t, overlay(t, nil), simulatedKinds, "L8B", func(_ *layout.Choices, o *LaunchOptions) { o.Machine = here })
+		_ = r.Prepare(t.Context()) // this machine may lack something
+		assert.Equal(t, told, strings.Contains(out.String(), "warning: page-cache: 2.0 GiB free, 57 GiB in the page cache; 8.0 GiB free are the guard: before the server starts: sync; echo 3 >"), out)
+		assert.Equal(t, told, strings.Contains(out.String(), "page-cache"), out)
+	}
+}
+
 // What the hypothesis needs and the machine lacks ends the run before it begins, each with its remedy; -skip-doctor has it begin.
 func TestDoctorBeforeAPlan(t *testing.T) {
 	late := doctor.Here()
@@ -139,19 +169,36 @@ func TestDoctorBeforeAPlan(t *testing.T) {
 	require.NoError(t, r.Prepare(t.Context()))
 }
 
+// until calls stop when a text is written to it.
+type until struct {
+	bytes.Buffer
+	text string
+	stop func()
+}
+
+func (u *until) Write(p []byte) (int, error) {
+	if bytes.Contains(p, []byte(u.text)) {
+		u.stop()
+	}
+	return u.Buffer.Write(p)
+}
+
 // Laying out the files of a run's treatments ends with its context, and when the rig is closed nothing of them is there.
 func TestPreparingIsInterrupted(t *testing.T) {
 	dir, on := onDrive(t)
-	r, out := launching(t, overlay(t, nil), simulatedKinds, "L8B", on, func(_ *layout.Choices, o *LaunchOptions) { o.SkipDoctor = true })
+	ctx, cancel := context.WithCancel(t.Context())
+	out := &until{text: "fio and the probe use ", stop: cancel}
+	r, _ := launching(t, overlay(t, nil), simulatedKinds, "L8B", on, func(_ *layout.Choices, o *LaunchOptions) { o.SkipDoctor, o.Out = true, out })
 	r.exp.Hypothesis.Sweep.Fio, r.exp.Fio = []string{"none", "a"}, map[string]string{"none": "", "a": ""}
 	r.plan = &record.Plan{Cells: []record.PlannedCell{{Cell: record.NewCell("fio", "none")}}}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
 	require.ErrorIs(t, r.Prepare(ctx), context.Canceled)
 	assert.Contains(t, out.String(), "fio and the probe use ")
 	assert.NotContains(t, out.String(), "wrote ")
 	require.NoError(t, r.Close())
 	left, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	assert.Empty(t, left)
+	left, err = os.ReadDir(r.journals)
 	require.NoError(t, err)
 	assert.Empty(t, left)
 }

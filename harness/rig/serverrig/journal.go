@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"path/filepath"
 	"strings"
 
@@ -13,15 +12,12 @@ import (
 	"sparkharness/harness/restore"
 )
 
-// openJournal undoes what a killed run has left, and begins this one's journal in a folder, "" for the user's own.
-func openJournal(dir string, out io.Writer) (*restore.Journal, error) {
-	if dir == "" {
-		var err error
-		if dir, err = restore.Home(); err != nil {
-			return nil, err
-		}
+// journalsOf is a folder of journals: the one that was named, or for "" the user's own.
+func journalsOf(dir string) (string, error) {
+	if dir != "" {
+		return dir, nil
 	}
-	return restore.Open(dir, out)
+	return restore.Home()
 }
 
 // asFound refuses a machine that is not as it was found.

@@ -16,6 +16,7 @@ import (
 	"sparkharness/harness/disk"
 	layout "sparkharness/harness/experiment"
 	"sparkharness/harness/launch"
+	"sparkharness/harness/restore"
 	"sparkharness/harness/rig"
 )
 
@@ -106,6 +107,9 @@ func TestKilledHarness(t *testing.T) {
 
 	r, out := launching(t, tiered(t), map[string]string{"A": "sim-trtllm", "B": "sim-dynamo"}, "L8B", at(dir))
 	_, runs = disk.OwnerOf(pid)
+	assert.True(t, runs, "who only looks at the plan undoes nothing")
+	prepared(t, r)
+	_, runs = disk.OwnerOf(pid)
 	assert.False(t, runs)
 	assert.NoDirExists(t, folder)
 	assert.Regexp(t, `restored: \d processes ended \(server sh\), which process `, out.String())
@@ -156,8 +160,10 @@ func TestLeftBehind(t *testing.T) {
 	require.ErrorContains(t, err, "7-abc.jsonl")
 	require.ErrorContains(t, err, "look at it and remove it")
 	assert.Contains(t, out.String(), "not restored: ")
-	r.journal.Left = nil
-	require.NoError(t, r.Prepare(t.Context()))
+	require.NoError(t, r.Close())
+	require.NoError(t, os.Remove(filepath.Join(dir, "journals", "7-abc.jsonl")))
+	r, _ = launching(t, overlay(t, nil), map[string]string{"A": "sim-trtllm", "B": "sim-dynamo"}, "L8B", at(dir))
+	prepared(t, r)
 }
 
 // A container is noted by its label, which docker is given.
@@ -167,7 +173,7 @@ func TestContainersAreNoted(t *testing.T) {
 	docker := filepath.Join(dir, "docker")
 	require.NoError(t, os.WriteFile(docker, []byte("#!/bin/sh\necho \"$@\" >> "+record+"\n[ $1 = ps ] && echo 0123456789abcdef\nexit 0\n"), 0o755))
 	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
-	j, err := openJournal(filepath.Join(dir, "journals"), os.Stdout)
+	j, err := restore.Open(filepath.Join(dir, "journals"), os.Stdout)
 	require.NoError(t, err)
 	var label string
 	gone, err := noting{j}.Begin(launch.Noted{What: "container x", Docker: docker}, func(m launch.Mark) error {

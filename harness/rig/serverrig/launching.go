@@ -36,9 +36,12 @@ type Launching struct {
 	starts  int                 // of all servers, for the names of logs
 	pools   map[string]kvTokens // KV pools as read back, by stack
 
+	treating treating
+
+	// From Prepare on.
 	journal   *restore.Journal // of what is done to this machine
-	treating  treating
 	condition condition
+	prepared  bool
 }
 
 // LaunchOptions are where the rig finds and leaves what.
@@ -68,43 +71,22 @@ type kvTokens struct {
 	wanted        config.Size
 }
 
-// NewLaunching prepares the rig, after it has undone what a killed run has left; nothing is started before the first cell.
+// NewLaunching looks at the drive and at what can be done to the machine. It writes nothing.
 func NewLaunching(e *config.Experiment, o LaunchOptions) (_ rig.Rig, err error) {
 	o.Getenv = orEnvironment(o.Getenv)
 	r := &Launching{o: o, pools: map[string]kvTokens{},
 		Rig: Rig{exp: e, out: o.Out, client: outgoing.New(outgoing.Options{}), servers: map[string]*server{}, noise: rand.NewChaCha8([32]byte{1})}}
-	if r.journal, err = openJournal(o.Journals, o.Out); err != nil {
+	if r.journals, err = journalsOf(o.Journals); err != nil {
 		return nil, err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, r.journal.Close())
-		}
-	}()
 	if r.library, err = prompt.Open(filepath.Join(o.Root, "inputs", "prompts")); err != nil {
 		return nil, err
 	}
-	if err := r.watch(e); err != nil {
+	if r.device, err = openDevice(sysRoot, e.Stacks[e.StackNames()[0]].Telemetry.Device); err != nil {
 		return nil, err
 	}
-	if r.treating, err = r.newTreating(e); err != nil {
-		return nil, err
-	}
-	r.condition = condition{drives: r.device.names, out: r.out, read: health.Read}
+	r.treating = r.newTreating()
 	return r, r.identify(e)
-}
-
-// watch finds the drive, and proves its counters.
-func (r *Launching) watch(e *config.Experiment) (err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), asking)
-	defer cancel()
-	if r.device, err = openDevice(ctx, sysRoot, e.Stacks[e.StackNames()[0]].Telemetry.Device, r.noise); err != nil {
-		return err
-	}
-	if r.device.fault != "" {
-		fmt.Fprintf(r.out, "warning: the servers' drive: %s\n", r.device.fault)
-	}
-	return nil
 }
 
 // identify settles the facts of the servers that are to be started and of this machine.
@@ -201,13 +183,14 @@ func blockBytes(st *config.Stack) *float64 {
 	return new(*l.TokenBytes * float64(l.BlockTokens))
 }
 
-// Check refuses what the servers cannot be started as, before any is, and tells how often they are.
+// Check refuses what the servers cannot be started as, or from, before any is, and tells how often they are.
 func (r *Launching) Check(e *config.Experiment, p *record.Plan) error {
 	if err := r.treating.lacks(r.facts, e); err != nil {
 		return err
 	}
 	r.plan = p
 	seen := map[string]bool{}
+	var needed []launch.Command
 	last, changes := "", 0
 	for _, pc := range p.Cells {
 		st := e.StackOf(pc)
@@ -223,9 +206,14 @@ func (r *Launching) Check(e *config.Experiment, p *record.Plan) error {
 			continue
 		}
 		seen[key] = true
-		if _, _, err := launch.Commands(st.Server.Launch, st.Launched, r.place(st, 1)); err != nil {
+		commands, _, err := launch.Commands(st.Server.Launch, st.Launched, r.place(st, 1))
+		if err != nil {
 			return fmt.Errorf("stack %s: %w", st.Stack, err)
 		}
+		needed = append(needed, commands...)
+	}
+	if err := launch.Missing(context.Background(), needed); err != nil {
+		return err
 	}
 	fmt.Fprintf(r.out, "%s: its %d cells start a server %d times: whenever stack, tier 1 or policy are others than those of the cell before\n", p.Hypothesis, len(p.Cells), changes)
 	return nil
@@ -267,24 +255,58 @@ func (r *Launching) folder() string {
 
 // Open returns the stack's machine for a cell.
 func (r *Launching) Open(_ context.Context, st *config.Stack) (rig.Machine, error) {
+	if !r.prepared {
+		return nil, errors.New("the rig is not prepared")
+	}
 	return &launched{machine: machine{rig: &r.Rig, stack: st}, of: r}, nil
 }
 
-// Prepare refuses a machine that is not as it was found, or lacks what is needed, and lays out what treatments need on the drive.
-func (r *Launching) Prepare(ctx context.Context) error {
+// Prepare takes the turn to measure on this machine, undoes what a killed run has left, refuses a machine that is not as it was found,
+// or lacks what is needed, and lays out what treatments need on the drive.
+func (r *Launching) Prepare(ctx context.Context) (err error) {
+	if r.prepared {
+		return nil
+	}
+	if r.turn == nil {
+		if r.turn, err = restore.TakeTurn(r.journals); err != nil {
+			return err
+		}
+	}
+	if r.journal == nil {
+		if r.journal, err = restore.Open(r.journals, r.out); err != nil {
+			return err
+		}
+	}
 	if err := asFound(r.journal); err != nil {
 		return err
 	}
 	if err := r.lookOver(ctx); err != nil {
 		return err
 	}
-	return r.treating.prepare(ctx, r.exp, r.plan)
+	if err := r.device.proveAll(ctx, r.noise, r.out); err != nil {
+		return err
+	}
+	r.condition = condition{drives: r.device.names, out: r.out, read: health.Read}
+	if err := r.treat(); err != nil {
+		return err
+	}
+	if err := r.treating.prepare(ctx, r.exp, r.plan); err != nil {
+		return err
+	}
+	r.prepared = true
+	return nil
 }
 
-// Close stops the server that runs, and undoes all that was done to this machine.
+// Close stops the server that runs, undoes all that was done to this machine, and gives the turn back.
 func (r *Launching) Close() error {
 	r.condition.tell()
-	return errors.Join(r.end(), r.treating.close(), r.journal.Close(), r.Rig.Close())
+	r.prepared = false
+	errs := []error{r.end(), r.treating.close()}
+	if r.journal != nil {
+		errs = append(errs, r.journal.Close())
+		r.journal = nil
+	}
+	return errors.Join(append(errs, r.Rig.Close())...)
 }
 
 // end stops the server that runs, if one does, and removes what it has stored on the drive. What cannot be removed is told, and

@@ -124,9 +124,18 @@ func launching(t *testing.T, configs string, kinds map[string]string, model stri
 	return r.(*Launching), out
 }
 
+// prepared is the rig once it has been prepared; the doctor's look at this machine is left out.
+func prepared(t *testing.T, r *Launching) *Launching {
+	t.Helper()
+	r.o.SkipDoctor = true
+	require.NoError(t, r.Prepare(t.Context()))
+	return r
+}
+
 // begun is a cell of a stack that has begun.
 func begun(t *testing.T, r *Launching, pairs ...any) rig.Machine {
 	t.Helper()
+	prepared(t, r)
 	pc, err := config.Resolve(record.NewCell(pairs...))
 	require.NoError(t, err)
 	m, err := r.Open(t.Context(), r.exp.StackOf(pc))
@@ -256,6 +265,34 @@ func TestCheckLaunches(t *testing.T) {
 	require.ErrorContains(t, err, "of loopback is taken: end what listens there (ss -ltnp)")
 }
 
+// Programs and images that are not there are found before the first cell, each once and in a line.
+func TestCheckFindsWhatIsNotHere(t *testing.T) {
+	p := &record.Plan{Hypothesis: "H2B", RunID: "r", Cells: []record.PlannedCell{{Stack: "A"}, {Stack: "B"}}}
+	_, err := program() // which is compiled by a PATH
+	require.NoError(t, err)
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "docker"), []byte("#!/bin/sh\necho Error: No such image: $5 >&2\nexit 1\n"), 0o755))
+	t.Setenv("PATH", dir)
+	r, out := launching(t, overlay(t, nil), map[string]string{"A": "vllm", "B": "vllm-fs"}, "L8B")
+	require.EqualError(t, r.Check(r.exp, p), "servers/vllm.yaml: the image vllm/vllm-openai:v0.31.0 is not here (docker image inspect: Error: No such image: vllm/vllm-openai:v0.31.0): "+
+		"docker pull vllm/vllm-openai:v0.31.0")
+	assert.NotContains(t, out.String(), "start a server")
+
+	gone := filepath.Join(dir, "sparkharness")
+	r, _ = launching(t, overlay(t, nil), simulatedKinds, "L8B", func(_ *layout.Choices, o *LaunchOptions) {
+		o.Getenv = func(name string) (string, bool) {
+			if name == "SPARKHARNESS_BIN" {
+				return gone, true
+			}
+			return os.LookupEnv(name)
+		}
+	})
+	err = r.Check(r.exp, p)
+	require.ErrorContains(t, err, "servers/sim-trtllm.yaml: launch.process.command: ")
+	require.ErrorContains(t, err, gone+": no such file or directory: build or install it, or correct the file, or set SPARKHARNESS_BIN to its path")
+	assert.NotContains(t, err.Error(), "\n")
+}
+
 // A model that is none of models/ is given to the server as it is.
 func TestModelOfOneself(t *testing.T) {
 	r, _ := launching(t, overlay(t, nil), map[string]string{"A": "vllm", "B": "vllm-disk"}, "org/Some-Model-1B")
@@ -270,6 +307,7 @@ func TestModelOfOneself(t *testing.T) {
 // An interrupted start leaves nothing.
 func TestBeginIsInterrupted(t *testing.T) {
 	r, _ := launching(t, overlay(t, nil), map[string]string{"A": "sim-trtllm", "B": "sim-dynamo"}, "L8B")
+	prepared(t, r)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	m, err := r.Open(ctx, r.exp.Stacks["A"])

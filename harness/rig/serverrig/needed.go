@@ -12,6 +12,9 @@ import (
 // unnamed are checks that ask for what nobody can name before the servers run, or that the program's own flags say.
 var unnamed = []string{"go-test-timeout"}
 
+// pageCache is the check by which a server may find too little free memory at its start.
+const pageCache = "page-cache"
+
 // lookOver refuses a machine that lacks what the hypothesis needs, with what to do about each; what cannot be told is a warning.
 // Servers are looked at when they have been started.
 func (r *Launching) lookOver(ctx context.Context) error {
@@ -30,6 +33,8 @@ func (r *Launching) lookOver(ctx context.Context) error {
 		case f.Class == doctor.Server, slices.Contains(unnamed, f.ID):
 		case f.Fatal():
 			lacking = append(lacking, text)
+		case f.ID == pageCache && f.Status == doctor.Warning: // the servers are started next
+			fmt.Fprintf(r.out, "warning: %s\n", text)
 		case f.Untold():
 			fmt.Fprintf(r.out, "warning: not known: %s\n", text)
 		}

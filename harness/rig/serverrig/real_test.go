@@ -3,9 +3,11 @@
 package serverrig
 
 import (
-	"bytes"
 	"fmt"
+	"io"
 	"math"
+	"math/rand/v2"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -44,12 +46,16 @@ func measured(t *testing.T, hypothesis, base, kind string) (requests []record.Re
 	t.Helper()
 	results := t.TempDir()
 	// What the drive is proved by must lie on one; where the tests' own folder does not, there is none to be watched.
-	if _, err := openDevice(t.Context(), sysRoot, results, bytes.NewReader(make([]byte, 256<<20))); err != nil {
+	d, err := openDevice(sysRoot, results)
+	if err == nil {
+		err = d.proveAll(t.Context(), rand.NewChaCha8([32]byte{1}), io.Discard)
+	}
+	if err != nil {
 		skip(t, "%v", err)
 	}
 	cmd := exec.Command("go", "test", "-count=1", "-timeout", "15m", "-v", "-run", "^Test"+hypothesis+"$", ".", "-args", "-rig", "server", "-url", base, "-server", kind,
 		"-device", results, "-configs", fixture(t, kind), "-results", results)
-	cmd.Dir = filepath.Join(repository, "hypotheses")
+	cmd.Dir, cmd.Env = filepath.Join(repository, "hypotheses"), append(os.Environ(), "XDG_STATE_HOME="+t.TempDir())
 	out, err := cmd.CombinedOutput()
 	fmt.Printf("%s\n", out)
 	require.NoError(t, err)

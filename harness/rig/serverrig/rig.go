@@ -17,18 +17,21 @@ import (
 	"sparkharness/harness/outgoing"
 	"sparkharness/harness/prompt"
 	"sparkharness/harness/record"
+	"sparkharness/harness/restore"
 	"sparkharness/harness/rig"
 )
 
 // Rig measures servers by their URLs.
 type Rig struct {
-	exp     *config.Experiment
-	out     io.Writer
-	client  *outgoing.Client
-	servers map[string]*server // by stack
-	facts   record.Facts
-	device  device
-	noise   io.Reader // what is written to prove counters
+	exp      *config.Experiment
+	out      io.Writer
+	client   *outgoing.Client
+	servers  map[string]*server // by stack
+	facts    record.Facts
+	device   device
+	noise    io.Reader     // what is written to prove counters
+	journals string        // folder of what is done to this machine, and of who measures on it
+	turn     *restore.Turn // to measure here, from Prepare on
 	// patience bounds, in tests, what a server is waited for between cells; 0: settle, and asking for an answer.
 	patience time.Duration
 }
@@ -36,11 +39,25 @@ type Rig struct {
 // asking bounds what a server is asked for before the first cell.
 const asking = 20 * time.Second
 
-// New asks the servers of an experiment who they are. The experiment's model becomes the one that they serve; prompts is the
-// folder of those that are sent.
-func New(e *config.Experiment, prompts string, out io.Writer) (rig.Rig, error) {
-	r := &Rig{exp: e, out: out, client: outgoing.New(outgoing.Options{}), servers: map[string]*server{}, noise: rand.NewChaCha8([32]byte{1})}
-	library, err := prompt.Open(prompts)
+// Options are where the rig finds what it sends, and whom it tells.
+type Options struct {
+	Prompts  string // folder of them
+	Journals string // folder of what is done to this machine; "": the user's own
+	Out      io.Writer
+}
+
+// New asks the servers of an experiment who they are, unless another run measures here: they may be what that one measures. The
+// experiment's model becomes the one that they serve. Nothing is written.
+func New(e *config.Experiment, o Options) (rig.Rig, error) {
+	r := &Rig{exp: e, out: o.Out, client: outgoing.New(outgoing.Options{}), servers: map[string]*server{}, noise: rand.NewChaCha8([32]byte{1})}
+	var err error
+	if r.journals, err = journalsOf(o.Journals); err != nil {
+		return nil, err
+	}
+	if err := restore.TurnTaken(r.journals); err != nil {
+		return nil, err
+	}
+	library, err := prompt.Open(o.Prompts)
 	if err != nil {
 		return nil, err
 	}
@@ -83,11 +100,8 @@ func New(e *config.Experiment, prompts string, out io.Writer) (rig.Rig, error) {
 	if kv {
 		caps = append(caps, rig.KVTelemetry)
 	}
-	if r.device, err = openDevice(ctx, sysRoot, e.Stacks[e.StackNames()[0]].Telemetry.Device, r.noise); err != nil {
+	if r.device, err = openDevice(sysRoot, e.Stacks[e.StackNames()[0]].Telemetry.Device); err != nil {
 		return nil, err
-	}
-	if r.device.fault != "" {
-		fmt.Fprintf(out, "warning: the servers' drive: %s\n", r.device.fault)
 	}
 	machine, err := config.Digest(identity, r.device.names, r.device.identity, host())
 	if err != nil {
@@ -115,8 +129,15 @@ func (r *Rig) Check(e *config.Experiment, _ *record.Plan) error {
 	return nil
 }
 
-// Prepare takes nothing.
-func (r *Rig) Prepare(context.Context) error { return nil }
+// Prepare takes the turn to measure on this machine, and sees the counters of the servers' drive move.
+func (r *Rig) Prepare(ctx context.Context) (err error) {
+	if r.turn == nil {
+		if r.turn, err = restore.TakeTurn(r.journals); err != nil {
+			return err
+		}
+	}
+	return r.device.proveAll(ctx, r.noise, r.out)
+}
 
 // Open returns the stack's server for a cell.
 func (r *Rig) Open(_ context.Context, st *config.Stack) (rig.Machine, error) {
@@ -138,10 +159,10 @@ func (r *Rig) Run(cells []record.PlannedCell, w rig.Work) {
 	}
 }
 
-// Close lets go of the servers.
+// Close lets go of the servers, and gives the turn back.
 func (r *Rig) Close() error {
 	r.client.CloseIdleConnections()
-	return nil
+	return r.turn.End()
 }
 
 // title names a server as reports do.

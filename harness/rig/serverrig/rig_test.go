@@ -114,7 +114,7 @@ func opened(t *testing.T, f *fake, k *config.Server) (*Rig, *config.Experiment, 
 	srv := httptest.NewServer(f)
 	t.Cleanup(srv.Close)
 	e := experiment(srv.URL, k)
-	r, err := New(e, prompts, io.Discard)
+	r, err := New(e, Options{Prompts: prompts, Journals: t.TempDir(), Out: io.Discard})
 	if err != nil {
 		return nil, e, err
 	}
@@ -170,13 +170,14 @@ func TestServerIsRefused(t *testing.T) {
 		require.ErrorContains(t, err, c.want, name)
 		assert.NotContains(t, err.Error(), "\n", name)
 	}
-	_, err := New(experiment("http://127.0.0.1:1", kind()), prompts, io.Discard)
+	o := Options{Prompts: prompts, Journals: t.TempDir(), Out: io.Discard}
+	_, err := New(experiment("http://127.0.0.1:1", kind()), o)
 	require.ErrorContains(t, err, "stack A: no server at http://127.0.0.1:1 (start it, or correct its URL)")
-	_, err = New(experiment("http://192.0.2.1:80", kind()), prompts, io.Discard)
+	_, err = New(experiment("http://192.0.2.1:80", kind()), o)
 	require.ErrorContains(t, err, "base url")
 	e := experiment("http://127.0.0.1:1", kind())
 	e.Stacks["A"].Server = nil
-	_, err = New(e, prompts, io.Discard)
+	_, err = New(e, o)
 	require.ErrorContains(t, err, "stack A has no server: give its URL with -url")
 }
 
@@ -218,7 +219,7 @@ func TestCheckOfServers(t *testing.T) {
 		b.Stacks["B"] = b.Stacks["A"]
 		delete(b.Stacks, "A")
 		b.Stacks["B"].Stack = "B"
-		opened, err := New(b, prompts, io.Discard)
+		opened, err := New(b, Options{Prompts: prompts, Journals: t.TempDir(), Out: io.Discard})
 		require.NoError(t, err)
 		assert.Equal(t, of.want, opened.Check(b, nil) == nil, name)
 		require.NoError(t, opened.Close())
@@ -337,11 +338,11 @@ func TestProcessesAt(t *testing.T) {
 
 // A device that is none is refused with what to give instead.
 func TestDeviceOfServers(t *testing.T) {
-	_, err := openDevice(t.Context(), sysRoot, "nvme99n9", nil)
+	_, err := openDevice(sysRoot, "nvme99n9")
 	require.ErrorContains(t, err, "-device nvme99n9: no block device of /sys/block: give a folder on the drive")
-	_, err = openDevice(t.Context(), sysRoot, "/proc/", nil)
+	_, err = openDevice(sysRoot, "/proc/")
 	require.ErrorContains(t, err, "the servers' drive (-device; -dir where they are started): ")
-	_, err = openDevice(t.Context(), sysRoot, filepath.Join(t.TempDir(), "missing"), nil)
+	_, err = openDevice(sysRoot, filepath.Join(t.TempDir(), "missing"))
 	require.ErrorContains(t, err, "make the directory first")
 
 	// Counters that the kernel does not keep stand still for as long as anybody measures.
@@ -351,7 +352,7 @@ func TestDeviceOfServers(t *testing.T) {
 		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
 		require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
 	}
-	_, err = openDevice(t.Context(), root, "nvme0n1", nil)
+	_, err = openDevice(root, "nvme0n1")
 	require.ErrorContains(t, err, "-device nvme0n1: the kernel counts no I/O of it: as root, echo 1 > /sys/block/nvme0n1/queue/iostats")
 }
 

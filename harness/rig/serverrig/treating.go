@@ -20,18 +20,18 @@ import (
 
 // treating is what can be done to this machine, beside starting servers anew.
 type treating struct {
-	treater *treatment.Treater // nil: nothing can
+	treater *treatment.Treater // from prepare on; nil: nothing can
 	cannot  map[string]string  // why not, with what to do, by the kind of treatment
 }
 
-// newTreating finds out what can be done. Files go into a folder of their own in the one that was named.
-func (r *Launching) newTreating(e *config.Experiment) (t treating, err error) {
-	t.cannot = map[string]string{}
+// newTreating finds out what can be done.
+func (r *Launching) newTreating() treating {
+	t := treating{cannot: map[string]string{}}
 	if r.device.drive == nil {
 		for _, kind := range []string{rig.Fio, rig.Probe, rig.DropCaches} {
 			t.cannot[kind] = "only a name of the drive is given, and files are needed on it: name a folder with -device, or leave that out beside -dir"
 		}
-		return t, nil
+		return t
 	}
 	if _, err := exec.LookPath("fio"); err != nil {
 		t.cannot[rig.Fio] = "fio is not installed: apt install fio"
@@ -39,11 +39,19 @@ func (r *Launching) newTreating(e *config.Experiment) (t treating, err error) {
 	if err := mayDropCaches(); err != nil {
 		t.cannot[rig.DropCaches] = fmt.Sprintf("the page cache cannot be emptied (%v): run as root", err)
 	}
+	return t
+}
+
+// treat makes what treats the machine, which notes that in the journal. Files go into a folder of their own in the one that was named.
+func (r *Launching) treat() (err error) {
+	if r.device.drive == nil || r.treating.treater != nil {
+		return nil
+	}
 	o := r.o.Treatment
 	o.Drive, o.Proof, o.Journal, o.Noise, o.Out = r.device.drive, r.device.proof, r.journal, r.noise, r.out
-	o.Rng = rand.New(rand.NewPCG(e.Hypothesis.Run.Seed, 1))
-	t.treater, err = treatment.New(o)
-	return t, err
+	o.Rng = rand.New(rand.NewPCG(r.exp.Hypothesis.Run.Seed, 1))
+	r.treating.treater, err = treatment.New(o)
+	return err
 }
 
 // mayDropCaches says whether the page cache may be emptied, and leaves it as it is.
@@ -58,7 +66,7 @@ func mayDropCaches() error {
 // capabilities are the kinds of treatments that can be done.
 func (t *treating) capabilities() (out []string) {
 	for _, kind := range []string{rig.Fio, rig.Probe, rig.DropCaches} {
-		if t.treater != nil && t.cannot[kind] == "" {
+		if t.cannot[kind] == "" {
 			out = append(out, kind)
 		}
 	}
@@ -116,5 +124,7 @@ func (t *treating) close() error {
 	if t.treater == nil {
 		return nil
 	}
-	return t.treater.Close()
+	treater := t.treater
+	t.treater = nil
+	return treater.Close()
 }
