@@ -95,6 +95,11 @@ func (s *adapterReads) Submit(now int64, io sim.IO) {
 		s.Storage.Submit(now, io)
 		return
 	}
+	s.begin(io, io.Complete)
+}
+
+// begin is Submit of an adapter for whoever is told of the end.
+func (s *adapterReads) begin(io sim.IO, complete func(error)) {
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &adapterRead{cancel: cancel, done: make(chan struct{})}
 	s.mu.Lock()
@@ -107,7 +112,7 @@ func (s *adapterReads) Submit(now int64, io sim.IO) {
 		delete(s.open, io.ID)
 		s.mu.Unlock()
 		close(r.done)
-		io.Complete(err)
+		complete(err)
 	}()
 }
 

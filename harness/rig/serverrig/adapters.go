@@ -1,25 +1,23 @@
 package serverrig
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
 	"slices"
 	"strings"
-	"time"
 
 	"sparkharness/harness/config"
 	"sparkharness/harness/drive"
 	"sparkharness/harness/lora"
-	"sparkharness/harness/record"
 	"sparkharness/harness/rig"
 )
 
 // adapters are the LoRA adapters that the load names, as they lie on this machine; the zero value is none.
 type adapters struct {
-	found map[string]lora.Adapter // by name
-	amiss error                   // what keeps the servers from serving them, or from being watched at it
+	wanted *lora.Wanted            // of the last stack
+	found  map[string]lora.Adapter // by name
+	amiss  error                   // what keeps the servers from serving them, or from being watched at it
 }
 
 // findAdapters looks for the adapters before any server does.
@@ -33,6 +31,7 @@ func (r *Launching) findAdapters(e *config.Experiment) (out adapters) {
 		if st.Server.Launch.LoRA.NamesModel {
 			w.Model = st.Launched.Model
 		}
+		out.wanted = &w
 		found, err := lora.Look(os.DirFS("/"), w)
 		if err == nil {
 			err = r.elsewhere(w.Dir)
@@ -87,42 +86,6 @@ func (a adapters) sizes() map[string]float64 {
 		out[name] = float64(found.Bytes)
 	}
 	return out
-}
-
-// When a drive counts as left alone after the page cache was emptied: all programs of the machine read anew what they need, and an
-// idle baseline that was that of these reads would be taken off what adapters are read by.
-const (
-	quietFor    = 2 * time.Second
-	quietBytes  = 500e3 // read in that time
-	quietWithin = time.Minute
-)
-
-// quiet returns when the drive is hardly read, or is told that it still is.
-func (r *Launching) quiet(ctx context.Context) error {
-	source, err := r.device.source()
-	if err != nil {
-		return err
-	}
-	defer source.Close()
-	for began := time.Now(); ; {
-		var s record.SysSample
-		if err := source.Sample(ctx, &s); err != nil {
-			return err
-		}
-		switch {
-		case s.NVMe != nil && s.NVMe.ReadBytes <= quietBytes:
-			return nil
-		case s.NVMe != nil && time.Since(began) > quietWithin:
-			fmt.Fprintf(r.out, "warning: %.1f MB/s are still read from %s, %v after the page cache was emptied: end what else uses it, or the adapters' reads are hard to tell apart\n",
-				s.NVMe.ReadBytes/quietFor.Seconds()/1e6, strings.Join(r.device.names, ", "), quietWithin)
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(quietFor):
-		}
-	}
 }
 
 // mostCached is the share of the adapters' bytes that may be in the page cache when they are to be cold.

@@ -143,7 +143,7 @@ func (m *launched) restart(ctx context.Context) (rig.Applied, error) {
 	after := time.Since(m.of.current.server.Served()).Seconds()
 	if m.dropped {
 		if m.cached, err = m.of.adapters.cold(); err == nil {
-			err = m.of.quiet(ctx)
+			err = m.of.settle(ctx)
 		}
 		if err != nil {
 			return rig.Applied{}, err

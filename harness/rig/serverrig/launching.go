@@ -38,6 +38,7 @@ type Launching struct {
 
 	treating treating
 	adapters adapters
+	quiet    quiet // in tests; zero: afterDrop
 
 	// From Prepare on.
 	journal   *restore.Journal // of what is done to this machine
