@@ -103,6 +103,7 @@ func (m *serialMachine) ReadBack(ctx context.Context) (record.Settings, error) {
 }
 
 func (m *serialMachine) Apply(_ context.Context, t rig.Treatment) (rig.Applied, error) {
+	time.Sleep(200 * time.Millisecond) // some samples, if any were taken meanwhile
 	before := float64(m.rig.server.served.Swap(0))
 	return rig.Applied{Seen: &record.Treated{Treatment: t.Kind, Reading: "requests", Before: &before, After: new(float64)},
 		Undo: func(context.Context) error { m.rig.undone++; return nil }}, nil
