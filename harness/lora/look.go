@@ -159,7 +159,8 @@ func (w *Wanted) configured(files fs.FS, a *Adapter) error {
 	case w.Rank > 0 && *c.Rank > w.Rank:
 		return fmt.Errorf("it has rank %d, and servers are started for %d: say load.adapters.rank: %[1]d", *c.Rank, w.Rank)
 	case w.Model != "" && c.Model != w.Model:
-		return fmt.Errorf("%s names the model %.120q (base_model_name_or_path), and the server, which is given %s, takes no adapter of another name: correct it there, or give -model so",
+		return fmt.Errorf("%s names the model %.120q (base_model_name_or_path), and the server, which is given %s, takes no adapter of another name: "+
+			"correct it there, or give -model so",
 			configuration, c.Model, w.Model)
 	}
 	return nil

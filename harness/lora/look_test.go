@@ -65,9 +65,10 @@ func TestAmiss(t *testing.T) {
 		change func(fstest.MapFS, *Wanted)
 		want   string // "": nothing is amiss
 	}{
-		{"no folder", func(f fstest.MapFS, w *Wanted) { w.Dir = "/elsewhere" },
-			"2 of 2 LoRA adapters are not in /elsewhere (a, b): make a folder of each one's name there, with its adapter_config.json and adapter_model.safetensors or adapter_model.bin"},
-		{"many are lacking", func(f fstest.MapFS, w *Wanted) { w.Names = []string{"a", "c", "d", "e", "f", "g"} }, "5 of 6 LoRA adapters are not in /models/lora (c, d, e and 2 more)"},
+		{"no folder", func(f fstest.MapFS, w *Wanted) { w.Dir = "/elsewhere" }, "2 of 2 LoRA adapters are not in /elsewhere (a, b): " +
+			"make a folder of each one's name there, with its adapter_config.json and adapter_model.safetensors or adapter_model.bin"},
+		{"many are lacking", func(f fstest.MapFS, w *Wanted) { w.Names = []string{"a", "c", "d", "e", "f", "g"} },
+			"5 of 6 LoRA adapters are not in /models/lora (c, d, e and 2 more)"},
 		{"no weights", func(f fstest.MapFS, _ *Wanted) { delete(f, "models/lora/b/adapter_model.bin") }, "1 of 2 LoRA adapters are not in /models/lora (b)"},
 		{"no configuration", func(f fstest.MapFS, _ *Wanted) { delete(f, "models/lora/a/adapter_config.json") }, "(a)"},
 		{"a path that depends on where one is", func(_ fstest.MapFS, w *Wanted) { w.Dir = "lora" }, "give its whole path as load.adapters.dir"},
@@ -75,12 +76,14 @@ func TestAmiss(t *testing.T) {
 		{"no JSON", put("a/adapter_config.json", "<html>"), "adapter_config.json cannot be read"},
 		{"another method", put("a/adapter_config.json", `{"peft_type":"IA3","r":16}`), `says peft_type "IA3"`},
 		{"no rank", put("a/adapter_config.json", `{"peft_type":"LORA"}`), "says no rank (r)"},
-		{"too high a rank", put("a/adapter_config.json", strings.Replace(config16, "16", "32", 1)), "it has rank 32, and servers are started for 16: say load.adapters.rank: 32"},
+		{"too high a rank", put("a/adapter_config.json", strings.Replace(config16, "16", "32", 1)),
+			"it has rank 32, and servers are started for 16: say load.adapters.rank: 32"},
 		{"any rank", func(f fstest.MapFS, w *Wanted) {
 			put("a/adapter_config.json", strings.Replace(config16, "16", "32", 1))(f, w)
 			w.Rank = 0
 		}, ""},
-		{"another model", put("a/adapter_config.json", strings.Replace(config16, "org/m", "org/n", 1)), `names the model "org/n" (base_model_name_or_path), and the server, which is given org/m,`},
+		{"another model", put("a/adapter_config.json", strings.Replace(config16, "org/m", "org/n", 1)),
+			`names the model "org/n" (base_model_name_or_path), and the server, which is given org/m,`},
 		{"any model", func(f fstest.MapFS, w *Wanted) {
 			put("a/adapter_config.json", strings.Replace(config16, "org/m", "org/n", 1))(f, w)
 			w.Model = ""

@@ -25,7 +25,8 @@ import (
 // writeAdapter writes an adapter of noise, in the form that PEFT has: size bytes of weights. It returns the bytes of its files.
 func writeAdapter(t *testing.T, dir, model string, rank, size int) float64 {
 	t.Helper()
-	configuration, err := json.Marshal(map[string]any{"peft_type": "LORA", "r": rank, "lora_alpha": rank, "base_model_name_or_path": model, "target_modules": []string{"q_proj"}})
+	configuration, err := json.Marshal(map[string]any{"peft_type": "LORA", "r": rank, "lora_alpha": rank, "base_model_name_or_path": model,
+		"target_modules": []string{"q_proj"}})
 	require.NoError(t, err)
 	header := fmt.Appendf(nil, `{"base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight":{"dtype":"U8","shape":[%d],"data_offsets":[0,%[1]d]}}`, size)
 	noise := make([]byte, size)
@@ -136,7 +137,8 @@ func TestAdaptersAreLookedFor(t *testing.T) {
 	r, _ := launchingOf(t, "H1", configs, map[string]string{"A": "sim-trtllm"}, "L8B")
 	assert.NotContains(t, r.Facts().Capabilities, rig.LoRA)
 	r.facts.Capabilities = append(r.facts.Capabilities, rig.DropCaches)
-	require.ErrorContains(t, r.Check(r.exp, plan), "H1 asks for lora (load.adapters), which rig spark cannot do: choose another rig with -rig, or a configuration without it; the kinds of -launch say")
+	require.ErrorContains(t, r.Check(r.exp, plan), "H1 asks for lora (load.adapters), which rig spark cannot do: choose another rig with -rig, "+
+		"or a configuration without it; the kinds of -launch say")
 }
 
 // Adapters on another drive than the one that is watched would be read unseen.

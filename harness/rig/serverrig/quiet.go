@@ -51,7 +51,8 @@ func (r *Launching) settle(ctx context.Context) error {
 	q := cmp.Or(r.quiet, afterDrop)
 	bytes, err := q.wait(ctx, source)
 	if bytes > 0 {
-		fmt.Fprintf(r.out, "warning: %.1f MB/s are still read from %s, %v after the page cache was emptied: end what else uses it, or the adapters' reads are hard to tell apart\n",
+		fmt.Fprintf(r.out, "warning: %.1f MB/s are still read from %s, %v after the page cache was emptied: end what else uses it, or the adapters' "+
+			"reads are hard to tell apart\n",
 			bytes/q.span.Seconds()/1e6, strings.Join(r.device.names, ", "), q.within)
 	}
 	if cerr := source.Close(); err == nil {
