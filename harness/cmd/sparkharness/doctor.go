@@ -85,7 +85,7 @@ processors, and of the named servers for some seconds, to see clocks under load.
 	o.configs.flags(cmd, ", for another --server than "+openAI)
 	f.StringVar(&o.dir, "dir", "", "`folder` on the drive that the servers use: a small file is written there, and gone again")
 	f.StringVar(&o.adapters, "adapters", "", "`folder` of the LoRA adapters, which has a folder for each")
-	f.StringVar(&o.adapterList, "adapter-list", "inputs/lora_lists/lora_16.txt", "with --adapters, the `file` that names them, one a line")
+	f.StringVar(&o.adapterList, "adapter-list", "", "with --adapters, the `file` that names them, one a line (default inputs/lora_lists/lora_16.txt)")
 	f.StringVar(&o.results, "results", "", "`folder` for results (default the working directory)")
 	f.Float64Var(&o.hours, "hours", 0, "`hours` that the plan takes at most (-plan-only says how many)")
 	f.DurationVar(&o.timeout, "test-timeout", 0, "the -timeout that go test will be given, 0 for none (default GOFLAGS', else go test's own)")
@@ -157,7 +157,15 @@ func (o *doctorFlags) wantedAdapters(given, listed bool) (*lora.Wanted, error) {
 	if err != nil || o.adapters == "" {
 		return nil, errors.Join(errors.New("--adapters is empty: name a folder"), err)
 	}
-	names, err := prompt.ReadAdapters(o.adapterList)
+	list := o.adapterList
+	if !listed {
+		configs, err := o.configs.dir()
+		if err != nil {
+			return nil, err
+		}
+		list = filepath.Join(configs, "..", "inputs", "lora_lists", "lora_16.txt")
+	}
+	names, err := prompt.ReadAdapters(list)
 	if err != nil {
 		return nil, fmt.Errorf("--adapter-list: %w", err)
 	}

@@ -111,9 +111,14 @@ func TestDoctorLooksForAdapters(t *testing.T) {
 		seen   string
 	}{
 		{list, doctor.OK, "1 in " + dir + ", 1 KiB"},
+		{"", doctor.Missing, "15 of 16 LoRA adapters are not in " + dir},
 		{"../../../inputs/lora_lists/lora_4.txt", doctor.Missing, "3 of 4 LoRA adapters are not in " + dir + " (log-summary-01, runbook-writer-01, alert-routing-01)"},
 	} {
-		out, _ := examined(t, "--json", "-H", "H1", "--adapters", dir, "--adapter-list", tc.list)
+		args := []string{"--json", "-H", "H1", "--adapters", dir}
+		if tc.list != "" {
+			args = append(args, "--adapter-list", tc.list)
+		}
+		out, _ := examined(t, args...)
 		f := found(t, out)["lora-adapters"]
 		assert.Equal(t, tc.status, f.Status)
 		assert.Contains(t, f.Seen, tc.seen)
