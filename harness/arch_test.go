@@ -56,7 +56,8 @@ var rules = []rule{
 	{"harness/drive", []string{"harness/record", "harness/regular", "harness/telemetry"}, []string{"github.com/prometheus/procfs", "golang.org/x/sys"},
 		"which device holds a directory, and whether its counters count, depends on the kernel alone and on no rig"},
 	{"harness/restore", []string{"harness/disk", "harness/regular"}, nil, "what was done to a machine is undone from a journal alone, whoever did it and whatever for"},
-	{"harness/doctor", []string{"harness/config", "harness/drive", "harness/load", "harness/outgoing", "harness/record", "harness/telemetry"}, []string{"golang.org/x/sys"},
+	{"harness/lora", []string{"harness/regular"}, []string{"golang.org/x/sys"}, "which adapters lie where is between files and the kernel, whoever is to serve them"},
+	{"harness/doctor", []string{"harness/config", "harness/drive", "harness/load", "harness/lora", "harness/outgoing", "harness/record", "harness/telemetry"}, []string{"golang.org/x/sys"},
 		"whether a machine has what is needed is looked at before anything is planned or measured, with the same readers; of load it has the client's own error"},
 	{"harness/launch", []string{"harness/config"}, nil,
 		"how a server is started is said by its file; whether it serves is asked by whoever starts it"},
@@ -73,7 +74,7 @@ var rules = []rule{
 		"real files behind the simulator's seam: it knows what is stored, and neither a run nor a load"},
 	{"harness/rig/mixedrig", []string{"harness/config", "harness/disk", "harness/drive", "harness/fio", "harness/health", "harness/prompt", "harness/record", "harness/restore", "harness/rig", "harness/rig/diskrig", "harness/rig/simrig", "harness/sim", "harness/telemetry", "harness/treatment"}, []string{"golang.org/x/sys"},
 		"the simulated machine on a real drive: it joins the rig that simulates, the files and the treatments, and drives no load"},
-	{"harness/rig/serverrig", []string{"harness/config", "harness/cpus", "harness/doctor", "harness/drive", "harness/health", "harness/launch", "harness/load", "harness/outgoing", "harness/prompt", "harness/record", "harness/restore", "harness/rig", "harness/telemetry", "harness/treatment"}, []string{"github.com/prometheus/procfs"},
+	{"harness/rig/serverrig", []string{"harness/config", "harness/cpus", "harness/doctor", "harness/drive", "harness/health", "harness/launch", "harness/load", "harness/lora", "harness/outgoing", "harness/prompt", "harness/record", "harness/restore", "harness/rig", "harness/telemetry", "harness/treatment"}, []string{"github.com/prometheus/procfs"},
 		"a server that other people wrote is known by its file and by what it answers; this drives no load but two prompts, to learn how it counts"},
 	{"harness/runner", []string{"harness/config", "harness/disk", "harness/experiment", "harness/load", "harness/outgoing", "harness/price", "harness/prompt", "harness/record", "harness/regular", "harness/rig", "harness/telemetry"}, nil,
 		"the runner knows a rig by its interface and concludes nothing"},
@@ -94,7 +95,7 @@ var rules = []rule{
 	{"harness", []string{"harness/carried", "harness/config", "harness/cpus", "harness/disk", "harness/evidence", "harness/experiment", "harness/gate", "harness/price", "harness/rates", "harness/record", "harness/regular", "harness/report", "harness/rig", "harness/rig/mixedrig", "harness/rig/serverrig", "harness/rig/simrig", "harness/runner", "harness/verdict"}, nil,
 		"the door joins both sides; load, telemetry and simulator are behind runner and rig"},
 	{"harness/archive", []string{"harness/regular"}, nil, "what is sent is bytes: whoever packs reads no run"},
-	{"harness/cmd/sparkharness", []string{"harness/archive", "harness/carried", "harness/config", "harness/disk", "harness/doctor", "harness/load", "harness/outgoing", "harness/prompt", "harness/record", "harness/regular", "harness/rig/diskrig", "harness/rig/simrig", "harness/sheet", "harness/sim", "harness/stats", "harness/trace"}, []string{"github.com/spf13/cobra"},
+	{"harness/cmd/sparkharness", []string{"harness/archive", "harness/carried", "harness/config", "harness/disk", "harness/doctor", "harness/load", "harness/lora", "harness/outgoing", "harness/prompt", "harness/record", "harness/regular", "harness/rig/diskrig", "harness/rig/simrig", "harness/sheet", "harness/sim", "harness/stats", "harness/trace"}, []string{"github.com/spf13/cobra"},
 		"commands serve, write, show, and drive a trace or a plain load; they decide nothing, so that a first look is no run"},
 	{"harness/cmd/mutants", nil, []string{"gopkg.in/yaml.v3"}, "what looks for holes in the tests must not depend on what they test"},
 	{"hypotheses", nil, nil, "the product code of a hypothesis is its documentation"},
@@ -107,7 +108,7 @@ var mayImportTesting = []string{"harness", "harness/rig/simrig"}
 // A run's folder is judged alike, whichever rig measured it: whoever concludes must not be able to ask what measured,
 // not by a detour either. So no import leads from the right of record to the left of it, nor the other way.
 var (
-	leftOfRecord  = []string{"harness/doctor", "harness/drive", "harness/experiment", "harness/fio", "harness/health", "harness/launch", "harness/load", "harness/memnet", "harness/outgoing", "harness/price", "harness/prompt", "harness/restore", "harness/rig", "harness/runner", "harness/sim", "harness/telemetry", "harness/trace", "harness/treatment"} // and all rigs
+	leftOfRecord  = []string{"harness/doctor", "harness/drive", "harness/experiment", "harness/fio", "harness/health", "harness/launch", "harness/load", "harness/lora", "harness/memnet", "harness/outgoing", "harness/price", "harness/prompt", "harness/restore", "harness/rig", "harness/runner", "harness/sim", "harness/telemetry", "harness/trace", "harness/treatment"} // and all rigs
 	rightOfRecord = []string{"harness/evidence", "harness/gate", "harness/rates", "harness/report", "harness/sheet", "harness/verdict"}
 )
 

@@ -103,6 +103,7 @@ func (m *serialMachine) ReadBack(ctx context.Context) (record.Settings, error) {
 }
 
 func (m *serialMachine) Apply(_ context.Context, t rig.Treatment) (rig.Applied, error) {
+	time.Sleep(200 * time.Millisecond) // some samples, if any were taken meanwhile
 	before := float64(m.rig.server.served.Swap(0))
 	return rig.Applied{Seen: &record.Treated{Treatment: t.Kind, Reading: "requests", Before: &before, After: new(float64)},
 		Undo: func(context.Context) error { m.rig.undone++; return nil }}, nil
@@ -272,9 +273,23 @@ func TestRealTimeRig(t *testing.T) {
 func TestRealTimeRigUndoes(t *testing.T) {
 	o, used := realTimeOptions(t, "phase: [cold, warm]")
 	o.Reps = 1
-	rep, _ := execute(t, realTimeHypothesis, o)
+	rep, path := execute(t, realTimeHypothesis, o)
 	require.NotNil(t, rep)
 	assert.Equal(t, 2, used().undone, "the cold cell dropped the cache and restarted the server")
+	cells, err := filepath.Glob(filepath.Join(filepath.Dir(path), "cells", "*", record.FileSysmon))
+	require.NoError(t, err)
+	require.Len(t, cells, 2)
+	for _, lines := range cells {
+		var phases []string
+		require.NoError(t, record.ReadComplete(lines, func(s *record.SysSample) error {
+			phases = append(phases, s.Phase)
+			return nil
+		}))
+		require.NotEmpty(t, phases)
+		assert.Equal(t, record.PhaseBaseline, phases[0], "a server that starts is not watched")
+		assert.NotContains(t, phases, record.PhasePrepare)
+		assert.NotContains(t, phases, record.PhaseTreat)
+	}
 }
 
 // What a rig cannot do is said in one clear line before anything runs.

@@ -33,7 +33,7 @@ var boundedElsewhere = []string{
 	"launch.port",
 	// What is set by the harness, from fields that are bounded in their own files.
 	"server.launch.port", "server.launch.ready.limit", "server.launch.stop.grace", "launched.max_batch", "launched.max_tokens", "launched.max_length",
-	"launched.block_tokens", "launched.chunk_tokens", "launched.kv_pool", "launched.tier1", "launched.tier2", "launched.token_bytes",
+	"launched.block_tokens", "launched.chunk_tokens", "launched.kv_pool", "launched.tier1", "launched.tier2", "launched.token_bytes", "launched.adapters.slots", "launched.adapters.rank",
 }
 
 // leaves are the paths of the numbers of a configuration.

@@ -28,8 +28,8 @@ func (l *Launch) check(r *reader, at string) {
 	for _, name := range slices.Sorted(maps.Keys(l.Given)) {
 		g := l.Given[name]
 		r.variable(join(at+".given", name)+".env", g.Env)
-		if slices.Contains(LaunchGiven, name) || !plainName.MatchString(name) {
-			r.refuse(join(at+".given", name), "is no name that can be given: letters, digits and _, and none of %s", strings.Join(LaunchGiven, ", "))
+		if own := slices.Concat(LaunchGiven, LoRAGiven); slices.Contains(own, name) || !plainName.MatchString(name) {
+			r.refuse(join(at+".given", name), "is no name that can be given: letters, digits and _, and none of %s", strings.Join(own, ", "))
 		}
 		for _, p := range placeholders(g.Default) {
 			if p != "home" && p != "root" {
@@ -38,6 +38,9 @@ func (l *Launch) check(r *reader, at string) {
 		}
 	}
 	texts = append(texts, l.checkSettings(r, at+".settings")...)
+	if l.LoRA != nil {
+		texts = append(texts, l.LoRA.check(r, at+".lora", l)...)
+	}
 	l.checkNames(r, at, texts)
 	checkPath(r, at+".ready.path", l.Ready.Path)
 	r.oneOf(at+".stop.signal", l.Stop.Signal, "SIGTERM", "SIGINT")
@@ -160,6 +163,9 @@ func (l *Launch) checkNames(r *reader, at string, texts []launchText) {
 	for _, t := range texts {
 		for _, name := range placeholders(t.text) {
 			used[name] = true
+			if slices.Contains(LoRAGiven, name) && strings.HasPrefix(t.path, at+".lora.") {
+				continue
+			}
 			_, setting := l.Settings[name]
 			_, given := l.Given[name]
 			if !setting && !given && !slices.Contains(LaunchGiven, name) {

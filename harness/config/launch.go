@@ -19,8 +19,10 @@ type Launch struct {
 	Files map[string]string `yaml:"files,omitempty"`
 	// Settings are those of the harness's own that the server takes, by their name in LaunchSettings.
 	Settings map[string]Setting `yaml:"settings,omitempty"`
-	Ready    Ready              `yaml:"ready"`
-	Stop     Stop               `yaml:"stop"`
+	// LoRA is how it serves LoRA adapters; absent: it does not, as it is started.
+	LoRA  *LoRA `yaml:"lora,omitempty" json:",omitempty"`
+	Ready Ready `yaml:"ready"`
+	Stop  Stop  `yaml:"stop"`
 	// Log are lines to look for, by name.
 	Log map[string]LogLine `yaml:"log,omitempty"`
 }

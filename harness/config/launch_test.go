@@ -33,6 +33,7 @@ launch:
     tier2_dir: {}
     max_length: {default: 8192, env: {LENGTH: "{max_length}"}}
     policy: {words: {LRU: lru}, args: ['{"policy":"{policy}"}']}
+  lora: {request: model, args: [--rank, "{adapter_rank}"], mounts: ["{adapters_dir}:{adapters_dir}:ro"], append: {options.yaml: "a: {adapter_slots}"}}
   ready: {path: /health, limit: 10m}
   stop: {signal: SIGTERM, grace: 30s}
   log:
@@ -77,6 +78,16 @@ func TestLaunchFaults(t *testing.T) {
 		{`words: {LRU: lru}, `, ``, "launch.settings.policy.words: required field is missing"},
 		{`"{port}"`, `"8000"`, "launch: nothing of it holds {port}: the server has to be told to listen on loopback"},
 		{`"{host}"`, `"0.0.0.0"`, "launch: nothing of it holds {host}"},
+		{"request: model", "request: header", "launch.lora.request: must be lora_request or model"},
+		{"request: model", "request: model, names_mode: true", "launch.lora.names_mode: unknown field; did you mean names_model?"},
+		{`"{adapters_dir}:{adapters_dir}:ro"`, `"{adapters_dir}:/lora:ro"`, "launch.lora.mounts: must have {adapters_dir}:{adapters_dir}: requests name adapters by the path that they have here"},
+		{`mounts: ["{adapters_dir}:{adapters_dir}:ro"], `, ``, "launch.lora.mounts: must have {adapters_dir}"},
+		{"append: {options.yaml:", "append: {option.yaml:", "launch.lora.append.option.yaml: is none of launch.files"},
+		{`[--rank, "{adapter_rank}"]`, `[--rank, "{rank}"]`, "launch.lora.args[1]: {rank} is not declared"},
+		{`[--rank, "{adapter_rank}"]`, `[--max, "{max_length}"]`, ""},
+		{"request: model,", "request: model, env: {HUB_TOKEN: x},", "launch.lora.env.HUB_TOKEN: is called as a secret is"},
+		{`"{model}"`, `"{adapters_dir}"`, "launch.container.command[1]: {adapters_dir} is not declared"},
+		{"cache: {env: HF_HOME,", "adapters_dir: {env: HF_HOME,", "launch.given.adapters_dir: is no name that can be given"},
 		{"path: /health", "path: health", "launch.ready.path: must be the path of a URL"},
 		{"limit: 10m", "limit: 25h", "launch.ready.limit: is at most 24h0m0s"},
 		{"signal: SIGTERM", "signal: SIGKILL", "launch.stop.signal: must be SIGTERM or SIGINT"},
@@ -96,6 +107,37 @@ func TestLaunchFaults(t *testing.T) {
 		require.ErrorContains(t, err, tc.want, tc.to)
 		assert.NotContains(t, err.Error(), "hf_x", "a secret that stands in the wrong place is not shown")
 	}
+}
+
+// Only a container has mounts.
+func TestProcessHasNoMountsOfAdapters(t *testing.T) {
+	const process = `server: s
+note: n
+api: completions
+dialect: vllm
+launch:
+  process: {command: [serve, --host, "{host}", --port, "{port}"]}
+  lora: {request: model, args: [--adapters, "{adapters_dir}"], mounts: ["{adapters_dir}:{adapters_dir}"]}
+  ready: {path: /health, limit: 10m}
+  stop: {signal: SIGTERM, grace: 30s}
+`
+	_, err := parseLaunch(process)
+	require.ErrorContains(t, err, "launch.lora.mounts: is of containers, and this server is a process")
+	_, err = parseLaunch(strings.Replace(process, `, mounts: ["{adapters_dir}:{adapters_dir}"]`, "", 1))
+	require.NoError(t, err)
+}
+
+// A server is started for adapters that its stack has room for, in a folder that means the same everywhere.
+func TestLaunchedAdapters(t *testing.T) {
+	st := &Stack{Stack: "A", Runtime: Runtime{MaxLoRAs: 8}}
+	a := &Adapters{Dir: "/nvme/lora", Rank: 16}
+	got, err := NewLaunchedAdapters(a, st)
+	require.NoError(t, err)
+	assert.Equal(t, &LaunchedAdapters{Dir: "/nvme/lora", Slots: 8, Rank: 16}, got)
+	_, err = NewLaunchedAdapters(&Adapters{Dir: "/nvme/my lora"}, st)
+	require.ErrorContains(t, err, `load.adapters.dir: the path "/nvme/my lora" has a ' '`)
+	_, err = NewLaunchedAdapters(a, &Stack{Stack: "A"})
+	require.ErrorContains(t, err, "stack A: the load names LoRA adapters, so runtime.max_loras must say how many fit on the device at once")
 }
 
 // Settings come from the stack file, as far as the launch takes them, and in the server's unit to the byte.

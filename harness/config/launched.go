@@ -27,6 +27,8 @@ type Launched struct {
 	Tier2Dir    string `yaml:"tier2_dir,omitempty"`
 	Policy      string `yaml:"policy,omitempty"` // of tier 1
 	KVDtype     string `yaml:"kv_dtype,omitempty"`
+	// Adapters are the LoRA adapters that it is started for; nil: none.
+	Adapters *LaunchedAdapters `yaml:"adapters,omitempty" json:",omitempty"`
 	// TokenBytes are those of a token's KV, nil where the model is none of models/.
 	TokenBytes *float64 `yaml:"token_bytes,omitempty"`
 }
@@ -130,6 +132,9 @@ func (s *Launched) Values(l *Launch) (map[string]string, error) {
 			continue
 		}
 		out[name] = v
+	}
+	if s.Adapters != nil {
+		maps.Copy(out, s.Adapters.values())
 	}
 	return out, errors.Join(errs...)
 }

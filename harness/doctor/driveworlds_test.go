@@ -63,6 +63,11 @@ var driveWorlds = []worldOf{
 	{"free-space", Unknown, "input/output", func(w *world) { w.spaceErr = errBroken }},
 	{"free-space", Unknown, "was not named", noDirectory},
 
+	{"lora-adapters", OK, "2 in /mnt/nvme/lora, 160 MiB", func(*world) {}},
+	{"lora-adapters", Missing, "1 of 2 LoRA adapters are not in /mnt/nvme/lora (b)", lacksFile("mnt/nvme/lora/b/adapter_config.json")},
+	{"lora-adapters", Missing, "it has rank 64, and servers are started for 16", file("mnt/nvme/lora/b/adapter_config.json", `{"peft_type":"LORA","r":64}`)},
+	{"lora-adapters", Unknown, "the folder of the LoRA adapters was not named (--adapters DIR)", func(w *world) { w.needs.Adapters = nil }},
+
 	{"iostats", OK, "nvme0n1: queue/iostats is 1", func(*world) {}},
 	{"iostats", OK, "nvme0n1: queue/iostats is 1", noDirectory},
 	{"iostats", Missing, "counts nothing", file("sys/block/nvme0n1/queue/iostats", "0")},

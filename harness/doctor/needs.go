@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sparkharness/harness/config"
+	"sparkharness/harness/lora"
 	"sparkharness/harness/outgoing"
 )
 
@@ -25,6 +26,8 @@ type Needs struct {
 	PromptKVBytes *float64
 	// FootprintBytes is what the plan keeps on the drive at most; nil if it is not told.
 	FootprintBytes *float64
+	// Adapters are the LoRA adapters that servers are to serve; nil if they are not told.
+	Adapters *lora.Wanted
 	// Hours is how long the plan takes at most, 0 if that is not told; TestTimeout is go test's, nil if it is not told, and 0
 	// for none.
 	Hours       float64
@@ -59,6 +62,7 @@ var (
 	withFio    = []string{"H3", "H4A", "H4B", "H8B"}
 	withLibaio = []string{"H4A", "H4B", "H8B"}
 	dropping   = []string{"H1"} // the page cache
+	withLoRA   = []string{"H1"} // adapters
 	withGPU    = []string{"H2A", "H3"}
 	withPSI    = []string{"H3", "H8B"}
 )

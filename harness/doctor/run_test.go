@@ -102,9 +102,9 @@ func TestForHypotheses(t *testing.T) {
 		hypotheses    []string
 		with, without []string
 	}{
-		{[]string{"H1"}, []string{"drop-caches", "drive-proved", "kernel"}, []string{"fio", "server-tiers", "psi", "kv-pool-equal",
+		{[]string{"H1"}, []string{"drop-caches", "lora-adapters", "drive-proved", "kernel"}, []string{"fio", "server-tiers", "psi", "kv-pool-equal",
 			"outputs-equal", "gpu-telemetry"}},
-		{[]string{"H2A"}, []string{"gpu-telemetry", "iostats"}, []string{"drop-caches", "fio", "prefix-cache"}},
+		{[]string{"H2A"}, []string{"gpu-telemetry", "iostats"}, []string{"drop-caches", "lora-adapters", "fio", "prefix-cache"}},
 		{[]string{"H4A"}, []string{"fio", "fio-engines"}, []string{"server-tiers", "outputs-equal"}},
 		{[]string{"H7"}, []string{"server-tiers", "outputs-equal"}, []string{"fio", "kv-pool-equal"}},
 		{[]string{"H8B", "H1"}, []string{"fio", "psi", "drop-caches", "server-tiers"}, []string{"kv-pool-equal"}},

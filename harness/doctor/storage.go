@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"sparkharness/harness/drive"
+	"sparkharness/harness/lora"
 )
 
 func driveChecks() []check {
@@ -32,6 +33,9 @@ func driveChecks() []check {
 		{id: "free-space", class: Drive, needed: AllHypotheses, look: lookFree,
 			why: "a full tier only logs errors and serves by recomputing, and a full drive collects garbage",
 			fix: "free space until the plan keeps a fifth of it at most", source: "vllm-project/vllm RFC #54779"},
+		{id: "lora-adapters", class: Drive, needed: withLoRA, look: lookAdapters,
+			why: "requests name them, and a server reads each when its first request comes",
+			fix: "fetch them, into a folder of each one's name"},
 		{id: "iostats", class: Drive, needed: AllHypotheses, look: lookIostats,
 			why: "with queue/iostats 0 every counter stands still", fix: "echo 1 > /sys/block/<device>/queue/iostats", root: true,
 			source: "kernel Documentation/ABI/stable/sysfs-block"},
@@ -237,6 +241,19 @@ func lookFree(v *visit) seen {
 		return warning("%s: less than a fifth", said).with(s.Free, "B")
 	}
 	return ok("%s", said).with(s.Free, "B")
+}
+
+func lookAdapters(v *visit) seen {
+	w := v.n.Adapters
+	if w == nil {
+		return unnamed("the folder of the LoRA adapters", "--adapters DIR")
+	}
+	found, err := lora.Look(v.m.Files, *w)
+	if err != nil {
+		return missing("%v", err)
+	}
+	bytes := float64(lora.Bytes(found))
+	return ok("%d in %s, %s", len(found), short(w.Dir), size(bytes)).with(bytes, "B")
 }
 
 func lookIostats(v *visit) seen {

@@ -21,6 +21,7 @@ import (
 
 	"sparkharness/harness/config"
 	"sparkharness/harness/drive"
+	"sparkharness/harness/lora"
 	"sparkharness/harness/outgoing"
 	"sparkharness/harness/record"
 )
@@ -114,9 +115,17 @@ func well(t *testing.T) *world {
 			{Stack: "B", URL: "http://127.0.0.1:8001", Kind: kind(t, "vllm-fs"), HTTP: w.b.client(), Container: "vllm", Log: &log},
 		},
 	}
+	for _, name := range []string{"a", "b"} {
+		w.set("mnt/nvme/lora/"+name+"/adapter_config.json", `{"peft_type":"LORA","r":16,"base_model_name_or_path":"m"}`)
+		w.files["mnt/nvme/lora/"+name+"/adapter_model.safetensors"] = &fstest.MapFile{Data: adapterWeights}
+	}
+	w.needs.Adapters = &lora.Wanted{Dir: "/mnt/nvme/lora", Names: []string{"a", "b"}, Rank: 16}
 	w.needs.Machine = w.machine()
 	return w
 }
+
+// adapterWeights are those of an adapter of rank 16 on an 8B.
+var adapterWeights = make([]byte, 80<<20)
 
 func (w *world) machine() *Machine {
 	return &Machine{

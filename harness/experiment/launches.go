@@ -38,6 +38,11 @@ func launchedStack(folder *config.Folder, name, file string, profile *config.Pro
 	if settings.Tier2Dir != "" && o.Dir != "" {
 		settings.Tier2Dir = o.Dir
 	}
+	if a := hc.Load.Adapters; a != nil && kind.Launch.LoRA != nil {
+		if settings.Adapters, err = config.NewLaunchedAdapters(a, planned); err != nil {
+			return nil, err
+		}
+	}
 	label, err := launchedModel(folder, cmp.Or(o.Model, hc.Model), settings)
 	if err != nil {
 		return nil, err

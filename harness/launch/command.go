@@ -49,12 +49,15 @@ func Commands(l *config.Launch, s *config.Launched, p Place) ([]Command, map[str
 		return nil, nil, err
 	}
 	b := &builder{place: p, launch: l, values: values, given: map[string]bool{}}
+	if s.Adapters != nil && l.LoRA != nil {
+		b.lora = *l.LoRA
+	}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		b.given[name] = true
 	}
 	files := map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(l.Files)) {
-		files[name] = b.expand("files."+name, l.Files[name])
+		files[name] = b.expand("files."+name, l.Files[name]) + b.expand("lora.append."+name, b.lora.Append[name])
 	}
 	var out []Command
 	for _, name := range slices.Sorted(maps.Keys(l.Beside)) {
@@ -102,6 +105,7 @@ func (p Place) values(l *config.Launch, s *config.Launched) (map[string]string, 
 type builder struct {
 	place  Place
 	launch *config.Launch
+	lora   config.LoRA // what the load's adapters add; nothing without
 	values map[string]string
 	given  map[string]bool
 	errs   []error
@@ -139,6 +143,12 @@ func (b *builder) part(name string, p config.Part) Command {
 			for _, variable := range slices.Sorted(maps.Keys(s.Env)) {
 				env[variable] = b.expand("settings."+setting+".env."+variable, s.Env[variable])
 			}
+		}
+	}
+	if name == "" {
+		args = append(args, b.all("lora.args", b.lora.Args)...)
+		for _, variable := range slices.Sorted(maps.Keys(b.lora.Env)) {
+			env[variable] = b.expand("lora.env."+variable, b.lora.Env[variable])
 		}
 	}
 	var own map[string]string
@@ -192,7 +202,11 @@ func (b *builder) container(c *Command, path string, of *config.Container, env m
 	c.Image = of.Image
 	c.Container = strings.Join(slices.DeleteFunc([]string{"sparkharness", b.place.Kind, c.Part, b.place.Suffix}, func(s string) bool { return s == "" }), "-")
 	c.Argv = append([]string{b.place.Docker, "run", "--rm", "--pull", "never", "--name", c.Container, "--stop-signal", b.launch.Stop.Signal}, b.all(path+".flags", of.Flags)...)
-	for _, mount := range b.all(path+".mounts", of.Mounts) {
+	mounts := b.all(path+".mounts", of.Mounts)
+	if c.Part == "" {
+		mounts = append(mounts, b.all("lora.mounts", b.lora.Mounts)...)
+	}
+	for _, mount := range mounts {
 		c.Argv = append(c.Argv, "--volume", mount)
 	}
 	for _, variable := range slices.Sorted(maps.Keys(env)) {

@@ -2,6 +2,7 @@ package launch
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"gopkg.in/yaml.v3"
 
 	"sparkharness/harness/config"
 )
@@ -126,6 +128,42 @@ func TestUnits(t *testing.T) {
 	require.NoError(t, err)
 	assert.Contains(t, files["options.yaml"], "host_cache_size: 0\n")
 	assert.Contains(t, files["options.yaml"], "tokens_per_block: 32\n")
+}
+
+// Adapters change a launch where the load names some, and else nothing of it.
+func TestLaunchWithAdapters(t *testing.T) {
+	s := launched()
+	s.Adapters = &config.LaunchedAdapters{Dir: "/nvme/lora", Slots: 8, Rank: 16}
+	of := func(kind string, s *config.Launched) (string, map[string]string) {
+		commands, files, err := Commands(kindOf(t, kind).Launch, s, place("docker", nil))
+		require.NoError(t, err)
+		return strings.Join(commands[len(commands)-1].Argv, " "), files
+	}
+	for _, kind := range []string{"trtllm", "vllm", "vllm-fs"} {
+		argv, files := of(kind, launched())
+		assert.NotContains(t, strings.ToLower(argv+fmt.Sprint(files)), "lora", kind)
+		argv, _ = of(kind, s)
+		assert.Contains(t, argv, " --volume /nvme/lora:/nvme/lora:ro ", kind)
+	}
+	argv, _ := of("vllm", s)
+	assert.True(t, strings.HasSuffix(argv, " --enable-lora --max-loras 8 --max-lora-rank 16"), argv)
+	assert.NotContains(t, argv, "--lora-modules", "those are read at the start, so that no first touch is cold")
+	for _, want := range []string{"VLLM_ALLOW_RUNTIME_LORA_UPDATING=True", "VLLM_PLUGINS=lora_filesystem_resolver", "VLLM_LORA_RESOLVER_CACHE_DIR=/nvme/lora"} {
+		assert.Contains(t, argv, " --env "+want+" ")
+	}
+	plain, before := of("trtllm", launched())
+	argv, files := of("trtllm", s)
+	assert.Equal(t, plain, strings.Replace(argv, " --volume /nvme/lora:/nvme/lora:ro", "", 1), "the rest is in its file")
+	more, found := strings.CutPrefix(files["options.yaml"], before["options.yaml"])
+	require.True(t, found)
+	var options struct {
+		LoRA map[string]any `yaml:"lora_config"`
+	}
+	require.NoError(t, yaml.Unmarshal([]byte(before["options.yaml"]+more), &options))
+	assert.Equal(t, []any{16, 8, 8}, []any{options.LoRA["max_lora_rank"], options.LoRA["max_loras"], options.LoRA["max_cpu_loras"]})
+	assert.Len(t, options.LoRA["lora_target_modules"], 7, "all linear layers")
+	argv, _ = of("dynamo-kvbm", s)
+	assert.NotContains(t, argv, "lora", "it serves none")
 }
 
 // Whatever a launch names must have a value, and none that would mean something else where it is put.

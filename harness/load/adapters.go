@@ -20,8 +20,11 @@ type Adapters struct {
 	// HotSet is the share of the names that are hot, the first of the list and at least one of them, and
 	// HotShare the share of the requests that go to them. Both are for PickHotSet.
 	HotSet, HotShare float64
-	Dir              string // folder on the server with a folder for each adapter; for DialectTRTLLM
-	InWarmup         bool
+	Dir              string // folder on the server with a folder for each adapter; for a lora_request
+	// AsModel says that a request names its adapter in the place of the model, as DialectDynamo always has it, and not in a
+	// lora_request.
+	AsModel  bool
+	InWarmup bool
 }
 
 // Ways to pick an adapter. The last two count requests n = user + k*users, or in an open loop by arrival.
@@ -92,6 +95,9 @@ func (r *request) adapt(spec *Spec, index int) {
 	r.body.adapt(spec, index)
 }
 
+// asModel says whether requests name the adapter in the place of the model.
+func (a *Adapters) asModel(dialect string) bool { return a.AsModel || dialect == DialectDynamo }
+
 func (a *Adapters) check(dialect string) error {
 	var errs []error
 	refuse := func(bad bool, format string, args ...any) {
@@ -115,6 +121,8 @@ func (a *Adapters) check(dialect string) error {
 	default:
 		refuse(true, "pick %q is not %s, %s, %s or %s", a.Pick, PickUniform, PickHotSet, PickRoundRobin, PickAllOnce)
 	}
-	refuse(dialect == DialectTRTLLM && a.Dir == "", "folder (dir) is not set: TensorRT-LLM is told where on the server each adapter lies")
+	refuse(!a.asModel(dialect) && a.Dir == "", "folder (dir) is not set: TensorRT-LLM is told where on the server each adapter lies")
+	// Both pass over what they do not know, and answer as the base model.
+	refuse(!a.asModel(dialect) && dialect != DialectTRTLLM, "dialect %s knows no lora_request: name adapters as models", dialect)
 	return errors.Join(errs...)
 }

@@ -67,15 +67,18 @@ func adapter(r record.Request) string {
 
 // The adapter goes out as the dialect has it, the record says which, and nothing else of the body changes.
 func TestAdaptersOnTheWire(t *testing.T) {
-	for _, dialect := range []string{DialectTRTLLM, DialectDynamo} {
-		t.Run(dialect, func(t *testing.T) {
+	for _, tc := range []struct {
+		dialect string
+		asModel bool // as it is asked for
+	}{{DialectTRTLLM, false}, {DialectDynamo, false}, {DialectVLLM, true}} {
+		t.Run(tc.dialect, func(t *testing.T) {
 			var w, plain wire
-			change := func(s *Spec) { s.Dialect = dialect }
+			change := func(s *Spec) { s.Dialect = tc.dialect }
 			bare := drive(t, plain.watch(steady(1)), change)
 			require.NoError(t, bare.err)
 			o := drive(t, w.watch(steady(1)), func(s *Spec) {
 				change(s)
-				s.Adapters = &Adapters{Names: names(5), Pick: PickUniform, Dir: "/srv/lora/"}
+				s.Adapters = &Adapters{Names: names(5), Pick: PickUniform, Dir: "/srv/lora/", AsModel: tc.asModel}
 			})
 			require.NoError(t, o.err)
 			require.Len(t, o.recs, len(bare.recs))
@@ -91,7 +94,7 @@ func TestAdaptersOnTheWire(t *testing.T) {
 					used[*r.Adapter] = true
 					number := slices.Index(names(5), *r.Adapter) + 1
 					require.Positive(t, number)
-					if dialect == DialectDynamo {
+					if tc.dialect != DialectTRTLLM {
 						want.Model = *r.Adapter
 					} else {
 						want.LoraRequest = fmt.Appendf(nil, `{"lora_name":%q,"lora_int_id":%d,"lora_path":"/srv/lora/%s"}`, *r.Adapter, number, *r.Adapter)
@@ -217,5 +220,9 @@ func TestAdaptersAreChecked(t *testing.T) {
 		elsewhere.Dir = ""
 		spec.Adapters, spec.Dialect = &elsewhere, DialectDynamo
 		require.NoError(t, spec.Check(), "Dynamo knows where its adapters lie")
+		spec.Dialect = DialectVLLM
+		require.ErrorContains(t, spec.Check(), "dialect vllm knows no lora_request: name adapters as models", "it would answer as the base model")
+		elsewhere.AsModel = true
+		require.NoError(t, spec.Check())
 	})
 }

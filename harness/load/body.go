@@ -92,7 +92,7 @@ func (b *body) name(model string) {
 // adapt makes the request one for adapter number index of the list.
 func (b *body) adapt(spec *Spec, index int) {
 	name := spec.Adapters.Names[index]
-	if spec.Dialect == DialectDynamo {
+	if spec.Adapters.asModel(spec.Dialect) {
 		b.name(name) // an adapter is served as a model of its own
 		return
 	}

@@ -19,6 +19,9 @@ type Settings struct {
 	Tiers []TierSetting `json:"tiers,omitempty"`
 	// AdapterBytes are the sizes of the LoRA adapters' files by name.
 	AdapterBytes map[string]float64 `json:"adapter_bytes,omitempty"`
+	// AdaptersCached is how many of them were in the page cache when it had been emptied and the server restarted; absent where
+	// that was not done, or is not told.
+	AdaptersCached *float64 `json:"adapters_cached_bytes,omitempty"`
 	// Unasked says that the server was started by somebody else: nothing was asked of it but to serve, and what it tells is noted.
 	Unasked bool `json:"unasked,omitempty"`
 	// PromptTokens is how the server counts prompts; null where it counts in the harness's tokens.

@@ -69,6 +69,8 @@ type Endpoint struct {
 	API     string // completions or chat
 	Dialect string // trtllm or dynamo: which fields a request may have
 	HTTP    *outgoing.Client
+	// AdapterAsModel says that requests name a LoRA adapter in the place of the model.
+	AdapterAsModel bool
 }
 
 // Sources are what a machine can be watched by. Perf is nil where the server has no per-request records.

@@ -98,13 +98,18 @@ func (c *cellRun) run(ctx context.Context) error {
 	if c.info.Settings, err = c.machine.ReadBack(ctx); err != nil {
 		return err
 	}
+	if c.preparesUnwatched() {
+		if err := c.prepare(ctx); err != nil {
+			return err
+		}
+	}
 	sources := c.machine.Sources()
 	writers, err := c.open(sources)
 	if err != nil {
 		return err
 	}
 	c.info.HasKV, c.info.Device, c.info.Drive = sources.KV != nil, sources.Device, sources.Drive
-	if c.pc.Phase == "" {
+	if c.pc.Phase == "" || c.preparesUnwatched() {
 		c.enter(record.PhaseBaseline)
 	} else {
 		c.enter(record.PhasePrepare)
@@ -168,7 +173,11 @@ func (c *cellRun) measured(ctx context.Context, metrics *record.Writer) error {
 
 // load brings the machine into the cell's state and drives it.
 func (c *cellRun) load(ctx context.Context, metrics *record.Writer) error {
-	for _, step := range []func(context.Context) error{c.prepare, c.startProbe, c.idle, c.startFio} {
+	steps := []func(context.Context) error{c.prepare, c.startProbe, c.idle, c.startFio}
+	if c.preparesUnwatched() {
+		steps = steps[1:]
+	}
+	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return err
 		}

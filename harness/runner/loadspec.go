@@ -36,6 +36,9 @@ func (c *cellRun) spec() (load.Spec, error) {
 	ep := c.machine.Endpoint()
 	s.BaseURL, s.API, s.Dialect, s.ModelID = ep.BaseURL, ep.API, ep.Dialect, c.info.Settings.Model
 	s.HTTP, s.Start, s.RealTime = ep.HTTP, c.start, c.plan.Facts.Clock == record.ClockReal
+	if s.Adapters != nil {
+		s.Adapters.AsModel = ep.AdapterAsModel
+	}
 	return s, nil
 }
 

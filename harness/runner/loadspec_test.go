@@ -11,6 +11,7 @@ import (
 
 	"sparkharness/harness/config"
 	"sparkharness/harness/load"
+	"sparkharness/harness/rig"
 )
 
 // The arrivals of the configuration are those of the load, at the cell's rate.
@@ -47,6 +48,26 @@ func TestBurstsAreConfigured(t *testing.T) {
 	assert.Equal(t, load.Gamma{RPS: 4, CV: 2}, pacer(&bursts.Exp.Hypothesis.Sweep, 4))
 	assert.Equal(t, even.Plan.Cells, bursts.Plan.Cells)
 	assert.NotEqual(t, even.Plan.Digest, bursts.Plan.Digest)
+}
+
+// at is a machine of which only the endpoint is known.
+type at struct {
+	rig.Machine
+	endpoint rig.Endpoint
+}
+
+func (m at) Endpoint() rig.Endpoint { return m.endpoint }
+
+// How a server is asked for an adapter is the machine's to say, where the load names some.
+func TestAdaptersAreAskedForAsTheMachineHasIt(t *testing.T) {
+	for _, asModel := range []bool{false, true} {
+		o := short(t, "H1")
+		c := &cellRun{tools: &tools{exp: o.Exp, plan: o.Plan}, pc: o.Plan.Cells[0], machine: at{endpoint: rig.Endpoint{Dialect: load.DialectVLLM, AdapterAsModel: asModel}}}
+		s, err := c.spec()
+		require.NoError(t, err)
+		assert.Equal(t, asModel, s.Adapters.AsModel)
+		assert.Equal(t, o.Exp.Hypothesis.Load.Adapters.Dir, s.Adapters.Dir)
+	}
 }
 
 // What the configuration accepts is what the load accepts; neither package may know the other.

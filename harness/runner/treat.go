@@ -27,6 +27,12 @@ func (c *cellRun) proveCounters(ctx context.Context) (err error) {
 	return nil
 }
 
+// preparesUnwatched says that the machine is watched only when its phase has been prepared: a real server that is restarted tells
+// nothing for minutes, its counters begin anew, and it reads its weights, which are no adapters.
+func (c *cellRun) preparesUnwatched() bool {
+	return c.pc.Phase != "" && c.plan.Facts.Clock != record.ClockVirtual
+}
+
 // prepare brings the machine into the state that the cell's phase names. Both arms are first used once, each
 // adapter with one request, so that they differ by the treatment alone: the cold arm then drops the page
 // cache and restarts the server, the warm arm does nothing.

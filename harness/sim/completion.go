@@ -26,7 +26,7 @@ type completion struct {
 
 	further []promptField // after the first, of a list
 	chat    bool
-	adapter string // name of the adapter that LoRA stands for, set by the server
+	adapter string // name of the adapter that LoRA, or in vLLM the model, stands for, set by the server
 }
 
 // decodeCompletion reads and checks the body of a request as one of the servers does.

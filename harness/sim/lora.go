@@ -10,7 +10,7 @@ import (
 )
 
 // LoRASpec are the adapters that lie on the NVMe and the slots that the server has for them on the
-// device. Only trtllm-serve reads them: with TensorRT-LLM behind it Dynamo serves no LoRA.
+// device. trtllm-serve and vLLM read them: with TensorRT-LLM behind it Dynamo serves no LoRA.
 type LoRASpec struct {
 	Adapters []Adapter
 	Slots    int // adapters on the device at once (max_loras)
@@ -29,6 +29,11 @@ type LoRAStats struct {
 	BytesRead   int64 // from the NVMe; a load from the page cache reads none
 	BytesCopied int64 // to the device, every load
 	Resident    int   // adapters in a slot now
+}
+
+// has says whether there is an adapter of the name.
+func (s LoRASpec) has(name string) bool {
+	return slices.ContainsFunc(s.Adapters, func(a Adapter) bool { return a.Name == name })
 }
 
 // missing lists what keeps the adapters from being served.
@@ -78,7 +83,7 @@ type loraSlot struct {
 
 func newLoRASlots(spec Spec, preload bool) *loraSlots {
 	l := &loraSlots{preload: preload}
-	if spec.Dialect == DialectTRTLLM {
+	if spec.Dialect != DialectDynamo {
 		l.adapters, l.capacity = spec.LoRA.Adapters, spec.LoRA.Slots
 	}
 	if preload {
@@ -284,7 +289,7 @@ func (a *adapterIDs) resolve(r *loraRequest, spec LoRASpec) (string, error) {
 		return "", errors.New("lora_request.lora_int_id: field required")
 	}
 	name := path.Base(r.Path)
-	if !slices.ContainsFunc(spec.Adapters, func(a Adapter) bool { return a.Name == name }) {
+	if !spec.has(name) {
 		return "", fmt.Errorf("lora_path (%s) does not exist.", r.Path) //nolint:staticcheck // the server's own words
 	}
 	a.mu.Lock()

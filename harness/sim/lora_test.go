@@ -2,6 +2,7 @@ package sim_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -480,6 +481,37 @@ func TestAdapterDialect(t *testing.T) {
 		assert.Contains(t, rec.Body.String(), "lora_path (x) does not exist.", "chat too")
 		assert.Equal(t, sim.LoRAStats{}, d.stats().LoRA, "Dynamo reads no adapter")
 		assert.EqualValues(t, 2, m.stats().LoRA.Loads)
+	})
+}
+
+// In vLLM's dialect an adapter is a model, which is listed once a request has named it.
+func TestAdaptersInVLLM(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		spec := specLoRA(t, 2, 2)
+		spec.Dialect = sim.DialectVLLM
+		m := start(t, spec, sim.DefaultParams())
+		listed := func() (ids []string) {
+			var list struct{ Data []struct{ ID, Parent string } }
+			require.NoError(t, json.Unmarshal([]byte(m.get("frontend", "/v1/models")), &list))
+			for _, model := range list.Data {
+				ids = append(ids, model.ID+" of "+model.Parent)
+			}
+			return ids
+		}
+		base := m.served
+		assert.Equal(t, []string{base + " of "}, listed())
+		for _, stream := range []string{"false", "true"} {
+			rec := m.postTo(completions, "application/json", `{"model":"b","prompt":"x","max_tokens":2,"stream":`+stream+`}`)
+			require.Equal(t, http.StatusOK, rec.Code, rec.Body.String())
+			assert.Contains(t, rec.Body.String(), `"model":"b"`)
+			assert.NotContains(t, rec.Body.String(), base)
+		}
+		assert.Equal(t, []string{base + " of ", "b of " + base}, listed())
+		assert.EqualValues(t, 1, m.stats().LoRA.Loads, "the first alone loads it")
+		assert.Equal(t, spec.LoRA.Adapters[1].Bytes, m.stats().LoRA.BytesRead)
+		rec := m.postTo(completions, "application/json", `{"model":"x","prompt":"x","max_tokens":2}`)
+		assert.Equal(t, http.StatusNotFound, rec.Code)
+		assert.Contains(t, rec.Body.String(), "The model `x` does not exist.")
 	})
 }
 

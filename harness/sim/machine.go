@@ -38,6 +38,16 @@ func Start(spec Spec, p Params, seed uint64) (*Machine, error) {
 	return power(spec, p, d, d.system, seed)
 }
 
+// StartBehind is Start with a storage in front of the modelled drives, which takes of their I/Os what it will and hands them the
+// rest, in real time.
+func StartBehind(spec Spec, p Params, seed uint64, front func(Storage) Storage) (*Machine, error) {
+	if err := Check(spec, p); err != nil {
+		return nil, err
+	}
+	d := newDrives(p, seed)
+	return power(spec, p, front(d), d.system, seed)
+}
+
 // StartOn is Start with a storage that the caller opens before, and closes after the machine. The parameters of
 // the modelled drive are not used. Another program on the modelled drive (StartForeign) cannot be had.
 func StartOn(spec Spec, p Params, storage Storage) (*Machine, error) {

@@ -63,8 +63,8 @@ func modelCard(id, owner string) map[string]any {
 	return map[string]any{"id": id, "object": "model", "created": time.Now().Unix(), "owned_by": owner}
 }
 
-func modelList(card map[string]any) any {
-	return map[string]any{"object": "list", "data": []any{card}}
+func modelList(cards ...any) any {
+	return map[string]any{"object": "list", "data": cards}
 }
 
 // unavailable answers a request that the machine did not serve because it has stopped. Nobody reads the

@@ -1,9 +1,12 @@
 package sim
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
+	"sync"
 	"sync/atomic"
 )
 
@@ -15,6 +18,9 @@ type vllm struct {
 	model  string
 	quoted string // as JSON
 	ids    atomic.Int64
+
+	mu       sync.Mutex
+	resolved []string // adapters that requests have named, in the order of their first ones
 }
 
 func newVLLM(m *Machine) http.Handler {
@@ -30,7 +36,9 @@ func newVLLM(m *Machine) http.Handler {
 	mux.HandleFunc("GET /version", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, map[string]string{"version": "sparkharness-sim"})
 	})
-	mux.HandleFunc("GET /v1/models", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, modelList(card())) })
+	mux.HandleFunc("GET /v1/models", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusOK, modelList(append([]any{card()}, s.adapterCards()...)...))
+	})
 	mux.HandleFunc("GET /v1/models/{id...}", func(w http.ResponseWriter, r *http.Request) {
 		if id := r.PathValue("id"); id != s.model {
 			s.unknownModel(id).send(w)
@@ -44,6 +52,31 @@ func newVLLM(m *Machine) http.Handler {
 	return mux
 }
 
+// resolve says whether a request that names a model is for an adapter, which its resolver of folders finds when it is first named.
+func (s *vllm) resolve(model string) bool {
+	if !s.m.spec.LoRA.has(model) {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !slices.Contains(s.resolved, model) {
+		s.resolved = append(s.resolved, model)
+	}
+	return true
+}
+
+// adapterCards are what is told of adapters that have been resolved.
+func (s *vllm) adapterCards() (out []any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, name := range s.resolved {
+		card := modelCard(name, "vllm")
+		card["root"], card["parent"] = name, s.model
+		out = append(out, card)
+	}
+	return out
+}
+
 func (s *vllm) unknownModel(name string) *refusal {
 	return vllmError(http.StatusNotFound, "NotFoundError", "model", fmt.Sprintf("The model `%s` does not exist.", name))
 }
@@ -55,8 +88,11 @@ func (s *vllm) complete(w http.ResponseWriter, r *http.Request, chat bool) {
 		return
 	}
 	if c.Model != "" && c.Model != s.model {
-		s.unknownModel(c.Model).send(w)
-		return
+		if !s.resolve(c.Model) {
+			s.unknownModel(c.Model).send(w)
+			return
+		}
+		c.adapter = c.Model
 	}
 	g, err := s.m.begin(r, c, fmt.Sprintf("anon-%d", s.ids.Add(1)))
 	if err != nil {
@@ -68,7 +104,7 @@ func (s *vllm) complete(w http.ResponseWriter, r *http.Request, chat bool) {
 	if !c.Stream {
 		texts, kind, err := g.collect(r.Context())
 		if !s.refuse(w, g, kind, err) {
-			writeJSON(w, http.StatusOK, g.answer(s.model, texts, chat))
+			writeJSON(w, http.StatusOK, g.answer(cmp.Or(c.adapter, s.model), texts, chat))
 		}
 		return
 	}
@@ -104,7 +140,11 @@ func (s *vllm) stream(w http.ResponseWriter, r *http.Request, g *generation, cha
 	if err := f.headers(); err != nil { // at once, before the first token
 		return err
 	}
-	f.name(g, chat, s.quoted)
+	model := s.quoted
+	if g.req.adapter != "" {
+		model = strconv.Quote(g.req.adapter)
+	}
+	f.name(g, chat, model)
 	continuous := g.req.continuousUsage()
 	for first := true; ; first = false {
 		e, err := g.next(r.Context())
@@ -144,7 +184,7 @@ func (s *vllm) stream(w http.ResponseWriter, r *http.Request, g *generation, cha
 	if g.req.includeUsage() {
 		id, object := g.named(chat)
 		f.printf(`data: {"id":"%s","object":"%s","created":%s,"model":%s,"choices":[],"usage":%s}`+"\n\n",
-			id, object, g.created, s.quoted, g.usage())
+			id, object, g.created, model, g.usage())
 	}
 	f.add("data: [DONE]\n\n")
 	return f.flush()

@@ -39,12 +39,17 @@ type stored struct {
 
 // machine starts a stack's machine, on real files if a directory is given and the stack stores anything.
 func (s *servers) machine(ctx context.Context, o simrig.Options, spec sim.Spec, p sim.Params) (*sim.Machine, error) {
-	if s.dir.path == "" {
-		return sim.Start(spec, p, o.Seed)
+	front := func(st sim.Storage) sim.Storage { return st }
+	own := spec // of the machine's own
+	if len(o.Adapters) > 0 {
+		front, own.LoRA = s.adapters.behind, sim.LoRASpec{}
 	}
-	if !diskrig.Needed(spec, p) {
+	if s.dir.path == "" {
+		return sim.StartBehind(spec, p, o.Seed, front)
+	}
+	if !diskrig.Needed(own, p) {
 		fmt.Fprintf(s.out, "stack %s  stores nothing: --dir is not for it\n", o.Stack.Stack)
-		return sim.Start(spec, p, o.Seed)
+		return sim.StartBehind(spec, p, o.Seed, front)
 	}
 	if err := diskrig.Check(o); err != nil {
 		return nil, fmt.Errorf("--dir, stack %s: %w", o.Stack.Stack, err)
@@ -53,7 +58,7 @@ func (s *servers) machine(ctx context.Context, o simrig.Options, spec sim.Spec, 
 		return nil, fmt.Errorf("--dir is for one stack that stores something, and both %s and %s do: serve one of them (--stack)",
 			s.storages[0].stack, o.Stack.Stack)
 	}
-	files := diskrig.For(spec, p)
+	files := diskrig.For(own, p)
 	var key [32]byte
 	if _, err := crand.Read(key[:]); err != nil {
 		return nil, fmt.Errorf("noise for the files: %w", err)
@@ -76,7 +81,7 @@ func (s *servers) machine(ctx context.Context, o simrig.Options, spec sim.Spec, 
 	case !proof.Within():
 		files.Tell("the drive's counters are not proved: " + proof.Fault + proof.Lacking)
 	}
-	return sim.StartOn(spec, p, storage)
+	return sim.StartOn(spec, p, front(storage))
 }
 
 // closeStorages removes what has been stored, and says what has been moved. The machines must have been closed.

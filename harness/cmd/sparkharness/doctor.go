@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,7 +19,9 @@ import (
 	"sparkharness/harness/config"
 	"sparkharness/harness/disk"
 	"sparkharness/harness/doctor"
+	"sparkharness/harness/lora"
 	"sparkharness/harness/outgoing"
+	"sparkharness/harness/prompt"
 	"sparkharness/harness/regular"
 )
 
@@ -29,6 +32,7 @@ type doctorFlags struct {
 	container, pid, log                        string
 	dir, results                               string
 	configs                                    configsFlag
+	adapters, adapterList                      string
 	hours, model, cpuTier, promptKV, footprint float64
 	timeout                                    time.Duration
 	remote, ioUring, probe, asJSON, strict     bool
@@ -80,6 +84,8 @@ processors, and of the named servers for some seconds, to see clocks under load.
 	f.StringVar(&o.log, "log", "", "`file` with what it logged: of A, or A=...,B=...")
 	o.configs.flags(cmd, ", for another --server than "+openAI)
 	f.StringVar(&o.dir, "dir", "", "`folder` on the drive that the servers use: a small file is written there, and gone again")
+	f.StringVar(&o.adapters, "adapters", "", "`folder` of the LoRA adapters, which has a folder for each")
+	f.StringVar(&o.adapterList, "adapter-list", "", "with --adapters, the `file` that names them, one a line (default inputs/lora_lists/lora_16.txt)")
 	f.StringVar(&o.results, "results", "", "`folder` for results (default the working directory)")
 	f.Float64Var(&o.hours, "hours", 0, "`hours` that the plan takes at most (-plan-only says how many)")
 	f.DurationVar(&o.timeout, "test-timeout", 0, "the -timeout that go test will be given, 0 for none (default GOFLAGS', else go test's own)")
@@ -119,6 +125,9 @@ func (o *doctorFlags) needs(cmd *cobra.Command) (n doctor.Needs, closed func(), 
 	if given("footprint") {
 		n.FootprintBytes = new(o.footprint * gib)
 	}
+	if n.Adapters, err = o.wantedAdapters(given("adapters"), given("adapter-list")); err != nil {
+		return n, nil, err
+	}
 	if given("test-timeout") {
 		n.TestTimeout = &o.timeout
 	}
@@ -134,6 +143,33 @@ func (o *doctorFlags) needs(cmd *cobra.Command) (n doctor.Needs, closed func(), 
 		}
 	}
 	return n, closed, n.Check()
+}
+
+// wantedAdapters are the LoRA adapters that the flags name, nil for none.
+func (o *doctorFlags) wantedAdapters(given, listed bool) (*lora.Wanted, error) {
+	switch {
+	case !given && listed:
+		return nil, errors.New("--adapter-list says which adapters: name the folder that has them with --adapters")
+	case !given:
+		return nil, nil
+	}
+	dir, err := filepath.Abs(o.adapters)
+	if err != nil || o.adapters == "" {
+		return nil, errors.Join(errors.New("--adapters is empty: name a folder"), err)
+	}
+	list := o.adapterList
+	if !listed {
+		configs, err := o.configs.dir()
+		if err != nil {
+			return nil, err
+		}
+		list = filepath.Join(configs, "..", "inputs", "lora_lists", "lora_16.txt")
+	}
+	names, err := prompt.ReadAdapters(list)
+	if err != nil {
+		return nil, fmt.Errorf("--adapter-list: %w", err)
+	}
+	return &lora.Wanted{Dir: dir, Names: names}, nil
 }
 
 // instances are the servers that the flags name.

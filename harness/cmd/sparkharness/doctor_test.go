@@ -83,6 +83,9 @@ func TestDoctorUsage(t *testing.T) {
 		"hours that are none":        {[]string{"--hours", "NaN"}, "--hours NaN: from 0"},
 		"a footprint that cannot be": {[]string{"--footprint", "Inf"}, "--footprint +Inf: from 0"},
 		"a time that is none":        {[]string{"--test-timeout", "soon"}, "invalid argument"},
+		"a list of no adapters":      {[]string{"--adapter-list", "x.txt"}, "name the folder that has them with --adapters"},
+		"a list that is not there":   {[]string{"--adapters", "/x", "--adapter-list", "nothing.txt"}, "--adapter-list: read the adapter list"},
+		"an empty folder":            {[]string{"--adapters", ""}, "--adapters is empty"},
 		"a negative time":            {[]string{"--test-timeout", "-1s"}, "--test-timeout"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -94,6 +97,33 @@ func TestDoctorUsage(t *testing.T) {
 		})
 	}
 	assert.Zero(t, asked)
+}
+
+// Adapters are looked for by a list, in the folder that is named.
+func TestDoctorLooksForAdapters(t *testing.T) {
+	dir := t.TempDir()
+	adapterIn(t, dir, "incident-triage-01", 1000)
+	list := filepath.Join(t.TempDir(), "list.txt")
+	require.NoError(t, os.WriteFile(list, []byte("incident-triage-01\n"), 0o644))
+	for _, tc := range []struct {
+		list   string
+		status doctor.Status
+		seen   string
+	}{
+		{list, doctor.OK, "1 in " + dir + ", 1 KiB"},
+		{"", doctor.Missing, "15 of 16 LoRA adapters are not in " + dir},
+		{"../../../inputs/lora_lists/lora_4.txt", doctor.Missing, "3 of 4 LoRA adapters are not in " + dir + " (log-summary-01, runbook-writer-01, alert-routing-01)"},
+	} {
+		args := []string{"--json", "-H", "H1", "--adapters", dir}
+		if tc.list != "" {
+			args = append(args, "--adapter-list", tc.list)
+		}
+		out, _ := examined(t, args...)
+		f := found(t, out)["lora-adapters"]
+		assert.Equal(t, tc.status, f.Status)
+		assert.Contains(t, f.Seen, tc.seen)
+		assert.Equal(t, []string{"H1"}, f.NeededBy)
+	}
 }
 
 // Exit statuses are those of the help, and the first class of which something is missing is told.

@@ -25,6 +25,7 @@ func serveCommand() *cobra.Command {
 	var stacks []string
 	var stamp, lenient bool
 	var dir directory
+	var loras string
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Serve the simulated stacks in real time",
@@ -41,6 +42,9 @@ With --dir what a stack stores lies in real files on a local drive, in a folder 
 is simulated, the drive is not. They are read and written with O_DIRECT in the sizes and as many at a time as the stack file's
 loader says, and what is read back is verified. Make tier 2 small enough for the drive with a stack file of your own that names
 the committed one as its base (README, Use).
+
+With --adapters requests may name LoRA adapters: of stack A, and of either with --dialect vllm. A first request for one has its files
+read, through this machine's page cache, as often as the simulated server starts; what it loads again it has from memory.
 
   curl -s localhost:8355/v1/models
   curl -sN localhost:9000/v1/completions -H 'Content-Type: application/json' \
@@ -70,7 +74,13 @@ the committed one as its base (README, Use).
 			if err := dir.check(cmd.Flags().Changed("dir"), cmd.Flags().Changed("dir-share")); err != nil {
 				return err
 			}
-			s := &servers{out: cmd.OutOrStdout(), bind: bind, limits: defaultLimits, dir: dir}
+			var adapters adapterFiles
+			if cmd.Flags().Changed("adapters") {
+				if adapters, err = findAdapters(loras); err != nil {
+					return fmt.Errorf("--adapters: %w", err)
+				}
+			}
+			s := &servers{out: cmd.OutOrStdout(), bind: bind, limits: defaultLimits, dir: dir, adapters: adapters}
 			for _, file := range stacks {
 				o, err := simrig.Configured(folder, file, world, model, engine)
 				if err != nil {
@@ -78,6 +88,9 @@ the committed one as its base (README, Use).
 				}
 				if err := instead(o.Stack, port, tier1, policy); err != nil {
 					return errors.Join(err, s.close())
+				}
+				if adapters.servedBy(&o, dialect) {
+					adapters.into(&o)
 				}
 				o.Seed, o.Tokenize, o.StampSends = seed, tok.IDs, stamp
 				o.Dialect, o.IgnoreUnsupported = dialect, lenient
@@ -105,6 +118,7 @@ the committed one as its base (README, Use).
 	f.StringVar(&policy, "policy", "", "eviction policy of the host tier instead of the stack file's, such as LRU")
 	f.StringVar(&bind, "bind", "127.0.0.1", "address to bind to")
 	f.StringVar(&dir.path, "dir", "", "keep what is stored in real files below this `directory` of a local drive")
+	f.StringVar(&loras, "adapters", "", "serve the LoRA adapters in the folders of this `directory`, and read them when they are loaded")
 	f.Float64Var(&dir.share, "dir-share", 0.2, "with --dir, the most that may be taken of the free space there, as a `share`")
 	f.Uint64Var(&seed, "seed", 1, "seed of the machine's background I/O")
 	f.BoolVar(&lenient, "ignore-unsupported", false, "drop what Dynamo's frontend does not know of a request (its DYN_IGNORE_OPENAI_FE_UNSUPPORTED_FIELDS=1)")

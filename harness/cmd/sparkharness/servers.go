@@ -21,6 +21,7 @@ type servers struct {
 	bind     string
 	limits   limits
 	dir      directory // in which real files take the place of the modelled drive
+	adapters adapterFiles
 	machines []*sim.Machine
 	storages []*stored
 	open     []server

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"sparkharness/harness/config"
 	"sparkharness/harness/load"
 	"sparkharness/harness/record"
 	"sparkharness/harness/rig"
@@ -18,6 +19,16 @@ type launched struct {
 	of     *Launching
 	cell   string
 	around *record.Around // the machine's state before the cell, and after it; nil before it has begun
+
+	dropped bool     // the page cache has been emptied for the cell
+	cached  *float64 // bytes of LoRA adapters in it when the server had been restarted after that; nil: not told
+}
+
+// Endpoint is the server's, and how it is asked for an adapter.
+func (m *launched) Endpoint() rig.Endpoint {
+	e := m.machine.Endpoint()
+	e.AdapterAsModel = m.stack.Launched.Adapters != nil && m.stack.Server.Launch.LoRA.Request == config.LoRAAsModel
+	return e
 }
 
 // Begin has the server running as the cell wants it, waits until it has nothing to do, and empties its caches as far as it lets
@@ -49,6 +60,7 @@ func (m *launched) ReadBack(ctx context.Context) (record.Settings, error) {
 		return out, errors.Join(err, m.of.current.server.Died())
 	}
 	out.Unasked, out.WantModel = false, want.Model
+	out.AdapterBytes, out.AdaptersCached = m.of.adapters.sizes(), m.cached
 	out.WantKVPool, out.WantBlockTokens = float64(want.KVPool), float64(want.BlockTokens)
 	each, origin := want.TokenBytes, "bytes of a token's KV by models/"+m.stack.Model+".yaml, as "+want.KVDtype
 	if pool, tokens := log.Bytes("kv_pool"), log.Number("kv_tokens"); each == nil && pool != nil && tokens != nil {
@@ -103,13 +115,25 @@ func (m *launched) Sources() rig.Sources {
 
 // Apply restarts the server, or treats the machine.
 func (m *launched) Apply(ctx context.Context, t rig.Treatment) (rig.Applied, error) {
-	if t.Kind != rig.Restart {
-		return m.of.treating.apply(ctx, t)
+	if t.Kind == rig.Restart {
+		return m.restart(ctx)
 	}
+	done, err := m.of.treating.apply(ctx, t)
+	m.dropped = m.dropped || t.Kind == rig.DropCaches && err == nil
+	return done, err
+}
+
+// restart starts the server anew. Where the page cache was emptied for the cell that is done again between its end and its start:
+// the kernel keeps pages that a process has mapped, and a server may hold the weights of its adapters so.
+func (m *launched) restart(ctx context.Context) (rig.Applied, error) {
 	before := time.Since(m.of.current.server.Served()).Seconds()
 	key, known := m.of.current.key, again{m.of.current.asked, m.of.current.tier}
 	m.of.current.tier = nil // what it has stored is to be there when it serves again
-	if err := m.of.end(); err != nil {
+	err := m.of.end()
+	if err == nil && m.dropped {
+		_, err = m.of.treating.apply(ctx, rig.Treatment{Kind: rig.DropCaches})
+	}
+	if err != nil {
 		return rig.Applied{}, errors.Join(err, known.tier.remove())
 	}
 	if err := m.of.start(ctx, m.stack, key, known); err != nil {
@@ -117,7 +141,15 @@ func (m *launched) Apply(ctx context.Context, t rig.Treatment) (rig.Applied, err
 	}
 	m.server = m.of.current.asked
 	after := time.Since(m.of.current.server.Served()).Seconds()
-	return rig.Applied{Seen: &record.Treated{Treatment: t.Kind, Reading: "time since the server first answered, s", Before: &before, After: &after}}, m.watchAgain()
+	if m.dropped {
+		if m.cached, err = m.of.adapters.cold(); err == nil {
+			err = m.of.settle(ctx)
+		}
+		if err != nil {
+			return rig.Applied{}, err
+		}
+	}
+	return rig.Applied{Seen: &record.Treated{Treatment: rig.Restart, Reading: "time since the server first answered, s", Before: &before, After: &after}}, m.watchAgain()
 }
 
 // Close lets go of what was watched, and says what the server's log has held against the cell.

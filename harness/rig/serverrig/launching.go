@@ -37,6 +37,8 @@ type Launching struct {
 	pools   map[string]kvTokens // KV pools as read back, by stack
 
 	treating treating
+	adapters adapters
+	quiet    quiet // in tests; zero: afterDrop
 
 	// From Prepare on.
 	journal   *restore.Journal // of what is done to this machine
@@ -103,6 +105,9 @@ func (r *Launching) identify(e *config.Experiment) error {
 		origins = append(origins, fmt.Sprintf("%s: %s, model %s", name, started(st.Server), st.Launched.Model))
 		identity = append(identity, name, st.Server, st.Launched)
 	}
+	if r.adapters = r.findAdapters(e); len(r.adapters.found) > 0 {
+		identity = append(identity, r.adapters.sizes())
+	}
 	machine, err := config.Digest(append(identity, r.device.names, r.device.identity, host())...)
 	if err != nil {
 		return err
@@ -135,11 +140,11 @@ func started(s *config.Server) string {
 // launchCapabilities are what can be done to all the servers, and read of them.
 func launchCapabilities(e *config.Experiment) []string {
 	out := []string{rig.ProvesCounters, rig.Restart}
-	waits := true
+	waits, adapters := true, true
 	for _, name := range e.StackNames() {
 		st := e.Stacks[name]
 		l := st.Server.Launch
-		waits = waits && st.Server.Waits != ""
+		waits, adapters = waits && st.Server.Waits != "", adapters && l.LoRA != nil
 		if name != "B" {
 			continue
 		}
@@ -157,6 +162,9 @@ func launchCapabilities(e *config.Experiment) []string {
 	}
 	if waits {
 		out = append(out, rig.TellsWaits)
+	}
+	if adapters {
+		out = append(out, rig.LoRA)
 	}
 	slices.Sort(out)
 	return out
@@ -188,12 +196,18 @@ func (r *Launching) Check(e *config.Experiment, p *record.Plan) error {
 	if err := r.treating.lacks(r.facts, e); err != nil {
 		return err
 	}
+	if err := r.adapters.lacks(); err != nil {
+		return err
+	}
 	r.plan = p
 	seen := map[string]bool{}
 	var needed []launch.Command
-	last, changes := "", 0
+	last, changes, cold := "", 0, 0
 	for _, pc := range p.Cells {
 		st := e.StackOf(pc)
+		if pc.Phase == record.ArmCold {
+			cold++
+		}
 		key, err := startKey(st)
 		if err != nil {
 			return err
@@ -216,6 +230,9 @@ func (r *Launching) Check(e *config.Experiment, p *record.Plan) error {
 		return err
 	}
 	fmt.Fprintf(r.out, "%s: its %d cells start a server %d times: whenever stack, tier 1 or policy are others than those of the cell before\n", p.Hypothesis, len(p.Cells), changes)
+	if cold > 0 {
+		fmt.Fprintf(r.out, "%s: %d more times in its cold cells\n", p.Hypothesis, cold)
+	}
 	return nil
 }
 

@@ -92,6 +92,13 @@ func overlay(t *testing.T, more map[string]string) string {
 // launching is the rig with H2B's experiment on these kinds.
 func launching(t *testing.T, configs string, kinds map[string]string, model string, change ...func(*layout.Choices, *LaunchOptions)) (*Launching, *bytes.Buffer) {
 	t.Helper()
+	return launchingOf(t, "H2B", configs, kinds, model, change...)
+}
+
+// launchingOf is the rig with a hypothesis's experiment.
+func launchingOf(t *testing.T, id, configs string, kinds map[string]string, model string, change ...func(*layout.Choices, *LaunchOptions)) (*Launching, *bytes.Buffer) {
+	t.Helper()
+	file := strings.ToLower(id) + ".yaml"
 	if onlyDevice() == "" {
 		t.Skip("this machine has no block device")
 	}
@@ -99,7 +106,7 @@ func launching(t *testing.T, configs string, kinds map[string]string, model stri
 	require.NoError(t, err)
 	folder, err := config.OpenFolder(configs)
 	require.NoError(t, err)
-	hc, err := config.LoadHypothesis(folder, folder.Path("hypotheses/h2b.yaml"))
+	hc, err := config.LoadHypothesis(folder, folder.Path("hypotheses/"+file))
 	require.NoError(t, err)
 	var names []string
 	for name := range hc.Thresholds {
@@ -116,7 +123,7 @@ func launching(t *testing.T, configs string, kinds map[string]string, model stri
 	for _, f := range change {
 		f(&c, &o)
 	}
-	e, err := layout.Load(layout.Demand{ID: "H2B", Config: "h2b.yaml", Requires: names}, c)
+	e, err := layout.Load(layout.Demand{ID: id, Config: file, Requires: names}, c)
 	require.NoError(t, err)
 	r, err := NewLaunching(e, o)
 	require.NoError(t, err)

@@ -21,7 +21,7 @@ func (r *Launching) lookOver(ctx context.Context) error {
 	if r.o.SkipDoctor {
 		return nil
 	}
-	n := doctor.Needs{Machine: r.o.Machine, Dir: r.dir(), Results: r.o.Results}
+	n := doctor.Needs{Machine: r.o.Machine, Dir: r.dir(), Results: r.o.Results, Adapters: r.adapters.wanted}
 	if id := r.exp.Hypothesis.Hypothesis; slices.Contains(doctor.AllHypotheses, id) {
 		n.Hypotheses = []string{id}
 	}

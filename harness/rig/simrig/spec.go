@@ -35,6 +35,8 @@ type Options struct {
 	// Adapters are LoRA adapters on the machine's NVMe, all of one rank.
 	Adapters    []string
 	AdapterRank int
+	// AdapterBytes are their sizes, where they are real files; nil: those that their rank makes.
+	AdapterBytes map[string]int64
 	// Fio says that fio will run beside the server: Uncalibrated then lists what of that is assumed.
 	Fio bool
 	// Probe says that a probe will read the drive: then it is among the sources.
@@ -124,7 +126,7 @@ func Spec(o Options) (sim.Spec, sim.Params, error) {
 		}
 		spec.LoRA.Slots = st.Runtime.MaxLoRAs
 		for _, name := range o.Adapters {
-			spec.LoRA.Adapters = append(spec.LoRA.Adapters, sim.Adapter{Name: name, Bytes: model.LoRABytes(o.AdapterRank)})
+			spec.LoRA.Adapters = append(spec.LoRA.Adapters, sim.Adapter{Name: name, Bytes: cmp.Or(o.AdapterBytes[name], model.LoRABytes(o.AdapterRank))})
 		}
 	}
 	params := sim.Params{NVMe: nvme(o.Twin.Drive, o.Twin.Machine), Host: host(o.Twin.Machine), WritesBefore: writesInFlight(o.Before)}

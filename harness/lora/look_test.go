@@ -1,0 +1,147 @@
+package lora
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const config16 = `{"peft_type":"LORA","r":16,"base_model_name_or_path":"org/m"}`
+
+// folder is /models/lora with two adapters.
+func folder() fstest.MapFS {
+	return fstest.MapFS{
+		"models/lora/a/adapter_config.json":       {Data: []byte(config16)},
+		"models/lora/a/adapter_model.safetensors": {Data: make([]byte, 1000)},
+		"models/lora/a/adapter_model.bin":         {Data: make([]byte, 5000)},
+		"models/lora/a/optimizer.pt":              {Data: make([]byte, 9000)},
+		"models/lora/b/adapter_config.json":       {Data: []byte(config16)},
+		"models/lora/b/adapter_model.bin":         {Data: make([]byte, 3000)},
+	}
+}
+
+func wanted() Wanted {
+	return Wanted{Dir: "/models/lora", Names: []string{"a", "b"}, Rank: 16, Model: "org/m", Mounted: true}
+}
+
+// What a server reads of an adapter are its configuration and one file of weights, and nothing else that lies there.
+func TestLook(t *testing.T) {
+	got, err := Look(folder(), wanted())
+	require.NoError(t, err)
+	size := int64(len(config16))
+	assert.Equal(t, map[string]Adapter{
+		"a": {Files: []string{"/models/lora/a/adapter_config.json", "/models/lora/a/adapter_model.safetensors"}, Bytes: 1000 + size, Model: "org/m"},
+		"b": {Files: []string{"/models/lora/b/adapter_config.json", "/models/lora/b/adapter_model.bin"}, Bytes: 3000 + size, Model: "org/m"},
+	}, got)
+	assert.Equal(t, 4000+2*size, Bytes(got))
+	assert.Len(t, Paths(got), 4)
+}
+
+// What a server would not find, would not take, or would take from elsewhere is told in one line with what to do.
+func TestAmiss(t *testing.T) {
+	put := func(file, text string) func(fstest.MapFS, *Wanted) {
+		return func(f fstest.MapFS, _ *Wanted) { f["models/lora/"+file] = &fstest.MapFile{Data: []byte(text)} }
+	}
+	link := func(file, target string) func(fstest.MapFS, *Wanted) {
+		return func(f fstest.MapFS, _ *Wanted) {
+			f["models/lora/"+file] = &fstest.MapFile{Data: []byte(target), Mode: fs.ModeSymlink | 0o777}
+		}
+	}
+	elsewhere := func(then func(fstest.MapFS, *Wanted)) func(fstest.MapFS, *Wanted) {
+		return func(f fstest.MapFS, w *Wanted) {
+			f["blobs/x"] = &fstest.MapFile{Data: make([]byte, 1000)}
+			then(f, w)
+		}
+	}
+	for _, tc := range []struct {
+		name   string
+		change func(fstest.MapFS, *Wanted)
+		want   string // "": nothing is amiss
+	}{
+		{"no folder", func(f fstest.MapFS, w *Wanted) { w.Dir = "/elsewhere" }, "2 of 2 LoRA adapters are not in /elsewhere (a, b): " +
+			"make a folder of each one's name there, with its adapter_config.json and adapter_model.safetensors or adapter_model.bin"},
+		{"many are lacking", func(f fstest.MapFS, w *Wanted) { w.Names = []string{"a", "c", "d", "e", "f", "g"} },
+			"5 of 6 LoRA adapters are not in /models/lora (c, d, e and 2 more)"},
+		{"no weights", func(f fstest.MapFS, _ *Wanted) { delete(f, "models/lora/b/adapter_model.bin") }, "1 of 2 LoRA adapters are not in /models/lora (b)"},
+		{"no configuration", func(f fstest.MapFS, _ *Wanted) { delete(f, "models/lora/a/adapter_config.json") }, "(a)"},
+		{"a path that depends on where one is", func(_ fstest.MapFS, w *Wanted) { w.Dir = "lora" }, "give its whole path as load.adapters.dir"},
+		{"empty weights", put("a/adapter_model.safetensors", ""), "LoRA adapter a in /models/lora: adapter_model.safetensors is empty, or no file: fetch it again"},
+		{"no JSON", put("a/adapter_config.json", "<html>"), "adapter_config.json cannot be read"},
+		{"another method", put("a/adapter_config.json", `{"peft_type":"IA3","r":16}`), `says peft_type "IA3"`},
+		{"no rank", put("a/adapter_config.json", `{"peft_type":"LORA"}`), "says no rank (r)"},
+		{"too high a rank", put("a/adapter_config.json", strings.Replace(config16, "16", "32", 1)),
+			"it has rank 32, and servers are started for 16: say load.adapters.rank: 32"},
+		{"any rank", func(f fstest.MapFS, w *Wanted) {
+			put("a/adapter_config.json", strings.Replace(config16, "16", "32", 1))(f, w)
+			w.Rank = 0
+		}, ""},
+		{"another model", put("a/adapter_config.json", strings.Replace(config16, "org/m", "org/n", 1)),
+			`names the model "org/n" (base_model_name_or_path), and the server, which is given org/m,`},
+		{"any model", func(f fstest.MapFS, w *Wanted) {
+			put("a/adapter_config.json", strings.Replace(config16, "org/m", "org/n", 1))(f, w)
+			w.Model = ""
+		}, ""},
+		{"two are amiss", func(f fstest.MapFS, w *Wanted) { w.Rank = 8 }, "(and 1 more are amiss)"},
+		{"a link out of the mounted folder", elsewhere(link("a/adapter_model.safetensors", "../../../blobs/x")), "copy the files there (cp -rL)"},
+		{"a link out of the folder of a process", elsewhere(func(f fstest.MapFS, w *Wanted) {
+			link("a/adapter_model.safetensors", "../../../blobs/x")(f, w)
+			w.Mounted = false
+		}), ""},
+		{"a link inside the folder", link("a/adapter_model.safetensors", "../b/adapter_model.bin"), ""},
+		{"a link to an adapter's folder", func(f fstest.MapFS, w *Wanted) {
+			f["snapshots/c/adapter_config.json"], f["snapshots/c/adapter_model.bin"] = f["models/lora/b/adapter_config.json"], f["models/lora/b/adapter_model.bin"]
+			link("c", "../../snapshots/c")(f, w)
+			w.Names = append(w.Names, "c")
+		}, "LoRA adapter c in /models/lora: a link leads out of that folder"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			f, w := folder(), wanted()
+			tc.change(f, &w)
+			_, err := Look(f, w)
+			if tc.want == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorContains(t, err, tc.want)
+			assert.NotContains(t, err.Error(), "\n")
+		})
+	}
+}
+
+// Links of a real file system are followed as a process follows them.
+func TestLinksOfThisMachine(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.CopyFS(dir, folder()))
+	at, blobs := filepath.Join(dir, "models", "lora"), filepath.Join(dir, "blobs")
+	require.NoError(t, os.Rename(filepath.Join(at, "b"), blobs))
+	require.NoError(t, os.Symlink(blobs, filepath.Join(at, "b")))
+	w := wanted()
+	w.Dir = at
+	_, err := Look(os.DirFS("/"), w)
+	require.ErrorContains(t, err, "LoRA adapter b in "+at+": a link leads out of that folder")
+	w.Mounted = false
+	got, err := Look(os.DirFS("/"), w)
+	require.NoError(t, err)
+	assert.Len(t, got, 2)
+}
+
+// What has been read is in the page cache; where that is not told it is nil.
+func TestCached(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "x")
+	require.NoError(t, os.WriteFile(file, make([]byte, 1<<20), 0o644))
+	got, err := Cached([]string{file})
+	require.NoError(t, err)
+	if got == nil {
+		t.Skip("NOT TESTED: this kernel does not tell what is in the page cache (cachestat)")
+	}
+	assert.InDelta(t, 1<<20, *got, 1, fmt.Sprint("it has just been written"))
+	_, err = Cached([]string{file + "y"})
+	require.ErrorIs(t, err, fs.ErrNotExist)
+}
