@@ -18,7 +18,7 @@ func memoryChecks() []check {
 			root: true, source: "tonyd2wild, report of 3 September 2026; vllm-project/vllm #35313"},
 		{id: "drop-caches", class: Memory, needed: dropping, look: lookDrop,
 			why:  "its cold arm drops the page cache",
-			fix:  "run the plan as root; of H1 alone, and no rig with a real clock serves its adapters yet: the simulated machine needs no root",
+			fix:  "run the plan as root: H1 alone asks for it, on servers that are started; the simulated machine needs none",
 			root: true, source: "kernel Documentation/admin-guide/sysctl/vm.rst"},
 		{id: "vm-watermarks", class: Memory, look: lookWatermarks,
 			why: "what the kernel keeps free is missing in a server's start check",
