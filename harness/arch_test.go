@@ -49,7 +49,8 @@ var rules = []rule{
 	// Left of record.
 	{"harness/experiment", []string{"harness/config", "harness/fio", "harness/prompt", "harness/record", "harness/regular"}, nil,
 		"what will be done is laid out without a rig and without a simulator"},
-	{"harness/load", []string{"harness/outgoing", "harness/record"}, nil, "load cannot tell a simulated endpoint from a real one"},
+	{"harness/punctual", nil, []string{"golang.org/x/sys"}, "waiting is between a thread and the kernel, whoever waits"},
+	{"harness/load", []string{"harness/outgoing", "harness/punctual", "harness/record"}, nil, "load cannot tell a simulated endpoint from a real one"},
 	{"harness/price", []string{"harness/config", "harness/fio", "harness/load", "harness/record"}, nil,
 		"what a plan will cost is arithmetic on what is configured: it asks neither rig nor simulator"},
 	{"harness/telemetry", []string{"harness/outgoing", "harness/record"}, []string{"github.com/prometheus/procfs"}, "telemetry cannot tell a rendered /proc from the real one"},
@@ -70,7 +71,7 @@ var rules = []rule{
 		"what is done to a real machine is the same on all rigs; it knows no server and drives no load"},
 	{"harness/rig/simrig", []string{"harness/config", "harness/disk", "harness/fio", "harness/memnet", "harness/outgoing", "harness/prompt", "harness/record", "harness/rig", "harness/sim", "harness/telemetry"}, nil,
 		"the one place in a run that knows the simulator; it drives no load"},
-	{"harness/rig/diskrig", []string{"harness/disk", "harness/drive", "harness/rig/simrig", "harness/sim"}, []string{"golang.org/x/sys"},
+	{"harness/rig/diskrig", []string{"harness/disk", "harness/punctual", "harness/drive", "harness/rig/simrig", "harness/sim"}, []string{"golang.org/x/sys"},
 		"real files behind the simulator's seam: it knows what is stored, and neither a run nor a load"},
 	{"harness/rig/mixedrig", []string{"harness/config", "harness/disk", "harness/drive", "harness/fio", "harness/health", "harness/prompt", "harness/record", "harness/restore", "harness/rig", "harness/rig/diskrig", "harness/rig/simrig", "harness/sim", "harness/telemetry", "harness/treatment"}, []string{"golang.org/x/sys"},
 		"the simulated machine on a real drive: it joins the rig that simulates, the files and the treatments, and drives no load"},
@@ -108,7 +109,7 @@ var mayImportTesting = []string{"harness", "harness/rig/simrig"}
 // A run's folder is judged alike, whichever rig measured it: whoever concludes must not be able to ask what measured,
 // not by a detour either. So no import leads from the right of record to the left of it, nor the other way.
 var (
-	leftOfRecord  = []string{"harness/doctor", "harness/drive", "harness/experiment", "harness/fio", "harness/health", "harness/launch", "harness/load", "harness/lora", "harness/memnet", "harness/outgoing", "harness/price", "harness/prompt", "harness/restore", "harness/rig", "harness/runner", "harness/sim", "harness/telemetry", "harness/trace", "harness/treatment"} // and all rigs
+	leftOfRecord  = []string{"harness/doctor", "harness/drive", "harness/experiment", "harness/fio", "harness/health", "harness/launch", "harness/load", "harness/lora", "harness/memnet", "harness/outgoing", "harness/price", "harness/prompt", "harness/punctual", "harness/restore", "harness/rig", "harness/runner", "harness/sim", "harness/telemetry", "harness/trace", "harness/treatment"} // and all rigs
 	rightOfRecord = []string{"harness/evidence", "harness/gate", "harness/rates", "harness/report", "harness/sheet", "harness/verdict"}
 )
 

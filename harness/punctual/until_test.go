@@ -3,6 +3,7 @@ package punctual
 import (
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -33,4 +34,13 @@ func BenchmarkUntil(b *testing.B) {
 		late += time.Since(at)
 	}
 	b.ReportMetric(float64(late.Microseconds())/float64(b.N), "us-late")
+}
+
+// A virtual clock does not go on because a thread slept.
+func TestUntilOfAVirtualClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		at := time.Now().Add(time.Millisecond)
+		Until(at)
+		assert.Equal(t, at, time.Now())
+	})
 }
