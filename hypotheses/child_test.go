@@ -107,7 +107,7 @@ func layOver(t *testing.T, dir, file, text string) {
 const fewSamples = "gates: {min_samples: 10}\n"
 
 // holding is what a short run of H8A needs to be Supported, too.
-const holding = fewSamples + "thresholds: {p99_growth: 1.01}\n"
+const holding = fewSamples + "thresholds: {p99_growth: 1.01, queued_share: -100}\n"
 
 // A run whose verdict is not the expected one fails, by its exit status too, and says the verdict.
 func TestVerdictDecidesTheExitStatus(t *testing.T) {
@@ -158,7 +158,7 @@ func TestControlsMustFailByTheNamedCheck(t *testing.T) {
 			"H1 in world lora_preloaded is Refuted; expected Refuted by later_p99_equivalent"},
 		{"a gate instead of a check", "H1", "{lora_preloaded: gate.treatment}", fewSamples, 1,
 			"H1 in world lora_preloaded is Refuted; expected Invalid by gate.treatment"},
-		{"the claim holds there", "H8A", "{weights_paged: null, unlimited_server: null, quiet_neighbours: iowait_flat}", holding, 1,
+		{"the claim holds there", "H8A", "{weights_paged: null, unlimited_server: null, index_search: null, quiet_neighbours: iowait_flat}", holding, 1,
 			"H8A in world quiet_neighbours is Supported; expected Refuted by iowait_flat"},
 		{"the check, of a run too short to say so", "H1", "{lora_preloaded: first_touch}", "", 1,
 			"H1 in world lora_preloaded is Inconclusive; expected Refuted by first_touch"},

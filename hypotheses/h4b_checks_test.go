@@ -24,16 +24,26 @@ func h4bBase(t *testing.T) *recording {
 
 // slowed makes TTFT, and with it the fetches, longer beside fio by a factor of the repetition.
 func slowed(first, second float64) func(*recording) {
-	ttft := func(m moment) float64 {
+	return func(r *recording) {
+		fetchSlowed(first, second)(r)
+		evenly(r, pacedBesideFio(first, second))
+	}
+}
+
+// fetchSlowed makes the fetches alone longer beside fio.
+func fetchSlowed(first, second float64) func(*recording) {
+	of := pacedBesideFio(first, second)
+	return func(r *recording) { tierTwo(r, func(m moment) fetched { return fetched{1e8, of(m)} }) }
+}
+
+// pacedBesideFio goes up and down from window to window, and is longer beside fio by a factor of the repetition.
+func pacedBesideFio(first, second float64) func(m moment) float64 {
+	return func(m moment) float64 {
 		v := 200 + 10*pattern(m.window)
 		if m.cell.Level("fio") == "heavy" {
 			v *= inRep(m.cell, first, second)
 		}
 		return math.Round(v) // so that sums of it are exact, and equal fetches stay equal
-	}
-	return func(r *recording) {
-		tierTwo(r, func(m moment) fetched { return fetched{1e8, ttft(m)} })
-		evenly(r, ttft)
 	}
 }
 
@@ -62,7 +72,7 @@ func early(of func(m moment) float64) func(m moment) float64 {
 
 func TestChecksOfH4B(t *testing.T) {
 	t.Parallel()
-	rises, ratio, tail := "p99_rises", "p99_ratio", "p99_tracks_fetch"
+	rises, ratio, tail, fetches := "p99_rises", "p99_ratio", "p99_tracks_fetch", "fetch_rises"
 	base := h4bBase(t)
 	t.Run("states", func(t *testing.T) {
 		cases := []edited{
@@ -70,9 +80,9 @@ func TestChecksOfH4B(t *testing.T) {
 
 			{"just longer enough", slowed(1.21, 1.21), nil, "is 1.21 [1.21, 1.21]"},
 			{"not longer enough", slowed(1.19, 1.19), states{ratio: verdict.Contradicted}, "is 1.19 [1.19, 1.19]"},
-			{"longer enough, the interval is not", slowed(1.1, 1.6), states{ratio: verdict.Undecided}, ""},
+			{"longer enough, the interval is not", slowed(1.1, 1.6), states{ratio: verdict.Undecided, fetches: verdict.Undecided}, ""},
 			{"longer enough, the interval hardly", slowed(1.29, 1.33), states{ratio: verdict.Undecided}, "is 1.31"},
-			{"not longer enough, the interval is", slowed(1.05, 1.18), states{ratio: verdict.Undecided}, "is 1.11"},
+			{"not longer enough, the interval is", slowed(1.05, 1.18), states{ratio: verdict.Undecided, fetches: verdict.Undecided}, "is 1.11"},
 			{"more asked for", allOf(slowed(1.21, 1.21), given("p99_ratio", 1.3)), states{ratio: verdict.Contradicted}, "need above 1.30"},
 
 			{"requests follow closely", fetching(line(200, 10, noisy(3))), nil, "correlation 0."},
@@ -80,16 +90,21 @@ func TestChecksOfH4B(t *testing.T) {
 				allOf(fetching(line(200, 10, noisy(3))), given("spearman_min", 0.95)), states{tail: verdict.Contradicted}, "need above 0.95"},
 			{"closely in one block", fetching(line(200, 10, noisyIn(3, 6))), states{tail: verdict.Undecided}, ""},
 			{"requests follow roughly", fetching(line(200, 10, noisy(6))), states{tail: verdict.Contradicted}, "correlation 0."},
-			{"requests do not follow", fetching(unrelated), states{tail: verdict.Contradicted}, ""},
-			{"requests go against", fetching(line(500, -10, severity)), states{tail: verdict.Contradicted}, "correlation -1.00"},
+			{"requests do not follow", fetching(unrelated), states{tail: verdict.Contradicted, fetches: verdict.Undecided}, ""},
+			{"requests go against", fetching(line(500, -10, severity)), states{tail: verdict.Contradicted, fetches: verdict.Contradicted}, "correlation -1.00"},
 			{"only the arm's label is left", fetching(labelled), states{tail: verdict.Contradicted}, "correlation -0."},
 			{"most windows of an arm lack a fetch",
 				fetching(early(line(200, 10, severity))), states{tail: verdict.Undecided}, "0.98 [0.98, 0.98]"},
 			{"what is left goes against",
-				fetching(early(line(500, -10, severity))), states{tail: verdict.Contradicted}, "most windows are missing of fio=heavy"},
+				fetching(early(line(500, -10, severity))), states{tail: verdict.Contradicted, fetches: verdict.Contradicted}, "most windows are missing of fio=heavy"},
 			{"an arm does not vary", fetching(flatBesideFio), states{tail: verdict.Undecided}, "nothing that varies, in " +
 				"1/fio=heavy/ctx=4096/conc=16, 2/fio=heavy"},
-			{"no fetch", fetching(func(moment) float64 { return 0 }), states{tail: verdict.Undecided}, "cannot be related"},
+			{"no fetch", fetching(func(moment) float64 { return 0 }), states{tail: verdict.Undecided, fetches: verdict.Undecided}, "no fetch from tier 2 is known"},
+
+			{"fetches take a little longer", fetchSlowed(1.02, 1.02), nil, "is 1.02 [1.0"},
+			{"fetches take as long, whatever p99 does", fetchSlowed(1, 1), states{fetches: verdict.Undecided}, "is 1.00 [1.00, 1.00]"},
+			{"fetches are shorter", fetchSlowed(0.9, 0.9), states{fetches: verdict.Contradicted}, "is 0.90 [0.90, 0.90] times"},
+			{"fetches are longer in one block", fetchSlowed(1.5, 1.01), states{fetches: verdict.Undecided}, ""},
 		}
 		for i := range cases {
 			if cases[i].want == nil {

@@ -21,7 +21,8 @@ import (
 // fetch, so that the queue multiplies what the drive adds. How much a read slows down is decided by the
 // loader's queue depth and I/O size: both are printed.
 //
-// Falsifier: p99 that does not rise from none over moderate to heavy, or does not follow the fetch latency.
+// Falsifier: p99 that does not rise from none over moderate to heavy, or does not follow the fetch latency; or fetches that take no
+// longer with fio, as those from another drive do, whatever p99 does.
 //
 // The trend is Page's test over blocks (repetitions), because the arms of a block share the load's randomness, at the level
 // of the look. How much p99 rises is one ratio of p99, heaviest over lightest arm, a block. That p99 follows fetches is asked
@@ -32,14 +33,14 @@ var h4b = harness.Hypothesis{
 	ID:        "H4B",
 	Claim:     "A degraded NVMe raises p99 TTFT in proportion where prefixes come from it",
 	Mechanism: "fetches share the drive with fio and the loader with each other; the queue multiplies what the drive adds",
-	Falsifier: "p99 that does not rise with fio, or does not follow the tier-2 fetch latency",
+	Falsifier: "p99 that does not rise with fio, or does not follow the tier-2 fetch latency, or fetches that fio does not slow down",
 	Config:    "h4b.yaml",
 	Tier2:     gate.Tier2Read,
 	Requires:  []string{"r_await_ratio", "tier2_hit_share", "p99_ratio", "spearman_min"},
 	OneLevel:  []string{"ctx", "conc"},
 	Windows:   true,
 	Validate:  twoFioArms,
-	Deciding:  []string{"p99_rises", "p99_ratio", "p99_tracks_fetch"},
+	Deciding:  []string{"p99_rises", "p99_ratio", "p99_tracks_fetch", "fetch_rises"},
 	Decide:    decideH4B,
 }
 
@@ -57,7 +58,7 @@ func decideH4B(ev *evidence.Evidence) verdict.Conclusion {
 	out.Gates = append(out.Gates, gate.Windows(ev, set))
 	ratio, effect := heaviestOverLightest(ev, arms)
 	follows := tracks(ev, set, evidence.FetchP95, "p99_tracks_fetch", ev.Threshold("spearman_min"))
-	out.Checks = []verdict.Check{p99Rises(ev, arms), ratio, follows.Check}
+	out.Checks = []verdict.Check{p99Rises(ev, arms), ratio, follows.Check, fetchRises(ev, arms)}
 	out.Effect = effect
 	out.Findings = append(steps(ev, arms), follows.together, elasticity(ev, set), loaderFinding(ev))
 	out.Figures = []verdict.Figure{h4bFigure(ev, arms, set)}
@@ -134,6 +135,39 @@ func heaviestOverLightest(ev *evidence.Evidence, arms []*evidence.Group) (verdic
 	c.Detail = fmt.Sprintf("p99 TTFT with fio %s is %.2f [%.2f, %.2f] times that with fio %s (%s interval over %d blocks, need above %.2f)",
 		heavy.Cells[0].Fio, *c.Value, lo, hi, light.Cells[0].Fio, percent(a), c.Blocks, need)
 	return c, effectOf(fmt.Sprintf("p99 TTFT, fio %s / %s", heavy.Cells[0].Fio, light.Cells[0].Fio), "", b, c.N, c.Of)
+}
+
+// fetchRises asks whether fio slows the fetches themselves down: one ratio of their p95, heaviest over lightest arm, a block. Within
+// an arm p99 follows fetches that queue for each other, whether fio touches their drive or not.
+func fetchRises(ev *evidence.Evidence, arms []*evidence.Group) verdict.Check {
+	const name = "fetch_rises"
+	a := verdict.AlphaOf(ev)
+	light, heavy := arms[0], arms[len(arms)-1]
+	n := 0
+	b, err := ev.Blocks(stats.Log, func(rep int) (float64, error) {
+		var p95 [2]float64
+		for i, g := range []*evidence.Group{light, heavy} {
+			c, err := g.In(rep)
+			if err != nil {
+				return 0, err
+			}
+			k := ev.KV(&evidence.Group{Cell: g.Cell, Cells: []*evidence.Cell{c}})
+			if k == nil || len(k.FetchMS) == 0 {
+				return 0, fmt.Errorf("%s: no fetch from tier 2 is known", g.Cell)
+			}
+			n += len(k.FetchMS)
+			p95[i] = stats.Quantile(slices.Sorted(slices.Values(k.FetchMS)), 0.95)
+		}
+		return p95[1] / p95[0], nil
+	})
+	if err != nil {
+		return verdict.Open(name, fmt.Sprintf("what fio does to fetches is not known: %v", err))
+	}
+	c := a.Above(verdict.Check{Name: name, N: n, Of: "fetches"}, b, 1)
+	lo, hi := ends(c)
+	c.Detail = fmt.Sprintf("tier-2 fetch p95 with fio %s is %.2f [%.2f, %.2f] times that with fio %s (%s interval over %d blocks, need above 1)",
+		heavy.Cells[0].Fio, *c.Value, lo, hi, light.Cells[0].Fio, percent(a), c.Blocks)
+	return c
 }
 
 // steps are the ratios of p99 TTFT from each arm to the next.

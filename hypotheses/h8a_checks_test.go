@@ -13,12 +13,13 @@ import (
 )
 
 // h8aBase is a recording of H8A in which everything holds: 2 % iowait before the load and beside it, and TTFT three
-// times as long with 16 users as with 4.
+// times as long with 16 users as with 4, for as long as requests are queued.
 func h8aBase(t *testing.T) *recording {
 	t.Helper()
 	return copyOf(t, h8a, func(r *recording) {
 		ioWait(2, func(record.Cell) float64 { return 2 })(r)
 		firstTokens(func(cell record.Cell) float64 { return 300 * many(cell) })(r)
+		queueing(func(record.Cell) float64 { return 1 })(r)
 		r.gates("min_samples", 15)
 	})
 }
@@ -34,6 +35,31 @@ func ioWait(idle float64, loaded func(cell record.Cell) float64) func(*recording
 			s["cpu"].(object)["iowait"] = v
 		})
 	}
+}
+
+// queueing makes the queue with the most users so deep that requests are in it for a share of the 0.6 s by which their TTFT grows;
+// with the fewest users it is empty.
+func queueing(share func(cell record.Cell) float64) func(*recording) {
+	return func(r *recording) {
+		of, answered := spans(r), map[string]float64{}
+		r.requests(func(cell record.Cell, q object) {
+			if p := of[cell.String()]; q["rc"] == record.RCOK && q["intended_ts"].(float64) < p.start+p.seconds {
+				answered[cell.String()]++
+			}
+		})
+		r.samples(func(cell record.Cell, s object) {
+			depth := 0.0
+			if many(cell) > 1 {
+				depth = 0.6 * share(cell) * answered[cell.String()] / of[cell.String()].seconds
+			}
+			s["engine"] = object{"running": 1, "waiting": depth / 2, "context": depth / 2, "kv_used_blocks": 1, "kv_max_blocks": 1638, "iter_ms": 1}
+		})
+	}
+}
+
+// queuedShare is the same share in all cells.
+func queuedShare(v float64) func(*recording) {
+	return queueing(func(record.Cell) float64 { return v })
 }
 
 // firstTokens replaces the TTFT of all requests of a cell, ms.
@@ -81,7 +107,7 @@ func growing(first, second float64) func(*recording) {
 
 func TestChecksOfH8A(t *testing.T) {
 	t.Parallel()
-	flat, grows := "iowait_flat", "p99_grows"
+	flat, grows, queued := "iowait_flat", "p99_grows", "growth_is_queued"
 	base := h8aBase(t)
 	t.Run("states", func(t *testing.T) {
 		judge(t, base, []edited{
@@ -102,12 +128,18 @@ func TestChecksOfH8A(t *testing.T) {
 
 			{"p99 more than doubles", growing(2.01, 2.01), nil, "grows 2.01-fold [2.01, 2.01] (95 % interval over 2 blocks, need above 2)"},
 			{"p99 does not double", growing(1.99, 1.99), states{grows: verdict.Contradicted}, "1.99-fold"},
-			{"it doubles, its interval does not", growing(2.1, 3.1), states{grows: verdict.Undecided}, ""},
+			{"it doubles, its interval does not", growing(2.1, 3.1), states{grows: verdict.Undecided, queued: verdict.Undecided}, ""},
 			{"it doubles, its interval hardly", growing(2.2, 2.28), states{grows: verdict.Undecided}, "2.24-fold [1.7"},
-			{"it does not double, its interval does", growing(1.2, 1.9), states{grows: verdict.Undecided}, ""},
+			{"it does not double, its interval does", growing(1.2, 1.9), states{grows: verdict.Undecided, queued: verdict.Undecided}, ""},
 			{"more growth", allOf(growing(2.01, 2.01), given("p99_growth", 2.5)), states{grows: verdict.Contradicted}, "need above 2.5"},
 
-			{"both", allOf(ioWait(2, busy(2.3, 2)), growing(2.1, 3.1)), states{flat: verdict.Contradicted, grows: verdict.Undecided}, ""},
+			{"more than half of the growth is queueing", queuedShare(0.51), nil, "makes 0.51 [0.51, 0.51] of the growth of the mean TTFT"},
+			{"less than half is", queuedShare(0.49), states{queued: verdict.Contradicted}, "0.49 [0.49, 0.49]"},
+			{"nothing is: they wait elsewhere", queuedShare(0), states{queued: verdict.Contradicted}, "0.00 [0.00, 0.00]"},
+			{"half is, on average", queueing(func(cell record.Cell) float64 { return inRep(cell, 0.4, 0.8) }), states{queued: verdict.Undecided}, "0.60 ["},
+			{"more asked for", allOf(queuedShare(0.51), given("queued_share", 0.6)), states{queued: verdict.Contradicted}, "need above 0.6"},
+
+			{"both", allOf(ioWait(2, busy(2.3, 2)), growing(2.1, 3.1)), states{flat: verdict.Contradicted, grows: verdict.Undecided, queued: verdict.Undecided}, ""},
 		})
 	})
 	t.Run("without data", func(t *testing.T) { h8aWithoutData(t, base) })
@@ -137,6 +169,22 @@ func h8aWithoutData(t *testing.T, base *recording) {
 			})
 		}, "p99_grows", "has no interval"},
 		{"one number of users", without("*conc=16*"), "p99_grows", "one number of users at each prompt length"},
+		{"one number of users has no queue that grows", without("*conc=16*"), "growth_is_queued", "one number of users at each prompt length"},
+		{"no queue", func(r *recording) {
+			r.samples(func(cell record.Cell, s object) {
+				if many(cell) > 1 {
+					s["engine"] = nil
+				}
+			})
+		}, "growth_is_queued", "block 1: ctx=512/conc=16: its queue is not known"},
+		{"nothing answered", func(r *recording) {
+			r.requests(func(cell record.Cell, q object) {
+				if many(cell) > 1 {
+					q["rc"] = record.RCRejected
+				}
+			})
+		}, "growth_is_queued", "ctx=512/conc=16: nothing was answered"},
+		{"the mean does not grow", growing(0.9, 0.9), "growth_is_queued", "the mean TTFT does not grow"},
 	} {
 		t.Run(tc.what, func(t *testing.T) {
 			r := base.again(t)

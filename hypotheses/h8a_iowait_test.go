@@ -16,8 +16,9 @@ import (
 // Mechanism: iowait is idle CPU time during which a task waits for I/O. Requests that wait for the GPU are no
 // such tasks, however many there are.
 //
-// Falsifier: iowait away from idle, in any cell, by as much as a task that is blocked for a twentieth of the time; or a sweep
-// in which p99 does not even double, which would show nothing.
+// Falsifier: iowait away from idle, in any cell, by as much as a task that is blocked for a twentieth of the time; a sweep
+// in which p99 does not even double, which would show nothing; or first tokens that come later for another reason than the
+// server's queue, such as an index on the drive that is read before a request is handed on, and blocks no task for long.
 //
 // The margin is a share of one CPU, because a blocked task is at most one CPU's iowait, however many the machine has: of 20
 // CPUs a percentage point would hide a loader that is blocked for a fifth of the time. The pressure on I/O (PSI) is printed
@@ -26,11 +27,11 @@ var h8a = harness.Hypothesis{
 	ID:             "H8A",
 	Claim:          "iowait stays flat while p99 grows from queueing on a server whose KV cache is in unified memory only",
 	Mechanism:      "requests that wait for the GPU are no tasks that wait for I/O",
-	Falsifier:      "iowait that differs from idle by a task blocked for a twentieth of the time, or p99 that does not double over the sweep",
+	Falsifier:      "iowait that differs from idle by a task blocked for a twentieth of the time, p99 that does not double over the sweep, or growth outside the server's queue",
 	Config:         "h8a.yaml",
-	Requires:       []string{"iowait_margin_cpus", "p99_growth"},
+	Requires:       []string{"iowait_margin_cpus", "p99_growth", "queued_share"},
 	ClaimsFailures: true,
-	Deciding:       []string{"iowait_flat", "p99_grows"},
+	Deciding:       []string{"iowait_flat", "p99_grows", "growth_is_queued"},
 	Decide:         decideH8A,
 }
 
@@ -40,7 +41,7 @@ func decideH8A(ev *evidence.Evidence) verdict.Conclusion {
 	groups := ev.Groups()
 	flat, waits := iowaitFlat(ev, groups)
 	grows, effect := p99Grows(ev, groups)
-	return verdict.Conclusion{Checks: []verdict.Check{flat, grows, rejections(groups)}, Effect: effect, Findings: []verdict.Finding{pressure(groups)},
+	return verdict.Conclusion{Checks: []verdict.Check{flat, grows, growthIsQueued(ev, groups), rejections(groups)}, Effect: effect, Findings: []verdict.Finding{pressure(groups)},
 		Figures: []verdict.Figure{h8aFigure(ev, groups, waits)}}
 }
 
@@ -100,16 +101,8 @@ func p99Grows(ev *evidence.Evidence, groups []*evidence.Group) (verdict.Check, *
 	need, a := ev.Threshold("p99_growth"), verdict.AlphaOf(ev)
 	var lengths []verdict.Check
 	var effect *verdict.Effect
-	for i := 0; i < len(groups); {
-		j := i
-		for j+1 < len(groups) && groups[j+1].Cells[0].ContextTokens == groups[i].Cells[0].ContextTokens {
-			j++
-		}
-		low, high := groups[i], groups[j]
-		i = j + 1
-		if low == high {
-			continue // a single number of users cannot show growth
-		}
+	for _, of := range lengthsOf(groups) {
+		low, high := of.low, of.high
 		b, err := percentileRatio(ev, high, low, 0.99, (*evidence.Cell).TTFT)
 		if err != nil {
 			return verdict.Open(name, fmt.Sprintf("the growth of p99 has no interval: %v", err)), nil
@@ -127,6 +120,71 @@ func p99Grows(ev *evidence.Evidence, groups []*evidence.Group) (verdict.Check, *
 		}
 	}
 	return a.All(name, lengths, "the sweep has one number of users at each prompt length"), effect
+}
+
+// byLength are the groups with the fewest and with the most users at a prompt length.
+type byLength struct{ low, high *evidence.Group }
+
+// lengthsOf leaves out prompt lengths with a single number of users, which cannot show growth.
+func lengthsOf(groups []*evidence.Group) (out []byLength) {
+	for i := 0; i < len(groups); {
+		j := i
+		for j+1 < len(groups) && groups[j+1].Cells[0].ContextTokens == groups[i].Cells[0].ContextTokens {
+			j++
+		}
+		if i < j {
+			out = append(out, byLength{groups[i], groups[j]})
+		}
+		i = j + 1
+	}
+	return out
+}
+
+// growthIsQueued asks how much of what the mean TTFT grows by is spent in the server's own queue, as it counts it: its depth over
+// the throughput is the mean time in it (Little's law). What a request waits for before it is in that queue is none of it.
+func growthIsQueued(ev *evidence.Evidence, groups []*evidence.Group) verdict.Check {
+	const name = "growth_is_queued"
+	need, a := ev.Threshold("queued_share"), verdict.AlphaOf(ev)
+	var lengths []verdict.Check
+	for _, of := range lengthsOf(groups) {
+		b, err := ev.Blocks(stats.Linear, func(rep int) (float64, error) { return of.queued(rep) })
+		if err != nil {
+			return verdict.Open(name, fmt.Sprintf("what of the growth is queueing is not known: %v", err))
+		}
+		c := a.Above(verdict.Check{N: len(of.low.Observations()) + len(of.high.Observations()), Of: "requests"}, b, need)
+		lo, hi := ends(c)
+		c.Detail = fmt.Sprintf("least from %s to %s, where the time in the server's queue makes %.2f [%.2f, %.2f] of the growth of the mean TTFT (%s interval over %d blocks, need above %.2g)",
+			of.low.Cell, of.high.Cell, *c.Value, lo, hi, percent(a), b.N(), need)
+		lengths = append(lengths, c)
+	}
+	return a.All(name, lengths, "the sweep has one number of users at each prompt length")
+}
+
+// queued is the share of a block.
+func (of byLength) queued(rep int) (float64, error) {
+	var wait, ttft [2]float64
+	for i, g := range []*evidence.Group{of.low, of.high} {
+		c, err := g.In(rep)
+		if err != nil {
+			return 0, err
+		}
+		depth, answered := c.Sys.Measure.Queue.Value(), c.RPS()
+		switch {
+		case depth == nil:
+			return 0, fmt.Errorf("%s: its queue is not known", g.Cell)
+		case answered == 0:
+			return 0, fmt.Errorf("%s: nothing was answered", g.Cell)
+		}
+		first := c.TTFT()
+		for _, p := range first {
+			ttft[i] += p.V / 1e3 / float64(len(first))
+		}
+		wait[i] = *depth / answered
+	}
+	if ttft[1] <= ttft[0] {
+		return 0, fmt.Errorf("from %s to %s the mean TTFT does not grow", of.low.Cell, of.high.Cell)
+	}
+	return (wait[1] - wait[0]) / (ttft[1] - ttft[0]), nil
 }
 
 func h8aFigure(ev *evidence.Evidence, groups []*evidence.Group, waits []verdict.Check) verdict.Figure {
