@@ -147,7 +147,7 @@ func growthIsQueued(ev *evidence.Evidence, groups []*evidence.Group) verdict.Che
 	need, a := ev.Threshold("queued_share"), verdict.AlphaOf(ev)
 	var lengths []verdict.Check
 	for _, of := range lengthsOf(groups) {
-		b, err := ev.Blocks(stats.Linear, func(rep int) (float64, error) { return of.queued(rep) })
+		b, err := ev.Blocks(stats.Linear, of.queued)
 		if err != nil {
 			return verdict.Open(name, fmt.Sprintf("what of the growth is queueing is not known: %v", err))
 		}

@@ -141,7 +141,7 @@ func TestCached(t *testing.T) {
 	if got == nil {
 		t.Skip("NOT TESTED: this kernel does not tell what is in the page cache (cachestat)")
 	}
-	assert.InDelta(t, 1<<20, *got, 1, fmt.Sprint("it has just been written"))
+	assert.InDelta(t, 1<<20, *got, 1, "it has just been written")
 	_, err = Cached([]string{file + "y"})
 	require.ErrorIs(t, err, fs.ErrNotExist)
 }
