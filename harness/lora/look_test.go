@@ -1,7 +1,6 @@
 package lora
 
 import (
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
