@@ -145,25 +145,42 @@ func (w *Wanted) configured(files fs.FS, a *Adapter) error {
 	var c struct {
 		Type  string `json:"peft_type"`
 		Rank  *int   `json:"r"`
+		Ranks ranks  `json:"rank_pattern"`
 		Model string `json:"base_model_name_or_path"`
 	}
 	if err := json.NewDecoder(io.LimitReader(f, mostConfiguration)).Decode(&c); err != nil {
 		return fmt.Errorf("%s cannot be read (%w): fetch it again", configuration, err)
 	}
 	a.Model = c.Model
+	highest := 0
+	if c.Rank != nil {
+		highest = c.Ranks.highest(*c.Rank)
+	}
 	switch {
 	case c.Type != "LORA":
 		return fmt.Errorf("%s says peft_type %.40q, and the load is about LORA: take another adapter", configuration, c.Type)
 	case c.Rank == nil:
 		return fmt.Errorf("%s says no rank (r): take another adapter", configuration)
-	case w.Rank > 0 && *c.Rank > w.Rank:
-		return fmt.Errorf("it has rank %d, and servers are started for %d: say load.adapters.rank: %[1]d", *c.Rank, w.Rank)
+	case *c.Rank < 1:
+		return fmt.Errorf("%s says a rank (r) of %d, and the least is 1: fetch it again", configuration, *c.Rank)
+	case w.Rank > 0 && highest > w.Rank:
+		return fmt.Errorf("it has rank %d, and servers are started for %d: say load.adapters.rank: %[1]d", highest, w.Rank)
 	case w.Model != "" && c.Model != w.Model:
 		return fmt.Errorf("%s names the model %.120q (base_model_name_or_path), and the server, which is given %s, takes no adapter of another name: "+
 			"correct it there, or give -model so",
 			configuration, c.Model, w.Model)
 	}
 	return nil
+}
+
+// ranks are those of modules that have another than the adapter's (PEFT's LoraConfig, rank_pattern).
+type ranks map[string]int
+
+func (r ranks) highest(of int) int {
+	for _, rank := range r {
+		of = max(of, rank)
+	}
+	return of
 }
 
 // inside is an absolute path as file systems of package fs spell it.

@@ -77,6 +77,9 @@ func TestAmiss(t *testing.T) {
 		{"no rank", put("a/adapter_config.json", `{"peft_type":"LORA"}`), "says no rank (r)"},
 		{"too high a rank", put("a/adapter_config.json", strings.Replace(config16, "16", "32", 1)),
 			"it has rank 32, and servers are started for 16: say load.adapters.rank: 32"},
+		{"a rank of none", put("a/adapter_config.json", strings.Replace(config16, "16", "0", 1)), "says a rank (r) of 0, and the least is 1"},
+		{"too high a rank of a module", put("a/adapter_config.json", strings.Replace(config16, "{", `{"rank_pattern":{"q_proj":8,"v_proj":64},`, 1)),
+			"it has rank 64, and servers are started for 16: say load.adapters.rank: 64"},
 		{"any rank", func(f fstest.MapFS, w *Wanted) {
 			put("a/adapter_config.json", strings.Replace(config16, "16", "32", 1))(f, w)
 			w.Rank = 0

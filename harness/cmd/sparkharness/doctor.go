@@ -85,7 +85,7 @@ processors, and of the named servers for some seconds, to see clocks under load.
 	o.configs.flags(cmd, ", for another --server than "+openAI)
 	f.StringVar(&o.dir, "dir", "", "`folder` on the drive that the servers use: a small file is written there, and gone again")
 	f.StringVar(&o.adapters, "adapters", "", "`folder` of the LoRA adapters, which has a folder for each")
-	f.StringVar(&o.adapterList, "adapter-list", "", "with --adapters, the `file` that names them, one a line (default inputs/lora_lists/lora_16.txt)")
+	f.StringVar(&o.adapterList, "adapter-list", "", "with --adapters, the `file` that names them, one a line, or the name of one of inputs/lora_lists (default lora_16.txt)")
 	f.StringVar(&o.results, "results", "", "`folder` for results (default the working directory)")
 	f.Float64Var(&o.hours, "hours", 0, "`hours` that the plan takes at most (-plan-only says how many)")
 	f.DurationVar(&o.timeout, "test-timeout", 0, "the -timeout that go test will be given, 0 for none (default GOFLAGS', else go test's own)")
@@ -159,11 +159,14 @@ func (o *doctorFlags) wantedAdapters(given, listed bool) (*lora.Wanted, error) {
 	}
 	list := o.adapterList
 	if !listed {
+		list = "lora_16.txt"
+	}
+	if _, err := os.Stat(list); err != nil && filepath.Base(list) == list {
 		configs, err := o.configs.dir()
 		if err != nil {
 			return nil, err
 		}
-		list = filepath.Join(configs, "..", "inputs", "lora_lists", "lora_16.txt")
+		list = filepath.Join(configs, "..", "inputs", "lora_lists", list)
 	}
 	names, err := prompt.ReadAdapters(list)
 	if err != nil {

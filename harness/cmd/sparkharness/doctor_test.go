@@ -112,6 +112,7 @@ func TestDoctorLooksForAdapters(t *testing.T) {
 	}{
 		{list, doctor.OK, "1 in " + dir + ", 1 KiB"},
 		{"", doctor.Missing, "15 of 16 LoRA adapters are not in " + dir},
+		{"lora_4.txt", doctor.Missing, "3 of 4 LoRA adapters are not in " + dir},
 		{"../../../inputs/lora_lists/lora_4.txt", doctor.Missing, "3 of 4 LoRA adapters are not in " + dir + " (log-summary-01, runbook-writer-01, alert-routing-01)"},
 	} {
 		args := []string{"--json", "-H", "H1", "--adapters", dir}
