@@ -15,7 +15,7 @@ import (
 	"sparkharness/harness/verdict"
 )
 
-var smallH8A = small("H8A", "iowait_margin_cpus", "p99_growth")
+var smallH8A = small("H8A", "iowait_margin_cpus", "p99_growth", "queued_share")
 
 // sharing runs H2A and then H8A in one results folder, with a cell of each repetition in common, and returns both runs'
 // folders, what the second one said, and its report. between is called between the two.
