@@ -69,6 +69,8 @@ var rules = []rule{
 	{"harness/health", []string{"harness/record", "harness/regular", "harness/stats"}, nil, "what state a machine is in depends on no rig, and nothing is done to it"},
 	{"harness/treatment", []string{"harness/disk", "harness/drive", "harness/fio", "harness/health", "harness/record", "harness/restore", "harness/rig", "harness/telemetry"}, []string{"golang.org/x/sys"},
 		"what is done to a real machine is the same on all rigs; it knows no server and drives no load"},
+	{"harness/drivemodel", []string{"harness/config", "harness/disk", "harness/drive", "harness/record", "harness/regular", "harness/restore", "harness/rig/simrig", "harness/sim", "harness/treatment"}, []string{"golang.org/x/sys"},
+		"what a real drive does becomes what the simulated one is told, with the treatments of the one and the model of the other; no run knows it"},
 	{"harness/rig/simrig", []string{"harness/config", "harness/disk", "harness/fio", "harness/memnet", "harness/outgoing", "harness/prompt", "harness/record", "harness/rig", "harness/sim", "harness/telemetry"}, nil,
 		"the one place in a run that knows the simulator; it drives no load"},
 	{"harness/rig/diskrig", []string{"harness/disk", "harness/punctual", "harness/drive", "harness/rig/simrig", "harness/sim"}, []string{"golang.org/x/sys"},
@@ -96,7 +98,7 @@ var rules = []rule{
 	{"harness", []string{"harness/carried", "harness/config", "harness/cpus", "harness/disk", "harness/evidence", "harness/experiment", "harness/gate", "harness/price", "harness/rates", "harness/record", "harness/regular", "harness/report", "harness/rig", "harness/rig/mixedrig", "harness/rig/serverrig", "harness/rig/simrig", "harness/runner", "harness/verdict"}, nil,
 		"the door joins both sides; load, telemetry and simulator are behind runner and rig"},
 	{"harness/archive", []string{"harness/regular"}, nil, "what is sent is bytes: whoever packs reads no run"},
-	{"harness/cmd/sparkharness", []string{"harness/archive", "harness/carried", "harness/config", "harness/disk", "harness/doctor", "harness/load", "harness/lora", "harness/outgoing", "harness/prompt", "harness/record", "harness/regular", "harness/rig/diskrig", "harness/rig/simrig", "harness/sheet", "harness/sim", "harness/stats", "harness/trace"}, []string{"github.com/spf13/cobra"},
+	{"harness/cmd/sparkharness", []string{"harness/archive", "harness/carried", "harness/config", "harness/disk", "harness/doctor", "harness/drivemodel", "harness/load", "harness/lora", "harness/outgoing", "harness/prompt", "harness/record", "harness/regular", "harness/rig/diskrig", "harness/rig/simrig", "harness/sheet", "harness/sim", "harness/stats", "harness/trace"}, []string{"github.com/spf13/cobra"},
 		"commands serve, write, show, and drive a trace or a plain load; they decide nothing, so that a first look is no run"},
 	{"harness/cmd/mutants", nil, []string{"gopkg.in/yaml.v3"}, "what looks for holes in the tests must not depend on what they test"},
 	{"hypotheses", nil, nil, "the product code of a hypothesis is its documentation"},
@@ -109,7 +111,7 @@ var mayImportTesting = []string{"harness", "harness/rig/simrig"}
 // A run's folder is judged alike, whichever rig measured it: whoever concludes must not be able to ask what measured,
 // not by a detour either. So no import leads from the right of record to the left of it, nor the other way.
 var (
-	leftOfRecord  = []string{"harness/doctor", "harness/drive", "harness/experiment", "harness/fio", "harness/health", "harness/launch", "harness/load", "harness/lora", "harness/memnet", "harness/outgoing", "harness/price", "harness/prompt", "harness/punctual", "harness/restore", "harness/rig", "harness/runner", "harness/sim", "harness/telemetry", "harness/trace", "harness/treatment"} // and all rigs
+	leftOfRecord  = []string{"harness/doctor", "harness/drive", "harness/drivemodel", "harness/experiment", "harness/fio", "harness/health", "harness/launch", "harness/load", "harness/lora", "harness/memnet", "harness/outgoing", "harness/price", "harness/prompt", "harness/punctual", "harness/restore", "harness/rig", "harness/runner", "harness/sim", "harness/telemetry", "harness/trace", "harness/treatment"} // and all rigs
 	rightOfRecord = []string{"harness/evidence", "harness/gate", "harness/rates", "harness/report", "harness/sheet", "harness/verdict"}
 )
 

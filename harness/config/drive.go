@@ -21,6 +21,7 @@ type Drive struct {
 	Fixed          Figure[Duration] `yaml:"fixed"`        // of a command, in no queue
 	MaxCommand     Figure[Size]     `yaml:"max_command"`  // larger I/Os are split
 	Pauses         *Pauses          `yaml:"pauses,omitempty"`
+	Limits         *Limits          `yaml:"limits,omitempty" json:",omitempty"`
 	Endurance      *Endurance       `yaml:"endurance,omitempty" json:",omitempty"` // absent: nothing is published
 }
 
@@ -35,6 +36,15 @@ type Pauses struct {
 	PerS   Figure[float64]  `yaml:"per_s"`  // Poisson rate, counted from the end of the one before
 	Median Figure[Duration] `yaml:"median"` // of their lognormal length
 	Sigma  float64          `yaml:"sigma,omitempty"`
+}
+
+// Limits are the most that is let through to the drive: by a control group (blkio.throttle, io.max), or by the owner of a volume. What
+// comes slower is not delayed, other than by ControllerIOPS and Link, which take their time of each command. Absent: no limit.
+type Limits struct {
+	ReadIOPS  *Figure[float64] `yaml:"read_iops,omitempty"` // commands a second
+	WriteIOPS *Figure[float64] `yaml:"write_iops,omitempty"`
+	Read      *Figure[Rate]    `yaml:"read,omitempty"`
+	Write     *Figure[Rate]    `yaml:"write,omitempty"`
 }
 
 // Interfaces are what a drive is connected by, with the most bytes a second that cross it, 0 where it is no bus.
@@ -90,6 +100,9 @@ func (d *Drive) check(r *reader) {
 	if w := d.Pauses; w != nil && r.ok("pauses.median.value") && w.PerS.Value > mostPauses {
 		r.refuse("pauses.per_s.value", "is %g: pauses are at least %v apart", w.PerS.Value, Duration(time.Second/mostPauses))
 	}
+	if l := d.Limits; l != nil {
+		l.check(r)
+	}
 	if r.ok("page_bytes.value", "max_command.value", "write_cache.value") {
 		if d.MaxCommand.Value < d.PageBytes.Value {
 			r.refuse("max_command.value", "is %v, less than a page (%v)", d.MaxCommand.Value, d.PageBytes.Value)
@@ -100,5 +113,24 @@ func (d *Drive) check(r *reader) {
 	}
 	if d.PageReadJitter >= 1 {
 		r.refuse("page_read_jitter", "must be a share below 1, not %g", d.PageReadJitter)
+	}
+}
+
+func (l *Limits) check(r *reader) {
+	for _, f := range []struct {
+		name  string
+		value *Figure[float64]
+	}{{"read_iops", l.ReadIOPS}, {"write_iops", l.WriteIOPS}} {
+		if f.value != nil && f.value.Value < 1 {
+			r.refuse("limits."+f.name+".value", "is %g, less than one command a second: leave it out for no limit", f.value.Value)
+		}
+	}
+	for _, f := range []struct {
+		name  string
+		value *Figure[Rate]
+	}{{"read", l.Read}, {"write", l.Write}} {
+		if f.value != nil && f.value.Value < leastRate {
+			r.refuse("limits."+f.name+".value", "is %v: no limit is below %v; look at the unit, or leave it out for no limit", f.value.Value, leastRate)
+		}
 	}
 }

@@ -68,6 +68,13 @@ func LoadModelFile(folder *Folder, name string) (*Model, error) {
 	return m, errors.Join(errs...)
 }
 
+// LoadDriveFile reads a file of drives/.
+func LoadDriveFile(folder *Folder, name string) (*Drive, error) {
+	var errs []error
+	d := part(folder, "drives", name, "", (*Drive).check, &errs)
+	return d, errors.Join(errs...)
+}
+
 // LoadModel reads a file of models/ and one of engines/.
 func LoadModel(folder *Folder, model, engine string) (*Model, *Engine, error) {
 	var errs []error

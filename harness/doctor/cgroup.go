@@ -1,12 +1,10 @@
 package doctor
 
 import (
-	"bufio"
-	"errors"
 	"fmt"
-	"path"
 	"strconv"
-	"strings"
+
+	"sparkharness/harness/drive"
 )
 
 // cgroups are the folders of this process's groups in the hierarchy of a controller, from its own to the root, without /; v2 says
@@ -16,31 +14,7 @@ func (m *Machine) cgroups(controller string) (dirs []string, v2 bool, err error)
 	if err != nil {
 		return nil, false, err
 	}
-	top, own := "", ""
-	lines := bufio.NewScanner(strings.NewReader(text))
-	for lines.Scan() {
-		part := strings.SplitN(lines.Text(), ":", 3)
-		if len(part) != 3 {
-			continue
-		}
-		for c := range strings.SplitSeq(part[1], ",") {
-			switch {
-			case c == controller:
-				top, own, v2 = "sys/fs/cgroup/"+controller, part[2], false
-			case part[0] == "0" && top == "":
-				top, own, v2 = "sys/fs/cgroup", part[2], true
-			}
-		}
-	}
-	if top == "" {
-		return nil, false, errors.New("/proc/self/cgroup names no group")
-	}
-	for dir := path.Clean("/" + own); ; dir = path.Dir(dir) {
-		dirs = append(dirs, path.Join(top, dir))
-		if dir == "/" {
-			return dirs, v2, nil
-		}
-	}
+	return drive.ControlGroups(text, controller)
 }
 
 func lookCgroupMemory(v *visit) seen {

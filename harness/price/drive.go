@@ -16,13 +16,41 @@ type drive struct {
 	read, program, fixed float64 // of a page, of a page, of an I/O
 	most                 float64 // bytes of a command
 	backgroundWrites     float64 // bytes/s of the operating system
+	reads, writes        limit
+}
+
+// limit is the least time from one command to the next and of a byte, 0 for none.
+type limit struct{ command, byte float64 }
+
+func newLimit(iops *config.Figure[float64], rate *config.Figure[config.Rate]) (l limit) {
+	if iops != nil {
+		l.command = 1 / iops.Value
+	}
+	if rate != nil {
+		l.byte = 1 / float64(rate.Value)
+	}
+	return l
+}
+
+// most is what the limits let through of I/Os of so many bytes, of which a share goes one way, I/Os a second.
+func (l limit) most(d drive, bytes, share float64) float64 {
+	return 1 / (share * math.Ceil(bytes/d.most) * max(l.command, min(bytes, d.most)*l.byte)) // +Inf for no limit
 }
 
 func newDrive(d *config.Drive, m *config.Machine) drive {
-	return drive{command: 1 / d.ControllerIOPS.Value, link: 1 / float64(d.Link.Value), drain: 1 / float64(d.FlashWrite.Value),
+	out := drive{command: 1 / d.ControllerIOPS.Value, link: 1 / float64(d.Link.Value), drain: 1 / float64(d.FlashWrite.Value),
 		planes: float64(d.Planes.Value), page: float64(d.PageBytes.Value), read: float64(d.PageRead.Value) / 1e9, program: float64(d.PageProgram.Value) / 1e9,
 		fixed: float64(d.Fixed.Value) / 1e9, most: float64(d.MaxCommand.Value),
 		backgroundWrites: m.System.WritesPerS.Value * float64(m.System.IOBytes.Value)}
+	if l := d.Limits; l != nil {
+		out.reads, out.writes = newLimit(l.ReadIOPS, l.Read), newLimit(l.WriteIOPS, l.Write)
+	}
+	return out
+}
+
+// limited is a rate of I/Os of so many bytes, of which a share are reads, as the limits let them through.
+func (d drive) limited(iops, bytes, reads float64) float64 {
+	return min(iops, d.reads.most(d, bytes, reads), d.writes.most(d, bytes, 1-reads))
 }
 
 // visit is what an I/O asks of the drive's parts.
@@ -90,6 +118,7 @@ func (d drive) under(jobs []fio.Job) driveLoad {
 	out := driveLoad{by: d.visit(bytes, reads)}
 	var iops float64
 	iops, out.queues = out.by.loaded(int(inFlight))
+	iops = d.limited(iops, bytes, reads)
 	for k := range out.queues {
 		out.queues[k] *= busy
 	}
@@ -106,5 +135,5 @@ func (d drive) reading(bytes float64, depth int, software float64, beside driveL
 		v.alone += beside.queues[k] * demand
 	}
 	iops, _ := v.loaded(max(1, depth))
-	return iops * bytes
+	return d.limited(iops, bytes, 1) * bytes
 }

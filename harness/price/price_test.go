@@ -66,6 +66,15 @@ func TestLoaderRate(t *testing.T) {
 	heavy := d.reading(128<<10, 1, 220e-6, d.under(jobs(t, "heavy")))
 	assert.Less(t, heavy, alone/1.2)
 	assert.Greater(t, heavy, alone/3)
+
+	// What is let through bounds it, a loader that is slower anyhow does not notice.
+	figure := func(v float64) *config.Figure[float64] { return &config.Figure[float64]{Value: v} }
+	twin.Drive.Limits = &config.Limits{ReadIOPS: figure(1800), WriteIOPS: figure(100)}
+	assert.InEpsilon(t, 1800*128<<10, newDrive(twin.Drive, twin.Machine).reading(128<<10, 1, 220e-6, driveLoad{}), 1e-9)
+	twin.Drive.Limits = &config.Limits{ReadIOPS: figure(4000), Write: &config.Figure[config.Rate]{Value: 50e6}}
+	d = newDrive(twin.Drive, twin.Machine)
+	assert.InEpsilon(t, alone, d.reading(128<<10, 1, 220e-6, driveLoad{}), 1e-9)
+	assert.InEpsilon(t, 50e6, d.under([]fio.Job{{BlockBytes: 1 << 20, IODepth: 32, NumJobs: 1}}).writes, 1e-9)
 }
 
 // A request alone takes its prompt at the published rate and a step for each further token. Where slots or device KV hold

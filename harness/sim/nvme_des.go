@@ -12,6 +12,9 @@ import (
 //	write: controller (FIFO) -> link (FIFO) -> cache -> fixed time; the cache drains, one page at
 //	       a time, at the flash write rate into random planes
 //
+// Before the controller requests wait for NVMeLimits, if there are any, in the order in which they come: those of a
+// direction that comes too fast are let through one by one at its rate.
+//
 // The pages of a read lie on consecutive planes from a random one, as flash translation layers stripe,
 // and its data crosses the link once all of them are there. Times are float64 ns.
 type nvmeDES struct {
@@ -23,6 +26,7 @@ type nvmeDES struct {
 	rng    *rand.Rand
 
 	now, ctrlFree, linkFree, drainFree float64
+	readFree, writeFree                float64 // when the limits let the next request through
 	cacheUsed, partPage                int64
 	cacheWaiting                       []nvmeOp
 
@@ -55,8 +59,10 @@ type nvmeSlot struct {
 	group   int
 	isRead  bool
 	start   float64
-	pending int     // requests not completed
-	pages   []int32 // per request, pages not yet read from flash (reads)
+	pending int       // requests not completed
+	pages   []int32   // per request, pages not yet read from flash (reads)
+	let     int       // requests that the limits have let through
+	begun   []float64 // per request, when that was
 }
 
 // nvmeOp is a request, or one page operation of it, on its way through the drive.
@@ -83,6 +89,7 @@ const (
 	nvmeProgram                      // a page leaves the cache for its plane
 	nvmePage                         // a plane has finished its operation
 	nvmeDone                         // the host sees a request complete
+	nvmeLet                          // the limits let a request through
 )
 
 type nvmeEvent struct {
@@ -113,6 +120,8 @@ func (d *nvmeDES) step() {
 		d.pageDone(int(e.op.plane))
 	case nvmeDone:
 		d.requestDone(e.op)
+	case nvmeLet:
+		d.let(e.op)
 	}
 }
 
@@ -121,20 +130,58 @@ func (d *nvmeDES) submit(slot int32) {
 	g := &d.groups[s.group]
 	s.isRead = g.stream.ReadShare > 0 && (g.stream.ReadShare >= 1 || d.rng.Float64() < g.stream.ReadShare)
 	s.start = d.now
-	s.pending = len(s.pages)
-	d.count(g, +1)
+	s.pending, s.let = len(s.pages), 0
+	d.block(g, +1)
 	plane := int32(d.rng.IntN(d.p.Planes))
 	left := g.stream.IOBytes
 	for req := range s.pages {
 		bytes := min(left, d.p.MaxCommandBytes)
 		left -= bytes
-		d.ctrlFree = max(d.ctrlFree, d.now) + 1e9/d.p.ControllerCmdsPerSec
-		d.push(d.ctrlFree, nvmeCommand, nvmeOp{slot: slot, req: int32(req), plane: plane, bytes: bytes})
+		op := nvmeOp{slot: slot, req: int32(req), plane: plane, bytes: bytes}
+		if at := d.limited(g, s.isRead, bytes); at > d.now {
+			d.push(at, nvmeLet, op)
+		} else {
+			d.let(op)
+		}
 		plane = (plane + int32(nvmeCeilDiv(bytes, d.p.PageBytes))) % int32(d.p.Planes)
 	}
 }
 
-// count keeps the busy times: the span since the last change was busy if anything was in flight.
+// limited is when a request that is submitted now is let through. Those of probes, which are other programs', are at once.
+func (d *nvmeDES) limited(g *nvmeGroup, isRead bool, bytes int64) (at float64) {
+	iops, rate, free := d.p.Limits.WriteIOPS, d.p.Limits.WriteBytesPerSec, &d.writeFree
+	if isRead {
+		iops, rate, free = d.p.Limits.ReadIOPS, d.p.Limits.ReadBytesPerSec, &d.readFree
+	}
+	if g.probe || iops == 0 && rate == 0 {
+		return d.now
+	}
+	gap := 0.0
+	if iops > 0 {
+		gap = 1e9 / iops
+	}
+	if rate > 0 {
+		gap = max(gap, float64(bytes)*1e9/rate)
+	}
+	at = max(*free, d.now)
+	*free = at + gap
+	return at
+}
+
+// let gives a request to the controller.
+func (d *nvmeDES) let(op nvmeOp) {
+	s := &d.slots[op.slot]
+	if s.let == 0 {
+		d.count(&d.groups[s.group], +1)
+	}
+	s.let++
+	s.begun[op.req] = d.now
+	d.ctrlFree = max(d.ctrlFree, d.now) + 1e9/d.p.ControllerCmdsPerSec
+	d.push(d.ctrlFree, nvmeCommand, op)
+}
+
+// count keeps the busy time: the span since the last change was busy if anything was in flight. What waits for the limits is
+// not yet, as the kernel counts a request from when a control group has let it through (block/blk-throttle.c).
 func (d *nvmeDES) count(g *nvmeGroup, change int) {
 	if g.probe {
 		return
@@ -144,7 +191,11 @@ func (d *nvmeDES) count(g *nvmeGroup, change int) {
 	}
 	d.lastBusy = d.now
 	d.inFlight += change
-	if !g.stream.Sync {
+}
+
+// block keeps the time with a task of a Sync stream blocked, which it is while it waits for the limits, too.
+func (d *nvmeDES) block(g *nvmeGroup, change int) {
+	if g.probe || !g.stream.Sync {
 		return
 	}
 	if d.syncIn > 0 {
@@ -236,19 +287,19 @@ func (d *nvmeDES) requestDone(op nvmeOp) {
 	if s.isRead {
 		lat = &g.read
 	}
-	took := d.now - s.start
 	if d.measuring {
 		lat.reqs++
-		lat.reqSum += took
+		lat.reqSum += d.now - s.begun[op.req]
 	}
 	s.pending--
 	if s.pending > 0 {
 		return
 	}
 	if d.measuring {
-		lat.io = append(lat.io, took)
+		lat.io = append(lat.io, d.now-s.start)
 	}
 	d.count(g, -1)
+	d.block(g, -1)
 	think := float64(g.stream.SoftwareNS)
 	if g.probe {
 		// Exponential, so that the probe samples the mix at times that no stream can lock on to.

@@ -57,6 +57,16 @@ type NVMeParams struct {
 	// PauseSigma the log standard deviation (0: all equal) of their lognormal length. Default
 	// none: nothing is published for this drive.
 	PausesPerSec, PauseMS, PauseSigma float64
+
+	// Limits are what is let through to the drive; none by default.
+	Limits NVMeLimits `json:",omitzero"`
+}
+
+// NVMeLimits are the most that is let through to a drive in each direction, in requests and in bytes a second, 0 for no limit: by a
+// control group, or by the owner of a volume. What comes slower is not delayed; the allowance of an idle time is not saved up.
+type NVMeLimits struct {
+	ReadIOPS, WriteIOPS               float64
+	ReadBytesPerSec, WriteBytesPerSec float64
 }
 
 // Validate reports every value that the model cannot run with.
@@ -87,6 +97,10 @@ func (p NVMeParams) Validate() error {
 	notNegative("BackgroundWritesPerSec", p.BackgroundWritesPerSec)
 	notNegative("PausesPerSec", p.PausesPerSec)
 	notNegative("PauseSigma", p.PauseSigma)
+	notNegative("Limits.ReadIOPS", p.Limits.ReadIOPS)
+	notNegative("Limits.WriteIOPS", p.Limits.WriteIOPS)
+	notNegative("Limits.ReadBytesPerSec", p.Limits.ReadBytesPerSec)
+	notNegative("Limits.WriteBytesPerSec", p.Limits.WriteBytesPerSec)
 	if !(p.PageReadJitter >= 0 && p.PageReadJitter < 1) {
 		errs = append(errs, fmt.Errorf("nvme: PageReadJitter is %v, set a share in [0, 1)", p.PageReadJitter))
 	}

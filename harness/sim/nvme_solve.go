@@ -10,7 +10,8 @@ import (
 )
 
 // NVMeRate is the steady state of one stream of a mix. Latencies are nanoseconds from submission to
-// completion, host software excluded; 0 where the stream has no I/O of the kind.
+// completion, host software excluded; 0 where the stream has no I/O of the kind. Those of I/Os have the wait for NVMeLimits in
+// them, those of requests do not.
 type NVMeRate struct {
 	BytesPerSec             float64 // reads and writes together
 	ReadIOPS, WriteIOPS     float64 // I/Os a second, as the stream issues them
@@ -199,7 +200,7 @@ func nvmeRun(p NVMeParams, groups, beside []nvmeGroup, seed uint64, events int) 
 			// Staggered over one idle read, so that the slots do not move in step.
 			at := d.rng.Float64() * (p.PageReadNS + p.FixedNS + float64(s.SoftwareNS))
 			d.push(at, nvmeSubmit, nvmeOp{slot: int32(len(d.slots))})
-			d.slots = append(d.slots, nvmeSlot{group: g, pages: make([]int32, requests)})
+			d.slots = append(d.slots, nvmeSlot{group: g, pages: make([]int32, requests), begun: make([]float64, requests)})
 		}
 	}
 	measured := max(events, nvmeTurns*turn)

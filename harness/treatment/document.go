@@ -11,21 +11,27 @@ import (
 // document is what fio says of itself, as far as it is used (fio's HOWTO, Interpreting the output). All figures are since
 // its start.
 type document struct {
-	Version string `json:"fio version"`
-	MS      int64  `json:"timestamp_ms"`
-	Jobs    []struct {
-		Name  string    `json:"jobname"`
-		Error int       `json:"error"`
-		Read  transfers `json:"read"`
-		Write transfers `json:"write"`
-	} `json:"jobs"`
+	Version string    `json:"fio version"`
+	MS      int64     `json:"timestamp_ms"`
+	Jobs    []jobTold `json:"jobs"`
+}
+
+// jobTold is what it says of a job.
+type jobTold struct {
+	Name  string    `json:"jobname"`
+	Error int       `json:"error"`
+	CPU   float64   `json:"sys_cpu"` // % of its time that a task spent in the kernel
+	Read  transfers `json:"read"`
+	Write transfers `json:"write"`
 }
 
 // transfers are fio's reads, or its writes.
 type transfers struct {
 	Bytes float64 `json:"io_bytes"`
 	IOs   float64 `json:"total_ios"`
-	Clat  struct {
+	// RuntimeMS is the time of the direction's I/O, ms.
+	RuntimeMS float64 `json:"runtime"`
+	Clat      struct {
 		N          float64            `json:"N"`
 		Mean       float64            `json:"mean"` // ns
 		Percentile map[string]float64 `json:"percentile"`

@@ -58,12 +58,7 @@ func TestStreamIsBounded(t *testing.T) {
 func TestRates(t *testing.T) {
 	at := func(ms int64, bytes float64) *document {
 		d := &document{MS: ms}
-		d.Jobs = append(d.Jobs, struct {
-			Name  string    `json:"jobname"`
-			Error int       `json:"error"`
-			Read  transfers `json:"read"`
-			Write transfers `json:"write"`
-		}{Write: transfers{Bytes: bytes}})
+		d.Jobs = append(d.Jobs, jobTold{Write: transfers{Bytes: bytes}})
 		return d
 	}
 	var r rates

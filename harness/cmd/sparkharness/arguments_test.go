@@ -27,7 +27,7 @@ func TestStrayArguments(t *testing.T) {
 	const cause = ": a switch takes its value with = (--stamp=false), and a value with spaces needs quotes"
 	dir := filepath.Join(t.TempDir(), "prompts")
 	for line, want := range map[string]string{
-		"nothing":                        `"nothing" is no command of sparkharness: there are archive, completion, doctor, export, fio-from-run, inputs, io, load, serve, trace, verify`,
+		"nothing":                        `"nothing" is no command of sparkharness: there are archive, compare, completion, doctor, drive-model, export, fio-from-run, inputs, io, load, serve, trace, verify`,
 		"trace stat x.jsonl":             `"stat" is no command of trace: there are generate, replay, stats`,
 		"trace stats a b --model L70B":   `"b" is no argument of stats` + cause,
 		"trace stats":                    "stats needs a FILE: the trace to read",

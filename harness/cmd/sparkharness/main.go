@@ -26,6 +26,6 @@ func rootCommand() *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.AddCommand(doctorCommand(), loadCommand(), serveCommand(), inputsCommand(), traceCommand(), verifyCommand(), archiveCommand(), ioCommand(), fioFromRunCommand(),
-		exportCommand())
+		exportCommand(), driveModelCommand(), compareCommand())
 	return root
 }

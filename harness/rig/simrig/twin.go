@@ -127,19 +127,37 @@ func tooSlow(m sim.Model) error {
 
 // nvme is a drive below an operating system.
 func nvme(d *config.Drive, m *config.Machine) sim.NVMeParams {
+	p := Drive(d)
+	p.JiffyNS = int64(m.System.Jiffy.Value)
+	p.BackgroundReadsPerSec, p.BackgroundWritesPerSec = m.System.ReadsPerS.Value, m.System.WritesPerS.Value
+	p.BackgroundBytes = int64(m.System.IOBytes.Value)
+	return p
+}
+
+// Drive is a drive by itself, without the operating system's own requests and clock.
+func Drive(d *config.Drive) sim.NVMeParams {
 	p := sim.NVMeParams{
 		ControllerCmdsPerSec: d.ControllerIOPS.Value, Planes: d.Planes.Value, PageBytes: int64(d.PageBytes.Value),
 		PageReadNS: float64(d.PageRead.Value), PageReadJitter: d.PageReadJitter, PageProgramNS: float64(d.PageProgram.Value),
 		LinkBytesPerSec: float64(d.Link.Value), FlashWriteBytesPerSec: float64(d.FlashWrite.Value),
 		WriteCacheBytes: int64(d.WriteCache.Value), FixedNS: float64(d.Fixed.Value), MaxCommandBytes: int64(d.MaxCommand.Value),
-		JiffyNS:               int64(m.System.Jiffy.Value),
-		BackgroundReadsPerSec: m.System.ReadsPerS.Value, BackgroundWritesPerSec: m.System.WritesPerS.Value,
-		BackgroundBytes: int64(m.System.IOBytes.Value),
 	}
 	if w := d.Pauses; w != nil {
 		p.PausesPerSec, p.PauseMS, p.PauseSigma = w.PerS.Value, time.Duration(w.Median.Value).Seconds()*1e3, w.Sigma
 	}
+	if l := d.Limits; l != nil {
+		p.Limits = sim.NVMeLimits{ReadIOPS: valueOf(l.ReadIOPS), WriteIOPS: valueOf(l.WriteIOPS),
+			ReadBytesPerSec: float64(valueOf(l.Read)), WriteBytesPerSec: float64(valueOf(l.Write))}
+	}
 	return p
+}
+
+// valueOf is that of a figure, 0 without one.
+func valueOf[T any](f *config.Figure[T]) (v T) {
+	if f != nil {
+		v = f.Value
+	}
+	return v
 }
 
 // host is a machine less its drive.

@@ -147,3 +147,13 @@ func TestFitErrorsAreTold(t *testing.T) {
 		})
 	}
 }
+
+// Limits of a drive's file reach the queue model, and those of which none is given are none.
+func TestLimitsReachTheDrive(t *testing.T) {
+	d := &config.Drive{Limits: &config.Limits{ReadIOPS: &config.Figure[float64]{Value: 1800}, Write: &config.Figure[config.Rate]{Value: 50e6}}}
+	assert.Equal(t, sim.NVMeLimits{ReadIOPS: 1800, WriteBytesPerSec: 50e6}, Drive(d).Limits)
+	d.Limits = &config.Limits{WriteIOPS: &config.Figure[float64]{Value: 900}, Read: &config.Figure[config.Rate]{Value: 60e6}}
+	assert.Equal(t, sim.NVMeLimits{WriteIOPS: 900, ReadBytesPerSec: 60e6}, Drive(d).Limits)
+	d.Limits = nil
+	assert.Zero(t, Drive(d).Limits)
+}
