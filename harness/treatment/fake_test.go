@@ -39,17 +39,15 @@ done
 // told is a document of fio's, with an error of its job, and without disk_util.
 func told(jobError string) string { return toldOf(jobError, "8192") }
 
-// toldOf is the same of so many bytes read.
+// toldOf is the same of so many bytes read. The shell says it itself: a process of its own would be asked to end as soon as it is there.
 func toldOf(jobError, bytes string) string {
-	return `cat <<'END'
-{
+	return `printf '%s\n' '{
   "fio version" : "fio-0",
   "timestamp_ms" : 1000,
   "jobs" : [ { "jobname" : "he\"}avy", "error" : ` + jobError + `,
     "read" : { "io_bytes" : ` + bytes + `, "total_ios" : 2, "clat_ns" : { "N" : 2, "mean" : 5000.5, "percentile" : { "99.000000" : 7000 } } },
     "write" : { "io_bytes" : 0, "total_ios" : 0, "clat_ns" : { "N" : 0, "mean" : 0.0 } } } ]
-}
-END
+}'
 `
 }
 
@@ -184,7 +182,7 @@ func TestCliffIsRecorded(t *testing.T) {
 		profile: true,
 		strings.Replace(profile, "[heavy]", "[heavy]\nthinktime=2s\nthinktime_iotime=1s", 1): false, // its rate falls by design
 	} {
-		tr, _, _ := treating(t, func(o *Options) { o.Span, o.Fio = 100*time.Millisecond, fake(t, told("0"), documents) })
+		tr, _, _ := treating(t, func(o *Options) { o.Span, o.Fio = 100*time.Millisecond, fake(t, told("0")+"documents=$("+documents+")\n", `printf '%s\n' "$documents"`) })
 		done, err := tr.Apply(t.Context(), rig.Treatment{Kind: rig.Fio, Name: "x", Text: text})
 		require.NoError(t, err)
 		require.NoError(t, done.Undo(t.Context()))
