@@ -182,7 +182,9 @@ func TestCliffIsRecorded(t *testing.T) {
 		profile: true,
 		strings.Replace(profile, "[heavy]", "[heavy]\nthinktime=2s\nthinktime_iotime=1s", 1): false, // its rate falls by design
 	} {
-		tr, _, _ := treating(t, func(o *Options) { o.Span, o.Fio = 100*time.Millisecond, fake(t, told("0")+"documents=$("+documents+")\n", `printf '%s\n' "$documents"`) })
+		tr, _, _ := treating(t, func(o *Options) {
+			o.Span, o.Fio = 100*time.Millisecond, fake(t, told("0")+"documents=$("+documents+")\n", `printf '%s\n' "$documents"`)
+		})
 		done, err := tr.Apply(t.Context(), rig.Treatment{Kind: rig.Fio, Name: "x", Text: text})
 		require.NoError(t, err)
 		require.NoError(t, done.Undo(t.Context()))
