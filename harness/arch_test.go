@@ -58,6 +58,7 @@ var rules = []rule{
 		"which device holds a directory, and whether its counters count, depends on the kernel alone and on no rig"},
 	{"harness/restore", []string{"harness/disk", "harness/regular"}, nil, "what was done to a machine is undone from a journal alone, whoever did it and whatever for"},
 	{"harness/lora", []string{"harness/regular"}, []string{"golang.org/x/sys"}, "which adapters lie where is between files and the kernel, whoever is to serve them"},
+	{"harness/lora/loratest", nil, nil, "files for tests"},
 	{"harness/doctor", []string{"harness/config", "harness/drive", "harness/load", "harness/lora", "harness/outgoing", "harness/record", "harness/telemetry"}, []string{"golang.org/x/sys"},
 		"whether a machine has what is needed is looked at before anything is planned or measured, with the same readers; of load it has the client's own error"},
 	{"harness/launch", []string{"harness/config"}, nil,
@@ -95,7 +96,7 @@ var rules = []rule{
 		"a count is of judgements: what plans and measures for it is behind a door"},
 
 	// The door, and the commands beside it.
-	{"harness", []string{"harness/carried", "harness/config", "harness/cpus", "harness/disk", "harness/evidence", "harness/experiment", "harness/gate", "harness/price", "harness/rates", "harness/record", "harness/regular", "harness/report", "harness/rig", "harness/rig/mixedrig", "harness/rig/serverrig", "harness/rig/simrig", "harness/runner", "harness/verdict"}, nil,
+	{"harness", []string{"harness/carried", "harness/config", "harness/cpus", "harness/disk", "harness/evidence", "harness/experiment", "harness/gate", "harness/price", "harness/rates", "harness/record", "harness/regular", "harness/report", "harness/rig", "harness/rig/mixedrig", "harness/rig/serverrig", "harness/rig/simrig", "harness/runner", "harness/sheet", "harness/verdict"}, nil,
 		"the door joins both sides; load, telemetry and simulator are behind runner and rig"},
 	{"harness/archive", []string{"harness/regular"}, nil, "what is sent is bytes: whoever packs reads no run"},
 	{"harness/cmd/sparkharness", []string{"harness/archive", "harness/carried", "harness/config", "harness/disk", "harness/doctor", "harness/drivemodel", "harness/load", "harness/lora", "harness/outgoing", "harness/prompt", "harness/record", "harness/regular", "harness/rig/diskrig", "harness/rig/simrig", "harness/sheet", "harness/sim", "harness/stats", "harness/trace"}, []string{"github.com/spf13/cobra"},

@@ -22,6 +22,7 @@ import (
 	"sparkharness/harness/config"
 	"sparkharness/harness/drive"
 	"sparkharness/harness/lora"
+	"sparkharness/harness/lora/loratest"
 	"sparkharness/harness/outgoing"
 	"sparkharness/harness/record"
 )
@@ -125,7 +126,7 @@ func well(t *testing.T) *world {
 }
 
 // adapterWeights are those of an adapter of rank 16 on an 8B.
-var adapterWeights = make([]byte, 80<<20)
+var adapterWeights = loratest.Weights(make([]byte, 80<<20))
 
 func (w *world) machine() *Machine {
 	return &Machine{

@@ -1,6 +1,7 @@
 package lora
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"syscall"
 )
 
 // Wanted are adapters as a load asks for them.
@@ -95,6 +97,9 @@ func (w *Wanted) look(files fs.FS, name string) (a Adapter, err error) {
 		if err != nil {
 			return a, err
 		}
+		if err := whole(files, path.Join(dir, file)); err != nil {
+			return a, err
+		}
 		break
 	}
 	if w.Mounted && w.leadsOut(files, dir) {
@@ -109,8 +114,10 @@ func (w *Wanted) add(files fs.FS, a *Adapter, file string) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return errLacking
+	case errors.Is(err, syscall.ENOTDIR):
+		return fmt.Errorf("%s is no folder: make one, with its %s and %s", path.Dir(file), configuration, strings.Join(weights, " or "))
 	case err != nil:
-		return fmt.Errorf("%w: let this user read it", err)
+		return unreadable(file, err)
 	case !info.Mode().IsRegular() || info.Size() == 0:
 		return fmt.Errorf("%s is empty, or no file: fetch it again", path.Base(file))
 	case w.Mounted && w.leadsOut(files, file):
@@ -118,6 +125,14 @@ func (w *Wanted) add(files fs.FS, a *Adapter, file string) error {
 	}
 	a.Files, a.Bytes = append(a.Files, file), a.Bytes+info.Size()
 	return nil
+}
+
+// unreadable names a file as this machine does, and not as package fs.
+func unreadable(file string, err error) error {
+	if of := (*fs.PathError)(nil); errors.As(err, &of) {
+		err = of.Err
+	}
+	return fmt.Errorf("%s: %w: let this user read it", file, err)
 }
 
 // errLink says that a container would not find what is found here.
@@ -139,7 +154,7 @@ func (w *Wanted) leadsOut(files fs.FS, file string) bool {
 func (w *Wanted) configured(files fs.FS, a *Adapter) error {
 	f, err := files.Open(inside(a.Files[0]))
 	if err != nil {
-		return fmt.Errorf("%w: let this user read it", err)
+		return unreadable(a.Files[0], err)
 	}
 	defer f.Close()
 	var c struct {
@@ -148,7 +163,10 @@ func (w *Wanted) configured(files fs.FS, a *Adapter) error {
 		Ranks ranks  `json:"rank_pattern"`
 		Model string `json:"base_model_name_or_path"`
 	}
-	if err := json.NewDecoder(io.LimitReader(f, mostConfiguration)).Decode(&c); err != nil {
+	var other *json.UnmarshalTypeError
+	if err := json.NewDecoder(io.LimitReader(f, mostConfiguration)).Decode(&c); errors.As(err, &other) {
+		return fmt.Errorf("%s has %s %s, which PEFT does not write: fetch it again", configuration, other.Value, cmp.Or(other.Field, "as a whole"))
+	} else if err != nil {
 		return fmt.Errorf("%s cannot be read (%w): fetch it again", configuration, err)
 	}
 	a.Model = c.Model

@@ -1,6 +1,8 @@
 package lora
 
 import (
+	"encoding/binary"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -10,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"sparkharness/harness/lora/loratest"
 )
 
 const config16 = `{"peft_type":"LORA","r":16,"base_model_name_or_path":"org/m"}`
@@ -18,7 +22,7 @@ const config16 = `{"peft_type":"LORA","r":16,"base_model_name_or_path":"org/m"}`
 func folder() fstest.MapFS {
 	return fstest.MapFS{
 		"models/lora/a/adapter_config.json":       {Data: []byte(config16)},
-		"models/lora/a/adapter_model.safetensors": {Data: make([]byte, 1000)},
+		"models/lora/a/adapter_model.safetensors": {Data: loratest.Weights(make([]byte, 1000))},
 		"models/lora/a/adapter_model.bin":         {Data: make([]byte, 5000)},
 		"models/lora/a/optimizer.pt":              {Data: make([]byte, 9000)},
 		"models/lora/b/adapter_config.json":       {Data: []byte(config16)},
@@ -34,12 +38,12 @@ func wanted() Wanted {
 func TestLook(t *testing.T) {
 	got, err := Look(folder(), wanted())
 	require.NoError(t, err)
-	size := int64(len(config16))
+	size, tensors := int64(len(config16)), int64(len(loratest.Weights(make([]byte, 1000))))
 	assert.Equal(t, map[string]Adapter{
-		"a": {Files: []string{"/models/lora/a/adapter_config.json", "/models/lora/a/adapter_model.safetensors"}, Bytes: 1000 + size, Model: "org/m"},
+		"a": {Files: []string{"/models/lora/a/adapter_config.json", "/models/lora/a/adapter_model.safetensors"}, Bytes: tensors + size, Model: "org/m"},
 		"b": {Files: []string{"/models/lora/b/adapter_config.json", "/models/lora/b/adapter_model.bin"}, Bytes: 3000 + size, Model: "org/m"},
 	}, got)
-	assert.Equal(t, 4000+2*size, Bytes(got))
+	assert.Equal(t, 3000+tensors+2*size, Bytes(got))
 	assert.Len(t, Paths(got), 4)
 }
 
@@ -55,10 +59,15 @@ func TestAmiss(t *testing.T) {
 	}
 	elsewhere := func(then func(fstest.MapFS, *Wanted)) func(fstest.MapFS, *Wanted) {
 		return func(f fstest.MapFS, w *Wanted) {
-			f["blobs/x"] = &fstest.MapFile{Data: make([]byte, 1000)}
+			f["blobs/x"] = &fstest.MapFile{Data: loratest.Weights(make([]byte, 1000))}
 			then(f, w)
 		}
 	}
+	tensors := string(loratest.Weights(make([]byte, 1000)))
+	const (
+		metadata = `{"__metadata__":{"format":"pt"}}   ` // blanks fill the header
+		gitLFS   = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize 12345\n"
+	)
 	for _, tc := range []struct {
 		name   string
 		change func(fstest.MapFS, *Wanted)
@@ -72,6 +81,18 @@ func TestAmiss(t *testing.T) {
 		{"no configuration", func(f fstest.MapFS, _ *Wanted) { delete(f, "models/lora/a/adapter_config.json") }, "(a)"},
 		{"a path that depends on where one is", func(_ fstest.MapFS, w *Wanted) { w.Dir = "lora" }, "give its whole path as load.adapters.dir"},
 		{"empty weights", put("a/adapter_model.safetensors", ""), "LoRA adapter a in /models/lora: adapter_model.safetensors is empty, or no file: fetch it again"},
+		{"weights cut off", put("a/adapter_model.safetensors", tensors[:len(tensors)-1]), fmt.Sprintf("adapter_model.safetensors has %d bytes, and its header speaks of %d: fetch it again", len(tensors)-1, len(tensors))},
+		{"weights and more", put("a/adapter_model.safetensors", tensors+"x"), "and its header speaks of"},
+		{"weights cut off in the header", put("a/adapter_model.safetensors", tensors[:40]), "is cut off inside its header (40 bytes are there): fetch it again"},
+		{"seven bytes", put("a/adapter_model.safetensors", tensors[:7]), "has 7 bytes, too few for safetensors"},
+		{"noise", put("a/adapter_model.safetensors", strings.Repeat("noise", 100)), "is no safetensors file (a header of "},
+		{"a header of noise", put("a/adapter_model.safetensors", tensors[:8]+"x"+tensors[9:]), "is no safetensors file (its header cannot be read)"},
+		{"a page instead of weights", put("a/adapter_model.safetensors", "<html><body>Sign in</body></html>"), "is no safetensors file"},
+		{"a pointer of Git LFS", put("a/adapter_model.safetensors", gitLFS), "adapter_model.safetensors is a pointer of Git LFS, and no weights"},
+		{"another one", put("b/adapter_model.bin", gitLFS), "adapter_model.bin is a pointer of Git LFS"},
+		{"with metadata", put("a/adapter_model.safetensors", string(binary.LittleEndian.AppendUint64(nil, uint64(len(metadata))))+metadata), ""},
+		{"a list", put("a/adapter_config.json", "[]"), "adapter_config.json has array as a whole, which PEFT does not write: fetch it again"},
+		{"a rank in words", put("a/adapter_config.json", `{"peft_type":"LORA","r":"16"}`), "adapter_config.json has string r, which PEFT does not write"},
 		{"no JSON", put("a/adapter_config.json", "<html>"), "adapter_config.json cannot be read"},
 		{"another method", put("a/adapter_config.json", `{"peft_type":"IA3","r":16}`), `says peft_type "IA3"`},
 		{"no rank", put("a/adapter_config.json", `{"peft_type":"LORA"}`), "says no rank (r)"},
@@ -96,7 +117,10 @@ func TestAmiss(t *testing.T) {
 			link("a/adapter_model.safetensors", "../../../blobs/x")(f, w)
 			w.Mounted = false
 		}), ""},
-		{"a link inside the folder", link("a/adapter_model.safetensors", "../b/adapter_model.bin"), ""},
+		{"a link inside the folder", func(f fstest.MapFS, w *Wanted) {
+			f["models/lora/b/adapter_model.safetensors"] = f["models/lora/a/adapter_model.safetensors"]
+			link("a/adapter_model.safetensors", "../b/adapter_model.safetensors")(f, w)
+		}, ""},
 		{"a link to an adapter's folder", func(f fstest.MapFS, w *Wanted) {
 			f["snapshots/c/adapter_config.json"], f["snapshots/c/adapter_model.bin"] = f["models/lora/b/adapter_config.json"], f["models/lora/b/adapter_model.bin"]
 			link("c", "../../snapshots/c")(f, w)
@@ -132,6 +156,15 @@ func TestLinksOfThisMachine(t *testing.T) {
 	got, err := Look(os.DirFS("/"), w)
 	require.NoError(t, err)
 	assert.Len(t, got, 2)
+}
+
+// A file where a folder is to be is named as such, and by its path on this machine.
+func TestFileForFolder(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "a"), []byte("x"), 0o644))
+	_, err := Look(os.DirFS("/"), Wanted{Dir: dir, Names: []string{"a"}})
+	require.EqualError(t, err, fmt.Sprintf("LoRA adapter a in %s: %[1]s/a is no folder: make one, with its adapter_config.json and adapter_model.safetensors "+
+		"or adapter_model.bin", dir))
 }
 
 // What has been read is in the page cache; where that is not told it is nil.

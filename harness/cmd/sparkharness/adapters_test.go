@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"sparkharness/harness/lora/loratest"
 	"sparkharness/harness/sim"
 )
 
@@ -22,10 +23,11 @@ import (
 func adapterIn(t *testing.T, dir, name string, weights int) int64 {
 	t.Helper()
 	const configuration = `{"peft_type":"LORA","r":16,"base_model_name_or_path":"m"}`
+	tensors := loratest.Weights(make([]byte, weights))
 	require.NoError(t, os.MkdirAll(filepath.Join(dir, name), 0o755))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, name, "adapter_config.json"), []byte(configuration), 0o644))
-	require.NoError(t, os.WriteFile(filepath.Join(dir, name, "adapter_model.safetensors"), make([]byte, weights), 0o644))
-	return int64(weights + len(configuration))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, name, "adapter_model.safetensors"), tensors, 0o644))
+	return int64(len(tensors) + len(configuration))
 }
 
 // asks asks a server for two tokens.

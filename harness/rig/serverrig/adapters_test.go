@@ -1,7 +1,6 @@
 package serverrig
 
 import (
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,6 +16,7 @@ import (
 	"sparkharness/harness/drive"
 	layout "sparkharness/harness/experiment"
 	"sparkharness/harness/load"
+	"sparkharness/harness/lora/loratest"
 	"sparkharness/harness/prompt"
 	"sparkharness/harness/record"
 	"sparkharness/harness/rig"
@@ -28,10 +28,9 @@ func writeAdapter(t *testing.T, dir, model string, rank, size int) float64 {
 	configuration, err := json.Marshal(map[string]any{"peft_type": "LORA", "r": rank, "lora_alpha": rank, "base_model_name_or_path": model,
 		"target_modules": []string{"q_proj"}})
 	require.NoError(t, err)
-	header := fmt.Appendf(nil, `{"base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight":{"dtype":"U8","shape":[%d],"data_offsets":[0,%[1]d]}}`, size)
 	noise := make([]byte, size)
 	_, _ = rand.NewChaCha8([32]byte([]byte(fmt.Sprintf("%-32.32s", filepath.Base(dir))))).Read(noise)
-	weights := append(append(binary.LittleEndian.AppendUint64(nil, uint64(len(header))), header...), noise...)
+	weights := loratest.Weights(noise)
 	require.NoError(t, os.MkdirAll(dir, 0o755))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "adapter_config.json"), configuration, 0o644))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "adapter_model.safetensors"), weights, 0o644))
