@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"sparkharness/harness/config"
+	"sparkharness/harness/disk"
 	"sparkharness/harness/evidence"
 	"sparkharness/harness/experiment"
 	"sparkharness/harness/price"
@@ -17,6 +18,7 @@ import (
 	"sparkharness/harness/report"
 	"sparkharness/harness/rig"
 	"sparkharness/harness/runner"
+	"sparkharness/harness/sheet"
 	"sparkharness/harness/verdict"
 )
 
@@ -322,9 +324,21 @@ func conclude(h Hypothesis, dir string, known *evidence.Evidence, quiet bool, ou
 		if err := report.Write(dir, rep); err != nil {
 			return err
 		}
-		if err := errors.Join(report.WriteTable(dir, rep), report.WriteFigures(dir, rep)); err != nil {
+		if err := errors.Join(report.WriteTable(dir, rep), report.WriteFigures(dir, rep), writeIO(dir, rep)); err != nil {
 			return err
 		}
 		return report.Table(out, rep)
 	})
+}
+
+// writeIO puts what the drive did beside the report, where a drive was watched that is no simulated one.
+func writeIO(dir string, rep *verdict.Judgement) error {
+	if !rigs[rep.Rig].real() || rep.CellsMeasured == 0 {
+		return nil
+	}
+	text, err := sheet.Text(dir)
+	if err != nil {
+		return err
+	}
+	return disk.Replace(record.Path(dir, report.IOName), text)
 }

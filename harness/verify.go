@@ -17,6 +17,7 @@ import (
 	"sparkharness/harness/record"
 	"sparkharness/harness/report"
 	"sparkharness/harness/runner"
+	"sparkharness/harness/sheet"
 	"sparkharness/harness/verdict"
 )
 
@@ -257,6 +258,13 @@ func (v *Verified) rendered(rep *verdict.Judgement, found verdict.Conclusion) er
 		files = append(files, report.Rendering{Name: verdict.FileUWork, Data: uwork})
 	} else if _, err := os.Lstat(path); err == nil {
 		v.fault(fmt.Errorf("%s does not follow from the lines, in which no usable concurrency was found", path))
+	}
+	if _, err := os.Lstat(record.Path(v.Dir, report.IOName)); err == nil { // earlier versions wrote none
+		text, err := sheet.Text(v.Dir)
+		if err != nil {
+			return err
+		}
+		files = append(files, report.Rendering{Name: report.IOName, Data: text})
 	}
 	strays, err := report.Compare(v.Dir, files)
 	for _, path := range strays {

@@ -16,6 +16,7 @@ import (
 type folder struct {
 	name   string // of the folder, one path element
 	report *verdict.Judgement
+	io     []ioSection // what a drive did in it; none where no drive was watched
 }
 
 // folders reads results/*/report.json, sorted by run id. Folders that a run has not finished (*.partial),
@@ -37,7 +38,11 @@ func folders(resultsDir string) (runs []folder, warnings []string, err error) {
 		case err != nil:
 			warnings = append(warnings, fmt.Sprintf("left out: %v", err))
 		default:
-			runs = append(runs, folder{name: name, report: r})
+			io, err := readIO(filepath.Join(resultsDir, name))
+			if err != nil {
+				warnings = append(warnings, fmt.Sprintf("left out: %v", err))
+			}
+			runs = append(runs, folder{name: name, report: r, io: io})
 		}
 	}
 	slices.SortStableFunc(runs, func(a, b folder) int { return cmp.Compare(a.report.RunID, b.report.RunID) })

@@ -49,6 +49,7 @@ type runView struct {
 	SizingRows tableView
 	Bytes      tableView // account of the bytes on the NVMe
 	Probed     bool      // the probe is one of its terms
+	IO         []ioSection
 	Drawings   []template.HTML
 	Undrawn    []string // values that its figures leave out, because nothing measured can have them
 	Links      []link
@@ -104,7 +105,7 @@ func newRunView(resultsDir string, run folder) (runView, error) {
 		Judgement: r, Badge: strings.ToLower(string(r.Verdict.Outcome)),
 		Rig: rigLine(r), Origin: origin(r), Simulated: r.Simulated,
 		Cells: fmt.Sprintf("%d of %d", r.CellsMeasured, r.CellsPlanned), Measured: span(r.CellSeconds),
-		Effect: "-", EffectN: "-", Gates: fmt.Sprintf("%d/%d", passed, total),
+		Effect: "-", EffectN: "-", Gates: fmt.Sprintf("%d/%d", passed, total), IO: run.io,
 	}
 	if e := r.Verdict.Effect; e != nil {
 		v.Effect, v.EffectName, v.EffectN = effect(e), e.Name, sample(e.N, e.Of)
@@ -174,7 +175,7 @@ func newCellView(s string, key bool) cellView {
 
 // links lead to the run's files that exist, relative to the page.
 func links(resultsDir string, run folder) []link {
-	names := []string{FileName, "table.txt"}
+	names := []string{FileName, "table.txt", IOName}
 	for _, n := range figureNames(run.report.Figures) {
 		names = append(names, "figures/"+n+".csv")
 	}

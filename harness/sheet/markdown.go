@@ -6,6 +6,19 @@ import (
 	"strings"
 )
 
+// Text is the sheet of a run's folder, as the run keeps it in report.IOName: without notes, which are about the folder and where it
+// lies today.
+func Text(dir string) ([]byte, error) {
+	r, err := Read(dir)
+	if err != nil {
+		return nil, err
+	}
+	r.Evidence.Notes = nil
+	var b strings.Builder
+	err = r.Markdown(&b, nil)
+	return []byte(b.String()), err
+}
+
 // Markdown writes the sheet: configuration, I/O by phase, latencies, serving, endurance and the account of the drive's bytes.
 // capacity is the drive's size in bytes where the run does not tell it; nil: nobody does.
 func (r *Run) Markdown(w io.Writer, capacity *float64) error {

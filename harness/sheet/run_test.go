@@ -182,3 +182,21 @@ func TestPhases(t *testing.T) {
 	assert.InDelta(t, 4, *a.Measure.KVRead, 0)
 	assert.InDelta(t, 2, a.Measure.KVSeconds, 0)
 }
+
+// What a run keeps of its drive is the same wherever the folder lies, and whatever has been left in it since.
+func TestTextIsOfTheRun(t *testing.T) {
+	at := func(dir string) string {
+		text, err := Text(dir)
+		require.NoError(t, err)
+		return string(text)
+	}
+	there := filepath.Join(recorded, "h2b")
+	copied := filepath.Join(t.TempDir(), "elsewhere")
+	require.NoError(t, os.CopyFS(copied, os.DirFS(there)))
+	cells, err := os.ReadDir(filepath.Join(copied, record.DirCells))
+	require.NoError(t, err)
+	require.NoError(t, os.Mkdir(filepath.Join(copied, record.DirCells, cells[0].Name()+record.DamagedSuffix+"1"), 0o755))
+	require.Contains(t, markdown(t, read(t, copied), nil), "is a damaged cell that was set aside")
+	assert.Equal(t, at(there), at(copied))
+	assert.Contains(t, at(there), "## Account of the drive's bytes")
+}

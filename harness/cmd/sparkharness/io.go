@@ -19,7 +19,7 @@ func ioCommand() *cobra.Command {
 tier-2 fetches up to p99.99, with host and device time apart; what requests saw, the arm without a tier first; bytes written by requests and
 drive writes per day; and the account of the drive's bytes with its residual. What a run does not tell is left out or a dash.
 
-RUN is the folder of a run, or an archive of one. Nothing is written.
+RUN is the folder of a run, or an archive of one. Nothing is written: a run with a real drive leaves the same as io.md, which its page shows.
 
 Exit status: 0 printed, 1 it could not be.`,
 		Args: oneRunOnly,
