@@ -140,3 +140,18 @@ func TestQuarantinedCellIsNotPutBack(t *testing.T) {
 	_, err := a.read().Cell(a.pc)
 	require.ErrorContains(t, err, "attempts.jsonl does not know of it")
 }
+
+// A complete cell that was thrown away and measured again may be one that did not please: it is told, though the new one is whole.
+func TestReplacedCellIsTold(t *testing.T) {
+	a := newAside(t)
+	notes, err := a.read().Strays()
+	require.NoError(t, err)
+	assert.Empty(t, notes)
+	require.NoError(t, os.RemoveAll(CellPath(a.dir, a.cell)))
+	require.NoError(t, a.log.Append(Attempt{Event: EventDamaged, Cell: a.pc.Key, Why: "it is gone"}))
+	a.measure(0)
+	notes, err = a.read().Strays()
+	require.NoError(t, err)
+	assert.Equal(t, []string{"cell ctx=1/rep=1 was complete, was changed or removed after that, and was measured again: it is gone"}, notes)
+	require.NoError(t, a.log.Close())
+}

@@ -166,6 +166,7 @@ func (r *Run) Strays() (notes []string, faults error) {
 			measured[cell.Folder()] = true
 		}
 	}
+	notes = r.replaced()
 	entries, err := os.ReadDir(Path(r.Dir, DirCells))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
@@ -188,6 +189,17 @@ func (r *Run) Strays() (notes []string, faults error) {
 		}
 	}
 	return notes, errors.Join(all...)
+}
+
+// replaced names the cells of which a complete measurement is gone and another one counts: who throws away what does not please
+// comes to nothing else than who loses a disk.
+func (r *Run) replaced() (notes []string) {
+	for _, a := range r.log.lines {
+		if a.Event == EventDamaged {
+			notes = append(notes, fmt.Sprintf("cell %s was complete, was changed or removed after that, and was measured again: %s", a.Cell, a.Why))
+		}
+	}
+	return notes
 }
 
 // Ended says that an execution of the run has come to its end: neither interrupted, nor killed, nor after a failure.
