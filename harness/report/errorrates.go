@@ -158,12 +158,21 @@ func (r *ErrorRate) met() bool {
 	case r.Near != nil && r.Near.Permuted:
 		return float64(r.check(r.Near.Check).Holds) <= controlTarget*float64(r.N())
 	case r.Near != nil:
-		_, most := stats.ClopperPearson(r.Supported, max(1, r.N()), 1-2*nearAlpha)
-		return share <= controlTarget && (r.N() < nearRuns || most <= nearMost)
+		return share <= controlTarget && (r.N() < nearRuns || r.atMost() <= nearMost)
 	case r.Control:
 		return share <= controlTarget
 	}
 	return r.N() > 0 && share >= defaultTarget
+}
+
+// atMost is the one-sided bound of what must be rare near a threshold: Supported, or with permuted windows that the check holds.
+func (r *ErrorRate) atMost() float64 {
+	k := r.Supported
+	if r.Near.Permuted {
+		k = r.check(r.Near.Check).Holds
+	}
+	_, most := stats.ClopperPearson(k, max(1, r.N()), 1-2*nearAlpha)
+	return most
 }
 
 // Near a threshold Supported has a target of its own where so many runs were counted: a one-sided bound of 95 %.

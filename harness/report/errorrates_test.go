@@ -83,6 +83,26 @@ func TestErrorRatesOfAnotherExpectation(t *testing.T) {
 	assert.Equal(t, []bool{false, true}, []bool{control.Errs(verdict.Refuted), control.Errs(verdict.Supported)})
 }
 
+// Near a threshold a share that is met by few runs is called no more than that, and one of a count that goes on is one so far.
+func TestNearTarget(t *testing.T) {
+	for _, tc := range []struct {
+		near      Near
+		supported int
+		of        int
+		want      string
+	}{
+		{Near{Wanted: 200}, 8, 200, "| 7.1 % | 0 % [0, 2] | 96 % [92, 98] | 0 % [0, 2] | met |"},
+		{Near{Wanted: 200}, 10, 200, "| 8.3 % | 0 % [0, 2] | 95 % [91, 98] | 0 % [0, 2] | MISSED |"},
+		{Near{Wanted: 40}, 2, 40, "| share met |"},
+		{Near{Wanted: 40}, 0, 13, "| share met so far |"},
+		{Near{Wanted: 40}, 1, 13, "| MISSED so far |"},
+		{Near{Wanted: 40, Power: true}, 13, 40, "| power |"},
+	} {
+		r := ErrorRate{Hypothesis: "H4B", World: "w", Near: &tc.near, Supported: tc.supported, Inconclusive: tc.of - tc.supported}
+		assert.Contains(t, ErrorRates{Rates: []ErrorRate{r}}.Markdown(), tc.want, "%d of %d", tc.supported, tc.of)
+	}
+}
+
 func TestErrorRateCounts(t *testing.T) {
 	var r ErrorRate
 	for i, o := range []verdict.Outcome{verdict.Supported, verdict.Refuted, verdict.Inconclusive, verdict.Invalid} {

@@ -44,18 +44,31 @@ func nearColumns() []column[ErrorRate] {
 		}),
 		near("check holds", "% [95 %]", func(r *ErrorRate, n *Near) string { return rateOf(r.check(n.Check).Holds, r.N()) }),
 		near("Supported", "% [95 %]", func(r *ErrorRate, _ *Near) string { return rateOf(r.Supported, r.N()) }),
+		near("at most", "%, one-sided 95 %", func(r *ErrorRate, _ *Near) string {
+			if r.N() == 0 {
+				return "-"
+			}
+			return fmt.Sprintf("%.2g %%", 100*r.atMost())
+		}),
+		near("Refuted", "% [95 %]", func(r *ErrorRate, _ *Near) string { return rateOf(r.Refuted, r.N()) }),
 		near("Inconclusive", "% [95 %]", func(r *ErrorRate, _ *Near) string { return rateOf(r.Inconclusive, r.N()) }),
 		near("Invalid", "% [95 %]", func(r *ErrorRate, _ *Near) string { return rateOf(r.Invalid, r.N()) }),
 		near("target", "", func(r *ErrorRate, n *Near) string {
+			said := "MISSED"
 			switch {
 			case r.N() == 0:
 				return "-"
 			case n.Power:
 				return "power"
+			case r.met() && (n.Permuted || r.N() >= nearRuns):
+				said = "met"
 			case r.met():
-				return "met"
+				said = "share met"
 			}
-			return "MISSED"
+			if r.N() < n.Wanted {
+				said += " so far"
+			}
+			return said
 		}),
 	}
 }
