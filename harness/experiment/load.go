@@ -150,7 +150,7 @@ func Load(h Demand, o Choices) (*config.Experiment, error) {
 		hc.Sweep.Fio = []string{e.World.Load.Fio}
 	}
 	if a := hc.Load.Adapters; a != nil {
-		if e.Adapters, err = prompt.ReadAdapters(filepath.Join(o.Root, "inputs", "lora_lists", a.List)); err != nil {
+		if e.Adapters, err = adapterList(filepath.Join(o.Root, "inputs", "lora_lists"), a.List); err != nil {
 			return nil, err
 		}
 	}
@@ -265,4 +265,17 @@ func listWorlds(folder *config.Folder) string {
 		return "there is none in the folder of configurations"
 	}
 	return "there are " + strings.Join(names, ", ")
+}
+
+// adapterList reads a list of LoRA adapters, and says which there are where that is not one of them.
+func adapterList(dir, name string) ([]string, error) {
+	names, err := prompt.ReadAdapters(filepath.Join(dir, name))
+	if !errors.Is(err, fs.ErrNotExist) {
+		return names, err
+	}
+	lists, _ := filepath.Glob(filepath.Join(dir, "*.txt")) // without a folder there is none
+	for i := range lists {
+		lists[i] = filepath.Base(lists[i])
+	}
+	return nil, fmt.Errorf("load.adapters.list: %w (there are %s)", err, strings.Join(lists, ", "))
 }

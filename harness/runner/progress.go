@@ -57,6 +57,22 @@ func (p *progress) add(cell time.Duration) {
 	if p.done < p.total {
 		left = fmt.Sprintf("about %.0f s left", wall/float64(p.done)*float64(p.total-p.done))
 	}
-	fmt.Fprintf(p.w, "%s  %d/%d cells  %.1f h measured in %.0f s (%.2f h/s)  %s\n",
-		p.label, p.done, p.total, p.cells.Hours(), wall, p.cells.Hours()/max(wall, 1e-3), left)
+	fmt.Fprintf(p.w, "%s  %d/%d cells  %s measured in %.0f s%s  %s\n",
+		p.label, p.done, p.total, hours(p.cells), wall, pace(" (%.2f h/s)", p.cells, wall), left)
+}
+
+// hours says how long something took on the machine: in minutes what lasts less than one.
+func hours(d time.Duration) string {
+	if d < time.Hour {
+		return fmt.Sprintf("%.1f min", d.Minutes())
+	}
+	return fmt.Sprintf("%.1f h", d.Hours())
+}
+
+// pace says how many hours of the machine's time a second of wall time took; nothing of a machine whose time is that of the wall.
+func pace(format string, cells time.Duration, wall float64) string {
+	if cells.Seconds() <= wall {
+		return ""
+	}
+	return fmt.Sprintf(format, cells.Hours()/max(wall, 1e-3))
 }

@@ -186,8 +186,8 @@ func (r *Run) Summary() string {
 	if r.taken > 0 {
 		taken = fmt.Sprintf("; %d cells were taken over from runs before it", r.taken)
 	}
-	return fmt.Sprintf("%s: %.2f h of machine time in %.0f s of wall time, %.2f h per s%s",
-		r.o.Plan.Hypothesis, r.cellTime.Hours(), wall, r.cellTime.Hours()/max(wall, 1e-3), taken)
+	return fmt.Sprintf("%s: %s of machine time in %.0f s of wall time%s%s",
+		r.o.Plan.Hypothesis, hours(r.cellTime), wall, pace(", %.2f h per s", r.cellTime, wall), taken)
 }
 
 // checkPrompts makes sure, before anything runs, that every context length has its prompt.
