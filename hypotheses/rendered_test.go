@@ -47,6 +47,9 @@ func besides() []damage {
 		{"a concurrency that nobody found", func(f *ended) {
 			require.NoError(f.t, os.WriteFile(filepath.Join(f.dir, "uwork.json"), []byte("[]\n"), 0o644))
 		}, "uwork.json"},
+		{"a sheet of a drive that does not follow", func(f *ended) {
+			require.NoError(f.t, os.WriteFile(filepath.Join(f.dir, "io.md"), []byte("# Storage I/O\n"), 0o644))
+		}, "io.md"},
 		{"manifest edited", func(f *ended) { f.text(record.FileManifest, double) }, record.FileManifest},
 		{"log without its end", lastLine(func([]byte) []byte { return nil }), record.FileAttempts},
 		{"log with another end", lastLine(func(b []byte) []byte {
