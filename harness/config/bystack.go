@@ -12,7 +12,8 @@ func ByStack(text, all string) (map[string]string, error) {
 		return out, nil
 	}
 	for part := range strings.SplitSeq(text, ",") {
-		name, value, named := strings.Cut(strings.TrimSpace(part), "=")
+		part = strings.TrimSpace(part)
+		name, value, named := strings.Cut(part, "=")
 		if !named || name != "A" && name != "B" { // a URL may hold an =
 			name, value = all, part
 		}
