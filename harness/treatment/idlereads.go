@@ -16,14 +16,16 @@ import (
 )
 
 // Reads of the idle drive go on for a second, which gives their mean to a hundredth on a drive that answers within a millisecond, and
-// until there are so many, on a slow one for so long at most.
+// until there are so many, on a slow one for so long at most. Those of the first half second do not count: a control group that limits
+// a drive saves up what was not used of it, which lets through some tenth of a second's worth at once, and a drive may have to wake.
 const (
+	idleLead  = time.Second / 2
 	idleSpan  = time.Second
 	idleLeast = 100
 	idleMost  = 10 * time.Second
 )
 
-// IdleReads reads the probe's file for about a second, as the probe reads but without pauses, as a KV loader does. Nothing else of the
+// IdleReads reads the probe's file for some one and a half seconds, as the probe reads but without pauses, as a KV loader does. Nothing else of the
 // run may use the drive meanwhile.
 func (t *Treater) IdleReads(ctx context.Context) (out record.IdleReads, err error) {
 	if err := t.layOut(ctx, []fio.File{{Name: probeName, Bytes: t.o.ProbeFile}}); err != nil {
@@ -41,9 +43,10 @@ func (t *Treater) IdleReads(ctx context.Context) (out record.IdleReads, err erro
 	defer func() { err = errors.Join(err, unix.Munmap(buf)) }()
 	places := t.o.ProbeFile / rig.ProbeBytes
 	var took []time.Duration
-	for begun := time.Now(); ; {
+	for begun := time.Now().Add(idleLead); ; {
 		before := time.Now()
-		if past := before.Sub(begun); len(took) > 0 && (past > idleMost || past > idleSpan && len(took) >= idleLeast) {
+		past := before.Sub(begun) // negative at first
+		if len(took) > 0 && (past > idleMost || past > idleSpan && len(took) >= idleLeast) {
 			break
 		}
 		if err := ctx.Err(); err != nil {
@@ -52,7 +55,9 @@ func (t *Treater) IdleReads(ctx context.Context) (out record.IdleReads, err erro
 		if _, err := f.ReadAt(buf, t.o.Rng.Int64N(places)*rig.ProbeBytes); err != nil {
 			return out, fmt.Errorf("read the idle drive: %w", err)
 		}
-		took = append(took, time.Since(before))
+		if past >= 0 {
+			took = append(took, time.Since(before))
+		}
 	}
 	slices.Sort(took)
 	var sum time.Duration
