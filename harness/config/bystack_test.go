@@ -24,7 +24,7 @@ func TestByStack(t *testing.T) {
 		"A=x,A=y": "stack A stands twice: name the stack of each, as in A=x,B=y",
 		"x,y":     "stack * stands twice",
 		"A=x,":    "has an empty value",
-		"A=x, ":   "has an empty value",
+		"A=x,\t":  "has an empty value",
 		"B=":      "stack B has an empty value",
 	} {
 		_, err := ByStack(text, "*")
