@@ -43,8 +43,8 @@ func (a Attempt) Concluded() bool {
 }
 
 // Attempt is one line of attempts.jsonl, the log of what was done to a run's folder. It is only ever appended to, and
-// each line holds the sum of the line before it, so that what was done cannot be taken back without a trace. Unlike
-// all else it holds times of the wall clock.
+// each line holds the sum of the line before it, so that what was done before something else cannot be taken back without a trace; a
+// log that is cut off at its end looks like that of a run that was killed there. Unlike all else it holds times of the wall clock.
 type Attempt struct {
 	Time    time.Time `json:"time"`
 	Attempt int       `json:"attempt"` // number of the execution, from 1
