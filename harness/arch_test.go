@@ -58,7 +58,6 @@ var rules = []rule{
 		"which device holds a directory, and whether its counters count, depends on the kernel alone and on no rig"},
 	{"harness/restore", []string{"harness/disk", "harness/regular"}, nil, "what was done to a machine is undone from a journal alone, whoever did it and whatever for"},
 	{"harness/lora", []string{"harness/regular"}, []string{"golang.org/x/sys"}, "which adapters lie where is between files and the kernel, whoever is to serve them"},
-	{"harness/lora/loratest", nil, nil, "files for tests"},
 	{"harness/doctor", []string{"harness/config", "harness/drive", "harness/load", "harness/lora", "harness/outgoing", "harness/record", "harness/telemetry"}, []string{"golang.org/x/sys"},
 		"whether a machine has what is needed is looked at before anything is planned or measured, with the same readers; of load it has the client's own error"},
 	{"harness/launch", []string{"harness/config"}, nil,

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,7 +23,6 @@ import (
 	"sparkharness/harness/config"
 	"sparkharness/harness/drive"
 	"sparkharness/harness/lora"
-	"sparkharness/harness/lora/loratest"
 	"sparkharness/harness/outgoing"
 	"sparkharness/harness/record"
 )
@@ -126,7 +126,7 @@ func well(t *testing.T) *world {
 }
 
 // adapterWeights are those of an adapter of rank 16 on an 8B.
-var adapterWeights = loratest.Weights(make([]byte, 80<<20))
+var adapterWeights = safetensors(make([]byte, 80<<20))
 
 func (w *world) machine() *Machine {
 	return &Machine{
@@ -303,4 +303,10 @@ func (f *fake) serve(w http.ResponseWriter, req *http.Request) {
 	default:
 		w.WriteHeader(http.StatusNotFound)
 	}
+}
+
+// safetensors is a file of weights with one tensor, which has the bytes that are given.
+func safetensors(data []byte) []byte {
+	header := fmt.Appendf(nil, `{"lora_A.weight":{"dtype":"U8","shape":[%d],"data_offsets":[0,%[1]d]}}`, len(data))
+	return append(append(binary.LittleEndian.AppendUint64(nil, uint64(len(header))), header...), data...)
 }

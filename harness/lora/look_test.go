@@ -12,8 +12,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"sparkharness/harness/lora/loratest"
 )
 
 const config16 = `{"peft_type":"LORA","r":16,"base_model_name_or_path":"org/m"}`
@@ -22,7 +20,7 @@ const config16 = `{"peft_type":"LORA","r":16,"base_model_name_or_path":"org/m"}`
 func folder() fstest.MapFS {
 	return fstest.MapFS{
 		"models/lora/a/adapter_config.json":       {Data: []byte(config16)},
-		"models/lora/a/adapter_model.safetensors": {Data: loratest.Weights(make([]byte, 1000))},
+		"models/lora/a/adapter_model.safetensors": {Data: safetensors(make([]byte, 1000))},
 		"models/lora/a/adapter_model.bin":         {Data: make([]byte, 5000)},
 		"models/lora/a/optimizer.pt":              {Data: make([]byte, 9000)},
 		"models/lora/b/adapter_config.json":       {Data: []byte(config16)},
@@ -38,7 +36,7 @@ func wanted() Wanted {
 func TestLook(t *testing.T) {
 	got, err := Look(folder(), wanted())
 	require.NoError(t, err)
-	size, tensors := int64(len(config16)), int64(len(loratest.Weights(make([]byte, 1000))))
+	size, tensors := int64(len(config16)), int64(len(safetensors(make([]byte, 1000))))
 	assert.Equal(t, map[string]Adapter{
 		"a": {Files: []string{"/models/lora/a/adapter_config.json", "/models/lora/a/adapter_model.safetensors"}, Bytes: tensors + size, Model: "org/m"},
 		"b": {Files: []string{"/models/lora/b/adapter_config.json", "/models/lora/b/adapter_model.bin"}, Bytes: 3000 + size, Model: "org/m"},
@@ -59,11 +57,11 @@ func TestAmiss(t *testing.T) {
 	}
 	elsewhere := func(then func(fstest.MapFS, *Wanted)) func(fstest.MapFS, *Wanted) {
 		return func(f fstest.MapFS, w *Wanted) {
-			f["blobs/x"] = &fstest.MapFile{Data: loratest.Weights(make([]byte, 1000))}
+			f["blobs/x"] = &fstest.MapFile{Data: safetensors(make([]byte, 1000))}
 			then(f, w)
 		}
 	}
-	tensors := string(loratest.Weights(make([]byte, 1000)))
+	tensors := string(safetensors(make([]byte, 1000)))
 	const (
 		metadata = `{"__metadata__":{"format":"pt"}}   ` // blanks fill the header
 		gitLFS   = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize 12345\n"
@@ -179,4 +177,10 @@ func TestCached(t *testing.T) {
 	assert.InDelta(t, 1<<20, *got, 1, "it has just been written")
 	_, err = Cached([]string{file + "y"})
 	require.ErrorIs(t, err, fs.ErrNotExist)
+}
+
+// safetensors is a file of weights with one tensor, which has the bytes that are given.
+func safetensors(data []byte) []byte {
+	header := fmt.Appendf(nil, `{"lora_A.weight":{"dtype":"U8","shape":[%d],"data_offsets":[0,%[1]d]}}`, len(data))
+	return append(append(binary.LittleEndian.AppendUint64(nil, uint64(len(header))), header...), data...)
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"net/http"
@@ -15,7 +16,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sparkharness/harness/lora/loratest"
 	"sparkharness/harness/sim"
 )
 
@@ -23,7 +23,7 @@ import (
 func adapterIn(t *testing.T, dir, name string, weights int) int64 {
 	t.Helper()
 	const configuration = `{"peft_type":"LORA","r":16,"base_model_name_or_path":"m"}`
-	tensors := loratest.Weights(make([]byte, weights))
+	tensors := safetensors(make([]byte, weights))
 	require.NoError(t, os.MkdirAll(filepath.Join(dir, name), 0o755))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, name, "adapter_config.json"), []byte(configuration), 0o644))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, name, "adapter_model.safetensors"), tensors, 0o644))
@@ -125,4 +125,10 @@ func TestAdapterReadIsCancelled(t *testing.T) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	assert.Empty(t, s.open)
+}
+
+// safetensors is a file of weights with one tensor, which has the bytes that are given.
+func safetensors(data []byte) []byte {
+	header := fmt.Appendf(nil, `{"lora_A.weight":{"dtype":"U8","shape":[%d],"data_offsets":[0,%[1]d]}}`, len(data))
+	return append(append(binary.LittleEndian.AppendUint64(nil, uint64(len(header))), header...), data...)
 }

@@ -1,6 +1,7 @@
 package serverrig
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,7 +17,6 @@ import (
 	"sparkharness/harness/drive"
 	layout "sparkharness/harness/experiment"
 	"sparkharness/harness/load"
-	"sparkharness/harness/lora/loratest"
 	"sparkharness/harness/prompt"
 	"sparkharness/harness/record"
 	"sparkharness/harness/rig"
@@ -30,7 +30,7 @@ func writeAdapter(t *testing.T, dir, model string, rank, size int) float64 {
 	require.NoError(t, err)
 	noise := make([]byte, size)
 	_, _ = rand.NewChaCha8([32]byte([]byte(fmt.Sprintf("%-32.32s", filepath.Base(dir))))).Read(noise)
-	weights := loratest.Weights(noise)
+	weights := safetensors(noise)
 	require.NoError(t, os.MkdirAll(dir, 0o755))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "adapter_config.json"), configuration, 0o644))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "adapter_model.safetensors"), weights, 0o644))
@@ -185,4 +185,10 @@ func TestFourAdapters(t *testing.T) {
 	names, err := prompt.ReadAdapters("../../../inputs/lora_lists/lora_4.txt")
 	require.NoError(t, err)
 	assert.Equal(t, names, fourAdapters)
+}
+
+// safetensors is a file of weights with one tensor, which has the bytes that are given.
+func safetensors(data []byte) []byte {
+	header := fmt.Appendf(nil, `{"lora_A.weight":{"dtype":"U8","shape":[%d],"data_offsets":[0,%[1]d]}}`, len(data))
+	return append(append(binary.LittleEndian.AppendUint64(nil, uint64(len(header))), header...), data...)
 }
