@@ -260,8 +260,12 @@ func TestResumeKeepsWhatIsThere(t *testing.T) {
 	assert.Equal(t, whole, read(filepath.Join(runs[0], "report.json")))
 	v := harness.VerifyFolder(all, runs[0])
 	assert.Empty(t, v.Faults)
-	require.Len(t, v.Notes, 1)
-	assert.Contains(t, v.Notes[0], ".damaged-1 is a damaged cell that was set aside")
+	require.Len(t, v.Notes, 3)
+	notes := strings.Join(v.Notes, "\n")
+	for _, cell := range []string{lost, damaged} {
+		assert.Contains(t, notes, "cell "+cell+" was complete, was changed or removed after that, and was measured again: ")
+	}
+	assert.Contains(t, notes, ".damaged-1 is a damaged cell that was set aside")
 	log := read(filepath.Join(runs[0], "attempts.jsonl"))
 	assert.Equal(t, []int{2, 2, 2}, []int{strings.Count(log, `"begin"`), strings.Count(log, `"damaged"`), strings.Count(log, `"end"`)})
 }
