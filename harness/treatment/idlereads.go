@@ -15,7 +15,7 @@ import (
 	"sparkharness/harness/rig"
 )
 
-// Reads of the idle drive go on for a second, which gives their mean to a hundredth on a drive that answers within a millisecond, and
+// Reads of the idle drive count for a second, which gives their mean to a hundredth on a drive that answers within a millisecond, and
 // until there are so many, on a slow one for so long at most. Those of the first half second do not count: a control group that limits
 // a drive saves up what was not used of it, which lets through some tenth of a second's worth at once, and a drive may have to wake.
 const (
