@@ -320,6 +320,9 @@ func TestRigRefusesWhatItLacks(t *testing.T) {
 // Control worlds and error rates are of simulated machines: on another rig, a world would be a label on the same machine. That is said,
 // once, because a test that is skipped says nothing.
 func TestNoWorldsOnARealMachine(t *testing.T) {
+	if testing.Short() {
+		t.Skip("controls are left out with -short, on whichever rig")
+	}
 	out := ofMany(t)
 	o, used := realTimeOptions(t, "")
 	before := *session.options
