@@ -19,37 +19,35 @@ type blocked struct {
 	sum   sim.Stall
 }
 
-// until brings the sums to a time. The caller holds the lock.
-func (b *blocked) until(now time.Time) {
-	if ns := float64(now.Sub(b.since)); b.tasks > 0 && ns > 0 {
+// until brings the sums to now, which it returns. The caller holds the lock, in which the clock is read: a time read before it
+// may be older than one that another worker has counted up to, and what lies between the two would count twice.
+func (b *blocked) until() time.Time {
+	now := time.Now()
+	if ns := float64(now.Sub(b.since)); b.tasks > 0 {
 		b.sum.SomeNS += ns
 		b.sum.TasksNS += ns * float64(b.tasks)
 	}
 	b.since = now
-}
-
-// begin notes that an I/O of the drive begins.
-func (b *blocked) begin(sync bool) time.Time {
-	now := time.Now()
-	b.change(sync, now, 1)
 	return now
 }
 
+// begin notes that an I/O of the drive begins.
+func (b *blocked) begin(sync bool) time.Time { return b.change(sync, 1) }
+
 // end undoes begin, and returns how long that took.
 func (b *blocked) end(sync bool, began time.Time) time.Duration {
-	now := time.Now()
-	b.change(sync, now, -1)
-	return now.Sub(began)
+	return b.change(sync, -1).Sub(began)
 }
 
-func (b *blocked) change(sync bool, now time.Time, by int) {
+func (b *blocked) change(sync bool, by int) time.Time {
 	if !sync {
-		return
+		return time.Now()
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.until(now)
+	now := b.until()
 	b.tasks += by
+	return now
 }
 
 // reset begins at 0. No I/O may be under way.
@@ -62,7 +60,7 @@ func (b *blocked) reset() {
 func (b *blocked) now() sim.Stall {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.until(time.Now())
+	b.until()
 	return b.sum
 }
 
