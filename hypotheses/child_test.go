@@ -158,7 +158,7 @@ func TestControlsMustFailByTheNamedCheck(t *testing.T) {
 			"H1 in world lora_preloaded is Refuted; expected Refuted by later_p99_equivalent"},
 		{"a gate instead of a check", "H1", "{lora_preloaded: gate.treatment}", fewSamples, 1,
 			"H1 in world lora_preloaded is Refuted; expected Invalid by gate.treatment"},
-		{"the claim holds there", "H8A", "{weights_paged: null, unlimited_server: null, index_search: null, quiet_neighbours: iowait_flat}", holding, 1,
+		{"the claim holds there", "H8A", "{weights_paged: null, unlimited_server: null, index_search: null, heat_under_load: null, quiet_neighbours: iowait_flat}", holding, 1,
 			"H8A in world quiet_neighbours is Supported; expected Refuted by iowait_flat"},
 		{"the check, of a run too short to say so", "H1", "{lora_preloaded: first_touch}", "", 1,
 			"H1 in world lora_preloaded is Inconclusive; expected Refuted by first_touch"},

@@ -263,7 +263,7 @@ func TestStorageKneeNeedsFetches(t *testing.T) {
 	}
 }
 
-// From the level below to the knee both counts have to rise, each by its interval.
+// From the level below to the knee both counts have to rise, each by its interval, and what tier 2 serves by a fifth of the lookups.
 func TestRisesAtKnee(t *testing.T) {
 	t.Parallel()
 	knee := func(mb, reads [2]float64) tier2 {
@@ -277,6 +277,8 @@ func TestRisesAtKnee(t *testing.T) {
 	}{
 		{"both", atKnee, verdict.Holds},
 		{"both, just so", knee(both(11), both(101)), verdict.Holds},
+		{"a fifth more of the lookups", atKnee.change(func(x *tier2) { x.hits = 0.22 }), verdict.Holds},
+		{"hardly a fifth more", atKnee.change(func(x *tier2) { x.hits = 0.2 }), verdict.Contradicted},
 		{"bytes alone", knee(both(400), both(99)), verdict.Contradicted},
 		{"reads alone", knee(both(9), both(3000)), verdict.Contradicted},
 		{"neither", knee(both(9), both(99)), verdict.Contradicted},
@@ -294,6 +296,10 @@ func TestRisesAtKnee(t *testing.T) {
 			assert.Equal(t, tc.want, c.State, c.Detail)
 		})
 	}
+	b := onto(ev, underKnee.change(func(x *tier2) { x.hits = 0.75 }), atKnee.change(func(x *tier2) { x.hits = 0.94 }))
+	c := risesAtKnee(ev, b[0], b[1])
+	assert.Equal(t, verdict.Contradicted, c.State, "it had served most of them below the knee: %s", c.Detail)
+	assert.Contains(t, c.Detail, "lookups that tier 2 serves by 19 points [19, 19] (need above 20;")
 }
 
 // A tier that is never read does not rise: no test is needed for that, and none could be made.

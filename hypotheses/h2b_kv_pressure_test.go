@@ -21,7 +21,8 @@ import (
 // the larger part of TTFT.
 //
 // Falsifier: no context level at which tier-2 fetches are half of TTFT p95 while they serve a fifth of
-// the prefix lookups; or a knee that is there from the first level, or on Stack A too.
+// the prefix lookups; or a knee that is there from the first level, or on Stack A too, or at
+// which tier 2 serves hardly more lookups than below it.
 //
 // The storage knee is the first level where tier-2 fetch p95 >= 50 % of TTFT p95 and tier-2 hits >= 20 %
 // of the whole prompt blocks looked up. One block of the whole sweep finds it; other blocks then confirm, at that level and at
@@ -30,7 +31,7 @@ var h2b = harness.Hypothesis{
 	ID:        "H2B",
 	Claim:     "With growing context the RAM tiers overflow into NVMe and a storage knee appears",
 	Mechanism: "the working set is users x context; beyond the host tier, prefixes come from NVMe and the fetch dominates TTFT",
-	Falsifier: "no level where tier-2 fetches are half of TTFT p95 at a fifth of the lookups, a knee at the first level, or reads on Stack A",
+	Falsifier: "no level where tier-2 fetches are half of TTFT p95 at a fifth of the lookups, a knee at the first level or without an overflow, or reads on Stack A",
 	Config:    "h2b.yaml",
 	Tier2:     gate.Tier2OnDevice,
 	Requires:  append([]string{"fetch_share", "tier2_hit_share"}, trafficThresholds...),
@@ -218,7 +219,9 @@ func notAtFirst(ev *evidence.Evidence, b []*evidence.Group, knee verdict.Check) 
 }
 
 // risesAtKnee compares the knee with the level below it: bytes that KVBM read from tier 2, and reads that the block device
-// completed, are both higher. Where tier 2 is not read at all nothing rises.
+// completed, are both higher, and tier 2 serves so much larger a share of the lookups as the definition asks of a knee. Where it
+// serves nearly all of them below the knee, too, the RAM tiers have overflowed before, and something else has grown less than the
+// fetch. Where tier 2 is not read at all nothing rises.
 func risesAtKnee(ev *evidence.Evidence, below, knee *evidence.Group) verdict.Check {
 	const name = "rises_at_knee"
 	a := verdict.AlphaOf(ev)
@@ -252,10 +255,22 @@ func risesAtKnee(ev *evidence.Evidence, below, knee *evidence.Group) verdict.Che
 	if err != nil {
 		return verdict.Open(name, err.Error())
 	}
+	shares, err := rise(func(c *evidence.Cell) *float64 {
+		if kv := ev.KV(single(c)); kv != nil {
+			return kv.Tier2Share
+		}
+		return nil
+	}, "KVBM gives no hits of tier 2")
+	if err != nil {
+		return verdict.Open(name, err.Error())
+	}
+	need := ev.Threshold("tier2_hit_share")
+	slo, shi := shares.Interval(float64(a))
 	blo, bhi := bytes.Interval(float64(a))
 	rlo, rhi := reads.Interval(float64(a))
-	c := verdict.Check{N: len(knee.Cells), Of: "blocks", Detail: fmt.Sprintf("from ctx %d to %d tier-2 reads rise by %.0f MB/s [%.0f, %.0f] and NVMe reads by %.0f/s [%.0f, %.0f] (%s intervals over %d blocks, both above 0)",
-		below.Cells[0].ContextTokens, knee.Cells[0].ContextTokens, bytes.Mean()/1e6, blo/1e6, bhi/1e6, reads.Mean(), rlo, rhi, percent(a), bytes.N())}
+	c := verdict.Check{N: len(knee.Cells), Of: "blocks", Detail: fmt.Sprintf("from ctx %d to %d tier-2 reads rise by %.0f MB/s [%.0f, %.0f] and NVMe reads by %.0f/s [%.0f, %.0f] (both need above 0), and lookups that tier 2 serves by %.0f points [%.0f, %.0f] (need above %.0f; %s intervals over %d blocks)",
+		below.Cells[0].ContextTokens, knee.Cells[0].ContextTokens, bytes.Mean()/1e6, blo/1e6, bhi/1e6, reads.Mean(), rlo, rhi,
+		shares.Mean()*100, slo*100, shi*100, need*100, percent(a), bytes.N())}
 	if !slices.ContainsFunc(knee.Cells, func(c *evidence.Cell) bool { return *c.KV.Tier2BytesOut > 0 }) {
 		// What is not there at all is contradicted without a test: differences of nothing have no scatter to be tested by.
 		c.Name, c.State, c.Unit, c.Estimate = name, verdict.Contradicted, "bytes/s", stats.Alone(0)
@@ -263,7 +278,8 @@ func risesAtKnee(ev *evidence.Evidence, below, knee *evidence.Group) verdict.Che
 		return c
 	}
 	of := func(unit string) verdict.Check { c := c; c.Unit = unit; return c }
-	return a.All(name, []verdict.Check{a.Above(of("bytes/s"), bytes, 0), a.Above(of("reads/s"), reads, 0)}, "")
+	return a.All(name, []verdict.Check{a.Above(of("bytes/s"), bytes, 0), a.Above(of("reads/s"), reads, 0),
+		a.Above(of("of the lookups"), shares, need)}, "")
 }
 
 // queueBound names the levels at which the GPU has no time left: there a request waits for others, not

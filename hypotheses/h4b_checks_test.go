@@ -72,7 +72,7 @@ func early(of func(m moment) float64) func(m moment) float64 {
 
 func TestChecksOfH4B(t *testing.T) {
 	t.Parallel()
-	rises, ratio, tail, fetches := "p99_rises", "p99_ratio", "p99_tracks_fetch", "fetch_rises"
+	rises, ratio, tail, fetches := "p99_rises", "p99_ratio", "p99_tracks_fetch", "in_proportion"
 	base := h4bBase(t)
 	t.Run("states", func(t *testing.T) {
 		cases := []edited{
@@ -90,7 +90,7 @@ func TestChecksOfH4B(t *testing.T) {
 				allOf(fetching(line(200, 10, noisy(3))), given("spearman_min", 0.95)), states{tail: verdict.Contradicted}, "need above 0.95"},
 			{"closely in one block", fetching(line(200, 10, noisyIn(3, 6))), states{tail: verdict.Undecided}, ""},
 			{"requests follow roughly", fetching(line(200, 10, noisy(6))), states{tail: verdict.Contradicted}, "correlation 0."},
-			{"requests do not follow", fetching(unrelated), states{tail: verdict.Contradicted, fetches: verdict.Undecided}, ""},
+			{"requests do not follow", fetching(unrelated), states{tail: verdict.Contradicted, fetches: verdict.Contradicted}, ""},
 			{"requests go against", fetching(line(500, -10, severity)), states{tail: verdict.Contradicted, fetches: verdict.Contradicted}, "correlation -1.00"},
 			{"only the arm's label is left", fetching(labelled), states{tail: verdict.Contradicted}, "correlation -0."},
 			{"most windows of an arm lack a fetch",
@@ -101,10 +101,12 @@ func TestChecksOfH4B(t *testing.T) {
 				"1/fio=heavy/ctx=4096/conc=16, 2/fio=heavy"},
 			{"no fetch", fetching(func(moment) float64 { return 0 }), states{tail: verdict.Undecided, fetches: verdict.Undecided}, "no fetch from tier 2 is known"},
 
-			{"fetches take a little longer", fetchSlowed(1.02, 1.02), nil, "is 1.02 [1.0"},
-			{"fetches take as long, whatever p99 does", fetchSlowed(1, 1), states{fetches: verdict.Undecided}, "is 1.00 [1.00, 1.00]"},
-			{"fetches are shorter", fetchSlowed(0.9, 0.9), states{fetches: verdict.Contradicted}, "is 0.90 [0.90, 0.90] times"},
-			{"fetches are longer in one block", fetchSlowed(1.5, 1.01), states{fetches: verdict.Undecided}, ""},
+			{"fetches take longer enough", fetchSlowed(1.16, 1.16), nil, "grows 1.16-fold and p99 TTFT 1.50-fold: over p99's to the power of 0.33 it is 1.01"},
+			{"fetches take longer, for that p99 not enough", fetchSlowed(1.13, 1.13), states{fetches: verdict.Contradicted}, "it is 0.98"},
+			{"less asked for", allOf(fetchSlowed(1.13, 1.13), given("fetch_share", 0.25)), nil, "to the power of 0.25 it is 1.02"},
+			{"fetches take as long, whatever p99 does", fetchSlowed(1, 1), states{fetches: verdict.Contradicted}, "grows 1.00-fold"},
+			{"fetches and p99 are shorter", slowed(0.8, 0.8), states{ratio: verdict.Contradicted, fetches: verdict.Contradicted}, "it is 0.800 [0.800, 0.800]"},
+			{"fetches are longer in one block", fetchSlowed(1.5, 1.1), states{fetches: verdict.Undecided}, ""},
 		}
 		for i := range cases {
 			if cases[i].want == nil {

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"sparkharness/harness/evidence"
+	"sparkharness/harness/gate"
 	"sparkharness/harness/record"
 	"sparkharness/harness/verdict"
 )
@@ -261,4 +262,49 @@ func answering(cell record.Cell, rep int, ms float64) *evidence.Cell {
 		c.Requests = append(c.Requests, evidence.Request{At: float64(at), TTFT: ms, HasTTFT: true, RC: record.RCOK})
 	}
 	return c
+}
+
+// The GPU has to compute at one clock with the fewest and with the most users of each block.
+func TestClocksOverSweep(t *testing.T) {
+	t.Parallel()
+	ev := h8aBase(t).evidence()
+	for _, tc := range []struct {
+		what string
+		mhz  func(c *evidence.Cell) float64 // 0: not known
+		want gate.Gate
+		says string
+	}{
+		{"one clock", func(*evidence.Cell) float64 { return 2400 }, gate.Gate{Passed: true}, "differ by at most 0.0 % (allowed 3 %"},
+		{"slower with many users", inBlock(2, 2400, 2320), gate.Gate{OnFailure: gate.Inconclusive, Code: "clocks_differ"}, "by at most 3.4 %"},
+		{"hardly slower", inBlock(2, 2400, 2340), gate.Gate{Passed: true}, "by at most 2.6 %"},
+		{"faster with many users", inBlock(2, 2320, 2400), gate.Gate{OnFailure: gate.Inconclusive, Code: "clocks_differ"}, "by at most 3.4 %"},
+		{"not known in a block", inBlock(2, 0, 2400), gate.Gate{Grade: true}, "by at most 0.0 % (allowed 3 %; 2400 MHz in"},
+		{"not known at all", func(*evidence.Cell) float64 { return 0 }, gate.Gate{Grade: true}, "unknown in all cells"},
+	} {
+		t.Run(tc.what, func(t *testing.T) {
+			for _, c := range ev.Cells {
+				c.Sys.BusyClockMHz = nil
+				if v := tc.mhz(c); v > 0 {
+					c.Sys.BusyClockMHz = &v
+				}
+			}
+			g := clocksOverSweep(ev, ev.Groups())
+			assert.Contains(t, g.Detail, tc.says)
+			g.Name, g.Detail = "", ""
+			assert.Equal(t, tc.want, g)
+		})
+	}
+}
+
+// inBlock has 2400 MHz everywhere but in a block, where it is one clock with few users and another with many.
+func inBlock(rep int, few, most float64) func(c *evidence.Cell) float64 {
+	return func(c *evidence.Cell) float64 {
+		switch {
+		case c.Rep != rep:
+			return 2400
+		case many(c.Cell) > 1:
+			return most
+		}
+		return few
+	}
 }

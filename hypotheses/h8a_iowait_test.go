@@ -7,6 +7,7 @@ import (
 
 	"sparkharness/harness"
 	"sparkharness/harness/evidence"
+	"sparkharness/harness/gate"
 	"sparkharness/harness/stats"
 	"sparkharness/harness/verdict"
 )
@@ -17,8 +18,9 @@ import (
 // such tasks, however many there are.
 //
 // Falsifier: iowait away from idle, in any cell, by as much as a task that is blocked for a twentieth of the time; a sweep
-// in which p99 does not even double, which would show nothing; or first tokens that come later for another reason than the
-// server's queue, such as an index on the drive that is read before a request is handed on, and blocks no task for long.
+// in which p99 does not even double, which would show nothing; or first tokens that come later for another reason than what is in
+// the server, such as an index on the drive that is read before a request is handed on, and blocks no task for long. A GPU that
+// computes at another clock under more load leaves open what made p99 grow.
 //
 // The margin is a share of one CPU, because a blocked task is at most one CPU's iowait, however many the machine has: of 20
 // CPUs a percentage point would hide a loader that is blocked for a fifth of the time. The pressure on I/O (PSI) is printed
@@ -41,7 +43,11 @@ func decideH8A(ev *evidence.Evidence) verdict.Conclusion {
 	groups := ev.Groups()
 	flat, waits := iowaitFlat(ev, groups)
 	grows, effect := p99Grows(ev, groups)
-	return verdict.Conclusion{Checks: []verdict.Check{flat, grows, growthIsQueued(ev, groups), rejections(groups)}, Effect: effect, Findings: []verdict.Finding{pressure(groups)},
+	var gates []gate.Gate
+	if ev.Exp.Hypothesis.Gates.MaxClockDifference > 0 { // an earlier version did not ask for it
+		gates = append(gates, clocksOverSweep(ev, groups))
+	}
+	return verdict.Conclusion{Gates: gates, Checks: []verdict.Check{flat, grows, growthIsQueued(ev, groups), rejections(groups)}, Effect: effect, Findings: []verdict.Finding{pressure(groups)},
 		Figures: []verdict.Figure{h8aFigure(ev, groups, waits)}}
 }
 
@@ -158,6 +164,46 @@ func growthIsQueued(ev *evidence.Evidence, groups []*evidence.Group) verdict.Che
 		lengths = append(lengths, c)
 	}
 	return a.All(name, lengths, "the sweep has one number of users at each prompt length")
+}
+
+// clocksOverSweep asks, at each prompt length, whether the GPU computed at one clock with the fewest and with the most users, block
+// by block: one that is slower under more load, as of heat, makes p99 grow without a queue, and a queue grow with it.
+func clocksOverSweep(ev *evidence.Evidence, groups []*evidence.Group) gate.Gate {
+	const name = "clocks_over_sweep"
+	allowed := ev.Exp.Hypothesis.Gates.MaxClockDifference
+	furthest, where, unknown, known := 0.0, "", 0, 0
+	for _, of := range lengthsOf(groups) {
+		for _, low := range of.low.Cells {
+			high, err := of.high.In(low.Rep)
+			if err != nil {
+				continue // a block that is not whole decides nothing
+			}
+			l, h := low.Sys.BusyClockMHz, high.Sys.BusyClockMHz
+			if l == nil || h == nil || *l <= 0 || *h <= 0 {
+				unknown++
+				continue
+			}
+			known++
+			if apart := max(*l / *h, *h / *l) - 1; apart >= furthest {
+				furthest, where = apart, fmt.Sprintf("%.0f MHz in %s, %.0f MHz in %s", *l, low.Key, *h, high.Key)
+			}
+		}
+	}
+	detail := fmt.Sprintf("SM clocks while busy, with the fewest and the most users of a block, differ by at most %.1f %% (allowed %.0f %%; %s)",
+		furthest*100, allowed*100, where)
+	if unknown > 0 {
+		detail += fmt.Sprintf("; unknown in %d of %d pairs of cells", unknown, known+unknown)
+	}
+	switch {
+	case known == 0:
+		return gate.Grade(name, false, "SM clocks while busy, with few users and with many: unknown in all cells")
+	case furthest > allowed:
+		return gate.Fail(name, gate.Inconclusive, "clocks_differ", detail+
+			": p99 may have grown for the clock's sake; cool the machine, or lock its clocks (nvidia-smi -lgc)")
+	case unknown > 0:
+		return gate.Grade(name, false, detail)
+	}
+	return gate.Pass(name, detail)
 }
 
 // queued is the share of a block.
