@@ -18,7 +18,8 @@ import (
 // H1: on Stack A, whether LoRA adapters are cold or warm changes TTFT, but not the tail that KV would drive.
 //
 // Mechanism: the first request for an adapter after a start waits until its weights have been read; from
-// the NVMe when the page cache is empty, from memory when it is not. Later requests find the adapter on the
+// the NVMe when the page cache is empty, from memory when it is not. The server is started anew in both arms, so that a start's own
+// part is in both. Later requests find the adapter on the
 // device or in memory, and the KV cache never touches the NVMe.
 //
 // Falsifier: first touches that take as long warm as cold; or a p99 of all later requests that differs

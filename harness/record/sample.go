@@ -32,7 +32,7 @@ const (
 // Levels of the factor phase: what is done before the load.
 const (
 	ArmCold = "cold" // page cache dropped, server restarted
-	ArmWarm = "warm" // nothing
+	ArmWarm = "warm" // server restarted
 )
 
 // CPU is the share of all CPU time in the interval, percent of the whole machine.

@@ -34,8 +34,8 @@ func (c *cellRun) preparesUnwatched() bool {
 }
 
 // prepare brings the machine into the state that the cell's phase names. Both arms are first used once, each
-// adapter with one request, so that they differ by the treatment alone: the cold arm then drops the page
-// cache and restarts the server, the warm arm does nothing.
+// adapter with one request, and in both the server is started anew, so that no adapter is on the device: they differ by the page
+// cache alone, which the cold arm drops.
 func (c *cellRun) prepare(ctx context.Context) error {
 	if c.pc.Phase == "" {
 		return nil
@@ -56,16 +56,17 @@ func (c *cellRun) prepare(ctx context.Context) error {
 		}
 	}
 	c.enter(record.PhaseTreat)
+	kinds := []string{rig.Restart}
 	if c.pc.Phase == record.ArmCold {
-		// In this order: a server that reads at its start must find the cache empty.
-		for _, kind := range []string{rig.DropCaches, rig.Restart} {
-			if err := c.apply(ctx, rig.Treatment{Kind: kind}); err != nil {
-				return err
-			}
-		}
-		if c.info.Settings, err = c.machine.ReadBack(ctx); err != nil {
+		kinds = []string{rig.DropCaches, rig.Restart} // a server that reads at its start must find the cache empty
+	}
+	for _, kind := range kinds {
+		if err := c.apply(ctx, rig.Treatment{Kind: kind}); err != nil {
 			return err
 		}
+	}
+	if c.info.Settings, err = c.machine.ReadBack(ctx); err != nil {
+		return err
 	}
 	c.enter(record.PhaseBaseline)
 	return nil

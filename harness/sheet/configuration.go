@@ -26,20 +26,16 @@ func (r *Run) configuration(b *strings.Builder) {
 	line("measured on", fmt.Sprintf("rig %s, %s clock: %s", facts.Rig, facts.Clock, facts.Origin))
 	line("system", r.System)
 	line("program", r.Version)
-	use, holds := r.storage(), r.drive()
+	arms := r.arms()
 	switch {
-	case holds != nil:
-		drive(line, holds)
-		access := ""
-		if use != nil {
-			access = "direct (O_DIRECT), around the page cache"
-			line("KV tier", use.Layout)
-			line("precondition", "none: the tier's files were written once before the run")
-			line("self-test of the counters", selfTest(&use.Proof))
+	case r.drive(arms[0]) != nil:
+		for _, arm := range arms {
+			of := line
+			if len(arms) > 1 {
+				of = func(what, value string) { line(strings.TrimSuffix("drive "+arm+": "+strings.TrimPrefix(what+": ", "drive: "), ": "), value) }
+			}
+			r.real(of, arm)
 		}
-		line("access", access)
-		line("drive's temperature at the start", temperature(r.health()))
-		line("wear", wear(r.health()))
 	case facts.Clock == record.ClockVirtual:
 		line("drive", "MODELLED, no real one: "+modelled(r.Evidence.Exp))
 	default:
@@ -54,6 +50,36 @@ func (r *Run) configuration(b *strings.Builder) {
 	g.write(b)
 }
 
+// arms are the drives that are compared; one without a name where none are.
+func (r *Run) arms() []string {
+	for _, c := range r.Evidence.Cells {
+		if c.Drive != "" {
+			return []string{record.DriveA, record.DriveB}
+		}
+	}
+	return []string{""}
+}
+
+// real tells of the real drive of an arm, and of how it was used.
+func (r *Run) real(line func(what, value string), arm string) {
+	use, holds, health := r.storage(arm), r.drive(arm), r.health(arm)
+	if holds == nil {
+		line("drive", "")
+		return
+	}
+	drive(line, holds)
+	access := ""
+	if use != nil {
+		access = "direct (O_DIRECT), around the page cache"
+		line("KV tier", use.Layout)
+		line("precondition", "none: the tier's files were written once before the run")
+		line("self-test of the counters", selfTest(&use.Proof))
+	}
+	line("access", access)
+	line("drive's temperature at the start", temperature(health))
+	line("wear", wear(health))
+}
+
 // modelled is the drive of a simulated machine.
 func modelled(e *config.Experiment) string {
 	if e.Twin == nil || e.Twin.Drive == nil {
@@ -62,33 +88,33 @@ func modelled(e *config.Experiment) string {
 	return e.Twin.Drive.Drive + ", " + e.Twin.Drive.Interface
 }
 
-// storage is the real drive of a cell that stored on one, if there is one of a cell that had a KV tier there; nil if none did.
-func (r *Run) storage() (found *record.StorageUse) {
+// storage is the real drive of an arm's cell that stored on one, if there is one of a cell that had a KV tier there; nil if none did.
+func (r *Run) storage(arm string) (found *record.StorageUse) {
 	for _, c := range r.Evidence.Cells {
-		if u := c.Info.Storage; u != nil && (found == nil || found.Layout == "" && u.Layout != "") {
+		if u := c.Info.Storage; u != nil && c.Drive == arm && (found == nil || found.Layout == "" && u.Layout != "") {
 			found = u
 		}
 	}
 	return found
 }
 
-// drive is the real drive of the run; nil where it is modelled, or where nobody looked.
-func (r *Run) drive() *record.Drive {
-	if use := r.storage(); use != nil {
+// drive is the real drive of an arm; nil where it is modelled, or where nobody looked.
+func (r *Run) drive(arm string) *record.Drive {
+	if use := r.storage(arm); use != nil {
 		return &use.Drive
 	}
 	for _, c := range r.Evidence.Cells {
-		if c.Info.Drive != nil {
+		if c.Info.Drive != nil && c.Drive == arm {
 			return c.Info.Drive
 		}
 	}
 	return nil
 }
 
-// health are the machine's states before and after cells, in the order of their times.
-func (r *Run) health() (all []record.Health) {
+// health are the machine's states before and after an arm's cells, in the order of their times.
+func (r *Run) health(arm string) (all []record.Health) {
 	for _, c := range r.Evidence.Cells {
-		if h := c.Info.Health; h != nil {
+		if h := c.Info.Health; h != nil && c.Drive == arm {
 			all = append(all, h.Before, h.After)
 		}
 	}

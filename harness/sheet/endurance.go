@@ -11,12 +11,30 @@ import (
 const daySeconds = 86400
 
 // endurance prints what the measured load writes by request, and how often a day it would fill the drive (drive writes per
-// day, DWPD: JESD218B.01, bytes written a day by the capacity). capacity is in bytes, nil if not told.
-func (r *Run) endurance(b *strings.Builder, capacity *float64) {
+// day, DWPD: JESD218B.01, bytes written a day by the capacity). asked is a capacity in bytes for where the run does not tell the
+// drive's own, nil for none.
+func (r *Run) endurance(b *strings.Builder, asked *float64) {
+	sizes, untold := []string{}, false
 	g := grid{heads: []string{"arm", "answered, requests/s", "KV manager, GB/1000 requests", "application, GB/1000 requests", "drive, GB/1000 requests",
 		"of it fio, GB/1000 requests", "KV manager, DWPD", "drive without fio, DWPD"}, keys: 1}
+	capacity := map[string]*float64{}
+	for _, on := range r.arms() {
+		own := r.capacity(on)
+		if own == nil {
+			own = asked
+		}
+		capacity[on] = own
+		switch {
+		case own == nil:
+			untold = true
+		case on == "":
+			sizes = append(sizes, fmt.Sprintf("%.0f GB", *own/1e9))
+		default:
+			sizes = append(sizes, fmt.Sprintf("%.0f GB (drive %s)", *own/1e9, on))
+		}
+	}
 	for _, a := range r.Arms {
-		m := &a.Measure
+		m, size := &a.Measure, capacity[a.Cells[0].Drive]
 		answered, seconds := 0.0, 0.0
 		for _, c := range a.Cells {
 			answered += c.RPS() * c.Seconds()
@@ -32,10 +50,10 @@ func (r *Run) endurance(b *strings.Builder, capacity *float64) {
 		}
 		each := func(v *float64) string { return opt(record.Over(v, answered), 1000/1e9) }
 		dwpd := func(v *float64) string {
-			if capacity == nil {
+			if size == nil {
 				return none
 			}
-			return opt(record.Over(v, seconds), daySeconds / *capacity)
+			return opt(record.Over(v, seconds), daySeconds / *size)
 		}
 		g.add(a.Name(), number(answered/seconds), each(m.KVWritten), each(m.AppWrite), each(drive), each(m.FioWrite), dwpd(m.KVWritten), dwpd(own))
 	}
@@ -44,20 +62,21 @@ func (r *Run) endurance(b *strings.Builder, capacity *float64) {
 		return
 	}
 	leftOut(b, g.write(b))
-	if capacity == nil {
+	if untold {
 		b.WriteString("\nDrive writes per day (DWPD) are not told: the run does not say how large the drive is (give --capacity).\n")
-	} else {
-		fmt.Fprintf(b, "\nDWPD: bytes written a day at the arm's own rate of requests, by a capacity of %.0f GB. Measured load alone: filling the tiers "+
-			"(populate) comes on top, and host bytes are no flash bytes.\n", *capacity/1e9)
+	}
+	if len(sizes) > 0 {
+		fmt.Fprintf(b, "\nDWPD: bytes written a day at the arm's own rate of requests, by a capacity of %s. Measured load alone: filling the tiers "+
+			"(populate) comes on top, and host bytes are no flash bytes.\n", strings.Join(sizes, " and "))
 	}
 	if moved := r.smart(); moved != nil {
 		fmt.Fprintf(b, "\nBy the drives' own count of host writes (health log) %.2f GB were written from before the first cell to after the last.\n", *moved/1e9)
 	}
 }
 
-// capacity is the size of the drive in bytes, of several together; nil where one does not tell it.
-func (r *Run) capacity() *float64 {
-	holds := r.drive()
+// capacity is the size of an arm's drive in bytes, of several devices together; nil where one does not tell it.
+func (r *Run) capacity(arm string) *float64 {
+	holds := r.drive(arm)
 	if holds == nil {
 		return nil
 	}
@@ -77,7 +96,11 @@ func (r *Run) capacity() *float64 {
 func (r *Run) smart() (sum *float64) {
 	var devices []string
 	least, most := map[string]float64{}, map[string]float64{}
-	for _, h := range r.health() {
+	var all []record.Health
+	for _, arm := range r.arms() {
+		all = append(all, r.health(arm)...)
+	}
+	for _, h := range all {
 		for i := range h.Drives {
 			d := &h.Drives[i]
 			if d.WriteBytes == nil {

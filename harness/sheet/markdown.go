@@ -35,9 +35,6 @@ func (r *Run) Markdown(w io.Writer, capacity *float64) error {
 	for _, n := range r.Evidence.Notes {
 		b.WriteString("\nNote: " + escaped(n) + "\n")
 	}
-	if own := r.capacity(); own != nil {
-		capacity = own
-	}
 	for _, s := range []struct {
 		title string
 		write func(*strings.Builder)

@@ -62,8 +62,33 @@ func TestConfiguration(t *testing.T) {
 	assert.Contains(t, text, "| drive: model | Drive 1TB |\n")
 	assert.Contains(t, text, "| access | not told |\n| drive's temperature at the start | nvme0n1 41 degrees Celsius |\n")
 	assert.NotContains(t, text, "precondition")
-	assert.InDelta(t, 1e12, *r.capacity(), 0)
+	assert.InDelta(t, 1e12, *r.capacity(""), 0)
 	assert.InDelta(t, 10e9, *r.smart(), 0)
+}
+
+// Of two drives each has its own lines, its own size and its own wear.
+func TestConfigurationOfTwoDrives(t *testing.T) {
+	r := onDrive()
+	second := realDrive()
+	second.Leaves[0].Name, second.Leaves[0].Model, second.Leaves[0].SizeBytes = "nvme1n1", "Drive 2TB", new(int64(2e12))
+	other := &Arm{Group: &evidence.Group{Cell: record.NewCell("drive", "B")}, Stack: r.Arms[0].Stack, Populate: r.Arms[0].Populate, Measure: r.Arms[0].Measure}
+	for _, c := range r.Evidence.Cells {
+		b := *c
+		use := *c.Info.Storage
+		use.Drive = second
+		b.Info.Storage, b.Info.Health = &use, nil
+		c.Drive, b.Drive = record.DriveA, record.DriveB
+		other.Cells = append(other.Cells, &b)
+	}
+	r.Evidence.Cells, r.Arms = append(r.Evidence.Cells, other.Cells...), append(r.Arms, other)
+	text := written(r.configuration)
+	assert.Contains(t, text, "| drive A: model | Drive 1TB |\n")
+	assert.Contains(t, text, "| drive B: model | Drive 2TB |\n")
+	assert.Contains(t, text, "| drive A: drive's temperature at the start | nvme0n1 41 degrees Celsius |\n")
+	assert.Contains(t, text, "| drive B: drive's temperature at the start | not told |\n")
+	text = written(func(b *strings.Builder) { r.endurance(b, nil) })
+	assert.Equal(t, [][]string{{"fio=none", "0.500", "20.0", "25.0", "30.0", "0.864", "1.30"}, {"drive=B", "0.500", "20.0", "25.0", "30.0", "0.432", "0.648"}}, rows(text))
+	assert.Contains(t, text, "by a capacity of 1000 GB (drive A) and 2000 GB (drive B). Measured")
 }
 
 // The first cell of a run may be of a stack that stores nothing.
@@ -140,22 +165,22 @@ func TestSplit(t *testing.T) {
 // 100 answers wrote 2 GB of KV in 200 s, so that 0.864 TB a day are 0.864 of the drive of 1 TB.
 func TestEndurance(t *testing.T) {
 	r := onDrive()
-	text := written(func(b *strings.Builder) { r.endurance(b, r.capacity()) })
+	text := written(func(b *strings.Builder) { r.endurance(b, nil) })
 	assert.Equal(t, [][]string{{"fio=none", "0.500", "20.0", "25.0", "30.0", "0.864", "1.30"}}, rows(text))
 	assert.Contains(t, text, "Not told by this run: of it fio, GB/1000 requests.")
 	assert.Contains(t, text, "10.00 GB were written from before the first cell to after the last", "by the health log")
 
 	r.Arms[0].Measure.FioWrite = new(1e9)
-	text = written(func(b *strings.Builder) { r.endurance(b, r.capacity()) })
+	text = written(func(b *strings.Builder) { r.endurance(b, nil) })
 	assert.Equal(t, [][]string{{"fio=none", "0.500", "20.0", "25.0", "30.0", "10.0", "0.864", "0.864"}}, rows(text))
 
 	leaves := &r.Evidence.Cells[0].Info.Storage.Drive.Leaves
 	*leaves = append(*leaves, (*leaves)[0])
-	assert.InDelta(t, 2e12, *r.capacity(), 0)
+	assert.InDelta(t, 2e12, *r.capacity(""), 0)
 	(*leaves)[1].SizeBytes = nil
 	r.Evidence.Cells[0].Info.Health.Before.Drives[0].WriteBytes = nil
-	assert.Nil(t, r.capacity())
-	text = written(func(b *strings.Builder) { r.endurance(b, r.capacity()) })
+	assert.Nil(t, r.capacity(""))
+	text = written(func(b *strings.Builder) { r.endurance(b, nil) })
 	assert.Contains(t, text, "Drive writes per day (DWPD) are not told")
 	assert.NotContains(t, text, "own count of host writes")
 	r.Arms[0].Measure.KVWritten = nil

@@ -88,12 +88,12 @@ func (a adapters) sizes() map[string]float64 {
 	return out
 }
 
-// mostCached is the share of the adapters' bytes that may be in the page cache when they are to be cold.
+// mostCached is the share of the adapters' bytes that may be in the page cache when they are to be cold, and out of it when warm.
 const mostCached = 0.2
 
-// cold says how many of the adapters' bytes are in the page cache, after it has been emptied and the server restarted; nil where
-// that is not told. It refuses what would be measured as cold and is not.
-func (a adapters) cold() (*float64, error) {
+// inCache says how many of the adapters' bytes are in the page cache when the server has been restarted; nil where that is not
+// told. It refuses what would be measured as cold, or as warm, and is not.
+func (a adapters) inCache(cold bool) (*float64, error) {
 	if len(a.found) == 0 {
 		return nil, nil
 	}
@@ -101,7 +101,12 @@ func (a adapters) cold() (*float64, error) {
 	if err != nil || cached == nil {
 		return nil, err
 	}
-	if bytes := float64(lora.Bytes(a.found)); *cached > mostCached*bytes {
+	bytes := float64(lora.Bytes(a.found))
+	switch {
+	case !cold && *cached < (1-mostCached)*bytes:
+		return cached, fmt.Errorf("warm did not take place: %.1f of %.1f MB of LoRA adapters are in the page cache after the server was restarted: "+
+			"end what else takes the memory, or take fewer adapters (load.adapters.list)", *cached/1e6, bytes/1e6)
+	case cold && *cached > mostCached*bytes:
 		return cached, fmt.Errorf("cold did not take place: %.1f of %.1f MB of LoRA adapters are in the page cache after it was emptied and the server restarted: "+
 			"take a server that does not read them at its start, and end what else has them open (fuser -v on their folder)", *cached/1e6, bytes/1e6)
 	}

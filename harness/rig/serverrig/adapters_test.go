@@ -13,10 +13,12 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"sparkharness/harness/drive"
 	layout "sparkharness/harness/experiment"
 	"sparkharness/harness/load"
+	"sparkharness/harness/lora"
 	"sparkharness/harness/prompt"
 	"sparkharness/harness/record"
 	"sparkharness/harness/rig"
@@ -163,19 +165,32 @@ func TestAdaptersOnAnotherDrive(t *testing.T) {
 	require.ErrorContains(t, r.elsewhere(here), "and the drive that is watched is nvme9n1: name a folder on theirs with -dir, or put them on this one")
 }
 
-// What lies in the page cache is not cold.
-func TestColdIsReadBack(t *testing.T) {
-	dir := t.TempDir()
+// What lies in the page cache is not cold, and what does not is not warm.
+func TestColdAndWarmAreReadBack(t *testing.T) {
+	dir, _ := onDrive(t)
 	for _, name := range fourAdapters {
 		writeAdapter(t, filepath.Join(dir, name), servedModel, 16, 1<<20)
 	}
 	r := withAdapters(t, dir, "sim-trtllm")
-	cached, err := r.adapters.cold()
+	cached, err := r.adapters.inCache(true)
 	if cached == nil {
 		t.Skip("NOT TESTED: this kernel does not tell what is in the page cache (cachestat)")
 	}
 	require.ErrorContains(t, err, "cold did not take place: 4.2 of 4.2 MB of LoRA adapters are in the page cache after it was emptied and the server restarted: ")
-	cached, err = adapters{}.cold()
+	_, err = r.adapters.inCache(false)
+	require.NoError(t, err)
+	for _, path := range lora.Paths(r.adapters.found) {
+		file, err := os.Open(path)
+		require.NoError(t, err)
+		require.NoError(t, file.Sync())
+		require.NoError(t, unix.Fadvise(int(file.Fd()), 0, 0, unix.FADV_DONTNEED))
+		require.NoError(t, file.Close())
+	}
+	_, err = r.adapters.inCache(true)
+	require.NoError(t, err)
+	_, err = r.adapters.inCache(false)
+	require.ErrorContains(t, err, "warm did not take place: 0.0 of 4.2 MB of LoRA adapters are in the page cache after the server was restarted: ")
+	cached, err = adapters{}.inCache(true)
 	require.NoError(t, err)
 	assert.Nil(t, cached)
 }

@@ -141,13 +141,12 @@ func (m *launched) restart(ctx context.Context) (rig.Applied, error) {
 	}
 	m.server = m.of.current.asked
 	after := time.Since(m.of.current.server.Served()).Seconds()
-	if m.dropped {
-		if m.cached, err = m.of.adapters.cold(); err == nil {
-			err = m.of.settle(ctx)
-		}
-		if err != nil {
-			return rig.Applied{}, err
-		}
+	m.cached, err = m.of.adapters.inCache(m.dropped)
+	if err == nil && m.dropped {
+		err = m.of.settle(ctx)
+	}
+	if err != nil {
+		return rig.Applied{}, err
 	}
 	return rig.Applied{Seen: &record.Treated{Treatment: rig.Restart, Reading: "time since the server first answered, s", Before: &before, After: &after}}, m.watchAgain()
 }

@@ -202,11 +202,11 @@ func (r *Launching) Check(e *config.Experiment, p *record.Plan) error {
 	r.plan = p
 	seen := map[string]bool{}
 	var needed []launch.Command
-	last, changes, cold := "", 0, 0
+	last, changes, anew := "", 0, 0
 	for _, pc := range p.Cells {
 		st := e.StackOf(pc)
-		if pc.Phase == record.ArmCold {
-			cold++
+		if pc.Phase != "" {
+			anew++
 		}
 		key, err := startKey(st)
 		if err != nil {
@@ -230,8 +230,8 @@ func (r *Launching) Check(e *config.Experiment, p *record.Plan) error {
 		return err
 	}
 	fmt.Fprintf(r.out, "%s: its %d cells start a server %d times: whenever stack, tier 1 or policy are others than those of the cell before\n", p.Hypothesis, len(p.Cells), changes)
-	if cold > 0 {
-		fmt.Fprintf(r.out, "%s: %d more times in its cold cells\n", p.Hypothesis, cold)
+	if anew > 0 {
+		fmt.Fprintf(r.out, "%s: %d more times in its cold and warm cells, each of which starts it anew\n", p.Hypothesis, anew)
 	}
 	return nil
 }
