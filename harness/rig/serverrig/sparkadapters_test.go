@@ -68,7 +68,7 @@ func TestColdAndWarmAdapters(t *testing.T) {
 			bytes := adaptersIn(t, adapters, "lora_4.txt", "nvidia/Llama-3.1-8B-Instruct-FP8", 6<<20)
 			configs := overlay(t, map[string]string{"hypotheses/h1.yaml": fmt.Sprintf(coldPlan, adapters)})
 			out, run := decided(t, "H1", configs, []string{"-launch", "A=" + kind, "-dir", dir})
-			assert.Contains(t, out, "H1: 1 more times in its cold cells")
+			assert.Contains(t, out, "H1: 2 more times in its cold and warm cells, each of which starts it anew")
 			assert.Contains(t, out, "serve --bind 127.0.0.1")
 			assert.Contains(t, out, "--adapters "+adapters)
 			assert.Contains(t, out, "not measured on hardware")
