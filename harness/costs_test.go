@@ -22,7 +22,7 @@ import (
 )
 
 var smallH4B = func() Hypothesis {
-	h := small("H4B", "r_await_ratio", "tier2_hit_share", "p99_ratio", "spearman_min")
+	h := small("H4B", "r_await_ratio", "tier2_hit_share", "p99_ratio", "spearman_min", "fetch_share")
 	h.Windows = true
 	return h
 }()

@@ -275,7 +275,7 @@ func TestRealTimeRigUndoes(t *testing.T) {
 	o.Reps = 1
 	rep, path := execute(t, realTimeHypothesis, o)
 	require.NotNil(t, rep)
-	assert.Equal(t, 2, used().undone, "the cold cell dropped the cache and restarted the server")
+	assert.Equal(t, 3, used().undone, "the cold cell dropped the cache, and both restarted the server")
 	cells, err := filepath.Glob(filepath.Join(filepath.Dir(path), "cells", "*", record.FileSysmon))
 	require.NoError(t, err)
 	require.Len(t, cells, 2)

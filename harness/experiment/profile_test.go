@@ -110,7 +110,7 @@ func TestHourGolden(t *testing.T) {
 	o := choices()
 	o.Profile, o.Configs = "hour", filepath.Join(root, "configs")
 	var b bytes.Buffer
-	smallH4B := small("H4B", "h4b.yaml", "r_await_ratio", "tier2_hit_share", "p99_ratio", "spearman_min")
+	smallH4B := small("H4B", "h4b.yaml", "r_await_ratio", "tier2_hit_share", "p99_ratio", "spearman_min", "fetch_share")
 	smallH4B.Windows = true
 	for _, h := range []experiment.Demand{smallH2B, smallH4B} {
 		e, p := testPlan(t, h, o)
