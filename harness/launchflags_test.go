@@ -46,7 +46,7 @@ func TestLaunchFlags(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"-dir", "/nvme"}, "-rig spark: what is to be started? Give -launch A=vllm,B=vllm-disk"},
+		{[]string{"-dir", "/nvme"}, "-rig spark: what is to be started? Give -launch A=vllm,B=vllm-fs"},
 		{[]string{"-launch", "A=vllm"}, "-rig spark: which drive do the servers use? Give a folder on it with -dir"},
 		{[]string{"-launch", "A=vllm,A=trtllm", "-dir", "/nvme"}, "-launch: stack A stands twice"},
 		{[]string{"-launch", "B=vllm-fs,C=vllm", "-dir", "/nvme"}, "-launch names stack \"C\": there are A and B"},

@@ -71,7 +71,7 @@ func (o *Options) Register(fs *flag.FlagSet) {
 	fs.StringVar(&o.Server, "server", "openai", "`kind` of that server, a file of configs/servers: of all, or A=vllm,B=vllm-fs")
 	fs.StringVar(&o.Metrics, "metrics", "", "`URL` of its Prometheus page, where it is not where the file says: of stack A, or A=...,B=...")
 	fs.StringVar(&o.Device, "device", "", "`folder` on the drive that those servers use, or the name of the block device such as nvme0n1")
-	fs.StringVar(&o.Launch, "launch", "", "`kinds` of the servers that -rig spark starts, files of configs/servers with a launch: A=vllm,B=vllm-disk")
+	fs.StringVar(&o.Launch, "launch", "", "`kinds` of the servers that -rig spark starts, files of configs/servers with a launch: A=vllm,B=vllm-fs")
 	fs.StringVar(&o.Model, "model", "", "`name` of the model that they serve, a file of configs/models such as L8B, or an id or a folder (default the hypothesis's)")
 	fs.StringVar(&o.Dir, "dir", "", "`folder` on a local drive: of rig disk, where tier 2 lies and fio runs, or two, A,B, on drives that DRIVES compares; of rig spark, for the servers' KV tiers, and -device, too, unless that names another")
 	fs.BoolVar(&o.SameDrive, "same-drive", false, "the two folders of -dir lie on one drive: an A/A control, which passes unless it finds a difference")

@@ -123,6 +123,9 @@ func (o *Options) checkServers(given map[string]bool) (faults []error) {
 		if err != nil {
 			refuse("-%s: %w", f.name, err)
 		}
+		if strings.ContainsAny(f.value, "?#") {
+			refuse("-%s has a query (the part after ?), which may hold a key and would stand in every run's config.yaml", f.name)
+		}
 		for stack := range of {
 			if _, ok := urls[stack]; !ok && stack != everyStack {
 				refuse("-%s names stack %s, which has no -url", f.name, stack)
@@ -141,7 +144,7 @@ func (o *Options) checkLaunch(given map[string]bool) (faults []error) {
 		return nil
 	}
 	if !given["launch"] {
-		faults = append(faults, errors.New("-rig spark: what is to be started? Give -launch A=vllm,B=vllm-disk, kinds of configs/servers"))
+		faults = append(faults, errors.New("-rig spark: what is to be started? Give -launch A=vllm,B=vllm-fs, kinds of configs/servers"))
 	}
 	kinds, err := config.ByStack(o.Launch, "A")
 	if err != nil {
@@ -149,7 +152,7 @@ func (o *Options) checkLaunch(given map[string]bool) (faults []error) {
 	}
 	for _, kind := range kinds {
 		if stack, _, named := strings.Cut(kind, "="); named { // kinds are files, and no file of servers/ has such a name
-			faults = append(faults, fmt.Errorf("-launch names stack %.20q: there are A and B, as in -launch A=vllm,B=vllm-disk", stack))
+			faults = append(faults, fmt.Errorf("-launch names stack %.20q: there are A and B, as in -launch A=vllm,B=vllm-fs", stack))
 		}
 	}
 	if !given["dir"] {

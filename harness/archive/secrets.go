@@ -2,6 +2,7 @@ package archive
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"regexp"
 	"slices"
@@ -13,8 +14,9 @@ type Secrets struct{ values []secret }
 
 type secret struct{ variable, value string }
 
-// secretName is how variables are called whose value nobody is told.
-var secretName = regexp.MustCompile(`(?i)(TOKEN|API_?KEY|SECRET|PASSWORD|PASSWD|CREDENTIAL|ACCESS_KEY)`)
+// secretName is how variables are called whose value nobody is told. Words that stand in others, as in KEYBOARD and COMPASS, have to
+// stand alone.
+var secretName = regexp.MustCompile(`(?i)TOKEN|API_?KEY|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|(^|_)(KEY|PASS)(_|$)`)
 
 // leastSecret is the length from which on a value is looked for, bytes: a shorter one is found in any text.
 const leastSecret = 8
@@ -24,8 +26,13 @@ func SecretsOf(environ []string) Secrets {
 	var s Secrets
 	for _, v := range environ {
 		name, value, _ := strings.Cut(v, "=")
-		if secretName.MatchString(name) && len(value) >= leastSecret {
-			s.values = append(s.values, secret{name, value})
+		if !secretName.MatchString(name) || len(value) < leastSecret {
+			continue
+		}
+		s.values = append(s.values, secret{name, value})
+		// A file of JSON holds some characters otherwise.
+		if text, err := json.Marshal(value); err == nil && string(text[1:len(text)-1]) != value {
+			s.values = append(s.values, secret{name, string(text[1 : len(text)-1])})
 		}
 	}
 	return s
@@ -45,7 +52,9 @@ var shapes = []struct {
 	{"an AWS key id", []string{"AKIA"}, regexp.MustCompile(`\bAKIA[A-Z0-9]{16}\b`)},
 	{"a private key", []string{"PRIVATE KEY-----"}, regexp.MustCompile(`-----BEGIN [A-Z ]*PRIVATE KEY-----`)},
 	{"a bearer token", []string{"earer ", "EARER "}, regexp.MustCompile(`\b(?:[Bb]earer|BEARER) +[A-Za-z0-9._~+/-]{16,}`)},
-	{"a password in a URL", []string{"://"}, regexp.MustCompile(`[a-z]://[^/\s:@"]+:[^/\s:@"\[]+@`)},
+	{"a password of HTTP", []string{"asic ", "ASIC "}, regexp.MustCompile(`(?i)authorization["']?[:=]\s*["']?basic +[a-z0-9+/=]{8,}`)},
+	{"a password in a URL", []string{"://"}, regexp.MustCompile(`[a-z]://[^/\s:@"]*:[^/\s:@"\[]+@`)},
+	{"a secret in a URL", []string{"key=", "token=", "secret=", "password="}, regexp.MustCompile(`[?&](?:api_?key|key|access_token|token|secret|password)=[A-Za-z0-9._~+/%-]{8,}`)},
 }
 
 // longest is how much of what came before is looked at again with what follows, bytes: no secret is longer.
@@ -60,7 +69,13 @@ type looker struct {
 	found   error
 }
 
-func (s Secrets) look(file string) *looker { return &looker{secrets: s, file: file} }
+// look begins with the file's own name.
+func (s Secrets) look(file string) *looker {
+	l := &looker{secrets: s, file: "a file's name", window: []byte(file)}
+	l.scan()
+	l.file, l.window = file, nil
+	return l
+}
 
 // Write never fails: what is found is told at the end.
 func (l *looker) Write(p []byte) (int, error) {

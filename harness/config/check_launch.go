@@ -57,6 +57,28 @@ var plainName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 var ownFlags = []string{"-d", "--detach", "--name", "--rm", "--restart", "-p", "--publish", "-P", "--publish-all", "-v", "--volume", "-e", "--env", "--env-file",
 	"-i", "--interactive", "-t", "--tty", "-it", "-ti", "--stop-signal", "--pull"}
 
+// ownFlag is which of ownFlags a flag gives, "" for none: as a word, with a value behind =, or among short ones that are written
+// together (-itd, -p8000:8000).
+func ownFlag(flag string) string {
+	name, _, _ := strings.Cut(flag, "=")
+	if slices.Contains(ownFlags, name) {
+		return name
+	}
+	if len(flag) < 2 || flag[0] != '-' || flag[1] == '-' {
+		return ""
+	}
+	for _, letter := range flag[1:] {
+		short := "-" + string(letter)
+		if slices.Contains(ownFlags, short) {
+			return short
+		}
+		if !strings.ContainsRune("q", letter) {
+			break // the rest is its value
+		}
+	}
+	return ""
+}
+
 // secretName is how variables are called whose values belong into the environment; MAX_TOKENS is no such name.
 var secretName = regexp.MustCompile(`(?i)(^|_)(TOKEN|API_?KEY|SECRET|PASSWORD|PASSWD|CREDENTIALS?|ACCESS_KEY)(_|$)`)
 
@@ -92,7 +114,7 @@ func checkPart(r *reader, at string, p Part) (texts []launchText) {
 		at += ".container"
 		checkImage(r, at+".image", c.Image)
 		for i, flag := range c.Flags {
-			if name, _, _ := strings.Cut(flag, "="); slices.Contains(ownFlags, name) {
+			if name := ownFlag(flag); name != "" {
 				r.refuse(fmt.Sprintf("%s.flags[%d]", at, i), "%s is not among the flags that may be given: mounts, env and secrets have fields, names and ends are the harness's", name)
 			}
 		}
@@ -151,6 +173,9 @@ func (l *Launch) checkSettings(r *reader, at string) (texts []launchText) {
 		}
 		for _, variable := range slices.Sorted(maps.Keys(s.Env)) {
 			r.variable(join(path+".env", variable), variable)
+			if secretName.MatchString(variable) {
+				r.refuse(join(path+".env", variable), "is called as a secret is, and a file is read by anybody: name it among secrets, and export its value")
+			}
 			texts = append(texts, launchText{join(path+".env", variable), s.Env[variable]})
 		}
 	}

@@ -68,9 +68,9 @@ var hostWorlds = []worldOf{
 	{"vm-watermarks", Warning, "6.2 GiB", file("proc/sys/vm/min_free_kbytes", "6501171")},
 	{"vm-watermarks", Unknown, "watermark_boost_factor", lacksFile("proc/sys/vm/watermark_boost_factor")},
 
-	{"swap", OK, "0 KiB of 16 GiB used", func(*world) {}},
-	{"swap", OK, "no swap", func(w *world) { memory("SwapTotal", "0")(w); memory("SwapFree", "0")(w) }},
-	{"swap", Warning, "of 16 GiB used", memory("SwapFree", "9000000")},
+	{"swap", OK, "no swap; 12345 major faults since the boot", func(*world) {}},
+	{"swap", Missing, "swap is on: 0 KiB of 16 GiB used", func(w *world) { memory("SwapTotal", "16777212")(w); memory("SwapFree", "16777212")(w) }},
+	{"swap", Missing, "of 16 GiB used; since the boot 0 pages in, 0 out", func(w *world) { memory("SwapTotal", "16777212")(w); memory("SwapFree", "9000000")(w) }},
 	{"swap", Unknown, "no pswpin", func(w *world) { w.instead("proc/vmstat", "pswpin", "x") }},
 	{"swap", Unknown, "no SwapFree", func(w *world) { w.instead("proc/meminfo", "SwapFree", "x") }},
 

@@ -25,8 +25,8 @@ func memoryChecks() []check {
 			fix: "raise vm.min_free_kbytes after the server has started, not before", root: true,
 			source: "tonyd2wild, report of 3 September 2026"},
 		{id: "swap", class: Memory, needed: AllHypotheses, look: lookSwap,
-			why: "swapping is storage traffic of its own, and voids a cell",
-			fix: "swapoff -a for the time of the plan, or free memory until nothing is swapped", root: true},
+			why: "swapping is storage traffic of its own: where swap is on, a run is Invalid",
+			fix: "swapoff -a for the time of the plan", root: true},
 		{id: "cgroup-memory", class: Memory, look: lookCgroupMemory,
 			why: "a memory limit does not count what the GPU allocates, so that it guards nothing and may end the client",
 			fix: "run the plan outside the limit (systemd-run --scope, docker run without --memory)", source: "gitcommit90/glm-5.3-one-spark #3"},
@@ -158,8 +158,8 @@ func lookSwap(v *visit) seen {
 	if f[0] == 0 {
 		said = "no swap; " + short(counts["pgmajfault"]) + " major faults since the boot"
 	}
-	if used > 0 {
-		return warning("%s", said).with(used, "B")
+	if f[0] > 0 {
+		return missing("swap is on: %s", said).with(used, "B") // a cell beside it is Invalid, whether it is used or not
 	}
 	return ok("%s", said).with(used, "B")
 }

@@ -213,9 +213,9 @@ func TestFindingJSON(t *testing.T) {
 	w.needs.Hypotheses = []string{"H1"}
 	text, err := json.Marshal(w.see("swap"))
 	require.NoError(t, err)
-	assert.JSONEq(t, `{"id":"swap","class":"memory","status":"ok","seen":"0 KiB of 16 GiB used; since the boot 0 pages in, 0 out, 12345 major faults",
-		"figure":{"value":0,"unit":"B"},"why":"swapping is storage traffic of its own, and voids a cell",
-		"fix":"swapoff -a for the time of the plan, or free memory until nothing is swapped","root":true,"source":"","needed_by":[]}`, string(text))
+	assert.JSONEq(t, `{"id":"swap","class":"memory","status":"ok","seen":"no swap; 12345 major faults since the boot",
+		"figure":{"value":0,"unit":"B"},"why":"swapping is storage traffic of its own: where swap is on, a run is Invalid",
+		"fix":"swapoff -a for the time of the plan","root":true,"source":"","needed_by":[]}`, string(text))
 	text, err = json.Marshal(w.see("kernel"))
 	require.NoError(t, err)
 	assert.Contains(t, string(text), `"figure":null`, "what was not measured is null")

@@ -48,5 +48,5 @@ func TestOneStackIsStarted(t *testing.T) {
 	missing, cannot := errors.AsType[*experiment.NoServerError](err)
 	require.True(t, cannot, err)
 	assert.Equal(t, "A", missing.Missing)
-	assert.EqualError(t, err, "H2B is about stack A and B, and for A nothing is to be started: name the kind of each, as in -launch A=vllm,B=vllm-disk")
+	assert.EqualError(t, err, "H2B is about stack A and B, and for A nothing is to be started: name the kind of each, as in -launch A=vllm,B=vllm-fs")
 }

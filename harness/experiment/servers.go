@@ -57,7 +57,7 @@ type NoServerError struct {
 
 func (e *NoServerError) Error() string {
 	if e.Started {
-		return fmt.Sprintf("%s is about stack %s, and for %s nothing is to be started: name the kind of each, as in -launch A=vllm,B=vllm-disk",
+		return fmt.Sprintf("%s is about stack %s, and for %s nothing is to be started: name the kind of each, as in -launch A=vllm,B=vllm-fs",
 			e.Hypothesis, strings.Join(e.Stacks, " and "), e.Missing)
 	}
 	return fmt.Sprintf("%s is about stack %s, for which there is no server: name each as in -url %s=http://127.0.0.1:8000",

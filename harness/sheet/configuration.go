@@ -32,7 +32,9 @@ func (r *Run) configuration(b *strings.Builder) {
 		for _, arm := range arms {
 			of := line
 			if len(arms) > 1 {
-				of = func(what, value string) { line(strings.TrimSuffix("drive "+arm+": "+strings.TrimPrefix(what+": ", "drive: "), ": "), value) }
+				of = func(what, value string) {
+					line(strings.TrimSuffix("drive "+arm+": "+strings.TrimPrefix(what+": ", "drive: "), ": "), value)
+				}
 			}
 			r.real(of, arm)
 		}

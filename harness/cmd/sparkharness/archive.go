@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -32,7 +33,7 @@ func archiveCommand() *cobra.Command {
 sparkharness verify FILE` + archiveExt + `. The same runs leave the same bytes, whoever packs them. The originals stay.
 
 Nothing is packed where a file holds a secret: the value of a variable of this environment whose name says that it is one
-(TOKEN, KEY, SECRET, PASSWORD ...), or what looks like a key that somebody hands out. A run that is under way is refused.
+(TOKEN, KEY, SECRET, PASSWORD, PASS ... as a word of its own), or what looks like a key that somebody hands out. A run that is under way is refused.
 
 Exit status: 0 the archive is written, 1 it is not.`,
 		Args: atLeastOne("DIR: the folder of a run, which holds a plan.json, or one of runs, such as results"),
@@ -57,7 +58,10 @@ func pack(ctx context.Context, out io.Writer, args []string, to string, environ 
 	if to != "" && !strings.HasSuffix(to, archiveExt) {
 		return fmt.Errorf("--output %s: an archive's name ends in %s", to, archiveExt)
 	}
-	slices.Sort(runs)
+	// In the order of their names, which the archive has, and not of the folders that they happen to lie in.
+	slices.SortFunc(runs, func(a, b string) int {
+		return cmp.Or(cmp.Compare(filepath.Base(a), filepath.Base(b)), cmp.Compare(a, b))
+	})
 	runs = slices.Compact(runs)
 	locks, err := takeRuns(runs)
 	defer func() {

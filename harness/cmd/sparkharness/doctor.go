@@ -46,8 +46,8 @@ func doctorCommand() *cobra.Command {
 		Long: `Looks whether this machine, and the servers that are named, have everything that the chosen hypotheses need, and says
 what to do about what they have not. What cannot be told is unknown, and never ok.
 
-Nothing is changed: in the folder --dir a file without a name is written, read and gone again, to see the drive's
-counters move. Servers that --url names are asked some twenty prompts. Loads are made with --probe alone: of all
+Nothing of the machine is changed: in the folder --dir a file without a name is written, read and gone again, to see the
+drive's counters move, and a command without a checkout lays out its configurations in the user's cache folder. Servers that --url names are asked some twenty prompts. Loads are made with --probe alone: of all
 processors, and of the named servers for some seconds, to see clocks under load.
 
 ` + whereItGoes + `
