@@ -102,3 +102,15 @@ func TestUnknownKinds(t *testing.T) {
 	none := Options{Rig: "starts", Launch: "vllm", Configs: "nosuch", Root: ".."}
 	require.ErrorContains(t, none.checkKinds(), "-configs: there is no folder of configurations ")
 }
+
+// A query may hold a key, and what is asked stands in config.yaml.
+func TestMetricsHaveNoQuery(t *testing.T) {
+	given := map[string]bool{"url": true, "metrics": true, "device": true}
+	o := &Options{Rig: "server", URL: "http://127.0.0.1:8355", Metrics: "/prometheus/metrics", Device: "nvme0n1"}
+	require.Empty(t, o.checkServers(given))
+	o.Metrics = "/prometheus/metrics?api_key=QUERYSECRET"
+	faults := o.checkServers(given)
+	require.Len(t, faults, 1)
+	require.ErrorContains(t, faults[0], "-metrics has a query (the part after ?), which may hold a key")
+	assert.NotContains(t, faults[0].Error(), "QUERYSECRET")
+}

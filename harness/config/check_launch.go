@@ -72,7 +72,7 @@ func ownFlag(flag string) string {
 		if slices.Contains(ownFlags, short) {
 			return short
 		}
-		if !strings.ContainsRune("q", letter) {
+		if letter != 'q' { // of those that may be given the only one without a value
 			break // the rest is its value
 		}
 	}
@@ -174,7 +174,7 @@ func (l *Launch) checkSettings(r *reader, at string) (texts []launchText) {
 		for _, variable := range slices.Sorted(maps.Keys(s.Env)) {
 			r.variable(join(path+".env", variable), variable)
 			if secretName.MatchString(variable) {
-				r.refuse(join(path+".env", variable), "is called as a secret is, and a file is read by anybody: name it among secrets, and export its value")
+				r.refuse(join(path+".env", variable), "is called as a secret is, and a file is read by anybody: name it among the secrets of the container or process, and export its value")
 			}
 			texts = append(texts, launchText{join(path+".env", variable), s.Env[variable]})
 		}

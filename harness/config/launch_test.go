@@ -80,6 +80,7 @@ func TestLaunchFaults(t *testing.T) {
 		{`tier2_dir: {}`, "tier2_dir: {}\n    tier3: {args: [a]}", "launch.settings.tier3: no such setting; there are block_tokens"},
 		{`tier2_dir: {}`, "tier2_dir: {}\n    max_batch: {}", "launch.settings.max_batch: is passed to nothing: name {max_batch}"},
 		{`default: 8192`, `default: 8k`, `launch.settings.max_length.default: "8k" is no number from 1`},
+		{`env: {LENGTH: "{max_length}"}`, `env: {LENGTH: "{max_length}", HF_TOKEN: x}`, "launch.settings.max_length.env.HF_TOKEN: is called as a secret is"},
 		{`words: {LRU: lru}, `, ``, "launch.settings.policy.words: required field is missing"},
 		{`"{port}"`, `"8000"`, "launch: nothing of it holds {port}: the server has to be told to listen on loopback"},
 		{`"{host}"`, `"0.0.0.0"`, "launch: nothing of it holds {host}"},

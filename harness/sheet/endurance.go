@@ -14,7 +14,7 @@ const daySeconds = 86400
 // day, DWPD: JESD218B.01, bytes written a day by the capacity). asked is a capacity in bytes for where the run does not tell the
 // drive's own, nil for none.
 func (r *Run) endurance(b *strings.Builder, asked *float64) {
-	sizes, untold := []string{}, false
+	sizes, sizeless := []string{}, false
 	g := grid{heads: []string{"arm", "answered, requests/s", "KV manager, GB/1000 requests", "application, GB/1000 requests", "drive, GB/1000 requests",
 		"of it fio, GB/1000 requests", "KV manager, DWPD", "drive without fio, DWPD"}, keys: 1}
 	capacity := map[string]*float64{}
@@ -26,7 +26,7 @@ func (r *Run) endurance(b *strings.Builder, asked *float64) {
 		capacity[on] = own
 		switch {
 		case own == nil:
-			untold = true
+			sizeless = true
 		case on == "":
 			sizes = append(sizes, fmt.Sprintf("%.0f GB", *own/1e9))
 		default:
@@ -62,7 +62,7 @@ func (r *Run) endurance(b *strings.Builder, asked *float64) {
 		return
 	}
 	leftOut(b, g.write(b))
-	if untold {
+	if sizeless {
 		b.WriteString("\nDrive writes per day (DWPD) are not told: the run does not say how large the drive is (give --capacity).\n")
 	}
 	if len(sizes) > 0 {
