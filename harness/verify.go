@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -144,8 +145,8 @@ func (v *Verified) lookOver(all []Hypothesis) error {
 }
 
 // rightlyAside makes sure, by their lines, that cells that were measured again had a fault that shows without a look at the
-// outcome. Any that did not was put aside for something else. When it was, less was known of the machine's own idle than
-// now, so that half of that is taken for it here.
+// outcome. Any that did not was put aside for something else. Each is held against the cells that were measured last when it was
+// measured again, at half the bounds: what was known then can differ from that by cells that were put aside with it.
 func rightlyAside(dir string, ev *evidence.Evidence) error {
 	if len(ev.Quarantined) == 0 {
 		return nil
@@ -154,19 +155,42 @@ func rightlyAside(dir string, ev *evidence.Evidence) error {
 	if err != nil {
 		return err
 	}
-	idle := ev.IdleIOs()
 	void := voidBlocks(ev, cells)
 	var faults []error
 	for i, c := range cells {
-		own := idle.Of(c)
-		if own != nil {
-			own = new(*own / 2)
-		}
-		if _, faulty := gate.Blind(c, ev.Exp.Hypothesis.Gates, own); !faulty && !void[i] {
+		known := gate.KnownOf(whenAgain(ev, cells, i), c).Loosely()
+		if _, faulty := gate.Blind(c, ev.Exp.Hypothesis.Gates, known); !faulty && !void[i] {
 			faults = append(faults, fmt.Errorf("%s: no gate that is blind to the outcome is a reason to have measured it again", ev.Quarantined[i].Path(dir)))
 		}
 	}
 	return errors.Join(faults...)
+}
+
+// whenAgain is the evidence as it was when the i-th of the cells that were put aside was measured again: of each cell what was
+// measured last before that, as far as clocks tell.
+func whenAgain(ev *evidence.Evidence, aside []*evidence.Cell, i int) *evidence.Evidence {
+	at := math.Inf(1)
+	for _, c := range slices.Concat(aside[i+1:], ev.Cells) {
+		if c.Key == aside[i].Key {
+			at = c.Info.Start
+			break
+		}
+	}
+	last := map[string]*evidence.Cell{}
+	for _, c := range slices.Concat(aside, ev.Cells) {
+		if c.Info.Start <= at {
+			last[c.Key] = c
+		}
+	}
+	last[aside[i].Key] = aside[i]
+	then := *ev
+	then.Cells = nil
+	for _, pc := range ev.Plan.Cells {
+		if c := last[pc.Key]; c != nil {
+			then.Cells = append(then.Cells, c)
+		}
+	}
+	return &then
 }
 
 // voidBlocks says of each cell that was put aside whether it was with its whole block, in which the drive moved, for the reason that

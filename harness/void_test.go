@@ -39,3 +39,21 @@ func TestVoidBlocksAreRightlyAside(t *testing.T) {
 	plan.Facts.MaxReadDrift = nil
 	assert.Equal(t, []bool{false, false}, voidBlocks(aside(cells[:2], void), cells[:2]), "nobody looked")
 }
+
+// What a cell is held against that was put aside is what had been measured when it was measured again, not what came of it.
+func TestWhenACellWasMeasuredAgain(t *testing.T) {
+	cell := func(key string, start float64) *evidence.Cell {
+		return &evidence.Cell{PlannedCell: record.PlannedCell{Key: key, Rep: 1, Stage: 1}, Info: record.CellInfo{Cell: key, Start: start}}
+	}
+	a1, b1, a2, a3, b2, c := cell("a", 1), cell("b", 2), cell("a", 3), cell("a", 5), cell("b", 4), cell("c", 6)
+	ev := &evidence.Evidence{Plan: &record.Plan{}, Cells: []*evidence.Cell{a3, b2, c}}
+	for _, of := range ev.Cells {
+		ev.Plan.Cells = append(ev.Plan.Cells, of.PlannedCell)
+	}
+	aside := []*evidence.Cell{a1, b1, a2}
+	assert.Equal(t, []*evidence.Cell{a1, b1}, whenAgain(ev, aside, 0).Cells)
+	assert.Equal(t, []*evidence.Cell{a2, b1}, whenAgain(ev, aside, 1).Cells, "the other was measured again before it")
+	assert.Equal(t, []*evidence.Cell{a2, b2}, whenAgain(ev, aside, 2).Cells)
+	ev.Cells = ev.Cells[1:]
+	assert.Equal(t, []*evidence.Cell{a2, b2, c}, whenAgain(ev, aside, 2).Cells, "it was not: all there is")
+}

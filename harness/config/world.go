@@ -67,6 +67,7 @@ type Mechanisms struct {
 	CountersFrozen  bool             `yaml:"counters_frozen,omitempty" json:",omitempty"`   // /proc/diskstats does not move
 	IOStatsOff      bool             `yaml:"iostats_off,omitempty" json:",omitempty"`       // nor does it here, and queue/iostats says so: 0
 	CountersReset   Duration         `yaml:"counters_reset,omitempty" json:",omitempty"`    // /proc/diskstats begins at zero again so long after the machine's start
+	PageHangs       Duration         `yaml:"page_hangs,omitempty" json:",omitempty"`        // the KV manager's page gives out from then on what it held so long after the machine's start
 
 	PromptFilter Duration     `yaml:"prompt_filter,omitempty" json:",omitempty"` // something before the server looks at each prompt first, so long in the mean
 	IndexSearch  Size         `yaml:"index_search,omitempty" json:",omitempty"`  // the server searches an index on the drive for each prompt, and reads so much of it in the mean

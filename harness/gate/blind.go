@@ -21,32 +21,68 @@ type Fault struct {
 // String is the fault as the log of the run keeps it.
 func (f Fault) String() string { return fmt.Sprintf("%s (%s): %s", f.Gate, f.Code, f.Why) }
 
-// blind are the conditions of single cells by which one may be measured again. Each looks at what the machine, its counters
-// and the client did, and at nothing that a claim is about: no latency, no error, no count of requests, no trend, no page of
-// the server, whose silence may be its load. Else to measure again would be to choose among outcomes.
-var blind = []struct {
-	gate  string
-	fault func(c *evidence.Cell, g config.Gates, idle *float64) (code, why string)
-}{
-	{"alignment", func(c *evidence.Cell, g config.Gates, _ *float64) (string, string) {
-		return deadSource(c, g.MinCoverage)
-	}},
-	{"counters", func(c *evidence.Cell, _ config.Gates, _ *float64) (string, string) { return machineCounters(c) }},
-	{"client", func(c *evidence.Cell, g config.Gates, _ *float64) (string, string) {
-		return lateClient(c, g.MaxSendLag)
-	}},
-	{"environment", func(c *evidence.Cell, _ config.Gates, _ *float64) (string, string) { return hostState(c) }},
-	{"environment", foreignTraffic},
-	{"fio", func(c *evidence.Cell, g config.Gates, _ *float64) (string, string) {
-		return fioGone(c, g.MinFioPresence)
-	}},
+// Known is what a cell is held against: what other cells of its run tell of the machine. A field that nobody knows is nil.
+type Known struct {
+	Idle  *float64 // what its drive does when idle, I/O a second (evidence.IdleIOs)
+	Fio   *float64 // what fio moved in its block and on its drive where it moved most, bytes a second
+	Probe *float64 // of a cell that follows none with fio: how long a read of the probe takes on an undisturbed drive, us
+
+	loosely bool
 }
 
-// Blind is the first fault of a cell that shows without a look at its outcome. idle is what the machine's drive does when
-// idle, I/O a second (evidence.IdleIOs), nil if that is not known.
-func Blind(c *evidence.Cell, g config.Gates, idle *float64) (f Fault, faulty bool) {
+// Loosely is what is known at half the bounds: by it a cell is judged whose run has gone on since, and knows more.
+func (k Known) Loosely() Known {
+	k.loosely = true
+	if k.Idle != nil {
+		k.Idle = new(*k.Idle / 2)
+	}
+	return k
+}
+
+// bound is a bound as this knowledge holds it.
+func (k Known) bound(v float64) float64 {
+	if k.loosely {
+		return v / 2
+	}
+	return v
+}
+
+// KnownOf is what a run's cells tell of one of them.
+func KnownOf(ev *evidence.Evidence, c *evidence.Cell) Known {
+	k := Known{Idle: ev.IdleIOs().Of(c), Fio: fioInBlock(ev, c)}
+	if undisturbed, cells := undisturbedProbes(ev); len(undisturbed) >= leastUndisturbed && slices.Contains(cells, c) {
+		k.Probe = new(lowerMedian(undisturbed))
+	}
+	return k
+}
+
+// blind are the conditions of single cells by which one may be measured again. Each looks at what the machine, its counters
+// and the client did, and at nothing that a claim is about: no latency, no error, no count of requests, no trend, and not at whether
+// the server's pages came, whose silence may be its load. Else to measure again would be to choose among outcomes.
+var blind = []struct {
+	gate  string
+	fault func(c *evidence.Cell, g config.Gates, k Known) (code, why string)
+}{
+	{"alignment", func(c *evidence.Cell, g config.Gates, _ Known) (string, string) {
+		return deadSource(c, g.MinCoverage)
+	}},
+	{"counters", func(c *evidence.Cell, _ config.Gates, _ Known) (string, string) { return machineCounters(c) }},
+	{"client", func(c *evidence.Cell, g config.Gates, _ Known) (string, string) {
+		return lateClient(c, g.MaxSendLag)
+	}},
+	{"environment", func(c *evidence.Cell, _ config.Gates, _ Known) (string, string) { return hostState(c) }},
+	{"environment", func(c *evidence.Cell, g config.Gates, k Known) (string, string) { return foreignTraffic(c, g, k.Idle) }},
+	{"fio", func(c *evidence.Cell, g config.Gates, _ Known) (string, string) {
+		return fioGone(c, g.MinFioPresence)
+	}},
+	{"fio", foreignReads},
+	{"fio", probeOff},
+}
+
+// Blind is the first fault of a cell that shows without a look at its outcome.
+func Blind(c *evidence.Cell, g config.Gates, k Known) (f Fault, faulty bool) {
 	for _, b := range blind {
-		if code, why := b.fault(c, g, idle); code != "" {
+		if code, why := b.fault(c, g, k); code != "" {
 			return Fault{c.Key, b.gate, code, strings.TrimPrefix(why, c.Key+": ")}, true
 		}
 	}
@@ -94,7 +130,7 @@ func lateClient(c *evidence.Cell, most config.Duration) (code, why string) {
 // cells, rounded up, are ever measured again: an arm in which faults abound differs from the others by them, and keeps them.
 // Where every cell has a fault the machine is at fault, and none is measured again.
 func Again(ev *evidence.Evidence) []Fault {
-	g, idle := ev.Exp.Hypothesis.Gates, ev.IdleIOs()
+	g := ev.Exp.Hypothesis.Gates
 	factors, tries, arms := config.Arms(), map[string]int{}, map[string]*arm{}
 	for _, q := range ev.Quarantined {
 		tries[q.Cell]++
@@ -112,7 +148,7 @@ func Again(ev *evidence.Evidence) []Fault {
 	var out []Fault
 	faulty := 0
 	for _, c := range ev.Cells {
-		f, is := Blind(c, g, idle.Of(c))
+		f, is := Blind(c, g, KnownOf(ev, c))
 		if !is {
 			continue
 		}

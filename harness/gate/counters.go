@@ -8,7 +8,8 @@ import (
 	"sparkharness/harness/record"
 )
 
-// Counters wants counters that only grow, those of the device read at both ends of every cell, and seen to move: with a small read and a small write before the load (record.CountersProof). A counter that cannot move is not quiet,
+// Counters wants counters that only grow, those of the device read at both ends of every cell, and seen to move: with a small read
+// and a small write before the load (record.CountersProof), those of the KV manager as long as the drive does. A counter that cannot move is not quiet,
 // so one of which nobody knows whether it can fails, too: as Inconclusive, because nothing is known to be wrong. Cells of
 // versions that made no such proof have none, and are judged as they were measured.
 func Counters(ev *evidence.Evidence, _ Claim) Gate {
@@ -34,6 +35,8 @@ func Counters(ev *evidence.Evidence, _ Claim) Gate {
 			return Fail(name, Invalid, "kv_reset", c.Key+": a KV counter went backwards: the worker was restarted")
 		case c.KV != nil && c.KV.Samples == 0:
 			return Fail(name, Invalid, "kv_dead", c.Key+": the KV manager's metrics page gave nothing")
+		case standsStill(c) != "":
+			return Fail(name, Invalid, "kv_still", standsStill(c))
 		}
 		p := c.Info.Counters
 		if p == nil {

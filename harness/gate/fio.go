@@ -94,9 +94,8 @@ func FioRan(ev *evidence.Evidence) Gate {
 		if c.KV == nil {
 			continue
 		}
-		idle, _ := c.IdleBytes()
-		rest := m.ReadBytes - record.OrZero(c.KV.Tier2Spread) - record.OrZero(c.ProbeBytes(m)) - record.OrZero(idle)
-		foreign.high(rest/seconds, fmt.Sprintf("%.2f MB/s that are nobody's in %s", max(0, rest/seconds/1e6), c.Key))
+		rest := nobodys(c)
+		foreign.high(rest, fmt.Sprintf("%.2f MB/s that are nobody's in %s", max(0, rest/1e6), c.Key))
 	}
 	switch {
 	case !least.seen:
@@ -117,4 +116,43 @@ func fioGone(c *evidence.Cell, need float64) (code, why string) {
 		return "", ""
 	}
 	return "fio_gone", fmt.Sprintf("%s: fio's process was there for %.0f of %.0f s", c.Key, m.FioSeconds, m.Seconds)
+}
+
+// nobodys is what the drive of a cell without fio read beyond its idle rate, the probe and the KV manager's account, bytes a second.
+func nobodys(c *evidence.Cell) float64 {
+	m := &c.Sys.Measure
+	idle, _ := c.IdleBytes()
+	return (m.ReadBytes - record.OrZero(c.KV.Tier2Spread) - record.OrZero(c.ProbeBytes(m)) - record.OrZero(idle)) / c.Seconds()
+}
+
+// foreignReads says that somebody else read the drive beside a cell that was to have no fio, by the bound of FioRan over the cell's
+// own block, whose cells are near in time and whole when it is asked. Nothing is said where the KV manager's account lacks lines.
+func foreignReads(c *evidence.Cell, g config.Gates, k Known) (code, why string) {
+	if c.Info.Fio == nil || len(c.Info.Fio.Jobs) > 0 || c.KV == nil || k.Fio == nil || c.Seconds() <= 0 {
+		return "", ""
+	}
+	if c.KV.Failed > 0 || c.KV.Samples == 0 || c.KV.Resets || standsStill(c) != "" {
+		return "", ""
+	}
+	rest, most := nobodys(c), k.bound(g.MaxForeignReads)**k.Fio
+	if rest <= most {
+		return "", ""
+	}
+	return "foreign_reads", fmt.Sprintf("%s: something read %.2f MB/s of the drive that are nobody's (allowed %.2f: %.2g %% of what fio moves in this block)",
+		c.Key, rest/1e6, most/1e6, g.MaxForeignReads*100)
+}
+
+// fioInBlock is what fio moved where it moved most among the cells of a cell's block and drive, bytes a second; nil where none ran.
+func fioInBlock(ev *evidence.Evidence, c *evidence.Cell) *float64 {
+	var most *float64
+	for _, o := range ev.Cells {
+		if o.Rep != c.Rep || o.Stage != c.Stage || o.Drive != c.Drive || o.Info.Fio == nil || len(o.Info.Fio.Jobs) == 0 || o.Seconds() <= 0 {
+			continue
+		}
+		moved := (record.OrZero(o.Sys.Measure.FioReadBytes) + record.OrZero(o.Sys.Measure.FioWriteBytes)) / o.Seconds()
+		if most == nil || moved > *most {
+			most = &moved
+		}
+	}
+	return most
 }

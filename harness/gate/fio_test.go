@@ -188,3 +188,69 @@ func TestWashOut(t *testing.T) {
 		})
 	}
 }
+
+// threeBlocks is fioEvidence with a third block, every cell begun after the one before and with a KV manager that accounts for all.
+func threeBlocks() *evidence.Evidence {
+	ev := fioEvidence()
+	for _, c := range slices.Clone(ev.Cells[3:]) {
+		third := *c
+		third.Cell = record.NewCell("fio", c.Fio, "ctx", 4096, "conc", 8, "rep", 3)
+		third.Key, third.Rep = third.Cell.String(), 3
+		ev.Cells = append(ev.Cells, &third)
+	}
+	// The heaviest last, so that what follows fio is the lightest of the next block.
+	for i, c := range ev.Cells {
+		c.Stage, c.Info.Start = 1, float64(i)
+		c.Sys.AliveAtStart, c.Sys.AliveAtEnd = true, true
+		c.Sys.Baseline.NVMeSeconds = 10
+		c.KV = &evidence.KVCounters{Samples: 1}
+		ev.Plan.Cells = append(ev.Plan.Cells, c.PlannedCell)
+	}
+	return ev
+}
+
+// Somebody else's reads beside one cell, and a drive that was disturbed before one, void the cell and not the run.
+func TestDisturbedCellsAreMeasuredAgain(t *testing.T) {
+	none := func(ev *evidence.Evidence, rep int) *evidence.Cell { return ev.Cells[3*rep-2] }
+	assert.Empty(t, gate.Again(threeBlocks()))
+
+	ev := threeBlocks()
+	none(ev, 2).Sys.Measure.ReadBytes = 0.01*1e9 - 6000
+	assert.Empty(t, gate.Again(ev), "a hundredth of what fio moves is allowed")
+	none(ev, 2).Sys.Measure.ReadBytes += 1e6
+	again := gate.Again(ev)
+	if assert.Len(t, again, 1) {
+		assert.Equal(t, "fio foreign_reads "+none(ev, 2).Key, again[0].Gate+" "+again[0].Code+" "+again[0].Cell)
+		assert.Contains(t, again[0].Why, "something read 0.11 MB/s of the drive that are nobody's (allowed 0.10: 1 % of what fio moves in this block)")
+	}
+	assert.False(t, gate.FioRan(ev).Passed, "if they are not")
+	none(ev, 2).KV.Failed = 1
+	assert.Empty(t, gate.Again(ev), "the server's account may lack what was read")
+	none(ev, 2).KV = nil
+	assert.Empty(t, gate.Again(ev), "it may be the server's own")
+
+	// The baselines of cells 1, 3 and 5 follow no fio: the first of the run, and two after cells that lost theirs.
+	ev = threeBlocks()
+	ev.Cells[1].Info.Fio.Jobs, ev.Cells[3].Info.Fio.Jobs = nil, nil
+	assert.Empty(t, gate.Again(ev))
+	first := ev.Cells[0]
+	first.Sys.Baseline.ProbeUS = 600 * 150
+	assert.Empty(t, gate.Again(ev), "20 % are allowed")
+	first.Sys.Baseline.ProbeUS = 600 * 151
+	again = gate.Again(ev)
+	if assert.Len(t, again, 1) {
+		assert.Equal(t, "fio probe_off "+first.Key, again[0].Gate+" "+again[0].Code+" "+again[0].Cell)
+	}
+	known := gate.KnownOf(ev, first)
+	_, faulty := gate.Blind(first, ev.Exp.Hypothesis.Gates, known)
+	assert.True(t, faulty)
+	first.Sys.Baseline.ProbeUS = 600 * 139
+	_, faulty = gate.Blind(first, ev.Exp.Hypothesis.Gates, known)
+	assert.False(t, faulty)
+	_, faulty = gate.Blind(first, ev.Exp.Hypothesis.Gates, known.Loosely())
+	assert.True(t, faulty, "by half the bound")
+
+	ev = threeBlocks()
+	ev.Cells[3].Sys.Baseline.ProbeUS = 600 * 500
+	assert.Empty(t, gate.Again(ev), "after fio it may be fio's doing")
+}

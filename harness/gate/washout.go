@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 
+	"sparkharness/harness/config"
 	"sparkharness/harness/evidence"
 )
 
@@ -16,22 +17,18 @@ import (
 func washedOut(ev *evidence.Evidence) Gate {
 	const name = "fio"
 	allowed := ev.Exp.Hypothesis.Gates.MaxCarryOver
-	cells := slices.Clone(ev.Cells)
-	slices.SortStableFunc(cells, func(a, b *evidence.Cell) int { return cmp.Compare(a.Info.Start, b.Info.Start) })
-	var undisturbed []float64
-	for i, c := range cells {
+	cells := inOrder(ev)
+	for _, c := range cells {
 		switch {
 		case c.Info.Probe == nil:
 			return Fail(name, Invalid, "no_probe",
 				c.Key+": no probe read the drive beside it, so what fio does to a read is not known: measure the run again")
 		case c.Sys.Baseline.Probe() == nil:
 			return Fail(name, Invalid, "probe_unknown", c.Key+": no read of the probe ended before the load: raise run.baseline")
-		case i == 0 || cells[i-1].Info.Fio == nil || len(cells[i-1].Info.Fio.Jobs) == 0:
-			undisturbed = append(undisturbed, *c.Sys.Baseline.Probe())
 		}
 	}
-	slices.Sort(undisturbed)
-	level := undisturbed[(len(undisturbed)-1)/2]
+	undisturbed, _ := undisturbedProbes(ev)
+	level := lowerMedian(undisturbed)
 	furthest := worst{}
 	for i, c := range cells {
 		after := "first of the run"
@@ -48,4 +45,47 @@ func washedOut(ev *evidence.Evidence) Gate {
 		return Fail(name, Invalid, "not_washed_out", detail+": wait longer between cells, with a longer run.baseline")
 	}
 	return Pass(name, detail)
+}
+
+// inOrder are the cells as they were begun, or, on machines of their own, as they were planned.
+func inOrder(ev *evidence.Evidence) []*evidence.Cell {
+	cells := slices.Clone(ev.Cells)
+	slices.SortStableFunc(cells, func(a, b *evidence.Cell) int { return cmp.Compare(a.Info.Start, b.Info.Start) })
+	return cells
+}
+
+// undisturbedProbes are how long a read of the probe took, us, before the load of each cell that follows none with fio, and those cells.
+func undisturbedProbes(ev *evidence.Evidence) (us []float64, of []*evidence.Cell) {
+	cells := inOrder(ev)
+	for i, c := range cells {
+		after := i > 0 && cells[i-1].Info.Fio != nil && len(cells[i-1].Info.Fio.Jobs) > 0
+		if v := c.Sys.Baseline.Probe(); c.Info.Probe != nil && v != nil && !after {
+			us, of = append(us, *v), append(of, c)
+		}
+	}
+	return us, of
+}
+
+// lowerMedian is the middle value, or the lower one of two.
+func lowerMedian(values []float64) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	return sorted[(len(sorted)-1)/2]
+}
+
+// leastUndisturbed is how many baselines have to tell what an undisturbed drive is before one of them is off.
+const leastUndisturbed = 3
+
+// probeOff says that before the load of a cell the drive was not as it is when undisturbed, though no cell with fio came before: what
+// disturbed it was nobody's treatment. After one with fio it may be the treatment's own, which washedOut is about.
+func probeOff(c *evidence.Cell, g config.Gates, k Known) (code, why string) {
+	v := c.Sys.Baseline.Probe()
+	if k.Probe == nil || v == nil {
+		return "", ""
+	}
+	off := math.Abs(*v / *k.Probe - 1)
+	if off <= k.bound(g.MaxCarryOver) {
+		return "", ""
+	}
+	return "probe_off", fmt.Sprintf("%s: before the load a read of the probe took %.0f us, %.1f %% more or less than the %.0f us of an undisturbed drive (allowed %.0f %%), "+
+		"and no fio had run before", c.Key, *v, off*100, *k.Probe, g.MaxCarryOver*100)
 }

@@ -37,11 +37,12 @@ type engine struct {
 
 	fetchQueue fetchQueue
 
-	stepEndNS   int64 // end of the iteration under way, -1 when idle
-	endedNS     int64 // end of the iteration that ended with this event, -1 if none did
-	heldUntilNS int64 // by metrics pages (ScrapeStall)
-	step        step  // that iteration
-	burstNS     int64 // when the next burst begins (Bursts), or Never
+	stepEndNS   int64        // end of the iteration under way, -1 when idle
+	endedNS     int64        // end of the iteration that ended with this event, -1 if none did
+	heldUntilNS int64        // by metrics pages (ScrapeStall)
+	heldPage    *EngineStats // of the KV manager, since it hangs (PageHangs); nil before
+	step        step         // that iteration
+	burstNS     int64        // when the next burst begins (Bursts), or Never
 	thermal     thermal
 	pageFactor  float64 // how many times as long the GPU takes for the pages that its memory is in (SmallPages)
 	paged       pagedStep

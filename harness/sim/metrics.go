@@ -1,6 +1,9 @@
 package sim
 
-import "net/http"
+import (
+	"context"
+	"net/http"
+)
 
 // engineMetrics writes TensorRT-LLM's own families. The labels are literally "undefined" in the vintage
 // that this dialect follows.
@@ -29,7 +32,7 @@ func (m *Machine) engineMetrics(p *page, st EngineStats) {
 // workerHandler is the Dynamo worker's system server: the engine's families pass through, those of its own KV offloading
 // among them.
 func (m *Machine) workerHandler() http.Handler {
-	return metricsPage(m, func(p *page, st EngineStats) {
+	return metricsPage(m.pageStats, func(p *page, st EngineStats) {
 		m.engineMetrics(p, st)
 		if !m.spec.Offload.KVBM() {
 			m.offloadMetrics(p, st)
@@ -40,7 +43,7 @@ func (m *Machine) workerHandler() http.Handler {
 // kvbmHandler is KVBM's own metrics server. Nothing counts bytes, misses, evictions or prefetches; the
 // histograms are those of newer builds. v2 keeps the names and adds the staging of loads (lib/kvbm-observability).
 func (m *Machine) kvbmHandler() http.Handler {
-	return metricsPage(m, func(p *page, st EngineStats) {
+	return metricsPage(m.kvPageStats, func(p *page, st EngineStats) {
 		counter := func(name, help string, v int64) { p.value("kvbm_", name, "counter", help, "", float64(v)) }
 		counter("matched_tokens", "The number of matched tokens", st.KV.MatchedTokens)
 		counter("offload_blocks_d2h", "The number of offload blocks from device to host", st.KV.OffloadD2H)
@@ -62,10 +65,10 @@ func (m *Machine) kvbmHandler() http.Handler {
 	})
 }
 
-func metricsPage(m *Machine, fill func(*page, EngineStats)) http.Handler {
+func metricsPage(stats func(context.Context) (EngineStats, error), fill func(*page, EngineStats)) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
-		st, err := m.pageStats(r.Context())
+		st, err := stats(r.Context())
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 			return

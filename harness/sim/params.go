@@ -77,6 +77,8 @@ type Mechanisms struct {
 	IOStatsOff bool `json:",omitempty"`
 	// CountersReset: so long after the machine's start the counters of /proc/diskstats begin at 0 again.
 	CountersReset time.Duration `json:",omitempty"`
+	// PageHangs: from so long after the machine's start on KVBM's page gives out what it held then.
+	PageHangs time.Duration `json:",omitempty"`
 
 	// PromptFilter: something before the server looks at each prompt first, so long in the mean (promptfilter.go).
 	PromptFilter time.Duration `json:",omitempty"`

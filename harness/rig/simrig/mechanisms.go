@@ -35,6 +35,7 @@ func mechanisms(m config.Mechanisms) sim.Mechanisms {
 		CountersFrozen:     m.CountersFrozen,
 		IOStatsOff:         m.IOStatsOff,
 		CountersReset:      time.Duration(m.CountersReset),
+		PageHangs:          time.Duration(m.PageHangs),
 		CronReads:          visits(m.CronReads),
 		CronWrites:         visits(m.CronWrites),
 
