@@ -131,6 +131,7 @@ var bounds = map[string]bound{
 	"mechanisms.small_pages":          {1000.0, "a GPU that slow has failed"},
 	"mechanisms.cpu_sleep.exit":       oneDay,
 	"mechanisms.counters_reset":       oneWeek,
+	"mechanisms.page_hangs":           oneWeek,
 
 	"launch.ready.limit": oneDay,
 	"launch.stop.grace":  {Duration(time.Hour), "what does not end within an hour does not end"},

@@ -323,6 +323,7 @@ func TestFileFaults(t *testing.T) {
 			"w.yaml:3: mechanisms.kv_system_drive_share: is of a tier on two drives: kv_on_second_drive is not set"},
 		"carries nothing": {"world: w\nnote: n\nmechanisms: {carry_over: {latency: 1, decay: 20m, writes_in_flight: 32}}\n", "w.yaml:3: mechanisms.carry_over.latency: is 1: it is how many times as long the drive takes, more than 1"},
 		"reset at once":   {"world: w\nnote: n\nmechanisms: {counters_reset: 1us}\n", "w.yaml:3: mechanisms.counters_reset: is 1µs, and the shortest time that makes sense is 1ms"},
+		"hangs at once":   {"world: w\nnote: n\nmechanisms: {page_hangs: 1us}\n", "w.yaml:3: mechanisms.page_hangs: is 1µs, and the shortest time that makes sense is 1ms"},
 		"no note":         {"world: w/v\n", "w.yaml:1: note: required field is missing\nw.yaml:1: world: \"w/v\" is not a plain name: letters, digits, '.', '_', '-'"},
 	} {
 		t.Run(name, func(t *testing.T) {

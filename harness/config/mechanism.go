@@ -112,6 +112,9 @@ func (m *Mechanisms) check(r *reader, path string) {
 	if m.CountersReset > 0 {
 		atLeast("counters_reset", m.CountersReset)
 	}
+	if m.PageHangs > 0 {
+		atLeast("page_hangs", m.PageHangs)
+	}
 	if m.PromptFilter > 0 {
 		atLeast("prompt_filter", m.PromptFilter)
 	}
