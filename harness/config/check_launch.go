@@ -49,6 +49,9 @@ func (l *Launch) check(r *reader, at string) {
 	}
 }
 
+// allAddresses is how a server is told to listen on every interface.
+var allAddresses = regexp.MustCompile(`(?m)(^|[^0-9.])0\.0\.0\.0($|[^0-9.])|\[::\]|(^|[ ="'])::($|[ "'])`)
+
 // plainName is what stands in braces.
 var plainName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
@@ -186,6 +189,9 @@ func (l *Launch) checkSettings(r *reader, at string) (texts []launchText) {
 func (l *Launch) checkNames(r *reader, at string, texts []launchText) {
 	used := map[string]bool{}
 	for _, t := range texts {
+		if address := allAddresses.FindString(t.text); address != "" {
+			r.refuse(t.path, "listens on all addresses, and other machines would reach the server: write {host} instead of %s", strings.Trim(address, `"'= :`))
+		}
 		for _, name := range placeholders(t.text) {
 			used[name] = true
 			if slices.Contains(LoRAGiven, name) && strings.HasPrefix(t.path, at+".lora.") {

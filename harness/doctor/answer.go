@@ -201,9 +201,10 @@ func lookOutputs(v *visit) seen {
 			hashes = append(hashes, got[0])
 		}
 	}
-	way := "whether through tier 2 is not told"
+	way, through := "whether through tier 2 is not told", false
 	if after := v.tier2Read(ctx, b); before != nil && after != nil {
-		way = map[bool]string{true: "tier 2 was read", false: "none through tier 2"}[*after > *before]
+		through = *after > *before
+		way = map[bool]string{true: "tier 2 was read", false: "none through tier 2"}[through]
 	}
 	switch {
 	case own > 0:
@@ -218,6 +219,9 @@ func lookOutputs(v *visit) seen {
 		return unknown("%d prompts had one and the same answer, which tells nothing", comparedPrompts).do("look at what the server answers")
 	case a == nil:
 		return warning("B answers %d prompts alike with cached KV (%s); A was not named", comparedPrompts, way).with(0, "count")
+	case !through:
+		return warning("%d prompts: A, B, and B with cached KV answer alike; %s", comparedPrompts, way).
+			do("a run asks through tier 2 by itself (gate answers); here a smaller KV pool would send prompts through it").with(0, "count")
 	}
 	return ok("%d prompts: A, B, and B with cached KV answer alike; %s", comparedPrompts, way).with(0, "count")
 }

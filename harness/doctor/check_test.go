@@ -47,6 +47,7 @@ func native(environ string) func(*world) {
 	return func(w *world) {
 		noProcess(w)
 		w.needs.Servers[1].PID = 4711
+		w.mounts("mnt:[4026531841]", "mnt:[4026531841]")
 		if environ != "" {
 			w.set("proc/4711/environ", environ)
 		}
@@ -67,6 +68,15 @@ func listens(comm string) func(*world) {
 func noLogs(w *world) { w.needs.Servers[0].Log, w.needs.Servers[1].Log = nil, nil }
 func logs(line string) func(*world) {
 	return func(w *world) { w.needs.Servers[1].Log = new(*w.needs.Servers[1].Log + line + "\n") }
+}
+
+// wholeLogs are the logs of all servers.
+func wholeLogs(text string) func(*world) {
+	return func(w *world) {
+		for i := range w.needs.Servers {
+			w.needs.Servers[i].Log = new(text)
+		}
+	}
 }
 
 func lacksFile(path string) func(*world) { return func(w *world) { w.remove(path) } }

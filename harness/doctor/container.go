@@ -37,6 +37,9 @@ func lookFlags(v *visit, s *Instance) seen {
 		return p.why()
 	}
 	if p.container == nil {
+		if odd := v.apart(p); odd != nil {
+			return *odd
+		}
 		return ok("it runs outside of containers")
 	}
 	h := p.container.HostConfig
@@ -82,6 +85,9 @@ func lookCacheDir(v *visit, s *Instance) seen {
 	case d.err != nil:
 		return d.why()
 	case p.container == nil:
+		if odd := v.apart(p); odd != nil {
+			return *odd
+		}
 		return ok("it runs outside of containers, and sees %s itself", short(d.Dir))
 	}
 	for _, m := range p.container.Mounts {
@@ -101,22 +107,43 @@ func lookIOURing(v *visit) seen {
 	if err != nil {
 		return unknown("kernel.io_uring_disabled cannot be read: %v", err)
 	}
-	var blocked []string
+	var blocked, untold []string
 	if off != 0 {
 		blocked = append(blocked, fmt.Sprintf("kernel.io_uring_disabled is %.0f", off))
 	}
 	for _, s := range v.n.Servers {
 		p := v.procs[s.Stack]()
+		if p.err != nil || p.container == nil && v.filtered(p) {
+			untold = append(untold, s.Stack)
+		}
 		if p.container != nil && !p.container.HostConfig.Privileged && !slices.Contains(p.container.HostConfig.SecurityOpt,
 			"seccomp=unconfined") {
 			blocked = append(blocked, s.Stack+" has docker's default seccomp profile, or one of its own")
 		}
 	}
 	switch {
+	case v.n.IOURing && len(blocked) > 0:
+		return missing("%s", strings.Join(blocked, "; "))
+	case v.n.IOURing && len(v.n.Servers) == 0:
+		return unknown("the kernel allows io_uring; whether a server may use it is not known, because none was named")
+	case v.n.IOURing && len(untold) > 0:
+		return unknown("the kernel allows io_uring; whether a seccomp profile of %s does is not known", strings.Join(untold, " and "))
 	case len(blocked) == 0:
 		return ok("io_uring is allowed")
-	case v.n.IOURing:
-		return missing("%s", strings.Join(blocked, "; "))
 	}
 	return ok("%s; no loader was named that needs io_uring", strings.Join(blocked, "; "))
+}
+
+// filtered says that a process may be under a seccomp profile, of which the kernel tells no more (proc_pid_status(5): 0 is none).
+func (v *visit) filtered(p *process) bool {
+	text, err := v.m.text(fmt.Sprintf("proc/%d/status", p.pid))
+	if err != nil {
+		return true
+	}
+	for line := range strings.Lines(text) {
+		if mode, found := strings.CutPrefix(line, "Seccomp:"); found {
+			return strings.TrimSpace(mode) != "0"
+		}
+	}
+	return true
 }

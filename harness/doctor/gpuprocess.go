@@ -31,6 +31,9 @@ func lookGPUProcesses(v *visit) seen {
 		return warning("%d processes, %d servers were named: %s", len(names), len(v.n.Servers), short(strings.Join(names,
 			", "))).with(float64(len(names)), "count")
 	}
+	if len(names) < len(v.n.Servers) {
+		return unknown("%d processes, %d servers were named: nvidia-smi does not show all of them", len(names), len(v.n.Servers)).with(float64(len(names)), "count")
+	}
 	return ok("%d processes, %d servers were named", len(names), len(v.n.Servers)).with(float64(len(names)), "count")
 }
 

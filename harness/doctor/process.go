@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strconv"
 	"strings"
 )
@@ -77,6 +78,24 @@ func (v *visit) findProcess(s *Instance) *process {
 		return &process{err: fmt.Errorf("docker tells nothing of container %.40q", s.Container)}
 	}
 	return &process{pid: list[0].State.Pid, container: &list[0]}
+}
+
+// apart says how a check sees a process that no container was named for and that has mounts of its own, as one in a container has, or
+// of which that cannot be told; nil for one that sees what is seen here.
+func (v *visit) apart(p *process) *seen {
+	links, linked := v.m.Files.(fs.ReadLinkFS)
+	if !linked {
+		return new(unknown("whether process %d is in a container cannot be told", p.pid))
+	}
+	own, err := links.ReadLink("proc/self/ns/mnt")
+	its, err2 := links.ReadLink(fmt.Sprintf("proc/%d/ns/mnt", p.pid))
+	switch {
+	case err != nil || err2 != nil:
+		return new(unknown("whether process %d is in a container cannot be told", p.pid).do("run as root, or as the server's user"))
+	case own != its:
+		return new(unknown("process %d has mounts of its own, as in a container, and none was named", p.pid).do("name it with --container NAME"))
+	}
+	return nil
 }
 
 // env is a variable of the server; known is false if it cannot be told. Of the others nothing is kept: they may be secrets.

@@ -5,6 +5,14 @@ import "testing/fstest"
 var processWorlds = []worldOf{
 	{"container-flags", OK, "--gpus, --ipc host", func(*world) {}},
 	{"container-flags", OK, "outside of containers", native("")},
+	{"container-flags", Unknown, "process 4711 has mounts of its own", func(w *world) {
+		native("")(w)
+		w.mounts("mnt:[4026531841]", "mnt:[4026532500]")
+	}},
+	{"container-flags", Unknown, "whether process 4711 is in a container cannot be told", func(w *world) {
+		native("")(w)
+		w.remove("proc/4711/ns/mnt")
+	}},
 	{"container-flags", Warning, "no --gpus", inspected(`"gpu"`, `"compute"`)},
 	{"container-flags", Warning, "--ipc private with 64 GiB", func(w *world) {
 		inspected(`"IpcMode": "host"`, `"IpcMode": "private"`)(w)
@@ -32,6 +40,10 @@ var processWorlds = []worldOf{
 
 	{"cache-dir", OK, "/mnt/nvme/kv is mounted at /kv", func(*world) {}},
 	{"cache-dir", OK, "outside of containers", native("")},
+	{"cache-dir", Unknown, "process 4711 has mounts of its own", func(w *world) {
+		native("")(w)
+		w.mounts("mnt:[4026531841]", "mnt:[4026532500]")
+	}},
 	{"cache-dir", Missing, "cannot be written", inspected(`"RW": true`, `"RW": false`)},
 	{"cache-dir", Missing, "nothing of /mnt/nvme", inspected("/mnt/nvme/kv", "/mnt/other/kv")},
 	{"cache-dir", Missing, "nothing of /mnt/nvme", inspected("/mnt/nvme/kv", "/mnt/nvme2/kv")},
@@ -59,7 +71,18 @@ var processWorlds = []worldOf{
 	{"shm-stale", Warning, "256 MiB in big", func(w *world) { w.files["dev/shm/big"] = &fstest.MapFile{Data: make([]byte, staleBytes)} }},
 	{"shm-stale", Unknown, "/dev/shm", lacksFile("dev/shm/sem.x")},
 
-	{"io-uring", OK, "is allowed", func(w *world) { w.needs.IOURing = true }},
+	{"io-uring", Unknown, "whether a server may use it is not known, because none was named", func(w *world) {
+		w.needs.IOURing, w.needs.Servers = true, nil
+	}},
+	{"io-uring", Unknown, "whether a seccomp profile of A and B does is not known", func(w *world) {
+		noProcess(w)
+		w.needs.IOURing = true
+	}},
+	{"io-uring", Unknown, "whether a seccomp profile of A and B does is not known", func(w *world) {
+		native("")(w)
+		w.needs.IOURing = true
+		w.set("proc/4711/status", "Name:\tVLLM\nSeccomp:\t2\n")
+	}},
 	{"io-uring", OK, "no loader was named", inspected("seccomp=unconfined", "label=disable")},
 	{"io-uring", Missing, "default seccomp profile", func(w *world) {
 		w.needs.IOURing = true
@@ -76,19 +99,28 @@ var processWorlds = []worldOf{
 	{"log-direct-io", OK, "no line", func(*world) {}},
 	{"log-direct-io", Missing, "1 lines", logs("WARNING O_DIRECT is not supported on /kv, falling back to buffered I/O")},
 	{"log-direct-io", Unknown, "was not named", noLogs},
+	{"log-direct-io", Unknown, "its log is empty", wholeLogs("\n")},
+	{"log-direct-io", Unknown, "no line of its log is of an inference server", wholeLogs("Started cron\n")},
+	{"log-hybrid-cache", Unknown, "its log is empty", wholeLogs("")},
+	{"log-load-errors", Unknown, "no line of its log is of an inference server", wholeLogs("Started cron\n")},
+	{"log-load-errors", Missing, "1 lines", logs("cuFileRead failed with error 5017")},
+	{"log-connector", Unknown, "its start is not in this log", func(w *world) {
+		wholeLogs("INFO vllm: POST /v1/completions 200\n")(w)
+		w.needs.Servers = w.needs.Servers[:1]
+	}},
 	{"log-hybrid-cache", OK, "no line", func(*world) {}},
 	{"log-hybrid-cache", Warning, "1 lines", logs("WARNING HMA is disabled: the connector does not support it")},
 	{"log-hybrid-cache", Warning, "1 lines", logs("Turning off hybrid kv cache manager: disabling hybrid KV cache manager")},
 	{"log-hybrid-cache", Unknown, "was not named", noLogs},
 	{"log-kv-pool", OK, "196608 tokens", func(*world) {}},
 	{"log-kv-pool", Warning, "GPU KV cache size 49152 tokens, and 196608 at another start", logs("GPU KV cache size: 49,152 tokens")},
-	{"log-kv-pool", Unknown, "no line tells", func(w *world) { w.needs.Servers[1].Log = new("x\n") }},
+	{"log-kv-pool", Unknown, "no line tells", func(w *world) { w.needs.Servers[1].Log = new("INFO vllm x\n") }},
 	{"log-connector", OK, "OffloadingConnector", func(*world) {}},
 	{"log-connector", Warning, "A has a KV connector, SimpleCPUOffloadConnector", func(w *world) {
 		w.needs.Servers = w.needs.Servers[:1]
 		w.needs.Servers[0].Log = new("Creating v1 connector with name: SimpleCPUOffloadConnector\n")
 	}},
-	{"log-connector", Unknown, "no line names", func(w *world) { w.needs.Servers[1].Log = new("x\n") }},
+	{"log-connector", Unknown, "no line names", func(w *world) { w.needs.Servers[1].Log = new("INFO vllm x\n") }},
 	{"log-load-errors", OK, "no failed load", func(*world) {}},
 	{"log-load-errors", Missing, "1 lines: GDS_MT: failed", logs("GDS_MT: failed to register file")},
 	{"log-load-errors", Missing, "1 lines", logs("ERROR promotion of 12 chunks failed: allocation")},

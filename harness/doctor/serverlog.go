@@ -33,8 +33,27 @@ var (
 	logHybrid    = regexp.MustCompile(`(?i)HMA\b.*disabl|disabl.*(HMA\b|hybrid kv cache manager)`)
 	logPool      = regexp.MustCompile(`GPU KV cache size: ([0-9,]+) tokens`)
 	logConnector = regexp.MustCompile(`\b\w*(?:Offload\w*|LMCache\w*|Dynamo)Connector\w*`)
-	logErrors    = regexp.MustCompile(`GDS_MT: failed|createXferReq|(?i:promotion[^\n]*(fail|error)|(fail|error)[^\n]*promotion)|No space left on device`)
+	logErrors    = regexp.MustCompile(`GDS_MT: failed|cuFile\w*[^\n]*(?i:fail|error)|createXferReq|(?i:promotion[^\n]*(fail|error)|(fail|error)[^\n]*promotion)|No space left on device`)
 )
+
+// logServer is in the lines of every server that can be named; a log without it is another program's, or what is left of one.
+var logServer = regexp.MustCompile(`(?i)vllm|tensorrt|trt[-_]?llm|sglang|llama|dynamo|kvbm|lmcache|uvicorn|nixl|connector with name|engine ?core|kv[ _]cache|/v1/(chat/)?completions|prompt throughput`)
+
+// noLog is how a check sees a log that cannot tell: none, an empty one, or one of something else. What it does not say is not good.
+func noLog(s *Instance) *seen {
+	var out seen
+	switch {
+	case s.Log == nil:
+		out = unnamed("its log", "--log FILE")
+	case strings.TrimSpace(*s.Log) == "":
+		out = unknown("its log is empty").do("name the file with --log that the server writes since its start")
+	case !logServer.MatchString(*s.Log):
+		out = unknown("no line of its log is of an inference server").do("name the file with --log that the server writes since its start")
+	default:
+		return nil
+	}
+	return &out
+}
 
 // countLines is how often a pattern stands in a log, a line at a time, and the first such line.
 func countLines(log string, p *regexp.Regexp) (n int, first string) {
@@ -49,8 +68,8 @@ func countLines(log string, p *regexp.Regexp) (n int, first string) {
 }
 
 func lookLogDirect(_ *visit, s *Instance) seen {
-	if s.Log == nil {
-		return unnamed("its log", "--log FILE")
+	if unread := noLog(s); unread != nil {
+		return *unread
 	}
 	if n, first := countLines(*s.Log, logDirect); n > 0 {
 		return missing("%d lines: %s", n, first).with(float64(n), "count")
@@ -59,8 +78,8 @@ func lookLogDirect(_ *visit, s *Instance) seen {
 }
 
 func lookLogHybrid(_ *visit, s *Instance) seen {
-	if s.Log == nil {
-		return unnamed("its log", "--log FILE")
+	if unread := noLog(s); unread != nil {
+		return *unread
 	}
 	if n, first := countLines(*s.Log, logHybrid); n > 0 {
 		return warning("%d lines: %s", n, first).with(float64(n), "count")
@@ -69,8 +88,8 @@ func lookLogHybrid(_ *visit, s *Instance) seen {
 }
 
 func lookLogPool(_ *visit, s *Instance) seen {
-	if s.Log == nil {
-		return unnamed("its log", "--log FILE")
+	if unread := noLog(s); unread != nil {
+		return *unread
 	}
 	found := logPool.FindAllStringSubmatch(*s.Log, -1)
 	if len(found) == 0 {
@@ -95,13 +114,15 @@ func lookLogPool(_ *visit, s *Instance) seen {
 }
 
 func lookLogConnector(_ *visit, s *Instance) seen {
-	if s.Log == nil {
-		return unnamed("its log", "--log FILE")
+	if unread := noLog(s); unread != nil {
+		return *unread
 	}
 	name := logConnector.FindString(*s.Log)
 	switch {
 	case s.Stack == "A" && name != "":
 		return warning("A has a KV connector, %s", short(name))
+	case s.Stack == "A" && !logPool.MatchString(*s.Log):
+		return unknown("no line names a KV connector, but neither does one tell the KV pool: its start is not in this log")
 	case s.Stack == "A":
 		return ok("no KV connector")
 	case name == "":
@@ -111,8 +132,8 @@ func lookLogConnector(_ *visit, s *Instance) seen {
 }
 
 func lookLogErrors(_ *visit, s *Instance) seen {
-	if s.Log == nil {
-		return unnamed("its log", "--log FILE")
+	if unread := noLog(s); unread != nil {
+		return *unread
 	}
 	if n, first := countLines(*s.Log, logErrors); n > 0 {
 		return missing("%d lines: %s", n, first).with(float64(n), "count")

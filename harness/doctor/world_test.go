@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -104,6 +105,14 @@ func well(t *testing.T) *world {
 			ReadBytes: new(4194304.0), WriteBytes: new(4194304.0)}},
 		a: newFake(t), b: newFake(t),
 	}
+	told := 1048576.0
+	w.b.says = func(prompt string, again bool) string { // what it has seen comes back through tier 2
+		if again {
+			w.b.page = strings.Replace(w.b.page, fmt.Sprintf("%.1f", told), fmt.Sprintf("%.1f", told+1e6), 1)
+			told += 1e6
+		}
+		return "about " + begin(prompt)
+	}
 	for i := range 300 {
 		w.lags = append(w.lags, time.Duration(i)*time.Microsecond)
 	}
@@ -176,6 +185,12 @@ func (w *world) see(id string) Finding {
 // set writes a file; remove takes one away.
 func (w *world) set(path, content string) { w.files[path] = &fstest.MapFile{Data: []byte(content)} }
 func (w *world) remove(path string)       { delete(w.files, path) }
+
+// mounts are the mount namespaces of this process and of process 4711.
+func (w *world) mounts(own, its string) {
+	w.files["proc/self/ns/mnt"] = &fstest.MapFile{Data: []byte(own), Mode: fs.ModeSymlink | 0o777}
+	w.files["proc/4711/ns/mnt"] = &fstest.MapFile{Data: []byte(its), Mode: fs.ModeSymlink | 0o777}
+}
 
 // instead replaces a part of a file that must be there.
 func (w *world) instead(path, old, new string) {

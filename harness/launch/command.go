@@ -206,7 +206,11 @@ func (b *builder) container(c *Command, path string, of *config.Container, env m
 	if c.Part == "" {
 		mounts = append(mounts, b.all("lora.mounts", b.lora.Mounts)...)
 	}
-	for _, mount := range mounts {
+	for i, mount := range mounts {
+		if i < len(of.Mounts) && strings.Count(mount, ":") != strings.Count(of.Mounts[i], ":") {
+			b.errs = append(b.errs, fmt.Errorf("servers/%s.yaml mounts %s: docker cannot mount a path with a colon: choose folders without one (-results, or what gives %s)",
+				b.place.Kind, mount, of.Mounts[i]))
+		}
 		c.Argv = append(c.Argv, "--volume", mount)
 	}
 	for _, variable := range slices.Sorted(maps.Keys(env)) {

@@ -82,6 +82,10 @@ func TestDockerLine(t *testing.T) {
 	assert.Contains(t, commands[0].Argv, "/home/u/.cache/huggingface:/root/.cache/huggingface")
 	_, _, err = Commands(l, launched(), place("", nil))
 	require.ErrorContains(t, err, "servers/vllm-disk.yaml starts a container, and there is no docker on PATH")
+	colon := place("/usr/bin/docker", nil)
+	colon.Kind, colon.Folder = "trtllm", "/runs/at 10:30/launch"
+	_, _, err = Commands(kindOf(t, "trtllm").Launch, launched(), colon)
+	require.ErrorContains(t, err, "docker cannot mount a path with a colon: choose folders without one (-results, or what gives {folder}")
 }
 
 // A and B of vLLM differ by the connector and the folder of its tier alone.

@@ -40,6 +40,7 @@ type Log struct {
 	found    map[string]*Finding
 	read     map[string]string // readings, by their name in config.LogReadings
 	secrets  []string          // values that are never written
+	longest  int               // of them, bytes
 	broken   error             // the file could not be written
 }
 
@@ -62,6 +63,7 @@ func newLog(path string, lines map[string]config.LogLine, secrets []string, room
 	for _, s := range secrets {
 		if len(s) >= 4 { // what is shorter is no secret, and would take letters out of words
 			l.secrets = append(l.secrets, s)
+			l.longest = max(l.longest, len(s))
 		}
 	}
 	var err error
@@ -86,11 +88,14 @@ func (w writer) Write(p []byte) (int, error) {
 	for {
 		i := bytes.IndexAny(rest, "\n\r") // bars of progress end in a carriage return
 		if i < 0 {
-			if len(rest) < maxLine {
+			if len(rest) < maxLine+l.longest {
 				break
 			}
-			l.line(w.part, string(rest[:maxLine]))
-			rest = rest[maxLine:]
+			// A secret that lies across the end of this piece is whole here, and taken out before the cut.
+			rest = []byte(l.withoutSecrets(string(rest)))
+			piece := min(len(rest), maxLine)
+			l.line(w.part, string(rest[:piece]))
+			rest = rest[piece:]
 			continue
 		}
 		l.line(w.part, string(rest[:i]))
@@ -114,9 +119,7 @@ func (l *Log) line(part, text string) {
 	if text = strings.TrimRight(text, " \t\r\n"); text == "" {
 		return
 	}
-	for _, s := range l.secrets {
-		text = strings.ReplaceAll(text, s, "***")
-	}
+	text = l.withoutSecrets(text)
 	for _, p := range l.patterns {
 		l.look(p, text)
 	}
@@ -127,6 +130,14 @@ func (l *Log) line(part, text string) {
 		l.tail = slices.Delete(l.tail, 0, 1)
 	}
 	l.keep(text + "\n")
+}
+
+// withoutSecrets is a text in which nobody reads them.
+func (l *Log) withoutSecrets(text string) string {
+	for _, s := range l.secrets {
+		text = strings.ReplaceAll(text, s, "***")
+	}
+	return text
 }
 
 // look notes what a line tells; of a reading the newest counts, because a server that tells it twice has corrected itself.

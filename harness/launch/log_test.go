@@ -118,4 +118,18 @@ func TestLogHidesSecrets(t *testing.T) {
 	l, kept := logged(t, "vllm", maxLog, []string{token, "ab"}, fmt.Sprintf("401 for token %s of ab\n", token))
 	assert.Equal(t, "401 for token *** of ab\n", kept)
 	assert.NotContains(t, l.lastLines(), token)
+
+	// Nor of one that lies across the end of what is looked at of an endless line, however it comes.
+	for _, at := range []int{maxLine - 1, maxLine - 8, maxLine - len(token), maxLine} {
+		for _, pieces := range [][]string{
+			{strings.Repeat("y", at) + token + "z\n"},
+			{strings.Repeat("y", at), token + "z\n"},
+			{strings.Repeat("y", at) + token[:7], token[7:] + "z\n"},
+			{strings.Repeat("y", at) + token[:7], token[7:]},
+		} {
+			_, kept = logged(t, "vllm", maxLog, []string{token}, pieces...)
+			assert.NotContains(t, strings.ReplaceAll(kept, "\n", ""), token[:5], "%d", at)
+			assert.Contains(t, strings.ReplaceAll(kept, "\n", ""), "y***", "%d", at)
+		}
+	}
 }

@@ -138,16 +138,44 @@ func unreadable(file string, err error) error {
 // errLink says that a container would not find what is found here.
 var errLink = errors.New("a link leads out of that folder, to where the container does not see it: copy the files there (cp -rL)")
 
-// leadsOut says whether a path is a link to somewhere outside the folder.
+// mostLinks is how many links are followed, as Linux does.
+const mostLinks = 40
+
+// leadsOut says whether a path below the folder leads out of it on its way, by however many links.
 func (w *Wanted) leadsOut(files fs.FS, file string) bool {
-	target, err := fs.ReadLink(files, inside(file))
-	if err != nil { // it is none
-		return false
+	dir := path.Clean(w.Dir)
+	at, rest := dir, path.Clean(file)
+	for links := 0; ; {
+		// rest is what is left of the way: a whole path, or one from at, which holds no link any more.
+		if path.IsAbs(rest) {
+			if !strings.HasPrefix(rest+"/", dir+"/") {
+				return true
+			}
+			at, rest = dir, strings.TrimPrefix(strings.TrimPrefix(rest, dir), "/")
+		}
+		step, more, _ := strings.Cut(rest, "/")
+		if rest == "" {
+			return false
+		}
+		next := path.Join(at, step)
+		if !strings.HasPrefix(next+"/", dir+"/") {
+			return true
+		}
+		target, err := "", error(nil)
+		if next != dir {
+			target, err = fs.ReadLink(files, inside(next))
+		}
+		if next == dir || err != nil { // it is none
+			at, rest = next, more
+			continue
+		}
+		if links++; links > mostLinks {
+			return true
+		}
+		if rest = target; more != "" {
+			rest = target + "/" + more
+		}
 	}
-	if !path.IsAbs(target) {
-		target = path.Join(path.Dir(file), target)
-	}
-	return !strings.HasPrefix(path.Clean(target)+"/", path.Clean(w.Dir)+"/")
 }
 
 // configured compares the adapter's configuration with what the server is started for.

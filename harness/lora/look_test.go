@@ -119,6 +119,19 @@ func TestAmiss(t *testing.T) {
 			f["models/lora/b/adapter_model.safetensors"] = f["models/lora/a/adapter_model.safetensors"]
 			link("a/adapter_model.safetensors", "../b/adapter_model.safetensors")(f, w)
 		}, ""},
+		{"a link to a link that leads out", elsewhere(func(f fstest.MapFS, w *Wanted) {
+			link("b/hop", "../../../blobs/x")(f, w)
+			link("a/adapter_model.safetensors", "../b/hop")(f, w)
+		}), "LoRA adapter a in /models/lora: a link leads out of that folder"},
+		{"a link through a folder that leads out", elsewhere(func(f fstest.MapFS, w *Wanted) {
+			link("there", "../../blobs")(f, w)
+			link("a/adapter_model.safetensors", "../there/x")(f, w)
+		}), "LoRA adapter a in /models/lora: a link leads out of that folder"},
+		{"a link over two that stay inside", func(f fstest.MapFS, w *Wanted) {
+			f["models/lora/b/adapter_model.safetensors"] = f["models/lora/a/adapter_model.safetensors"]
+			link("hop", "/models/lora/b")(f, w)
+			link("a/adapter_model.safetensors", "../hop/adapter_model.safetensors")(f, w)
+		}, ""},
 		{"a link to an adapter's folder", func(f fstest.MapFS, w *Wanted) {
 			f["snapshots/c/adapter_config.json"], f["snapshots/c/adapter_model.bin"] = f["models/lora/b/adapter_config.json"], f["models/lora/b/adapter_model.bin"]
 			link("c", "../../snapshots/c")(f, w)

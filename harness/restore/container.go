@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"time"
 )
@@ -53,11 +55,34 @@ func (e *Entry) runtime(ctx context.Context, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, asking)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, e.Runtime, args...)
-	cmd.WaitDelay = time.Second
+	cmd.Env, cmd.WaitDelay = e.runtimeEnviron(os.Environ()), time.Second
 	var out, said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &said
 	if err := cmd.Run(); err != nil {
 		return "", fmt.Errorf("%s %s: %w: %.200s", e.Runtime, args[0], err, strings.TrimSpace(said.String()))
 	}
 	return out.String(), nil
+}
+
+// daemonVariables are those by which docker and podman find their daemon: a container of another one is not found without them.
+var daemonVariables = []string{"DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "CONTAINER_HOST", "CONTAINER_CONNECTION",
+	"XDG_RUNTIME_DIR"}
+
+// namesDaemon says that a variable, NAME=value, is one of them.
+func namesDaemon(variable string) bool {
+	name, _, _ := strings.Cut(variable, "=")
+	return slices.Contains(daemonVariables, name)
+}
+
+// daemonOf are those of an environment, never nil.
+func daemonOf(environ []string) []string {
+	return slices.DeleteFunc(append([]string{}, environ...), func(v string) bool { return !namesDaemon(v) })
+}
+
+// runtimeEnviron is this process's environment with the variables that name the daemon as they were then.
+func (e *Entry) runtimeEnviron(environ []string) []string {
+	if e.RuntimeEnv == nil {
+		return environ
+	}
+	return append(slices.DeleteFunc(slices.Clone(environ), namesDaemon), e.RuntimeEnv...)
 }

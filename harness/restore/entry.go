@@ -35,6 +35,9 @@ type Entry struct {
 	GraceS float64     `json:"grace_s,omitempty"` // s between asking a process to end and killing it; 0: 10 s
 	// Runtime is the program that removes a container: docker or podman.
 	Runtime string `json:"runtime,omitempty"`
+	// RuntimeEnv are the variables, NAME=value, by which it finds its daemon, as they were when the container was started; null in
+	// journals of versions that did not note them.
+	RuntimeEnv []string `json:"runtime_env"`
 	// Path is a folder or file directly in the folder Below, which the user has named; of a setting, the kernel's file.
 	Path  string `json:"path,omitempty"`
 	Below string `json:"below,omitempty"`

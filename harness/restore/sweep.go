@@ -105,5 +105,17 @@ const longest = 2 * time.Minute
 func (e *Entry) bounded(root string, sameBoot bool) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), longest)
 	defer cancel()
+	did, err := e.restore(ctx, root, sameBoot)
+	if e.Kind != Container || did != "" || err != nil || !sameBoot {
+		return did, err
+	}
+	// Its process may have died while the runtime was about to make it.
+	select {
+	case <-ctx.Done():
+	case <-time.After(stillComing):
+	}
 	return e.restore(ctx, root, sameBoot)
 }
+
+// stillComing is for how long a runtime may take to make a container whose client has died.
+const stillComing = 2 * time.Second

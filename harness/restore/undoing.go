@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"sync"
 
@@ -56,6 +57,9 @@ func (j *Journal) Do(e Entry, act func(*Note) error, undo Undo) (Undo, error) {
 	}
 	if err := e.check(j.root); err != nil {
 		return nil, fmt.Errorf("%s: %w", e.What, err)
+	}
+	if e.Kind == Container && e.RuntimeEnv == nil {
+		e.RuntimeEnv = daemonOf(os.Environ())
 	}
 	u := &undoing{journal: j, undo: undo, entry: e}
 	j.mu.Lock()

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -138,7 +139,7 @@ func takeRuns(runs []string) (locks []*disk.Lock, err error) {
 		switch {
 		case errors.As(err, &held):
 			return locks, fmt.Errorf("%s is being measured: %w: wait for its end", run, held)
-		case errors.Is(err, os.ErrPermission):
+		case errors.Is(err, os.ErrPermission), errors.Is(err, syscall.EROFS):
 			continue // nobody can measure where nobody can write
 		case err != nil:
 			return locks, err

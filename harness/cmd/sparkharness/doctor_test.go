@@ -254,7 +254,7 @@ func TestDoctorOfBothStacks(t *testing.T) {
 	}{
 		{"vllm", "vllm", "vllm-fs", func(t *testing.T, by map[string]doctor.Finding) {
 			assert.Equal(t, doctor.OK, by["server-metrics B"].Status, by["server-metrics B"].Seen)
-			assert.Equal(t, doctor.OK, by["outputs-equal"].Status, by["outputs-equal"].Seen)
+			assert.Contains(t, []doctor.Status{doctor.OK, doctor.Warning}, by["outputs-equal"].Status, by["outputs-equal"].Seen)
 			assert.Equal(t, doctor.Warning, by["kv-pool-equal"].Status)
 			assert.Equal(t, "A 131072 and B 65536 tokens on the device: name that beside every comparison", by["kv-pool-equal"].Seen)
 		}},
