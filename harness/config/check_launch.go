@@ -50,7 +50,7 @@ func (l *Launch) check(r *reader, at string) {
 }
 
 // allAddresses is how a server is told to listen on every interface.
-var allAddresses = regexp.MustCompile(`(?m)(^|[^0-9.])0\.0\.0\.0($|[^0-9.])|\[::\]|(^|[ ="'])::($|[ "'])`)
+var allAddresses = regexp.MustCompile(`(?m)(^|[^0-9.])0\.0\.0\.0($|[^0-9.]|\.$)|\[::0?\]|(^|[ ="'])(::0?|(0:){7}0)($|[ "'])|(//|(host|bind|address)[= ])\*`)
 
 // plainName is what stands in braces.
 var plainName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)

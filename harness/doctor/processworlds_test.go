@@ -102,6 +102,8 @@ var processWorlds = []worldOf{
 	{"log-direct-io", Unknown, "its log is empty", wholeLogs("\n")},
 	{"log-direct-io", Unknown, "no line of its log is of an inference server", wholeLogs("Started cron\n")},
 	{"log-hybrid-cache", Unknown, "its log is empty", wholeLogs("")},
+	{"log-direct-io", Unknown, "the server's start is not in this log", wholeLogs("INFO vllm: POST /v1/completions 200\n")},
+	{"log-hybrid-cache", Unknown, "the server's start is not in this log", wholeLogs("INFO vllm: POST /v1/completions 200\n")},
 	{"log-load-errors", Unknown, "no line of its log is of an inference server", wholeLogs("Started cron\n")},
 	{"log-load-errors", Missing, "1 lines", logs("cuFileRead failed with error 5017")},
 	{"log-connector", Unknown, "its start is not in this log", func(w *world) {

@@ -37,7 +37,10 @@ var (
 )
 
 // logServer is in the lines of every server that can be named; a log without it is another program's, or what is left of one.
-var logServer = regexp.MustCompile(`(?i)vllm|tensorrt|trt[-_]?llm|sglang|llama|dynamo|kvbm|lmcache|uvicorn|nixl|connector with name|engine ?core|kv[ _]cache|/v1/(chat/)?completions|prompt throughput`)
+var logServer = regexp.MustCompile(`(?i)vllm|tensorrt|trt[-_]?llm|sglang|llama[._-]?(cpp|server)|dynamo|kvbm|lmcache|uvicorn|nixl|connector with name|engine ?core|kv[ _]cache|/v1/(chat/)?completions|prompt throughput`)
+
+// logStart is in the lines that servers write when they start. A log without it tells nothing of what is told then.
+var logStart = regexp.MustCompile(`(?i)kv cache size|connector with name|startup complete|uvicorn running|server is listening|load(ing|ed) model|model load`)
 
 // noLog is how a check sees a log that cannot tell: none, an empty one, or one of something else. What it does not say is not good.
 func noLog(s *Instance) *seen {
@@ -74,6 +77,9 @@ func lookLogDirect(_ *visit, s *Instance) seen {
 	if n, first := countLines(*s.Log, logDirect); n > 0 {
 		return missing("%d lines: %s", n, first).with(float64(n), "count")
 	}
+	if !logStart.MatchString(*s.Log) {
+		return unknown("no line says so, but the server's start is not in this log")
+	}
 	return ok("no line says that I/O is buffered").with(0, "count")
 }
 
@@ -83,6 +89,9 @@ func lookLogHybrid(_ *visit, s *Instance) seen {
 	}
 	if n, first := countLines(*s.Log, logHybrid); n > 0 {
 		return warning("%d lines: %s", n, first).with(float64(n), "count")
+	}
+	if !logStart.MatchString(*s.Log) {
+		return unknown("no line says so, but the server's start is not in this log")
 	}
 	return ok("no line says that HMA is disabled").with(0, "count")
 }

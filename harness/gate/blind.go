@@ -13,7 +13,7 @@ import (
 // Fault is why a cell is to be measured again.
 type Fault struct {
 	Cell string // key
-	Gate string // that it fails, or would fail
+	Gate string // that it fails, or may fail
 	Code string
 	Why  string
 }
@@ -25,14 +25,16 @@ func (f Fault) String() string { return fmt.Sprintf("%s (%s): %s", f.Gate, f.Cod
 type Known struct {
 	Idle  *float64 // what its drive does when idle, I/O a second (evidence.IdleIOs)
 	Fio   *float64 // what fio moved in its block and on its drive where it moved most, bytes a second
-	Probe *float64 // of a cell that follows none with fio: how long a read of the probe takes on an undisturbed drive, us
+	Probe *float64 // how long a read of the probe takes on an undisturbed drive, us
+	// Follows says that fio ran before the cell, or may have: what was put aside has no place in the order any more.
+	Follows bool
 
 	loosely bool
 }
 
 // Loosely is what is known at half the bounds: by it a cell is judged whose run has gone on since, and knows more.
 func (k Known) Loosely() Known {
-	k.loosely = true
+	k.loosely, k.Follows = true, false
 	if k.Idle != nil {
 		k.Idle = new(*k.Idle / 2)
 	}
@@ -50,8 +52,8 @@ func (k Known) bound(v float64) float64 {
 // KnownOf is what a run's cells tell of one of them.
 func KnownOf(ev *evidence.Evidence, c *evidence.Cell) Known {
 	k := Known{Idle: ev.IdleIOs().Of(c), Fio: fioInBlock(ev, c)}
-	if undisturbed, cells := undisturbedProbes(ev); len(undisturbed) >= leastUndisturbed && slices.Contains(cells, c) {
-		k.Probe = new(lowerMedian(undisturbed))
+	if undisturbed, cells := undisturbedProbes(ev); len(undisturbed) >= leastUndisturbed {
+		k.Probe, k.Follows = new(lowerMedian(undisturbed)), !slices.Contains(cells, c) || fioAside(ev)
 	}
 	return k
 }

@@ -125,13 +125,15 @@ func nobodys(c *evidence.Cell) float64 {
 	return (m.ReadBytes - record.OrZero(c.KV.Tier2Spread) - record.OrZero(c.ProbeBytes(m)) - record.OrZero(idle)) / c.Seconds()
 }
 
-// foreignReads says that somebody else read the drive beside a cell that was to have no fio, by the bound of FioRan over the cell's
-// own block, whose cells are near in time and whole when it is asked. Nothing is said where the KV manager's account lacks lines.
+// foreignReads says that somebody else read the drive beside a cell that was to have no fio: more than the share of FioRan, here of what fio
+// moves in the cell's own block, whose cells are near in time and whole when it is asked, which is less than in the whole run. Nothing is
+// said where the KV manager's account lacks lines. That account is no outcome, but reads that it misses, as a readahead, grow with what it
+// holds; they make cells of a whole arm alike, of which a fifth at most is measured again.
 func foreignReads(c *evidence.Cell, g config.Gates, k Known) (code, why string) {
 	if c.Info.Fio == nil || len(c.Info.Fio.Jobs) > 0 || c.KV == nil || k.Fio == nil || c.Seconds() <= 0 {
 		return "", ""
 	}
-	if c.KV.Failed > 0 || c.KV.Samples == 0 || c.KV.Resets || standsStill(c) != "" {
+	if c.KV.Failed > 0 || c.KV.Samples == 0 || c.KV.Resets || c.KV.Tier2Spread == nil || standsStill(c) != "" {
 		return "", ""
 	}
 	rest, most := nobodys(c), k.bound(g.MaxForeignReads)**k.Fio

@@ -203,7 +203,7 @@ func threeBlocks() *evidence.Evidence {
 		c.Stage, c.Info.Start = 1, float64(i)
 		c.Sys.AliveAtStart, c.Sys.AliveAtEnd = true, true
 		c.Sys.Baseline.NVMeSeconds = 10
-		c.KV = &evidence.KVCounters{Samples: 1}
+		c.KV = &evidence.KVCounters{Samples: 1, Tier2Spread: ptr(0.0)}
 		ev.Plan.Cells = append(ev.Plan.Cells, c.PlannedCell)
 	}
 	return ev
@@ -249,6 +249,12 @@ func TestDisturbedCellsAreMeasuredAgain(t *testing.T) {
 	assert.False(t, faulty)
 	_, faulty = gate.Blind(first, ev.Exp.Hypothesis.Gates, known.Loosely())
 	assert.True(t, faulty, "by half the bound")
+
+	ev.Quarantined = []record.Quarantined{{Cell: ev.Cells[2].Key}}
+	first.Sys.Baseline.ProbeUS = 600 * 151
+	assert.Empty(t, gate.Again(ev), "what was put aside had fio, and nobody knows any more before which cell")
+	_, faulty = gate.Blind(first, ev.Exp.Hypothesis.Gates, gate.KnownOf(ev, first).Loosely())
+	assert.True(t, faulty, "it was rightly put aside all the same")
 
 	ev = threeBlocks()
 	ev.Cells[3].Sys.Baseline.ProbeUS = 600 * 500

@@ -2,107 +2,102 @@ package gate
 
 import (
 	"fmt"
-	"sort"
 
 	"sparkharness/harness/evidence"
-	"sparkharness/harness/record"
-	"sparkharness/harness/stats"
 )
 
 const (
-	// A page stood still if in fewer than one of a million cells so many requests would have passed over tier 2 by chance.
-	maxStillChance = 1e-6
-	// leastStillReads is the share of the drive's rate at other times that it kept while the page told of no read. Where the tiers
-	// above 2 came to hold all, the drive falls silent with the page.
+	// A page stopped to count if it told of less than leastTold of what the drive read for tier 2 from some time on, ...
+	leastTold = 0.25
+	// ... and that was at least leastStillReads of what the page told of before, so that the tier did not fall silent.
 	leastStillReads = 0.25
+	// Before, tier 2 made at least so much of what the drive read: else what others read hides it.
+	leastShareOfDrive = 0.5
+	// The time in which it is looked for: a share of the phase, and many times as long as the page was ever silent before, because bytes
+	// are counted when their fetch has ended.
+	leastStillShare, leastStillGaps = 0.15, 4
+	// leastStillMoves is how often the page told of reads before.
+	leastStillMoves = 10
 )
 
-// stretch is a time of a measure phase in which the KV manager's page told of no read from tier 2, s from the phase's start.
+// stretch is the end of a measure phase, from some time on, s from the phase's start. Rates are bytes a second.
 type stretch struct {
-	from, to float64
-	inside   int     // requests sent in it whose first token came in it
-	outside  int     // other requests, ...
-	read     int     // ... and those of them in whose time the page told of a read
-	chance   float64 // that none of those inside would have read, if all were alike; over all stretches of the cell
+	from, to     float64
+	told, drive  float64 // rates in it
+	toldBefore   float64
+	driveBefore  float64
+	gap          float64 // the longest time before in which the page told of no read
+	movesBefore  int
+	others, tier float64 // rates of the drive: what others read before, and what is left for tier 2 in it
 }
 
-// standsStill says that the KV manager's page stopped to count in the middle of a cell: it told of reads from tier 2 and then of none
-// while the drive went on as before, over so many requests that chance does not do it. Such a page is a copy of an earlier one,
-// as a proxy or an exporter whose source hangs gives out, and what it did not count is missing in all that is said of tier 2.
+// standsStill says that the KV manager's page stopped to count in the middle of a cell, or all but: from some time on it told of less than a
+// quarter of what the drive read for tier 2, which is what the drive reads without what others read before, and told of all before. Such
+// a page is a copy of an earlier one, as a proxy or an exporter whose source hangs gives out. A page that falls behind and catches up is none.
+// Nothing is said where fio runs, whose rate hides a tier's, nor where others read more than the tier.
 func standsStill(c *evidence.Cell) string {
-	if c.KV == nil || c.Sys.Measure.DeviceRead.Seconds == 0 {
+	if c.KV == nil || c.Sys.Measure.DeviceRead.Seconds == 0 || c.Info.Fio != nil && len(c.Info.Fio.Jobs) > 0 {
 		return ""
 	}
-	s := longestStill(c)
-	if s == nil || s.chance >= maxStillChance {
+	points := c.KV.Tier2Reads
+	if len(points) == 0 {
 		return ""
 	}
-	in, out := rateBeside(c, s)
-	if out <= 0 || in < leastStillReads*out {
+	const steps = 50
+	end := points[len(points)-1].T
+	var most *stretch
+	for i := 1; i < steps; i++ {
+		s := stretchFrom(c, end*float64(i)/steps, end)
+		if s.still() && (most == nil || s.told/s.tier < most.told/most.tier) {
+			most = &s
+		}
+	}
+	if most == nil {
 		return ""
 	}
-	return fmt.Sprintf("%s: from %.0f s to %.0f s of the measure phase the KV manager's page told of no read from tier 2 while %d requests were "+
-		"answered and the drive read %.1f MB/s (at other times %.1f MB/s, and the page told of reads in the time of %d of %d requests): "+
-		"it is a copy of an earlier page, or its source hung; see what serves -metrics", c.Key, s.from, s.to, s.inside, in/1e6, out/1e6, s.read, s.outside)
+	return fmt.Sprintf("%s: from %.0f s of the measure phase on, for %.0f s, the KV manager's page told of %.2f MB/s from tier 2 while the drive read %.1f MB/s "+
+		"for it (before, it told of %.1f MB/s): it is a copy of an earlier page, or its source hangs; see what serves it",
+		c.Key, most.from, most.to-most.from, most.told/1e6, most.tier/1e6, most.toldBefore/1e6)
 }
 
-// longestStill is the stretch over which most requests were answered; nil where the page never told of a read.
-func longestStill(c *evidence.Cell) *stretch {
-	moved := []float64{0}
-	end := 0.0
+// still says that the page stopped to count with the stretch's begin.
+func (s *stretch) still() bool {
+	return s.movesBefore >= leastStillMoves && s.toldBefore >= leastShareOfDrive*s.driveBefore &&
+		s.to-s.from >= leastStillShare*s.to && s.to-s.from >= leastStillGaps*s.gap &&
+		s.tier >= leastStillReads*s.toldBefore && s.told < leastTold*s.tier
+}
+
+// stretchFrom sums what the page told of and what the drive read, before a time and from then on to the last line of the page.
+func stretchFrom(c *evidence.Cell, from, to float64) stretch {
+	s := stretch{from: from, to: to}
+	last, moved := 0.0, 0.0
 	for _, p := range c.KV.Tier2Reads {
-		if p.V > 0 && p.T > 0 {
-			moved = append(moved, p.T)
-		}
-		end = max(end, p.T)
-	}
-	if len(moved) == 1 {
-		return nil
-	}
-	moved = append(moved, end)
-	inside := make([]int, len(moved)) // by the move that ends the stretch
-	read, all := 0, 0
-	for i := range c.Requests {
-		r := &c.Requests[i]
-		if r.RC != record.RCOK || !r.HasTTFT || r.Censored {
-			continue
-		}
-		all++
-		// The page tells of a read no sooner than it ends, so that the one after the first token is this request's as well.
-		next := sort.SearchFloat64s(moved, r.At)
+		bytes := p.V * max(0, p.T-last)
+		last = p.T
 		switch {
-		case next == len(moved):
-			all-- // the page was not read any more
-		case next > 0 && r.At+r.TTFT/1000 < moved[next]:
-			inside[next]++
+		case p.T > from:
+			s.told += bytes
+		case p.V > 0:
+			s.toldBefore += bytes
+			s.gap = max(s.gap, p.T-moved)
+			moved, s.movesBefore = p.T, s.movesBefore+1
+		}
+	}
+	last = 0
+	for _, b := range c.Sys.Measure.DeviceRead.Bins {
+		bytes := b.V * max(0, b.T-last)
+		last = b.T
+		switch {
+		case b.T > to:
+		case b.T > from:
+			s.drive += bytes
 		default:
-			read++
+			s.driveBefore += bytes
 		}
 	}
-	most := 1
-	for i := range inside {
-		if inside[i] > inside[most] {
-			most = i
-		}
-	}
-	s := &stretch{from: moved[most-1], to: moved[most], inside: inside[most], outside: all - inside[most], read: read}
-	// Those in other stretches did not read either: Fisher's exact test on reading inside and outside, times the number of stretches.
-	s.chance = stats.NoneDrawn(all, read, s.inside) * float64(len(moved)-1)
+	s.toldBefore, s.driveBefore = s.toldBefore/from, s.driveBefore/from
+	s.told, s.drive = s.told/(to-from), s.drive/(to-from)
+	s.others = max(0, s.driveBefore-s.toldBefore)
+	s.tier = s.drive - s.others
 	return s
-}
-
-// rateBeside is what the drive read a second inside the stretch and outside, without what fio, the probe and the idle machine read.
-func rateBeside(c *evidence.Cell, s *stretch) (in, out float64) {
-	m := &c.Sys.Measure
-	idle, _ := c.IdleBytes()
-	others := (record.OrZero(m.FioReadBytes) + record.OrZero(c.ProbeBytes(m)) + record.OrZero(idle)) / m.DeviceRead.Seconds
-	var n, k float64
-	for _, b := range m.DeviceRead.Bins {
-		if b.T > s.from+1 && b.T <= s.to {
-			in, n = in+b.V, n+1
-		} else if b.T <= s.from || b.T > s.to+1 {
-			out, k = out+b.V, k+1
-		}
-	}
-	return in/max(1, n) - others, out/max(1, k) - others
 }

@@ -8,6 +8,7 @@ import (
 
 	"sparkharness/harness/config"
 	"sparkharness/harness/evidence"
+	"sparkharness/harness/record"
 )
 
 // washedOut asks whether the drive was as good as new before each cell's load: the probe's mean latency in the baseline
@@ -66,6 +67,15 @@ func undisturbedProbes(ev *evidence.Evidence) (us []float64, of []*evidence.Cell
 	return us, of
 }
 
+// fioAside says that a cell with fio was put aside.
+func fioAside(ev *evidence.Evidence) bool {
+	return slices.ContainsFunc(ev.Quarantined, func(q record.Quarantined) bool {
+		return slices.ContainsFunc(ev.Cells, func(c *evidence.Cell) bool {
+			return c.Key == q.Cell && c.Info.Fio != nil && len(c.Info.Fio.Jobs) > 0
+		}) || !slices.ContainsFunc(ev.Cells, func(c *evidence.Cell) bool { return c.Key == q.Cell })
+	})
+}
+
 // lowerMedian is the middle value, or the lower one of two.
 func lowerMedian(values []float64) float64 {
 	sorted := slices.Sorted(slices.Values(values))
@@ -79,7 +89,7 @@ const leastUndisturbed = 3
 // disturbed it was nobody's treatment. After one with fio it may be the treatment's own, which washedOut is about.
 func probeOff(c *evidence.Cell, g config.Gates, k Known) (code, why string) {
 	v := c.Sys.Baseline.Probe()
-	if k.Probe == nil || v == nil {
+	if k.Probe == nil || k.Follows || v == nil {
 		return "", ""
 	}
 	off := math.Abs(*v / *k.Probe - 1)

@@ -207,9 +207,9 @@ func (b *builder) container(c *Command, path string, of *config.Container, env m
 		mounts = append(mounts, b.all("lora.mounts", b.lora.Mounts)...)
 	}
 	for i, mount := range mounts {
-		if i < len(of.Mounts) && strings.Count(mount, ":") != strings.Count(of.Mounts[i], ":") {
+		if as := slices.Concat(of.Mounts, b.lora.Mounts)[i]; strings.Count(mount, ":") != strings.Count(as, ":") {
 			b.errs = append(b.errs, fmt.Errorf("servers/%s.yaml mounts %s: docker cannot mount a path with a colon: choose folders without one (-results, or what gives %s)",
-				b.place.Kind, mount, of.Mounts[i]))
+				b.place.Kind, mount, as))
 		}
 		c.Argv = append(c.Argv, "--volume", mount)
 	}

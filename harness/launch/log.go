@@ -2,6 +2,7 @@ package launch
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"maps"
 	"os"
@@ -66,6 +67,8 @@ func newLog(path string, lines map[string]config.LogLine, secrets []string, room
 			l.longest = max(l.longest, len(s))
 		}
 	}
+	// The longest first: one may begin with another.
+	slices.SortFunc(l.secrets, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
 	var err error
 	if l.file, err = os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600); err != nil {
 		return nil, fmt.Errorf("the server's log: %w", err)
@@ -91,9 +94,7 @@ func (w writer) Write(p []byte) (int, error) {
 			if len(rest) < maxLine+l.longest {
 				break
 			}
-			// A secret that lies across the end of this piece is whole here, and taken out before the cut.
-			rest = []byte(l.withoutSecrets(string(rest)))
-			piece := min(len(rest), maxLine)
+			piece := l.cutAt(rest)
 			l.line(w.part, string(rest[:piece]))
 			rest = rest[piece:]
 			continue
@@ -130,6 +131,22 @@ func (l *Log) line(part, text string) {
 		l.tail = slices.Delete(l.tail, 0, 1)
 	}
 	l.keep(text + "\n")
+}
+
+// cutAt is where a line without an end is cut: nowhere inside a secret, each of which is whole there if it begins before maxLine.
+func (l *Log) cutAt(rest []byte) int {
+	cut := maxLine
+	for again := true; again; {
+		again = false
+		for _, s := range l.secrets {
+			from := max(0, cut-len(s)+1)
+			// The last one that begins before the cut and ends behind it.
+			if i := bytes.LastIndex(rest[from:cut+len(s)-1], []byte(s)); i >= 0 && from+i > 0 {
+				cut, again = from+i, true
+			}
+		}
+	}
+	return cut
 }
 
 // withoutSecrets is a text in which nobody reads them.

@@ -119,6 +119,9 @@ func TestLogHidesSecrets(t *testing.T) {
 	assert.Equal(t, "401 for token *** of ab\n", kept)
 	assert.NotContains(t, l.lastLines(), token)
 
+	_, kept = logged(t, "vllm", maxLog, []string{token[:6], token}, fmt.Sprintf("%s and %s\n", token, token[:6]))
+	assert.Equal(t, "*** and ***\n", kept, "the longest first")
+
 	// Nor of one that lies across the end of what is looked at of an endless line, however it comes.
 	for _, at := range []int{maxLine - 1, maxLine - 8, maxLine - len(token), maxLine} {
 		for _, pieces := range [][]string{
@@ -126,6 +129,8 @@ func TestLogHidesSecrets(t *testing.T) {
 			{strings.Repeat("y", at), token + "z\n"},
 			{strings.Repeat("y", at) + token[:7], token[7:] + "z\n"},
 			{strings.Repeat("y", at) + token[:7], token[7:]},
+			{token + strings.Repeat("y", at-len(token)) + token[:12], token[12:] + "z\n"},
+			{strings.Repeat(token, 50) + strings.Repeat("y", at-50*len(token)) + token[:12], token[12:] + "z\n"},
 		} {
 			_, kept = logged(t, "vllm", maxLog, []string{token}, pieces...)
 			assert.NotContains(t, strings.ReplaceAll(kept, "\n", ""), token[:5], "%d", at)

@@ -154,7 +154,7 @@ func (w *Wanted) leadsOut(files fs.FS, file string) bool {
 			at, rest = dir, strings.TrimPrefix(strings.TrimPrefix(rest, dir), "/")
 		}
 		step, more, _ := strings.Cut(rest, "/")
-		if rest == "" {
+		if more = strings.TrimLeft(more, "/"); rest == "" {
 			return false
 		}
 		next := path.Join(at, step)
@@ -173,7 +173,7 @@ func (w *Wanted) leadsOut(files fs.FS, file string) bool {
 			return true
 		}
 		if rest = target; more != "" {
-			rest = target + "/" + more
+			rest = strings.TrimRight(target, "/") + "/" + more
 		}
 	}
 }

@@ -127,6 +127,11 @@ func TestAmiss(t *testing.T) {
 			link("there", "../../blobs")(f, w)
 			link("a/adapter_model.safetensors", "../there/x")(f, w)
 		}), "LoRA adapter a in /models/lora: a link leads out of that folder"},
+		{"a link to a folder with a slash behind it", func(f fstest.MapFS, w *Wanted) {
+			f["models/lora/b/adapter_model.safetensors"] = f["models/lora/a/adapter_model.safetensors"]
+			link("hop", "b//")(f, w)
+			link("a/adapter_model.safetensors", "..//hop//adapter_model.safetensors")(f, w)
+		}, ""},
 		{"a link over two that stay inside", func(f fstest.MapFS, w *Wanted) {
 			f["models/lora/b/adapter_model.safetensors"] = f["models/lora/a/adapter_model.safetensors"]
 			link("hop", "/models/lora/b")(f, w)

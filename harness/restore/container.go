@@ -64,19 +64,20 @@ func (e *Entry) runtime(ctx context.Context, args ...string) (string, error) {
 	return out.String(), nil
 }
 
-// daemonVariables are those by which docker and podman find their daemon: a container of another one is not found without them.
-var daemonVariables = []string{"DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "CONTAINER_HOST", "CONTAINER_CONNECTION",
-	"XDG_RUNTIME_DIR"}
+// daemonVariables are those by which docker and podman find their daemon: a container of another one is not found without them. A server's
+// docker is given the first three (launch.Commands), and so is the one that looks for its container.
+var daemonVariables = []string{"DOCKER_HOST", "DOCKER_CONTEXT", "XDG_RUNTIME_DIR",
+	"DOCKER_CONFIG", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "CONTAINER_HOST", "CONTAINER_CONNECTION"}
 
-// namesDaemon says that a variable, NAME=value, is one of them.
-func namesDaemon(variable string) bool {
+// amongst says that a variable, NAME=value, is one of these.
+func amongst(variable string, these []string) bool {
 	name, _, _ := strings.Cut(variable, "=")
-	return slices.Contains(daemonVariables, name)
+	return slices.Contains(these, name)
 }
 
-// daemonOf are those of an environment, never nil.
+// daemonOf are those that a server's docker is given, of an environment; never nil.
 func daemonOf(environ []string) []string {
-	return slices.DeleteFunc(append([]string{}, environ...), func(v string) bool { return !namesDaemon(v) })
+	return slices.DeleteFunc(append([]string{}, environ...), func(v string) bool { return !amongst(v, daemonVariables[:3]) })
 }
 
 // runtimeEnviron is this process's environment with the variables that name the daemon as they were then.
@@ -84,5 +85,5 @@ func (e *Entry) runtimeEnviron(environ []string) []string {
 	if e.RuntimeEnv == nil {
 		return environ
 	}
-	return append(slices.DeleteFunc(slices.Clone(environ), namesDaemon), e.RuntimeEnv...)
+	return append(slices.DeleteFunc(slices.Clone(environ), func(v string) bool { return amongst(v, daemonVariables) }), e.RuntimeEnv...)
 }
