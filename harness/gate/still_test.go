@@ -75,6 +75,18 @@ func TestAPageThatStandsStill(t *testing.T) {
 			}
 			return 0
 		}, always(10 * mb), ""},
+		{"they take twenty seconds, and the last one three times as long", func(at float64) float64 {
+			if int(at)%20 == 0 && at < 241 {
+				return 200 * mb
+			}
+			return 0
+		}, always(10 * mb), ""},
+		{"they take ten seconds, and the page stops", func(at float64) float64 {
+			if int(at)%10 == 0 && at < 200 {
+				return 100 * mb
+			}
+			return 0
+		}, always(10 * mb), "the KV manager's page told of 0.00 MB/s"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			ev := goodEvidence()

@@ -129,6 +129,9 @@ func TestLogHidesSecrets(t *testing.T) {
 			{strings.Repeat("y", at), token + "z\n"},
 			{strings.Repeat("y", at) + token[:7], token[7:] + "z\n"},
 			{strings.Repeat("y", at) + token[:7], token[7:]},
+			{strings.Repeat("y", at) + token + strings.Repeat("z", 99)},
+			{strings.Repeat("y", at) + token[:7], token[7:] + strings.Repeat("z", 99) + "\n"},
+			{token + strings.Repeat("y", at-len(token)) + token[:12], token[12:] + strings.Repeat("z", 99) + "\n"},
 			{token + strings.Repeat("y", at-len(token)) + token[:12], token[12:] + "z\n"},
 			{strings.Repeat(token, 50) + strings.Repeat("y", at-50*len(token)) + token[:12], token[12:] + "z\n"},
 		} {
