@@ -49,9 +49,6 @@ func (l *Launch) check(r *reader, at string) {
 	}
 }
 
-// allAddresses is how a server is told to listen on every interface.
-var allAddresses = regexp.MustCompile(`(?m)(^|[^0-9.])0\.0\.0\.0($|[^0-9.]|\.$)|\[::0?\]|(^|[ ="'])(::0?|(0:){7}0)($|[ "'])|(//|(host|bind|address)[= ])\*`)
-
 // plainName is what stands in braces.
 var plainName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
@@ -188,10 +185,15 @@ func (l *Launch) checkSettings(r *reader, at string) (texts []launchText) {
 // checkNames refuses names that nothing gives a value, and values that nothing names.
 func (l *Launch) checkNames(r *reader, at string, texts []launchText) {
 	used := map[string]bool{}
+	before := ""
 	for _, t := range texts {
-		if address := allAddresses.FindString(t.text); address != "" {
-			r.refuse(t.path, "listens on all addresses, and other machines would reach the server: write {host} instead of %s", strings.Trim(address, `"'= :`))
+		if _, variable, ok := strings.Cut(t.path, ".env."); ok {
+			before = variable
 		}
+		if address := everywhere(before, t.text); address != "" {
+			r.refuse(t.path, "listens on all addresses, and other machines would reach the server: write {host} instead of %s", address)
+		}
+		before = t.text
 		for _, name := range placeholders(t.text) {
 			used[name] = true
 			if slices.Contains(LoRAGiven, name) && strings.HasPrefix(t.path, at+".lora.") {

@@ -11,8 +11,8 @@ import (
 	"sparkharness/harness/record"
 )
 
-// fioWatch is how long a drive is watched before and after fio is started, in all.
-const fioWatch = 10 * time.Second
+// FioWatch is how long a drive is watched before and after fio is started, in all.
+const FioWatch = 10 * time.Second
 
 // Cell is the price of a cell of an experiment whose machine is made of the given parts, under a load. The time is that
 // of baseline, treatments, warm-up, measure and drain; the bytes are those that fio, the KV tier and the operating
@@ -41,8 +41,8 @@ func Cell(e *config.Experiment, parts *config.Twin, pc record.PlannedCell, spec 
 	seconds := went.Total().Seconds() + time.Duration(e.Hypothesis.Run.Baseline).Seconds()
 	written := 0.0
 	if pc.Fio != "" {
-		seconds += fioWatch.Seconds()
-		written += beside.writes * (went.Total() + fioWatch/2).Seconds()
+		seconds += FioWatch.Seconds()
+		written += beside.writes * (went.Total() + FioWatch/2).Seconds()
 	}
 	if pc.Phase != "" && spec.Adapters != nil { // each is asked for one token
 		seconds += float64(len(spec.Adapters.Names)) * figures.step(figures.prefill(0, spec.ContextTokens), 1, 0, 1, 0)

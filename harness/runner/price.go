@@ -49,6 +49,9 @@ func Price(e *config.Experiment, p *record.Plan, parts *config.Twin) error {
 		}
 		if p.Facts.Clock == record.ClockReal {
 			cost.Seconds += besideCell.Seconds()
+			if watchesIdle(e, p, *pc) {
+				cost.Seconds -= min(price.FioWatch, time.Duration(e.Hypothesis.Run.Baseline)).Seconds()
+			}
 		}
 		pc.Price = &cost
 		known[combination], all = append(known[combination], cost), append(all, cost)

@@ -9,6 +9,7 @@ import (
 
 	"sparkharness/harness/config"
 	"sparkharness/harness/experiment"
+	"sparkharness/harness/price"
 	"sparkharness/harness/record"
 )
 
@@ -81,4 +82,25 @@ func TestRealTimeIsPricedWhole(t *testing.T) {
 	assert.Greater(t, want, 2*observerParts*observerPart.Seconds(), "a warm-up and a part each time")
 	e.Hypothesis.Run.Observer = config.Duration(2 * time.Second)
 	assert.Less(t, priced(record.ClockReal)[0].Seconds, whole[0].Seconds-60)
+}
+
+// Nothing is taken for a look at the drive that falls into the baseline.
+func TestPriceOfIdleWatch(t *testing.T) {
+	o := short(t, "H4B")
+	cost := func(arms int) float64 {
+		e := *o.Exp
+		e.Hypothesis.Sweep.Fio = o.Exp.Hypothesis.Sweep.Fio[:arms]
+		p, err := experiment.New(&e, record.Facts{Clock: record.ClockReal}, "run", "digest")
+		require.NoError(t, err)
+		require.NoError(t, Price(&e, p, e.Twin))
+		last := p.Cells[len(p.Cells)-1]
+		for _, pc := range p.Cells {
+			if pc.Fio == "none" {
+				last = pc
+			}
+		}
+		return last.Price.Seconds
+	}
+	baseline := time.Duration(o.Exp.Hypothesis.Run.Baseline)
+	assert.InDelta(t, min(price.FioWatch, baseline).Seconds(), cost(2)-cost(1), 1e-6)
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"sparkharness/harness/config"
+	"sparkharness/harness/fio"
 	"sparkharness/harness/load"
 	"sparkharness/harness/record"
 	"sparkharness/harness/rig"
@@ -89,7 +91,21 @@ func (c *cellRun) startFio(ctx context.Context) error {
 		return nil
 	}
 	c.enter(record.PhaseTreat)
+	return c.applyFio(ctx)
+}
+
+func (c *cellRun) applyFio(ctx context.Context) error {
 	return c.apply(ctx, rig.Treatment{Kind: rig.Fio, Name: c.pc.Fio, Text: c.exp.Fio[c.pc.Fio]})
+}
+
+// watchesIdle says that a cell's drive is watched without fio while the machine is idle anyway: in real time, where no arm
+// of the plan has fio, so that none has to take as long as another.
+func watchesIdle(e *config.Experiment, p *record.Plan, pc record.PlannedCell) bool {
+	if p.Facts.Clock == record.ClockVirtual || pc.Fio == "" || e.Hypothesis.Sweep.Probed() {
+		return false
+	}
+	jobs, err := fio.Parse(pc.Fio, []byte(e.Fio[pc.Fio]))
+	return err == nil && len(jobs) == 0
 }
 
 // apply treats the machine and keeps what it showed, and what undoes it.
