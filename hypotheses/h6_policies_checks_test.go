@@ -71,7 +71,10 @@ func TestPoliciesDiffer(t *testing.T) {
 			return 0
 		}, 0.05, contradicted, "at 3 places that overflow", 0},
 		{"nothing to compare with",
-			two[1:], func(place) float64 { return 0 }, 0.05, undecided, "no cells that overflow the host tier to compare LFU with FIFO in", math.NaN()},
+			two[1:], func(place) float64 { return 0 }, 0.05, undecided, "no cells that overflow the host tier to compare LFU with LRU in", math.NaN()},
+		{"a server without FIFO", []string{"LRU", "ARC"},
+			func(p place) float64 { return map[string]float64{"ARC": 0.06}[p.policy] }, 0.05, holds, "ARC against LRU -0.060", -0.06},
+		{"LRU alone", []string{"LRU"}, func(place) float64 { return 0 }, 0.05, undecided, "no policy to compare with LRU", math.NaN()},
 		{"FIFO alone", two[:1], func(place) float64 { return 0 }, 0.05, undecided, "no policy to compare with FIFO", math.NaN()},
 	} {
 		t.Run(tc.what, func(t *testing.T) {

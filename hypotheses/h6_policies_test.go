@@ -2,30 +2,38 @@ package hypotheses
 
 import (
 	"fmt"
+	"slices"
 
 	"sparkharness/harness/evidence"
 	"sparkharness/harness/stats"
 	"sparkharness/harness/verdict"
 )
 
-// basePolicy is what the others are compared with: it looks at nothing but the order of arrival.
-const basePolicy = "FIFO"
+// basePolicy is what the others are compared with: FIFO, which looks at nothing but the order of arrival, and LRU where a server
+// does not know that.
+func basePolicy(swept []string) string {
+	if slices.Contains(swept, "FIFO") {
+		return "FIFO"
+	}
+	return "LRU"
+}
 
-// policiesDiffer tests that some policy has tier 2 serve a smaller share of the lookups than FIFO does, by more than the margin: one
+// policiesDiffer tests that some policy has tier 2 serve a smaller share of the lookups than the base does, by more than the margin: one
 // value a block, the mean over the places that both were measured at and where the prefixes of all users cannot all
 // fit the host tier: elsewhere nothing is evicted. A policy that sends more lookups there supports nothing.
 func policiesDiffer(ev *evidence.Evidence, arms []*tierArm) (verdict.Check, []verdict.Finding) {
 	const name = "policies_differ"
+	base := basePolicy(ev.Exp.Hypothesis.Sweep.Policy)
 	margin, a := ev.Threshold("policy_margin"), verdict.AlphaOf(ev)
 	var checks []verdict.Check
 	var findings []verdict.Finding
 	for _, p := range ev.Exp.Hypothesis.Sweep.Policy {
-		if p == basePolicy {
+		if p == base {
 			continue
 		}
-		pairs := comparable(arms, p)
+		pairs := comparable(arms, base, p)
 		if len(pairs) == 0 {
-			return verdict.Open(name, fmt.Sprintf("no cells that overflow the host tier to compare %s with %s in", p, basePolicy)), nil
+			return verdict.Open(name, fmt.Sprintf("no cells that overflow the host tier to compare %s with %s in", p, base)), nil
 		}
 		b, err := ev.Blocks(stats.Linear, func(rep int) (float64, error) {
 			sum := 0.0
@@ -39,7 +47,7 @@ func policiesDiffer(ev *evidence.Evidence, arms []*tierArm) (verdict.Check, []ve
 			return sum / float64(len(pairs)), nil
 		})
 		if err != nil {
-			return verdict.Open(name, fmt.Sprintf("%s against %s: %v", p, basePolicy, err)), nil
+			return verdict.Open(name, fmt.Sprintf("%s against %s: %v", p, base, err)), nil
 		}
 		c := a.Below(verdict.Check{Unit: "share of lookups", Of: "cells"}, b, -margin)
 		for _, pair := range pairs {
@@ -48,16 +56,16 @@ func policiesDiffer(ev *evidence.Evidence, arms []*tierArm) (verdict.Check, []ve
 		lo, hi := ends(c)
 		c.Detail = fmt.Sprintf("share of lookups served by tier 2 at %d places that overflow, clearest: %s against %s %+.3f [%+.3f, %+.3f] "+
 			"(%s interval over %d blocks, one policy must be below %.2f)",
-			len(pairs), p, basePolicy, *c.Value, lo, hi, percent(a), b.N(), -margin)
+			len(pairs), p, base, *c.Value, lo, hi, percent(a), b.N(), -margin)
 		checks = append(checks, c)
 		findings = append(findings, verdict.Finding{Name: "lookups that " + p + " sends to NVMe", Estimate: b.Estimate(evidence.OneSided),
-			Unit: "of all, against " + basePolicy, Detail: fmt.Sprintf("at %s, %d blocks", pairs[0][0].Cell.Without("policy"), b.N())})
+			Unit: "of all, against " + base, Detail: fmt.Sprintf("at %s, %d blocks", pairs[0][0].Cell.Without("policy"), b.N())})
 	}
-	return a.Any(name, checks, fmt.Sprintf("no policy to compare with %s", basePolicy)), findings
+	return a.Any(name, checks, fmt.Sprintf("no policy to compare with %s", base)), findings
 }
 
-// comparable are the groups of a policy that overflow the host tier, each beside that of FIFO at the same place.
-func comparable(arms []*tierArm, policy string) [][2]*evidence.Group {
+// comparable are the groups of a policy that overflow the host tier, each beside that of the base at the same place.
+func comparable(arms []*tierArm, basePolicy, policy string) [][2]*evidence.Group {
 	at := func(p string, of func(*evidence.Group)) {
 		for _, a := range arms {
 			if a.policy == p {

@@ -45,6 +45,8 @@ func needs(e *config.Experiment) []need {
 	add(len(s.Policy) > 0, "sweep.policy", SetPolicy)
 	for _, name := range e.StackNames() {
 		st := e.Stacks[name]
+		// A tier that was swept and that no server told of would be a label.
+		add(st.Launched != nil && name == "B" && len(s.Tier1)+len(s.Policy) > 0, "sweep.tier1 or sweep.policy, which have to be read back", StartupLog)
 		add(st.Dynamo != nil || st.Server != nil && name == "B", "stack "+name, KVTelemetry)
 	}
 	return out

@@ -155,9 +155,13 @@ func answers(ctx context.Context, client *outgoing.Client, base, path string) er
 // compare refuses KV pools that were asked for alike and came out different: a connector, or pages that were cached at the start,
 // would then be what is compared.
 func (r *Launching) compare(st *config.Stack) error {
+	log := r.current.server.Log()
+	if err := tokenAsReckoned(st, log.Bytes("kv_pool"), log.Number("kv_tokens")); err != nil {
+		return err
+	}
 	s, pool := r.current.asked, kvTokens{wanted: st.Launched.KVPool}
 	if s.poolBlocks == nil || s.blockTokens == nil {
-		told := r.current.server.Log().Number("kv_tokens")
+		told := log.Number("kv_tokens")
 		if told == nil {
 			return nil
 		}
@@ -178,3 +182,22 @@ func (r *Launching) compare(st *config.Stack) error {
 	}
 	return nil
 }
+
+// tokenAsReckoned refuses a server whose log tells of a token's KV that has not the bytes by which everything is reckoned: many FP8 and
+// NVFP4 checkpoints set FP8 KV by themselves where the server is left the choice, and each gate of bytes would fail after hours.
+func tokenAsReckoned(st *config.Stack, pool, tokens *float64) error {
+	each := st.Launched.TokenBytes
+	if pool == nil || tokens == nil || each == nil || *tokens <= 0 {
+		return nil
+	}
+	told := *pool / *tokens
+	if ratio := told / *each; ratio > 1-tokenRounding && ratio < 1+tokenRounding {
+		return nil
+	}
+	return fmt.Errorf("stack %s: its log tells of %.2f GiB for %.0f tokens of KV, %.1f KiB each, and %.1f KiB were reckoned with (%s as %s): "+
+		"say in %s which KV the checkpoint has (runtime.kv_dtype: fp16 or fp8), or have the server take that which is said there", st.Stack,
+		*pool/(1<<30), *tokens, told/1024, *each/1024, "models/"+st.Model+".yaml", st.Launched.KVDtype, st.Launched.StackFile)
+}
+
+// tokenRounding is for pools that logs give with two decimals of a GiB; fp16 and fp8 differ by a factor of two.
+const tokenRounding = 0.2
