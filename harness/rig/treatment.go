@@ -12,6 +12,9 @@ type Treatment struct {
 	// Name and Text parametrize it: of Fio the profile and its job file's text, which the real fio and a simulated
 	// one both read. A text without jobs is the arm in which nothing is started.
 	Name, Text string
+	// Begins, if there is one, is called by machines of real time when the drive has been watched without fio, and before that starts or, in
+	// the arm without, is watched for as long again.
+	Begins func(context.Context) error
 }
 
 // Kinds of treatments.

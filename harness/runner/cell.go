@@ -174,8 +174,8 @@ func (c *cellRun) measured(ctx context.Context, metrics *record.Writer) error {
 // load brings the machine into the cell's state and drives it.
 func (c *cellRun) load(ctx context.Context, metrics *record.Writer) error {
 	steps := []func(context.Context) error{c.prepare, c.startProbe, c.idle, c.startFio}
-	if watchesIdle(c.exp, c.plan, c.pc) {
-		steps = []func(context.Context) error{c.prepare, c.startProbe, c.idleWithoutFio}
+	if watchesIdle(c.plan, c.pc) {
+		steps = []func(context.Context) error{c.prepare, c.startProbe, c.idleThenFio}
 	}
 	if c.preparesUnwatched() {
 		steps = steps[1:]
@@ -252,16 +252,6 @@ func (c *cellRun) idle(ctx context.Context) error {
 	case <-time.After(time.Duration(c.exp.Hypothesis.Run.Baseline)):
 		return nil
 	}
-}
-
-// idleWithoutFio is idle and startFio at once.
-func (c *cellRun) idleWithoutFio(ctx context.Context) error {
-	var wg sync.WaitGroup
-	var idleErr error
-	wg.Go(func() { idleErr = c.idle(ctx) })
-	err := Catch(func() error { return c.applyFio(ctx) })
-	wg.Wait()
-	return errors.Join(err, idleErr)
 }
 
 // finish saves the raw pages, asks the oracle and seals the cell.

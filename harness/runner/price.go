@@ -49,8 +49,8 @@ func Price(e *config.Experiment, p *record.Plan, parts *config.Twin) error {
 		}
 		if p.Facts.Clock == record.ClockReal {
 			cost.Seconds += besideCell.Seconds()
-			if watchesIdle(e, p, *pc) {
-				cost.Seconds -= min(price.FioWatch, time.Duration(e.Hypothesis.Run.Baseline)).Seconds()
+			if watchesIdle(p, *pc) {
+				cost.Seconds -= watchedIdle(e, *pc).Seconds()
 			}
 		}
 		pc.Price = &cost

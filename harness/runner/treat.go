@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"sparkharness/harness/config"
 	"sparkharness/harness/fio"
 	"sparkharness/harness/load"
+	"sparkharness/harness/price"
 	"sparkharness/harness/record"
 	"sparkharness/harness/rig"
 )
@@ -91,21 +93,61 @@ func (c *cellRun) startFio(ctx context.Context) error {
 		return nil
 	}
 	c.enter(record.PhaseTreat)
-	return c.applyFio(ctx)
+	return c.apply(ctx, c.fio())
 }
 
-func (c *cellRun) applyFio(ctx context.Context) error {
-	return c.apply(ctx, rig.Treatment{Kind: rig.Fio, Name: c.pc.Fio, Text: c.exp.Fio[c.pc.Fio]})
+func (c *cellRun) fio() rig.Treatment {
+	return rig.Treatment{Kind: rig.Fio, Name: c.pc.Fio, Text: c.exp.Fio[c.pc.Fio]}
 }
 
-// watchesIdle says that a cell's drive is watched without fio while the machine is idle anyway: in real time, where no arm
-// of the plan has fio, so that none has to take as long as another.
-func watchesIdle(e *config.Experiment, p *record.Plan, pc record.PlannedCell) bool {
-	if p.Facts.Clock == record.ClockVirtual || pc.Fio == "" || e.Hypothesis.Sweep.Probed() {
-		return false
-	}
+// watchesIdle says that a cell's drive is watched without fio while the machine is idle anyway: in real time.
+func watchesIdle(p *record.Plan, pc record.PlannedCell) bool {
+	return p.Facts.Clock != record.ClockVirtual && pc.Fio != ""
+}
+
+// noFio says that no arm of the plan has fio: none has to take as long as another.
+func noFio(e *config.Experiment, pc record.PlannedCell) bool {
 	jobs, err := fio.Parse(pc.Fio, []byte(e.Fio[pc.Fio]))
-	return err == nil && len(jobs) == 0
+	return !e.Hypothesis.Sweep.Probed() && err == nil && len(jobs) == 0
+}
+
+// watchedIdle is how much of a baseline the drive is watched in, where watchesIdle: all the time that it is watched at all, or the half
+// before fio starts.
+func watchedIdle(e *config.Experiment, pc record.PlannedCell) time.Duration {
+	watch := price.FioWatch
+	if !noFio(e, pc) {
+		watch /= 2
+	}
+	return min(watch, time.Duration(e.Hypothesis.Run.Baseline))
+}
+
+// idleThenFio is idle and startFio, with the drive watched meanwhile. The phase of treatments begins with the first of them.
+func (c *cellRun) idleThenFio(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	idle := make(chan error, 1)
+	go func() { idle <- c.idle(ctx) }()
+	t := c.fio()
+	waits, begun := !noFio(c.exp, c.pc), false
+	t.Begins = func(context.Context) error {
+		if begun = true; !waits {
+			return nil
+		}
+		err := <-idle
+		c.enter(record.PhaseTreat)
+		return err
+	}
+	err := Catch(func() error { return c.apply(ctx, t) })
+	if begun && waits {
+		return err
+	}
+	if err == nil && !begun {
+		err = fmt.Errorf("treatment fio %s began in the baseline: rig %s does not say when it begins", c.pc.Fio, c.plan.Facts.Rig)
+	}
+	if err != nil {
+		cancel()
+	}
+	return cmp.Or(err, <-idle)
 }
 
 // apply treats the machine and keeps what it showed, and what undoes it.

@@ -56,7 +56,8 @@ func (t *Treater) check(ctx context.Context, engines []string) error {
 
 // applyFio runs the jobs of a text beside the server until it is undone. It returns when the drive has been watched for a
 // span before that and for a span in which fio moves bytes; without jobs nothing is started, and as long is watched.
-func (t *Treater) applyFio(ctx context.Context, name, text string) (rig.Applied, error) {
+func (t *Treater) applyFio(ctx context.Context, tr rig.Treatment) (rig.Applied, error) {
+	name, text := tr.Name, tr.Text
 	if t.fioRuns != nil {
 		return rig.Applied{}, errors.New("fio runs already: stop it first")
 	}
@@ -77,6 +78,11 @@ func (t *Treater) applyFio(ctx context.Context, name, text string) (rig.Applied,
 		return rig.Applied{}, err
 	}
 	run.RAwaitBefore = rAwait(before.NVMe)
+	if tr.Begins != nil {
+		if err := tr.Begins(ctx); err != nil {
+			return rig.Applied{}, err
+		}
+	}
 	if len(jobs) == 0 {
 		after, err := t.watch(ctx, 0, nil)
 		if err != nil {

@@ -128,7 +128,7 @@ func (t *Treater) Prepare(ctx context.Context, profiles map[string]string, probe
 func (t *Treater) Apply(ctx context.Context, tr rig.Treatment) (rig.Applied, error) {
 	switch tr.Kind {
 	case rig.Fio:
-		return t.applyFio(ctx, tr.Name, tr.Text)
+		return t.applyFio(ctx, tr)
 	case rig.Probe:
 		return t.applyProbe(ctx)
 	case rig.DropCaches:

@@ -47,7 +47,7 @@ type fioStart struct {
 
 // runFio runs the jobs of a text beside the server until it is undone.
 func runFio(ctx context.Context, s *Machine, t rig.Treatment) (rig.Applied, error) {
-	run, err := s.startFio(ctx, t.Name, t.Text)
+	run, err := s.startFio(ctx, t)
 	if err != nil {
 		return rig.Applied{}, err
 	}
@@ -56,12 +56,12 @@ func runFio(ctx context.Context, s *Machine, t rig.Treatment) (rig.Applied, erro
 
 // startFio starts the jobs of a job file's text and returns when the drive has been watched for fioSpan before that
 // and for fioSpan with it. Without jobs it starts nothing. When it returns an error no fio runs.
-func (s *Machine) startFio(ctx context.Context, profile, text string) (record.FioRun, error) {
+func (s *Machine) startFio(ctx context.Context, t rig.Treatment) (record.FioRun, error) {
 	out := record.FioRun{Jobs: []string{}, SpanS: fioSpan.Seconds()}
 	if s.fioRuns != nil {
 		return out, errors.New("fio runs already: stop it first")
 	}
-	jobs, err := fio.Parse(profile+".fio", []byte(text))
+	jobs, err := fio.Parse(t.Name+".fio", []byte(t.Text))
 	if err != nil {
 		return out, err
 	}
@@ -80,6 +80,11 @@ func (s *Machine) startFio(ctx context.Context, profile, text string) (record.Fi
 		return out, err
 	}
 	out.RAwaitBefore = rAwait(before.NVMe)
+	if t.Begins != nil {
+		if err := t.Begins(ctx); err != nil {
+			return out, err
+		}
+	}
 	pid, err := s.launchFio(ctx, jobs)
 	if err != nil {
 		return out, err

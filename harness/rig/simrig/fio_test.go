@@ -17,6 +17,7 @@ import (
 
 	"sparkharness/harness/fio"
 	"sparkharness/harness/record"
+	"sparkharness/harness/rig"
 	"sparkharness/harness/sim"
 	"sparkharness/harness/telemetry"
 )
@@ -43,7 +44,7 @@ func TestStartFio(t *testing.T) {
 			s := open(t, options(t, stack))
 			began := time.Now()
 			var err error
-			out, err = s.startFio(t.Context(), name, profile(t, name))
+			out, err = s.startFio(t.Context(), rig.Treatment{Name: name, Text: profile(t, name)})
 			require.NoError(t, err)
 			assert.InDelta(t, 2*fioSpan.Seconds(), time.Since(began).Seconds(), 1e-5, "every arm takes the same time")
 			require.NoError(t, s.stopFio(t.Context()))
@@ -82,18 +83,18 @@ func TestStartFio(t *testing.T) {
 func TestStartFioBesideAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t, options(t, "B"))
-		_, err := s.startFio(t.Context(), "moderate", profile(t, "moderate"))
+		_, err := s.startFio(t.Context(), rig.Treatment{Name: "moderate", Text: profile(t, "moderate")})
 		require.NoError(t, err)
-		_, err = s.startFio(t.Context(), "heavy", profile(t, "heavy"))
+		_, err = s.startFio(t.Context(), rig.Treatment{Name: "heavy", Text: profile(t, "heavy")})
 		require.EqualError(t, err, "fio runs already: stop it first")
 		other := s.fioRuns
 		s.fioRuns = nil
-		got, err := s.startFio(t.Context(), "none", "")
+		got, err := s.startFio(t.Context(), rig.Treatment{Name: "none", Text: ""})
 		require.NoError(t, err)
 		require.NotNil(t, got.RAwaitBefore)
 		assert.InEpsilon(t, *got.RAwaitBefore, *got.RAwaitAfter, 0.01)
 		assert.Nil(t, got.ReadBytes)
-		_, err = s.startFio(t.Context(), "heavy", profile(t, "heavy"))
+		_, err = s.startFio(t.Context(), rig.Treatment{Name: "heavy", Text: profile(t, "heavy")})
 		require.ErrorContains(t, err, "start fio: process 41001 loads the drive already")
 		s.fioRuns = other
 	}) // closed with fio running
@@ -117,12 +118,12 @@ func TestStartFioInterrupted(t *testing.T) {
 			s := open(t, options(t, "A"))
 			ctx, cancel := context.WithTimeout(t.Context(), after)
 			defer cancel()
-			_, err := s.startFio(ctx, "heavy", profile(t, "heavy"))
+			_, err := s.startFio(ctx, rig.Treatment{Name: "heavy", Text: profile(t, "heavy")})
 			require.ErrorIs(t, err, context.DeadlineExceeded)
 			assert.Zero(t, processes(t, s))
 			require.ErrorContains(t, s.machine.StopForeign(t.Context()), "no foreign process")
 
-			_, err = s.startFio(t.Context(), "heavy", profile(t, "heavy"))
+			_, err = s.startFio(t.Context(), rig.Treatment{Name: "heavy", Text: profile(t, "heavy")})
 			require.NoError(t, err)
 			assert.Equal(t, 1, processes(t, s))
 			require.NoError(t, s.stopFio(ctx), "a context that has ended does not keep fio alive")
@@ -144,13 +145,13 @@ func TestStartFioRefuses(t *testing.T) {
 			"runtime=4h": `and a runtime longer than a cell`,
 			"thread":     `fio job "heavy" would be a process of its own, whose bytes do not show`,
 		} {
-			_, err := s.startFio(t.Context(), "heavy", without(line))
+			_, err := s.startFio(t.Context(), rig.Treatment{Name: "heavy", Text: without(line)})
 			require.ErrorContains(t, err, want)
 		}
-		_, err := s.startFio(t.Context(), "heavy", "rw=randread\n")
+		_, err := s.startFio(t.Context(), rig.Treatment{Name: "heavy", Text: "rw=randread\n"})
 		require.ErrorContains(t, err, "heavy.fio:1")
 		assert.Zero(t, processes(t, s), "none of them was started")
-		_, err = s.startFio(t.Context(), "heavy", strings.Replace(profile(t, "heavy"), "runtime=4h", "runtime=1m", 1))
+		_, err = s.startFio(t.Context(), rig.Treatment{Name: "heavy", Text: strings.Replace(profile(t, "heavy"), "runtime=4h", "runtime=1m", 1)})
 		require.NoError(t, err)
 		time.Sleep(time.Minute)
 		require.EqualError(t, s.stopFio(t.Context()), `fio job "heavy" was needed for 1m5s and would have ended by itself after 1m0s: raise its runtime`)
@@ -178,7 +179,7 @@ func TestFioIsSampled(t *testing.T) {
 			}
 		})
 		time.Sleep(time.Second)
-		_, err := s.startFio(t.Context(), "heavy", profile(t, "heavy"))
+		_, err := s.startFio(t.Context(), rig.Treatment{Name: "heavy", Text: profile(t, "heavy")})
 		require.NoError(t, err)
 		time.Sleep(10 * time.Second)
 		require.NoError(t, s.stopFio(t.Context()))

@@ -12,6 +12,7 @@ import (
 	"sparkharness/harness/config"
 	"sparkharness/harness/fio"
 	"sparkharness/harness/record"
+	"sparkharness/harness/rig"
 	"sparkharness/harness/sim"
 )
 
@@ -103,7 +104,7 @@ func TestCarryOverBeginsWithTheCell(t *testing.T) {
 			require.NoError(t, s.Begin(t.Context(), record.PlannedCell{Key: "cell", MachineSeed: 1}))
 			defer func() { assert.NoError(t, s.Close()) }()
 			time.Sleep(time.Minute)
-			run, err := s.startFio(t.Context(), "steady", profile(t, "steady"))
+			run, err := s.startFio(t.Context(), rig.Treatment{Name: "steady", Text: profile(t, "steady")})
 			require.NoError(t, err)
 			require.NoError(t, s.stopFio(t.Context()))
 			ms = *run.RAwaitAfter

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sparkharness/harness/record"
+	"sparkharness/harness/rig"
 	"sparkharness/harness/telemetry"
 )
 
@@ -28,7 +29,7 @@ func hostSeconds(t *testing.T, name string, seconds int) (out []record.SysSample
 		done := make(chan error)
 		go func() { _, err := sampler.Run(ctx); done <- err }()
 		var err error
-		run, err = s.startFio(t.Context(), name, profile(t, name))
+		run, err = s.startFio(t.Context(), rig.Treatment{Name: name, Text: profile(t, name)})
 		require.NoError(t, err)
 		require.NoError(t, <-done)
 		require.NoError(t, s.stopFio(t.Context()))
