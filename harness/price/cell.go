@@ -51,6 +51,12 @@ func Cell(e *config.Experiment, parts *config.Twin, pc record.PlannedCell, spec 
 	return record.Price{Seconds: seconds, WrittenBytes: written + d.backgroundWrites*seconds}, nil
 }
 
+// NoFio says that no arm of the cell's plan has fio: none has to take as long as another.
+func NoFio(e *config.Experiment, pc record.PlannedCell) bool {
+	jobs, err := fio.Parse(pc.Fio, []byte(e.Fio[pc.Fio]))
+	return !e.Hypothesis.Sweep.Probed() && err == nil && len(jobs) == 0
+}
+
 // newEngine is the stack's engine, beside a load of the drive, in a memory that copies so many bytes a second.
 func newEngine(st *config.Stack, m model, d drive, beside driveLoad, copies float64, nonce load.Nonce) *engine {
 	e := &engine{model: m, slots: st.Runtime.MaxBatchSize, budget: st.Runtime.MaxNumTokens, nonce: nonce, step: math.Inf(1),

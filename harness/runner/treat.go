@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"sparkharness/harness/config"
-	"sparkharness/harness/fio"
 	"sparkharness/harness/load"
 	"sparkharness/harness/price"
 	"sparkharness/harness/record"
@@ -105,17 +104,11 @@ func watchesIdle(p *record.Plan, pc record.PlannedCell) bool {
 	return p.Facts.Clock != record.ClockVirtual && pc.Fio != ""
 }
 
-// noFio says that no arm of the plan has fio: none has to take as long as another.
-func noFio(e *config.Experiment, pc record.PlannedCell) bool {
-	jobs, err := fio.Parse(pc.Fio, []byte(e.Fio[pc.Fio]))
-	return !e.Hypothesis.Sweep.Probed() && err == nil && len(jobs) == 0
-}
-
 // watchedIdle is how much of a baseline the drive is watched in, where watchesIdle: all the time that it is watched at all, or the half
 // before fio starts.
 func watchedIdle(e *config.Experiment, pc record.PlannedCell) time.Duration {
 	watch := price.FioWatch
-	if !noFio(e, pc) {
+	if !price.NoFio(e, pc) {
 		watch /= 2
 	}
 	return min(watch, time.Duration(e.Hypothesis.Run.Baseline))
@@ -128,7 +121,7 @@ func (c *cellRun) idleThenFio(ctx context.Context) error {
 	idle := make(chan error, 1)
 	go func() { idle <- c.idle(ctx) }()
 	t := c.fio()
-	waits, begun := !noFio(c.exp, c.pc), false
+	waits, begun := !price.NoFio(c.exp, c.pc), false
 	t.Begins = func(context.Context) error {
 		if begun = true; !waits {
 			return nil
