@@ -56,7 +56,7 @@ func child(role, journals, below string) error {
 
 // change starts a sleeper that has children of its own, one of which hides in another group, and writes a folder and a file.
 func change(j *Journal, below string) error {
-	dir, _, err := j.Folder(below, "load")
+	dir, _, err := j.Folder(below, "load", Writer{})
 	if err != nil {
 		return err
 	}

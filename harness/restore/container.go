@@ -52,7 +52,11 @@ func (e *Entry) removeContainer(ctx context.Context) (did string, err error) {
 
 // runtime asks docker or podman. The error has what it printed.
 func (e *Entry) runtime(ctx context.Context, args ...string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, asking)
+	return e.runtimeWithin(ctx, asking, args...)
+}
+
+func (e *Entry) runtimeWithin(ctx context.Context, bound time.Duration, args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, bound)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, e.Runtime, args...)
 	cmd.Env, cmd.WaitDelay = e.runtimeEnviron(os.Environ()), time.Second

@@ -33,9 +33,11 @@ type Entry struct {
 	// Leader is the first process of the group of a process or a fio, from when it has been started.
 	Leader *disk.Owner `json:"leader,omitempty"`
 	GraceS float64     `json:"grace_s,omitempty"` // s between asking a process to end and killing it; 0: 10 s
-	// Runtime is the program that removes a container: docker or podman.
+	// Runtime is the program that removes a container, or runs one: docker or podman.
 	Runtime string `json:"runtime,omitempty"`
-	// RuntimeEnv are the variables, NAME=value, by which it finds its daemon, as they were when the container was started; null in
+	// Image is that of a container which writes into a folder; what is another user's there is removed by a container of it.
+	Image string `json:"image,omitempty"`
+	// RuntimeEnv are the variables, NAME=value, by which it finds its daemon, as they were when the entry was noted; null in
 	// journals of versions that did not note them.
 	RuntimeEnv []string `json:"runtime_env"`
 	// Path is a folder or file directly in the folder Below, which the user has named; of a setting, the kernel's file.
@@ -60,10 +62,7 @@ func (e *Entry) check(root string) error {
 	case Process, Fio:
 		return nil
 	case Container:
-		if e.Runtime != "docker" && e.Runtime != "podman" {
-			return fmt.Errorf("container runtime %q: must be docker or podman", e.Runtime)
-		}
-		return nil
+		return e.checkRuntime()
 	case Folder, File:
 		if !filepath.IsAbs(e.Below) || filepath.Dir(e.Path) != filepath.Clean(e.Below) {
 			return fmt.Errorf("%s %s must lie directly in a folder that the user has named by its absolute path, not in %q", e.Kind, e.Path, e.Below)
@@ -71,7 +70,13 @@ func (e *Entry) check(root string) error {
 		if !strings.Contains(filepath.Base(e.Path), e.Token) {
 			return fmt.Errorf("%s %s must have its token %s in its name", e.Kind, e.Path, e.Token)
 		}
-		return nil
+		if e.Image == "" {
+			return nil
+		}
+		if strings.HasPrefix(e.Image, "-") {
+			return fmt.Errorf("image %q would be taken for a flag", e.Image)
+		}
+		return e.checkRuntime()
 	case Setting:
 		if !allowed(root, e.Path) {
 			return fmt.Errorf("setting %s is not among those that may be changed: see the list in harness/restore/setting.go", e.Path)
@@ -79,6 +84,13 @@ func (e *Entry) check(root string) error {
 		return nil
 	}
 	return fmt.Errorf("kind %q is not known", e.Kind)
+}
+
+func (e *Entry) checkRuntime() error {
+	if e.Runtime != "docker" && e.Runtime != "podman" {
+		return fmt.Errorf("container runtime %q: must be docker or podman", e.Runtime)
+	}
+	return nil
 }
 
 // errLeft says that something could not be put back, or not be told from what others have made.
@@ -96,7 +108,7 @@ func (e *Entry) restore(ctx context.Context, root string, sameBoot bool) (did st
 	case Container:
 		return e.removeContainer(ctx)
 	case Folder:
-		return e.removeFolder()
+		return e.removeFolder(ctx)
 	case File:
 		return e.removeFile()
 	case Setting:

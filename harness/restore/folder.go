@@ -1,6 +1,7 @@
 package restore
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -16,9 +17,10 @@ import (
 const mark = ".sparkharness-owner"
 
 // Folder makes a folder in below, a folder that the user has named, with this name and a token; Undo removes it with all
-// that is in it.
-func (j *Journal) Folder(below, name string) (dir string, undo Undo, err error) {
-	return j.made(Folder, below, name, "", func(path, token string) error {
+// that is in it, whoever of this user and the writer has put it there.
+func (j *Journal) Folder(below, name string, by Writer) (dir string, undo Undo, err error) {
+	e := Entry{Kind: Folder, Runtime: by.Runtime, Image: by.Image}
+	return j.made(e, below, name, "", func(path, token string) error {
 		if err := os.Mkdir(path, 0o755); err != nil {
 			return err
 		}
@@ -32,7 +34,7 @@ func (j *Journal) Folder(below, name string) (dir string, undo Undo, err error) 
 // File makes an empty file in below, a folder that the user has named, with this name, a token and an extension such as
 // .dat; Undo removes it.
 func (j *Journal) File(below, name, ext string) (path string, undo Undo, err error) {
-	return j.made(File, below, name, ext, func(path, _ string) error {
+	return j.made(Entry{Kind: File}, below, name, ext, func(path, _ string) error {
 		f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
 		if err != nil {
 			return err
@@ -41,18 +43,18 @@ func (j *Journal) File(below, name, ext string) (path string, undo Undo, err err
 	})
 }
 
-func (j *Journal) made(kind Kind, below, name, ext string, do func(path, token string) error) (string, Undo, error) {
+func (j *Journal) made(e Entry, below, name, ext string, do func(path, token string) error) (string, Undo, error) {
 	// By its real path: what a link leads to may be another folder by the time of the removal.
 	real, err := filepath.EvalSymlinks(below)
 	if err == nil {
 		real, err = filepath.Abs(real)
 	}
 	if err != nil {
-		return "", nil, fmt.Errorf("make a %s in %s: %w", kind, below, err)
+		return "", nil, fmt.Errorf("make a %s in %s: %w", e.Kind, below, err)
 	}
-	e := Entry{Kind: kind, Token: token(), Below: real}
+	e.Token, e.Below = token(), real
 	e.Path = filepath.Join(real, "sparkharness-"+name+"-"+e.Token+ext)
-	e.What = string(kind) + " " + e.Path
+	e.What = string(e.Kind) + " " + e.Path
 	undo, err := j.Do(e, func(n *Note) error { return do(e.Path, n.Token()) }, nil)
 	if err != nil {
 		return "", nil, err
@@ -78,7 +80,15 @@ func (e *Entry) found() (below *os.Root, st fs.FileInfo, err error) {
 }
 
 // removeFolder removes the folder if it carries the entry's mark. Nothing outside it is touched, wherever links lead.
-func (e *Entry) removeFolder() (did string, err error) {
+func (e *Entry) removeFolder(ctx context.Context) (did string, err error) {
+	did, err = e.removeMarked(ctx)
+	if errors.Is(err, fs.ErrPermission) {
+		err = fmt.Errorf("%w: what a container writes is root's: sudo rm -r %s", err, quoted(e.Path))
+	}
+	return did, err
+}
+
+func (e *Entry) removeMarked(ctx context.Context) (did string, err error) {
 	below, st, err := e.found()
 	if err != nil || st == nil {
 		return "", err
@@ -101,27 +111,43 @@ func (e *Entry) removeFolder() (did string, err error) {
 		}
 		return e.Path + " removed", nil
 	}
-	if token := strings.TrimSpace(string(whose)); err == nil && token != "" && token != e.Token {
+	token := strings.TrimSpace(string(whose))
+	if err == nil && token != "" && token != e.Token {
 		return "", fmt.Errorf("the mark of %s is another one: %w", e.Path, errLeft)
 	} else if err != nil {
 		return "", fmt.Errorf("whose %s is: %w", e.Path, err)
 	}
-	entries, err := fs.ReadDir(dir.FS(), ".")
-	if err != nil {
-		return "", fmt.Errorf("remove %s: %w", e.Path, err)
-	}
-	for _, in := range entries {
-		if in.Name() != mark { // the last to go, so that who is killed meanwhile leaves a marked folder
-			err = errors.Join(err, dir.RemoveAll(in.Name()))
+	err = emptied(dir)
+	if errors.Is(err, fs.ErrPermission) && e.Image != "" && token == e.Token {
+		if cerr := e.emptyByContainer(ctx, dir); cerr != nil {
+			err = fmt.Errorf("%w, and a container of %s did not remove it: %w", err, e.Image, cerr)
+		} else {
+			err = emptied(dir)
 		}
 	}
 	if err == nil {
-		err = errors.Join(dir.Remove(mark), below.Remove(name))
+		err = dir.Remove(mark)
+	}
+	if err == nil {
+		err = below.Remove(name)
 	}
 	if err != nil {
 		return "", fmt.Errorf("remove %s: %w", e.Path, err)
 	}
 	return e.Path + " removed", nil
+}
+
+// emptied removes what is in a folder but its mark: that is the last to go, so that who is killed meanwhile leaves a marked folder.
+func emptied(dir *os.Root) error {
+	entries, err := fs.ReadDir(dir.FS(), ".")
+	for _, in := range entries {
+		if in.Name() != mark {
+			if rerr := dir.RemoveAll(in.Name()); err == nil { // one tells what is the matter, in a line
+				err = rerr
+			}
+		}
+	}
+	return err
 }
 
 // removeFile removes the file, whose name has the entry's token; a link or a folder of that name stays.

@@ -44,7 +44,7 @@ func TestNotedBeforeItActs(t *testing.T) {
 		return nil
 	}, nil)
 	require.NoError(t, err)
-	dir, undoDir, err := j.Folder(below, "x")
+	dir, undoDir, err := j.Folder(below, "x", Writer{})
 	require.NoError(t, err)
 	assert.DirExists(t, dir)
 	assert.Equal(t, 2, noted())
@@ -62,7 +62,7 @@ func TestNotNotedIsNotDone(t *testing.T) {
 	require.NoError(t, err)
 	f := j.f
 	j.f = full
-	_, _, err = j.Folder(below, "x")
+	_, _, err = j.Folder(below, "x", Writer{})
 	j.f = f
 	require.ErrorContains(t, err, "make room there, nothing is done that could not be undone")
 	assert.Empty(t, names(t, below))

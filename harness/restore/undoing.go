@@ -58,7 +58,7 @@ func (j *Journal) Do(e Entry, act func(*Note) error, undo Undo) (Undo, error) {
 	if err := e.check(j.root); err != nil {
 		return nil, fmt.Errorf("%s: %w", e.What, err)
 	}
-	if e.Kind == Container && e.RuntimeEnv == nil {
+	if e.Runtime != "" && e.RuntimeEnv == nil {
 		e.RuntimeEnv = daemonOf(os.Environ())
 	}
 	u := &undoing{journal: j, undo: undo, entry: e}

@@ -15,6 +15,7 @@ import (
 
 	"sparkharness/harness/disk"
 	"sparkharness/harness/fio"
+	"sparkharness/harness/restore"
 )
 
 // laid is a file that has been written once from its beginning to its end, and is used by all cells of the run.
@@ -48,7 +49,7 @@ func (t *Treater) layOut(ctx context.Context, files []fio.File) error {
 		return err
 	}
 	if t.dir == "" {
-		dir, undo, err := t.o.Journal.Folder(t.o.Drive.Dir, "load")
+		dir, undo, err := t.o.Journal.Folder(t.o.Drive.Dir, "load", restore.Writer{})
 		if err != nil {
 			return err
 		}

@@ -25,7 +25,7 @@ func asFound(j *restore.Journal) error {
 	if len(j.Left) == 0 {
 		return nil
 	}
-	return fmt.Errorf("an earlier run was killed and has left what could not be undone, so that a measurement would be of another machine: "+
+	return fmt.Errorf("an earlier run has left what could not be undone, so that a measurement would be of another machine: "+
 		"undo it by hand as each line says, and start again:\n  %s", strings.Join(j.Left, "\n  "))
 }
 

@@ -147,6 +147,26 @@ func TestTierFolders(t *testing.T) {
 	}
 }
 
+// What a container writes into its tier is root's: the image that can remove it stands in the journal, before the server is started.
+func TestImageOfATierIsNoted(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.MkdirAll(filepath.Join(dir, "kv"), 0o755))
+	r, _ := launching(t, overlay(t, nil), map[string]string{"A": "vllm", "B": "vllm-fs"}, "L8B", at(dir))
+	var err error
+	r.journal, err = restore.Open(r.journals, os.Stdout)
+	require.NoError(t, err)
+	_, tier, err := r.tierOf(r.exp.Stacks["B"], nil)
+	require.NoError(t, err)
+	files, err := filepath.Glob(filepath.Join(r.journals, "*.jsonl"))
+	require.NoError(t, err)
+	require.Len(t, files, 1)
+	text, err := os.ReadFile(files[0])
+	require.NoError(t, err)
+	assert.Contains(t, string(text), `"runtime":"docker","image":"vllm/vllm-openai:v0.31.0"`)
+	require.NoError(t, tier.remove())
+	require.NoError(t, r.Close())
+}
+
 // A machine on which something is left is not measured, and what to do is told.
 func TestLeftBehind(t *testing.T) {
 	dir := t.TempDir()
@@ -156,7 +176,8 @@ func TestLeftBehind(t *testing.T) {
 	r, out := launching(t, overlay(t, nil), map[string]string{"A": "sim-trtllm", "B": "sim-dynamo"}, "L8B", at(dir),
 		func(_ *layout.Choices, o *LaunchOptions) { o.SkipDoctor = true })
 	err := r.Prepare(t.Context())
-	require.ErrorContains(t, err, "an earlier run was killed and has left what could not be undone")
+	require.ErrorContains(t, err, "an earlier run has left what could not be undone")
+	assert.NotContains(t, err.Error(), "killed", "a run that was not killed may have left something, too")
 	require.ErrorContains(t, err, "7-abc.jsonl")
 	require.ErrorContains(t, err, "look at it and remove it")
 	assert.Contains(t, out.String(), "not restored: ")

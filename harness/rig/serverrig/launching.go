@@ -189,8 +189,8 @@ func startKey(st *config.Stack) (string, error) {
 
 // place is what a launch is told of this machine.
 func (r *Launching) place(st *config.Stack, port int) launch.Place {
-	docker, _ := exec.LookPath("docker") // "": there is none, which is told where one is needed
-	home, _ := os.UserHomeDir()          // "": a path that names it has no value
+	docker, _ := exec.LookPath(dockerCommand) // "": there is none, which is told where one is needed
+	home, _ := os.UserHomeDir()               // "": a path that names it has no value
 	absolute := func(path string) string {
 		if abs, err := filepath.Abs(path); err == nil {
 			return abs
@@ -205,8 +205,11 @@ func (r *Launching) place(st *config.Stack, port int) launch.Place {
 		Folder: absolute(filepath.Join(r.folder(), st.Stack+"-files")), ModelName: name, Getenv: r.o.Getenv, Docker: docker, Suffix: fmt.Sprintf("%s-%d", st.Stack, os.Getpid())}
 }
 
-// loopback is where servers listen.
-const loopback = "127.0.0.1"
+// loopback is where servers listen, and dockerCommand runs those that are containers.
+const (
+	loopback      = "127.0.0.1"
+	dockerCommand = "docker"
+)
 
 // folder is where servers' logs and files go: into that of the run.
 func (r *Launching) folder() string {

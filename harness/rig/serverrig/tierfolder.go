@@ -1,7 +1,6 @@
 package serverrig
 
 import (
-	"errors"
 	"fmt"
 
 	"sparkharness/harness/config"
@@ -22,8 +21,12 @@ func (r *Launching) tierOf(st *config.Stack, kept *tierFolder) (*config.Launched
 	}
 	if kept == nil {
 		kept = &tierFolder{}
+		var by restore.Writer
+		if c := st.Server.Launch.Container; c != nil {
+			by = restore.Writer{Runtime: dockerCommand, Image: c.Image}
+		}
 		var err error
-		if kept.path, kept.undo, err = r.journal.Folder(st.Launched.Tier2Dir, "tier2-"+st.Stack); err != nil {
+		if kept.path, kept.undo, err = r.journal.Folder(st.Launched.Tier2Dir, "tier2-"+st.Stack, by); err != nil {
 			return nil, nil, fmt.Errorf("a folder for tier 2 (-dir): %w: name a folder that this user may write", err)
 		}
 	}
@@ -38,7 +41,7 @@ func (f *tierFolder) remove() error {
 		return nil
 	}
 	if err := undone(f.undo); err != nil {
-		return errors.Join(fmt.Errorf("what the server has stored in %s stays there: %w: a container's files are root's, so that sudo rm -r removes it", f.path, err))
+		return fmt.Errorf("what the server has stored stays on the drive: %w", err)
 	}
 	return nil
 }
