@@ -2,6 +2,7 @@ package launch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -33,6 +34,7 @@ func fakeDocker(t *testing.T, ends bool, images ...string) (path string, lines f
 case "$1" in
 image) for i in ` + strings.Join(images, " ") + `; do [ "$5" = "$i" ] && { echo ` + runtime.GOARCH + `; exit 0; }; done; echo "Error: No such image: $5" >&2; exit 1;;
 run) echo "GPU KV cache size: 1,024 tokens"; while [ ! -e ` + dir + `/stopped ]; do sleep 0.05; done; exit 0;;
+ps) [ -e ` + dir + `/stopped ] || echo 0123456789abcdef; echo "WARNING: words" >&2;;
 stop) ` + end + `; echo "$4";;
 rm) touch ` + dir + `/stopped; echo "Error response from daemon: ` + gone + `" >&2; exit 1;;
 esac
@@ -204,13 +206,17 @@ func TestContainer(t *testing.T) {
 		require.Eventually(t, func() bool { return s.log.Number("kv_tokens") != nil }, time.Minute, 10*time.Millisecond)
 		require.NoError(t, s.Stop())
 		got := lines()
-		require.Len(t, got, 4)
+		for last := len(got) - 1; last > 4 && strings.HasPrefix(got[last], "ps\n"); last-- { // its command took a while to end
+			got = got[:last]
+		}
+		require.Len(t, got, 5)
 		assert.Equal(t, "image\ninspect\n--format\n{{.Architecture}}\nvllm/vllm-openai:v0.31.0\n", strings.Split(got[0], "HF_TOKEN=")[0])
 		assert.True(t, strings.HasPrefix(got[1], "run\n--label\nlaunch.test=7\n--rm\n--pull\nnever\n--name\nsparkharness-vllm-disk-B-7\n"), got[1])
 		assert.True(t, strings.HasSuffix(got[1], "HF_TOKEN=hf_secret\n"), "it reaches docker's environment")
 		assert.Equal(t, 1, strings.Count(got[1], "hf_secret"), "and not its line")
-		assert.Equal(t, "stop\n--time\n60\nsparkharness-vllm-disk-B-7\nHF_TOKEN=hf_secret\n", got[2])
-		assert.Equal(t, "rm\n--force\nsparkharness-vllm-disk-B-7\nHF_TOKEN=hf_secret\n", got[3])
+		assert.Equal(t, "ps\n--all\n--quiet\n--no-trunc\n--filter\nlabel=launch.test=7\nHF_TOKEN=hf_secret\n", got[2])
+		assert.Equal(t, "stop\n-t\n60\n0123456789abcdef\nHF_TOKEN=hf_secret\n", got[3], "--time and --timeout are not known to all versions")
+		assert.Equal(t, "rm\n--force\n0123456789abcdef\nHF_TOKEN=hf_secret\n", got[4])
 		assert.Equal(t, []string{"container sparkharness-vllm-disk-B-7"}, journal.noted)
 		assert.Equal(t, journal.noted, journal.done)
 	}
@@ -220,4 +226,31 @@ func TestContainer(t *testing.T) {
 	o.Place.Home = "/home/u"
 	_, err := Start(t.Context(), o)
 	require.ErrorContains(t, err, "the image vllm/vllm-openai:v0.31.0 is not here (docker image inspect: Error: No such image: vllm/vllm-openai:v0.31.0): docker pull vllm/vllm-openai:v0.31.0")
+}
+
+// A container of another run that has the name already is neither stopped nor removed, noted or not.
+func TestNameIsTaken(t *testing.T) {
+	for _, journal := range []Journal{&noting{}, NoJournal{}} {
+		dir := t.TempDir()
+		docker, record := filepath.Join(dir, "docker"), filepath.Join(dir, "record")
+		text := `#!/bin/sh
+echo "$@" >> ` + record + `
+case "$1" in
+image) echo ` + runtime.GOARCH + `;;
+run) echo 'docker: Error response from daemon: Conflict. The container name "/x" is already in use by container "abc".' >&2; exit 125;;
+ps) case "$6" in label=?*=?*);; *) echo abc;; esac;;
+esac
+`
+		require.NoError(t, os.WriteFile(docker, []byte(text), 0o755))
+		o, _ := options(t, kindOf(t, "vllm-disk").Launch)
+		o.Launched, o.Place, o.Journal = launched(), place(docker, nil), journal
+		o.Place.Folder = t.TempDir()
+		o.Answers = func(context.Context) error { return errors.New("nobody listens") }
+		_, err := Start(t.Context(), o)
+		require.ErrorContains(t, err, "is already in use")
+		said, err := os.ReadFile(record)
+		require.NoError(t, err)
+		assert.NotRegexp(t, "(?m)^(stop|rm|kill)", string(said))
+		assert.Regexp(t, `(?m)^run --label \S+=\S+ --rm`, string(said))
+	}
 }

@@ -1,7 +1,9 @@
 package launch
 
 import (
+	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +18,7 @@ import (
 // part is a process that has been started, or docker's command in front of a container.
 type part struct {
 	command Command
+	label   string // of the container, name=value: no other one carries it
 	cmd     *exec.Cmd
 	done    chan struct{}               // closed when it has ended
 	ended   error                       // of Wait, once done is closed
@@ -26,6 +29,7 @@ type part struct {
 const (
 	pipeWait   = 5 * time.Second  // for processes outside its group that hold its output open
 	dockerWait = 30 * time.Second // for docker's commands beyond the grace
+	lookAgain  = 2 * time.Second  // between two looks for a container that docker's command may be about to make
 )
 
 // begin starts a part, which writes into the log. It is noted before it is there.
@@ -47,11 +51,14 @@ func begin(c Command, log *Log, journal Journal, grace time.Duration) (*part, er
 // start starts the part's process with a mark.
 func (p *part) start(m Mark, log *Log) error {
 	argv, env := p.command.Argv, p.command.Env
-	switch label := m.Label(); {
+	switch {
 	case p.command.Container == "" && m.Env() != "":
 		env = append(slices.Clone(env), m.Env())
-	case p.command.Container != "" && label != "":
-		argv = slices.Insert(slices.Clone(argv), dockerRun, "--label", label)
+	case p.command.Container != "":
+		if p.label = m.Label(); p.label == "" {
+			p.label = "sparkharness.part=" + rand.Text()
+		}
+		argv = slices.Insert(slices.Clone(argv), dockerRun, "--label", p.label)
 	}
 	read, write, err := os.Pipe()
 	if err != nil {
@@ -142,30 +149,47 @@ func (p *part) stop(signal syscall.Signal, grace time.Duration) error {
 	return p.gone(context.Background())
 }
 
-// stopContainer has docker stop the container, remove what is left, and its own command end.
+// stopContainer has docker stop the container, remove what is left, and its own command end. The container is known by its label alone:
+// one that has its name may be another run's, and then it was docker's command that ended.
 func (p *part) stopContainer(grace time.Duration) error {
 	docker := p.command.Argv[0]
 	var errs []error
-	run := func(wait time.Duration, args ...string) {
+	run := func(wait time.Duration, args ...string) string {
 		ctx, cancel := context.WithTimeout(context.Background(), wait)
 		defer cancel()
 		cmd := exec.CommandContext(ctx, docker, args...)
-		cmd.Env = p.command.Env
-		out, err := cmd.CombinedOutput()
+		cmd.Env, cmd.WaitDelay = p.command.Env, pipeWait
+		var out, complaint bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &out, &complaint
+		err := cmd.Run()
 		// It ended by itself and --rm removed it, or is about to: docker run ends when that is done.
-		said := strings.ToLower(string(out))
+		said := strings.ToLower(complaint.String())
 		if err != nil && !strings.Contains(said, "no such container") && !strings.Contains(said, "is already in progress") {
-			errs = append(errs, fmt.Errorf("docker %s: %w: %s", strings.Join(args, " "), err, shown(string(out))))
+			errs = append(errs, fmt.Errorf("docker %s: %w: %s", strings.Join(args, " "), err, shown(complaint.String())))
 		}
+		return out.String()
 	}
-	run(grace+dockerWait, "stop", "--time", fmt.Sprint(int(grace.Seconds())), p.command.Container)
-	run(dockerWait, "rm", "--force", p.command.Container)
-	select {
-	case <-p.done:
-	case <-time.After(dockerWait):
-		errs = append(errs, fmt.Errorf("docker run did not end in %v", dockerWait))
-		_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
-		<-p.done
+	began, found := time.Now(), false
+	for ended := false; !ended; {
+		errs = nil // what matters is how it is at the end
+		ids := strings.Fields(run(dockerWait, "ps", "--all", "--quiet", "--no-trunc", "--filter", "label="+p.label))
+		if len(ids) > 0 {
+			run(grace+dockerWait, append([]string{"stop", "-t", fmt.Sprint(int(grace.Seconds()))}, ids...)...)
+			run(dockerWait, append([]string{"rm", "--force"}, ids...)...)
+			if !found {
+				began, found = time.Now(), true
+			}
+		}
+		select {
+		case <-p.done:
+			ended = true
+		case <-time.After(lookAgain):
+			if ended = time.Since(began) > dockerWait; ended {
+				errs = append(errs, fmt.Errorf("docker run did not end in %v", dockerWait))
+				_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
+				<-p.done
+			}
+		}
 	}
 	if len(errs) > 0 {
 		return fmt.Errorf("the container %s may still run (docker ps): %w", p.command.Container, errors.Join(errs...))

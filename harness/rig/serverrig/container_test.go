@@ -92,7 +92,7 @@ func TestRealContainer(t *testing.T) {
 	require.NoError(t, os.MkdirAll(filepath.Join(dir, "kv"), 0o755))
 	r, _ := launching(t, contained(t, image), simulatedKinds, "L8B", at(dir))
 	b := begun(t, r, "stack", "B")
-	assert.Regexp(t, `^sparkharness-sim-dynamo-B-\d+$`, named(t))
+	assert.Regexp(t, `^sparkharness-sim-dynamo-B-\d+-\w{8}$`, named(t))
 	got, err := b.ReadBack(t.Context())
 	require.NoError(t, err)
 	require.NotNil(t, got.KVPoolBytes)

@@ -2,6 +2,7 @@ package serverrig
 
 import (
 	"context"
+	crand "crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -34,6 +35,7 @@ type Launching struct {
 	plan    *record.Plan
 	current *running            // nil: none
 	starts  int                 // of all servers, for the names of logs
+	token   string              // in the names of containers: numbers of processes in containers are often the same
 	pools   map[string]kvTokens // KV pools as read back, by stack
 
 	treating treating
@@ -76,7 +78,7 @@ type kvTokens struct {
 // NewLaunching looks at the drive and at what can be done to the machine. It writes nothing.
 func NewLaunching(e *config.Experiment, o LaunchOptions) (_ rig.Rig, err error) {
 	o.Getenv = orEnvironment(o.Getenv)
-	r := &Launching{o: o, pools: map[string]kvTokens{},
+	r := &Launching{o: o, pools: map[string]kvTokens{}, token: strings.ToLower(crand.Text()[:8]),
 		Rig: Rig{exp: e, out: o.Out, client: outgoing.New(outgoing.Options{}), servers: map[string]*server{}, noise: rand.NewChaCha8([32]byte{1})}}
 	if r.journals, err = journalsOf(o.Journals); err != nil {
 		return nil, err
@@ -202,7 +204,7 @@ func (r *Launching) place(st *config.Stack, port int) launch.Place {
 		name = st.Model
 	}
 	return launch.Place{Kind: st.Server.Server, Host: loopback, Port: port, Root: absolute(r.o.Root), Configs: absolute(r.o.Configs), Home: home,
-		Folder: absolute(filepath.Join(r.folder(), st.Stack+"-files")), ModelName: name, Getenv: r.o.Getenv, Docker: docker, Suffix: fmt.Sprintf("%s-%d", st.Stack, os.Getpid())}
+		Folder: absolute(filepath.Join(r.folder(), st.Stack+"-files")), ModelName: name, Getenv: r.o.Getenv, Docker: docker, Suffix: fmt.Sprintf("%s-%d-%s", st.Stack, os.Getpid(), r.token)}
 }
 
 // loopback is where servers listen, and dockerCommand runs those that are containers.

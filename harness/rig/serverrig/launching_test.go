@@ -244,6 +244,18 @@ func TestPoolsMustBeAlike(t *testing.T) {
 		"the KV pool of stack B holds 16384 tokens and that of stack A 131072, and both were to have 16GiB")
 }
 
+// Names of containers differ from run to run, also where processes have the same number, as in containers.
+func TestNamesOfContainersAreOnesOwn(t *testing.T) {
+	name := func() string {
+		r, _ := launching(t, overlay(t, nil), simulatedKinds, "L8B")
+		assert.Equal(t, r.place(r.exp.Stacks["B"], 1).Suffix, r.place(r.exp.Stacks["B"], 1).Suffix)
+		return r.place(r.exp.Stacks["B"], 1).Suffix
+	}
+	first := name()
+	assert.Regexp(t, `^B-\d+-[a-z2-7]{8}$`, first)
+	assert.NotEqual(t, first, name())
+}
+
 // What cannot be started is refused before anything is.
 func TestCheckLaunches(t *testing.T) {
 	r, out := launching(t, overlay(t, nil), map[string]string{"A": "sim-trtllm", "B": "sim-dynamo"}, "L8B")
