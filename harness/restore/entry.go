@@ -58,6 +58,9 @@ func (e *Entry) grace() time.Duration {
 
 // check refuses an entry that could not be undone, or would undo what was never done.
 func (e *Entry) check(root string) error {
+	if e.Token == "" {
+		return errors.New("an entry needs a token")
+	}
 	switch e.Kind {
 	case Process, Fio:
 		return nil

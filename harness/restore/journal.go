@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"sparkharness/harness/disk"
@@ -60,15 +61,8 @@ func Home() (string, error) {
 func Open(dir string, out io.Writer) (*Journal, error) { return open(dir, "/", out) }
 
 func open(dir, root string, out io.Writer) (*Journal, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("folder of journals: %w", err)
-	}
-	st, err := os.Stat(dir)
-	if err != nil {
-		return nil, fmt.Errorf("folder of journals: %w", err)
-	}
-	if st.Mode().Perm()&0o022 != 0 {
-		return nil, fmt.Errorf("folder of journals %s can be written by others, and what stands there is undone: chmod go-w %s", dir, dir)
+	if err := own(dir); err != nil {
+		return nil, err
 	}
 	left, err := sweep(dir, root, out)
 	if err != nil {
@@ -83,6 +77,26 @@ func open(dir, root string, out io.Writer) (*Journal, error) {
 		return nil, errors.Join(err, j.lock.Release())
 	}
 	return j, nil
+}
+
+// own makes the folder of journals where there is none, and refuses one in which others may write: what stands there is undone with this
+// user's rights.
+func own(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("folder of journals: %w", err)
+	}
+	st, err := os.Stat(dir)
+	if err != nil {
+		return fmt.Errorf("folder of journals: %w", err)
+	}
+	if of, ok := st.Sys().(*syscall.Stat_t); ok && int(of.Uid) != os.Geteuid() {
+		return fmt.Errorf("folder of journals %s is of user %d, this is user %d, and what stands there is undone: "+
+			"set XDG_STATE_HOME to a folder of your own, as under sudo -E", dir, of.Uid, os.Geteuid())
+	}
+	if st.Mode().Perm()&0o022 != 0 {
+		return fmt.Errorf("folder of journals %s can be written by others, and what stands there is undone: chmod go-w %s", dir, dir)
+	}
+	return nil
 }
 
 func (j *Journal) create(dir string) (err error) {

@@ -171,6 +171,30 @@ func TestFolderOfJournalsIsOnesOwn(t *testing.T) {
 	require.NoError(t, os.Chmod(dir, 0o777))
 	_, err := Open(dir, &bytes.Buffer{})
 	require.ErrorContains(t, err, "chmod go-w "+dir)
+	_, err = TakeTurn(dir)
+	require.ErrorContains(t, err, "chmod go-w "+dir)
+}
+
+// Root, whom sudo -E gives a user's HOME, neither believes that user's journals nor leaves files there.
+func TestFolderOfJournalsOfAnotherUser(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("LEFT OUT: a folder of another user: only root can make one")
+	}
+	dir, below := filepath.Join(t.TempDir(), "state"), t.TempDir()
+	j, err := Open(dir, &bytes.Buffer{})
+	require.NoError(t, err)
+	path, _, err := j.File(below, "x", ".dat")
+	require.NoError(t, err)
+	require.NoError(t, errors.Join(j.f.Close(), j.lock.Release())) // as one that was killed
+	require.NoError(t, os.Chown(dir, 65534, 65534))
+	there := names(t, dir)
+	_, err = Open(dir, &bytes.Buffer{})
+	require.EqualError(t, err, "folder of journals "+dir+" is of user 65534, this is user 0, and what stands there is undone: "+
+		"set XDG_STATE_HOME to a folder of your own, as under sudo -E")
+	_, err = TakeTurn(dir)
+	require.ErrorContains(t, err, "set XDG_STATE_HOME")
+	assert.FileExists(t, path)
+	assert.Equal(t, there, names(t, dir))
 }
 
 func TestHome(t *testing.T) {

@@ -81,7 +81,12 @@ func sweepOne(path, root string, out io.Writer) (lines []string, err error) {
 	}
 	defer func() { err = errors.Join(err, journal.f.Close()) }()
 	for _, e := range slices.Backward(l.entries) {
-		did, rerr := e.bounded(root, l.owner.ThisBoot())
+		did, rerr := "", e.check(root) // the text may be of another version, or somebody's by hand
+		if rerr == nil {
+			did, rerr = e.bounded(root, l.owner.ThisBoot())
+		} else {
+			rerr = fmt.Errorf("%w: %w", rerr, errLeft)
+		}
 		switch {
 		case rerr != nil:
 			tell("%s, which %v has left: %v", e.What, *l.owner, rerr)

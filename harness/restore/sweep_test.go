@@ -200,7 +200,7 @@ func link(t *testing.T, to, at string) {
 func TestSettings(t *testing.T) {
 	root := t.TempDir()
 	path := root + "/sys/block/nvme0n1/queue/nr_requests"
-	e := Entry{Kind: Setting, What: "queue", Path: path, Old: "1023", New: "64"}
+	e := Entry{Kind: Setting, What: "queue", Token: "abc", Path: path, Old: "1023", New: "64"}
 	after := func(value string, owner disk.Owner) (told, now string) {
 		put(t, path, value+"\n")
 		told, _ = swept(t, root, owner, "", e)
@@ -226,7 +226,7 @@ func TestSettings(t *testing.T) {
 	e.Path = root + "/sys/other"
 	put(t, e.Path, "64")
 	told, _ = swept(t, root, deadOwner(), "", e)
-	assert.Contains(t, told, "is not among the settings that may be changed")
+	assert.Contains(t, told, "is not among those that may be changed")
 
 	j, err := open(filepath.Join(t.TempDir(), "state"), root, &bytes.Buffer{})
 	require.NoError(t, err)
@@ -318,6 +318,27 @@ func TestContainersOfAnotherDaemon(t *testing.T) {
 	require.NoError(t, j.Close())
 }
 
+// What stands in a journal is undone only if it could have been noted: whatever has put another thing there.
+func TestEntriesAreCheckedAgain(t *testing.T) {
+	below := t.TempDir()
+	put(t, below+"/mine", "mine")
+	require.NoError(t, os.Mkdir(below+"/empty", 0o755))
+	for want, e := range map[string]Entry{
+		"must have its token abc in its name": {Kind: File, Token: "abc", Path: below + "/mine", Below: below},
+		"must have its token abd in its name": {Kind: Folder, Token: "abd", Path: below + "/empty", Below: below},
+		"an entry needs a token":              {Kind: File, Path: below + "/mine", Below: below},
+		"must lie directly in a folder":       {Kind: File, Token: "mine", Path: below + "/mine", Below: "/"},
+		"must be docker or podman":            {Kind: Container, Token: "abc", Runtime: "/bin/false"},
+	} {
+		e.What = "thing"
+		told, left := swept(t, "/", deadOwner(), "", e)
+		assert.Contains(t, told, "not restored: thing, which ")
+		assert.Contains(t, told, want)
+		assert.Len(t, left, 1)
+	}
+	assert.Equal(t, []string{"empty", "mine"}, names(t, below))
+}
+
 // Journals that are not whole, or not of this host: what can be told is done, and the rest is told to the user.
 func TestOddJournals(t *testing.T) {
 	below := t.TempDir()
@@ -343,7 +364,7 @@ func TestOddJournals(t *testing.T) {
 	assert.Len(t, left, 1)
 	assert.DirExists(t, dir)
 
-	told, left = swept(t, "/", deadOwner(), "", Entry{Kind: "spell", What: "magic"})
-	assert.Contains(t, told, `kind "spell" is of a later version`)
+	told, left = swept(t, "/", deadOwner(), "", Entry{Kind: "spell", What: "magic", Token: "abc"})
+	assert.Contains(t, told, `kind "spell" is not known`)
 	assert.Len(t, left, 1)
 }

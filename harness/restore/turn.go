@@ -25,8 +25,8 @@ func turnFile(dir string) string {
 
 // TakeTurn takes the turn on this machine in a folder of journals. The error says who has it and what to do.
 func TakeTurn(dir string) (*Turn, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("folder of journals: %w", err)
+	if err := own(dir); err != nil {
+		return nil, err
 	}
 	disk.SweepLocks(dir, "measuring-*"+lockSuffix) // of killed runs before the machine was started anew
 	lock, err := disk.Take(turnFile(dir))
