@@ -63,7 +63,11 @@ func (e *Entry) runtimeWithin(ctx context.Context, bound time.Duration, args ...
 	var out, said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &said
 	if err := cmd.Run(); err != nil {
-		return "", fmt.Errorf("%s %s: %w: %.200s", e.Runtime, args[0], err, strings.TrimSpace(said.String()))
+		err = fmt.Errorf("%s %s: %w", e.Runtime, args[0], err)
+		if text := strings.Join(strings.Fields(said.String()), " "); text != "" {
+			err = fmt.Errorf("%w: %.200s", err, text)
+		}
+		return "", err
 	}
 	return out.String(), nil
 }

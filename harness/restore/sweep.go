@@ -89,7 +89,7 @@ func sweepOne(path, root string, out io.Writer) (lines []string, err error) {
 		}
 		switch {
 		case rerr != nil:
-			tell("%s, which %v has left: %v", e.What, *l.owner, rerr)
+			tell("%s, which %v has left: %v; mend that and start again, or undo it by hand and remove %s", e.What, *l.owner, rerr, path)
 			continue
 		case did != "":
 			fmt.Fprintf(out, "restored: %s (%s), which %v had left\n", did, e.What, *l.owner)
