@@ -36,7 +36,11 @@ type Command struct {
 	Image     string            // "" of a process
 	File      string            // of the configurations, which says it: servers/vllm.yaml
 	Given     string            // variable of the harness's environment by which the path of its program is given; "" for none
+	Folders   []Folder          // that a container sees, and that are given by a variable of the harness's environment
 }
+
+// Folder is a folder of this machine that a variable names.
+type Folder struct{ Path, Env string }
 
 // inherited are the variables that a process takes over from the harness: no other one could change what is measured, or be read
 // by a server that it was not meant for.
@@ -212,6 +216,11 @@ func (b *builder) container(c *Command, path string, of *config.Container, env m
 				b.place.Kind, mount, as))
 		}
 		c.Argv = append(c.Argv, "--volume", mount)
+		as, _, _ := strings.Cut(slices.Concat(of.Mounts, b.lora.Mounts)[i], ":")
+		if g, ok := b.launch.Given[strings.Trim(as, "{}")]; ok && strings.HasPrefix(as, "{") {
+			path, _, _ := strings.Cut(mount, ":")
+			c.Folders = append(c.Folders, Folder{path, g.Env})
+		}
 	}
 	for _, variable := range slices.Sorted(maps.Keys(env)) {
 		c.Argv = append(c.Argv, "--env", variable+"="+env[variable])

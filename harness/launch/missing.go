@@ -5,12 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"os/exec"
 	"runtime"
 	"strings"
 )
 
-// Missing refuses commands whose programs or images are not on this machine, each once and in a line with what to do. Images are asked
+// Missing refuses commands whose programs, folders or images are not on this machine, each once and in a line with what to do. Images are asked
 // for by docker's own command; none is pulled, by this nor by a start: that takes as long as the network does, and would count as the
 // server's start.
 func Missing(ctx context.Context, commands []Command) error {
@@ -29,7 +31,31 @@ func Missing(ctx context.Context, commands []Command) error {
 			errs = append(errs, fmt.Errorf("%s: launch.%sprocess.command: %w: build or install it, or correct the file%s", c.File, c.beside(), err, given))
 		}
 	}
+	errs = append(errs, missingFolders(commands)...)
 	return errors.Join(append(errs, missingImages(ctx, commands))...)
+}
+
+// missingFolders refuses containers that would see a folder which is not here: docker would make it, as root's, and whoever filled it
+// afterwards could not.
+func missingFolders(commands []Command) (errs []error) {
+	seen := map[Folder]bool{}
+	for _, c := range commands {
+		for _, f := range c.Folders {
+			if seen[f] {
+				continue
+			}
+			seen[f] = true
+			st, err := os.Stat(f.Path)
+			switch {
+			case errors.Is(err, fs.ErrNotExist):
+				errs = append(errs, fmt.Errorf("%s: the folder %s is not here, and docker would make it as root's: mkdir -p %s, or set %s to the one that is meant",
+					c.File, f.Path, f.Path, f.Env))
+			case err == nil && !st.IsDir():
+				errs = append(errs, fmt.Errorf("%s: %s is no folder: set %s to the one that is meant", c.File, f.Path, f.Env))
+			}
+		}
+	}
+	return errs
 }
 
 // missingImages is Missing for containers. A docker that does not answer is told of once.

@@ -3,6 +3,7 @@ package launch
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -25,7 +26,9 @@ func saying(t *testing.T, says string) string {
 // of are the commands of a kind that is started by this docker.
 func of(t *testing.T, kind, docker string, env map[string]string) []Command {
 	t.Helper()
-	at := place(docker, env)
+	with := map[string]string{"HF_HOME": t.TempDir()}
+	maps.Copy(with, env)
+	at := place(docker, with)
 	at.Kind = kind
 	commands, _, err := Commands(kindOf(t, kind).Launch, launched(), at)
 	require.NoError(t, err)
@@ -71,6 +74,22 @@ func TestMissing(t *testing.T) {
 	// docker is asked as it will be to start: by the same daemon.
 	docker := saying(t, `[ "$DOCKER_HOST" = tcp://127.0.0.1:1 ] || { echo "another daemon: $DOCKER_HOST" >&2; exit 1; }`)
 	require.NoError(t, Missing(t.Context(), of(t, "vllm", docker, map[string]string{"DOCKER_HOST": "tcp://127.0.0.1:1"})))
+}
+
+// A folder that docker would make as root's is asked for before a start, each once.
+func TestMissingFolder(t *testing.T) {
+	docker := saying(t, "exit 0")
+	gone := filepath.Join(t.TempDir(), "hf")
+	env := map[string]string{"HF_HOME": gone}
+	commands := append(of(t, "vllm", docker, env), of(t, "dynamo-kvbm", docker, env)...)
+	require.EqualError(t, Missing(t.Context(), commands), "servers/vllm.yaml: the folder "+gone+" is not here, and docker would make it as root's: mkdir -p "+gone+
+		", or set HF_HOME to the one that is meant")
+	assert.NoDirExists(t, gone)
+	require.NoError(t, os.WriteFile(gone, nil, 0o600))
+	require.EqualError(t, Missing(t.Context(), commands), "servers/vllm.yaml: "+gone+" is no folder: set HF_HOME to the one that is meant")
+	require.NoError(t, os.Remove(gone))
+	require.NoError(t, os.Mkdir(gone, 0o755))
+	require.NoError(t, Missing(t.Context(), commands))
 }
 
 // A program that is not there is told with the file that names it, and by which variable another one is named.

@@ -292,6 +292,7 @@ func TestCheckFindsWhatIsNotHere(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "docker"), []byte("#!/bin/sh\necho Error: No such image: $5 >&2\nexit 1\n"), 0o755))
 	t.Setenv("PATH", dir)
+	t.Setenv("HF_HOME", dir)
 	r, out := launching(t, overlay(t, nil), map[string]string{"A": "vllm", "B": "vllm-fs"}, "L8B")
 	require.EqualError(t, r.Check(r.exp, p), "servers/vllm.yaml: the image vllm/vllm-openai:v0.31.0 is not here (docker image inspect: Error: No such image: vllm/vllm-openai:v0.31.0): "+
 		"docker pull vllm/vllm-openai:v0.31.0")
