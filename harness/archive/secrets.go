@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"html"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -15,8 +17,9 @@ type Secrets struct{ values []secret }
 type secret struct{ variable, value string }
 
 // secretName is how variables are called whose value nobody is told. Words that stand in others, as in KEYBOARD and COMPASS, have to
-// stand alone.
-var secretName = regexp.MustCompile(`(?i)TOKEN|API_?KEY|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|(^|_)(KEY|PASS)(_|$)`)
+// stand alone; PWD alone is the working folder, and SSH_AUTH_SOCK a place.
+var secretName = regexp.MustCompile(`(?i)TOKEN|API_?KEY|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|(^|_)(KEY|PASS|JWT)(_|$)|` +
+	`_PWD(_|$)|(^|_)(AUTH(_CONFIG)?|PAT)$`)
 
 // leastSecret is the length from which on a value is looked for, bytes: a shorter one is found in any text.
 const leastSecret = 8
@@ -29,32 +32,28 @@ func SecretsOf(environ []string) Secrets {
 		if !secretName.MatchString(name) || len(value) < leastSecret {
 			continue
 		}
-		s.values = append(s.values, secret{name, value})
-		// A file of JSON holds some characters otherwise.
-		if text, err := json.Marshal(value); err == nil && string(text[1:len(text)-1]) != value {
-			s.values = append(s.values, secret{name, string(text[1 : len(text)-1])})
+		for _, form := range forms(value) {
+			s.values = append(s.values, secret{name, form})
 		}
 	}
 	return s
 }
 
-// shapes are those of keys that somebody hands out, by who does: a secret that this environment does not know. Each holds one of
-// the texts of has, which are looked for first, because that is a hundred times faster.
-var shapes = []struct {
-	of  string
-	has []string
-	are *regexp.Regexp
-}{
-	{"a Hugging Face token", []string{"hf_"}, regexp.MustCompile(`\bhf_[A-Za-z0-9]{30,}`)},
-	{"an OpenAI or Anthropic key", []string{"sk-"}, regexp.MustCompile(`\bsk-[A-Za-z0-9_-]{20,}`)},
-	{"an NVIDIA key", []string{"nvapi-"}, regexp.MustCompile(`\bnvapi-[A-Za-z0-9_-]{20,}`)},
-	{"a GitHub token", []string{"ghp_", "gho_", "ghu_", "ghs_", "ghr_"}, regexp.MustCompile(`\bgh[pousr]_[A-Za-z0-9]{30,}`)},
-	{"an AWS key id", []string{"AKIA"}, regexp.MustCompile(`\bAKIA[A-Z0-9]{16}\b`)},
-	{"a private key", []string{"PRIVATE KEY-----"}, regexp.MustCompile(`-----BEGIN [A-Z ]*PRIVATE KEY-----`)},
-	{"a bearer token", []string{"earer ", "EARER "}, regexp.MustCompile(`\b(?:[Bb]earer|BEARER) +[A-Za-z0-9._~+/-]{16,}`)},
-	{"a password of HTTP", []string{"asic ", "ASIC "}, regexp.MustCompile(`(?i)authorization["']?[:=]\s*["']?basic +[a-z0-9+/=]{8,}`)},
-	{"a password in a URL", []string{"://"}, regexp.MustCompile(`[a-z]://[^/\s:@"]*:[^/\s:@"\[]+@`)},
-	{"a secret in a URL", []string{"key=", "token=", "secret=", "password="}, regexp.MustCompile(`[?&](?:api_?key|key|access_token|token|secret|password)=[A-Za-z0-9._~+/%-]{8,}`)},
+// forms are a text as it is, and as files of JSON, pages and URLs hold it, where that is otherwise.
+func forms(text string) []string {
+	page := html.EscapeString(text)
+	out := []string{text, page, strings.NewReplacer("&#34;", "&quot;", "&#39;", "&apos;").Replace(page), strings.ReplaceAll(page, "+", "&#43;"),
+		url.QueryEscape(text), url.PathEscape(text)}
+	for _, likeHTML := range []bool{true, false} {
+		var b strings.Builder
+		e := json.NewEncoder(&b)
+		e.SetEscapeHTML(likeHTML)
+		if err := e.Encode(text); err == nil {
+			out = append(out, b.String()[1:b.Len()-2]) // without quotes and the line break
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // longest is how much of what came before is looked at again with what follows, bytes: no secret is longer.
@@ -65,15 +64,15 @@ type looker struct {
 	secrets Secrets
 	file    string
 	window  []byte // the end of what came, and what has not been looked at
-	lines   int    // line breaks before the window
+	lines   int    // before the window, without the line break that is put before the file
 	found   error
 }
 
 // look begins with the file's own name.
 func (s Secrets) look(file string) *looker {
-	l := &looker{secrets: s, file: "a file's name", window: []byte(file)}
+	l := &looker{secrets: s, file: "a file's name", window: []byte("\n" + file), lines: -1}
 	l.scan()
-	l.file, l.window = file, nil
+	l.file, l.window = file, []byte("\n")
 	return l
 }
 
@@ -102,8 +101,8 @@ func (l *looker) scan() {
 		if !slices.ContainsFunc(s.has, func(text string) bool { return bytes.Contains(l.window, []byte(text)) }) {
 			continue
 		}
-		if at := s.are.FindIndex(l.window); at != nil {
-			l.refuse(s.of, at[0])
+		if at := s.are.FindSubmatchIndex(l.window); at != nil {
+			l.refuse(s.of, at[2])
 		}
 	}
 }
