@@ -111,6 +111,7 @@ func (v *Verified) lookOver(all []Hypothesis) error {
 	if i < 0 {
 		return fmt.Errorf("%s: no rule here judges a run of %q", record.Path(v.Dir, record.FilePlan), p.Hypothesis)
 	}
+	v.fault(v.strangers())
 	ev, err := evidence.Load(v.Dir, nil)
 	if err != nil {
 		return err
@@ -122,6 +123,7 @@ func (v *Verified) lookOver(all []Hypothesis) error {
 	v.fault(rightlyAside(v.Dir, ev))
 	rep, found := verdict.Judge(all[i], ev)
 	v.Outcome, v.Measured, v.Notes = string(rep.Verdict.Outcome), len(ev.Cells), append(v.Notes, ev.Notes...)
+	v.unfinished(ev)
 	if name := runName(v.Dir); name != p.RunID {
 		v.note("the folder of run %s is named %s: it is a copy, or was renamed", p.RunID, name)
 	}
@@ -131,6 +133,7 @@ func (v *Verified) lookOver(all []Hypothesis) error {
 	v.fault(v.ending(run, rep, gone))
 	switch {
 	case gone:
+		v.unread("there is no report that they follow from")
 		return nil
 	case err != nil:
 		return err
@@ -139,10 +142,14 @@ func (v *Verified) lookOver(all []Hypothesis) error {
 	case !same:
 		return fmt.Errorf("%s is not what follows from the lines", record.Path(v.Dir, report.FileName))
 	case p.Program.Judges != session.program.Judges:
-		return nil // they may render the same otherwise
+		v.unread(otherProgram)
+		return nil
 	}
 	return v.rendered(rep, found)
 }
+
+// otherProgram is why renderings are not compared: those of another program may differ from ours of the same report.
+const otherProgram = "another program rendered them"
 
 // rightlyAside makes sure, by their lines, that cells that were measured again had a fault that shows without a look at the
 // outcome. Any that did not was put aside for something else. Each is held against the cells that were measured last when it was
@@ -307,6 +314,7 @@ func (v *Verified) otherRules(now *verdict.Judgement) error {
 	if then.Verdict.Outcome != now.Verdict.Outcome {
 		return fmt.Errorf("%s says %s; the rules of now, which are others, say %s", path, then.Verdict.Outcome, now.Verdict.Outcome)
 	}
+	v.unread(otherProgram)
 	v.note("%s was written with other rules or statistics; those of now come to the same verdict", report.FileName)
 	return nil
 }

@@ -108,6 +108,8 @@ func TestPackRefuses(t *testing.T) {
 	a, b := write(t, filepath.Join(t.TempDir(), "run"), map[string]string{"f": ""}), write(t, filepath.Join(t.TempDir(), "run"), map[string]string{"f": ""})
 	_, err := Pack(&bytes.Buffer{}, []string{a, b}, nil, Secrets{})
 	require.ErrorContains(t, err, "two folders are called run")
+	_, err = Pack(&bytes.Buffer{}, []string{write(t, filepath.Join(t.TempDir(), ".run"), map[string]string{"f": ""})}, nil, Secrets{})
+	require.ErrorContains(t, err, "begins with a dot")
 }
 
 // entry is a member of a hand-made archive.
@@ -151,6 +153,10 @@ func TestUnpackRefuses(t *testing.T) {
 		"a hard link":      {tarred(t, entry{name: "run/x", kind: tar.TypeLink}), "no regular file"},
 		"a device":         {tarred(t, entry{name: "run/x", kind: tar.TypeBlock}), "no regular file"},
 		"beside the runs":  {tarred(t, entry{name: "x"}), "lies in no run"},
+		"another page":     {tarred(t, entry{name: "press.html"}), "lies in no run"},
+		"another summary":  {tarred(t, entry{name: "summary.csv"}), "lies in no run"},
+		"a hidden folder":  {tarred(t, entry{name: ".run/x"}), "no name of a file in a run"},
+		"a hidden file":    {tarred(t, entry{name: "run/.x"}), "no name of a file in a run"},
 		"twice":            {tarred(t, entry{name: "run/x"}, entry{name: "run/x"}), "twice in one"},
 		"too large":        {tarred(t, entry{name: "run/x", text: strings.Repeat("x", 1<<20+1)}), "it holds more than"},
 		"too many":         {tarred(t, manyEntries(101)...), "it holds more than 100 files"},

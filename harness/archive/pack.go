@@ -30,9 +30,9 @@ type Packed struct {
 	Bytes   int64 // unpacked
 }
 
-// Pack writes the folders, each under its own name, in the order given, and then the pages, files that lie beside them. Files that begin with a dot are locks and what has not
-// been written to its end, and stay out. Anything but folders and regular files is an error, and so is a text that no archive
-// should carry.
+// Pack writes the folders, each under its own name, in the order given, and then the pages, files that lie beside them. Files that
+// begin with a dot are locks and what has not been written to its end, and stay out. Anything but folders and regular files is an
+// error, and so is a text that no archive should carry.
 func Pack(w io.Writer, folders, pages []string, secrets Secrets) (Packed, error) {
 	var packed Packed
 	zipped := gzip.NewWriter(w)
@@ -44,6 +44,9 @@ func Pack(w io.Writer, folders, pages []string, secrets Secrets) (Packed, error)
 		if seen[name] {
 			return packed, fmt.Errorf("two folders are called %s: pack them apart", name)
 		}
+		if strings.HasPrefix(name, ".") {
+			return packed, fmt.Errorf("%s: a folder whose name begins with a dot is none of a run that has ended: rename it", folder)
+		}
 		seen[name] = true
 		if err := packFolder(t, folder, name, &packed, &sums, secrets); err != nil {
 			return packed, err
@@ -51,7 +54,7 @@ func Pack(w io.Writer, folders, pages []string, secrets Secrets) (Packed, error)
 		packed.Folders = append(packed.Folders, name)
 	}
 	for _, page := range pages {
-		if !isPage(filepath.Base(page)) {
+		if !slices.Contains(Pages, filepath.Base(page)) {
 			return packed, fmt.Errorf("%s is no page of runs", page)
 		}
 		if err := packFolder(t, page, filepath.Base(page), &packed, &sums, secrets); err != nil {
@@ -130,10 +133,8 @@ func packFile(t *tar.Writer, f *os.File, file, entry string, secrets Secrets) (n
 	return n, hex.EncodeToString(digest.Sum(nil)), err
 }
 
-// isPage tells whether a file spans runs and so lies beside them.
-func isPage(name string) bool {
-	return !strings.Contains(name, "/") && slices.Contains([]string{".html", ".csv"}, path.Ext(name))
-}
+// Pages are the files that span runs and so lie beside them. Any other has nobody who derives it again from the runs.
+var Pages = []string{"index.html", "summary_v3.csv"}
 
 // header is the same whoever packs: no owner, no time, one mode.
 func header(name string, size int64) *tar.Header {

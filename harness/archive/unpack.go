@@ -51,7 +51,7 @@ func Unpack(r io.Reader, dir string, most Limits) ([]string, error) {
 		switch {
 		case h.Typeflag != tar.TypeReg:
 			return nil, fmt.Errorf("%q is no regular file: an archive of runs holds nothing else", h.Name)
-		case !filepath.IsLocal(filepath.FromSlash(h.Name)) || path.Clean(h.Name) != h.Name || strings.ContainsAny(h.Name, "\\\x00\n"):
+		case !ofRun(h.Name):
 			return nil, fmt.Errorf("%q is no name of a file in a run", h.Name)
 		case len(got) >= most.Files:
 			return nil, fmt.Errorf("it holds more than %d files", most.Files)
@@ -66,7 +66,7 @@ func Unpack(r io.Reader, dir string, most Limits) ([]string, error) {
 		}
 		left -= h.Size
 		folder, _, below := strings.Cut(h.Name, "/")
-		if !below && !isPage(h.Name) || got[h.Name] != "" {
+		if !below && !slices.Contains(Pages, h.Name) || got[h.Name] != "" {
 			return nil, fmt.Errorf("%q lies in no run, or twice in one", h.Name)
 		}
 		if below && !slices.Contains(folders, folder) {
@@ -76,6 +76,12 @@ func Unpack(r io.Reader, dir string, most Limits) ([]string, error) {
 			return nil, err
 		}
 	}
+}
+
+// ofRun tells whether Pack gives a file such a name: below the folder, and not beginning with a dot anywhere.
+func ofRun(name string) bool {
+	hidden := strings.HasPrefix(name, ".") || strings.Contains(name, "/.")
+	return !hidden && filepath.IsLocal(filepath.FromSlash(name)) && path.Clean(name) == name && !strings.ContainsAny(name, "\\\x00\n")
 }
 
 // ended wants nothing behind the list of sums: what is there has no sum.

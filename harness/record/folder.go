@@ -10,6 +10,7 @@ const (
 	FileAttempts = "attempts.jsonl" // a line for each thing that was done to the folder
 	DirCells     = "cells"
 
+	DirServers    = "servers"    // logs and files of the servers that the run started; no cell has their sums
 	DirQuarantine = "quarantine" // cells that were measured again, as they were before
 )
 

@@ -12,8 +12,8 @@ import (
 	"sparkharness/harness/verdict"
 )
 
-// figuresDir is the folder of the figures in that of a run.
-const figuresDir = "figures"
+// FiguresDir is the folder of the figures in that of a run.
+const FiguresDir = "figures"
 
 // WriteFigures puts figures/<name>.csv and figures/<name>.svg below dir for each figure of r. Names are
 // reduced to letters, digits, '.', '_' and '-', so that no file leaves the folder.
@@ -34,7 +34,7 @@ func figureFiles(r *verdict.Judgement) (files []Rendering, err error) {
 		if err != nil {
 			return files, fmt.Errorf("figure %q: %w", f.Name, err)
 		}
-		base := filepath.Join(figuresDir, names[i])
+		base := filepath.Join(FiguresDir, names[i])
 		files = append(files, Rendering{base + ".csv", data}, Rendering{base + ".svg", svg.file()})
 	}
 	return files, nil

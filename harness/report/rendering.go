@@ -57,12 +57,12 @@ func Compare(dir string, files []Rendering) (strays []string, faults error) {
 			all = append(all, fmt.Errorf("%s is not what follows from the lines", path))
 		}
 	}
-	entries, err := os.ReadDir(filepath.Join(dir, figuresDir))
+	entries, err := os.ReadDir(filepath.Join(dir, FiguresDir))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		all = append(all, err)
 	}
 	for _, e := range entries {
-		if path := filepath.Join(dir, figuresDir, e.Name()); !slices.Contains(names, path) {
+		if path := filepath.Join(dir, FiguresDir, e.Name()); !slices.Contains(names, path) {
 			strays = append(strays, path)
 		}
 	}

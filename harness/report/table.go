@@ -42,6 +42,9 @@ func Table(w io.Writer, r *verdict.Judgement) error {
 	return err
 }
 
+// TableName is the file of a run that holds what Table prints.
+const TableName = "table.txt"
+
 // WriteTable puts what Table prints into dir/table.txt.
 func WriteTable(dir string, r *verdict.Judgement) error {
 	file, err := tableFile(r)
@@ -54,7 +57,7 @@ func WriteTable(dir string, r *verdict.Judgement) error {
 func tableFile(r *verdict.Judgement) (Rendering, error) {
 	var buf bytes.Buffer
 	err := Table(&buf, r)
-	return Rendering{"table.txt", buf.Bytes()}, err
+	return Rendering{TableName, buf.Bytes()}, err
 }
 
 func tableHead(b *strings.Builder, r *verdict.Judgement) {

@@ -175,7 +175,7 @@ func newCellView(s string, key bool) cellView {
 
 // links lead to the run's files that exist, relative to the page.
 func links(resultsDir string, run folder) []link {
-	names := []string{FileName, "table.txt", IOName}
+	names := []string{FileName, TableName, IOName}
 	for _, n := range figureNames(run.report.Figures) {
 		names = append(names, "figures/"+n+".csv")
 	}

@@ -34,7 +34,7 @@ func archiveCommand() *cobra.Command {
 sparkharness verify FILE` + archiveExt + `. The same runs leave the same bytes, whoever packs them. The originals stay.
 
 Nothing is packed where a file holds a secret: the value of a variable of this environment whose name says that it is one
-(TOKEN, KEY, SECRET, PASSWORD, PASS ... as a word of its own), or what looks like a key that somebody hands out. A run that is under way is refused.
+(TOKEN, KEY, SECRET, PASSWORD, PWD, AUTH, JWT ... as a word of its own), or what looks like a key that somebody hands out. A run that is under way is refused.
 
 Exit status: 0 the archive is written, 1 it is not.`,
 		Args: atLeastOne("DIR: the folder of a run, which holds a plan.json, or one of runs, such as results"),
@@ -121,7 +121,7 @@ func pagesOf(args []string) (pages []string) {
 	if len(args) != 1 || isRun(args[0]) {
 		return nil
 	}
-	for _, name := range []string{"index.html", "summary_v3.csv"} {
+	for _, name := range archive.Pages {
 		if path := filepath.Join(args[0], name); isFile(path) {
 			pages = append(pages, path)
 		}
@@ -182,8 +182,14 @@ func unpacked(ctx context.Context, args []string, dir string) ([]string, error) 
 		}
 		to := filepath.Join(dir, fmt.Sprint(i))
 		err = os.Mkdir(to, 0o700)
+		var folders []string
 		if err == nil {
-			_, err = archive.Unpack(readUntilDone{ctx, f}, to, archiveLimits)
+			folders, err = archive.Unpack(readUntilDone{ctx, f}, to, archiveLimits)
+		}
+		for _, folder := range folders {
+			if !isRun(filepath.Join(to, folder)) {
+				err = fmt.Errorf("it holds a folder %q that is no run, and nothing vouches for what lies there: ask for an archive of runs alone", folder)
+			}
 		}
 		if err = errors.Join(err, f.Close()); err != nil {
 			return nil, fmt.Errorf("%s: %w", arg, err)

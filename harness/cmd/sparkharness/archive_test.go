@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -11,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"sparkharness/harness/archive"
 	"sparkharness/harness/disk"
 )
 
@@ -83,4 +85,18 @@ func TestArchiveRefuses(t *testing.T) {
 	require.NoError(t, os.WriteFile("bad.tar.gz", []byte("x"), 0o644))
 	_, err = unpacked(t.Context(), []string{"bad.tar.gz"}, t.TempDir())
 	require.ErrorContains(t, err, "bad.tar.gz: no archive of runs")
+}
+
+// A folder among runs that is none has nobody who looks it over.
+func TestArchiveOfMoreThanRuns(t *testing.T) {
+	_, run := oneRun(t)
+	other := filepath.Join("results", "evil")
+	require.NoError(t, os.Mkdir(other, 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(other, "a.sh"), nil, 0o644))
+	f, err := os.Create("sent.tar.gz")
+	require.NoError(t, err)
+	_, err = archive.Pack(f, []string{run, other}, nil, archive.Secrets{})
+	require.NoError(t, errors.Join(err, f.Close()))
+	_, err = unpacked(t.Context(), []string{"sent.tar.gz"}, t.TempDir())
+	require.ErrorContains(t, err, `sent.tar.gz: it holds a folder "evil" that is no run`)
 }

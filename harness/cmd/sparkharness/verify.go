@@ -32,7 +32,8 @@ func verifyCommand() *cobra.Command {
 		Long: `Looks over runs: the folder of one, a results folder with all that it holds, or an archive of runs. Every file of a complete cell is compared
 with the sums that were taken when it was completed, plan, cells and manifest with the log of the run, and report, table,
 figures and usable concurrency with what follows from the lines. The hypothesis is the one that the plan names. A page or a summary beside
-the runs that does not follow from their reports is noted. Nothing is written.
+the runs that does not follow from their reports is noted, and so is a file of a run that nothing vouches for, such as the log of a server
+that it started. Nothing is written.
 
 The rules live in the tests of package hypotheses: ` + testBinary + ` beside this program (make build), or else go test in the
 checkout around the working directory.

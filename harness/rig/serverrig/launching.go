@@ -216,9 +216,9 @@ const (
 // folder is where servers' logs and files go: into that of the run.
 func (r *Launching) folder() string {
 	if r.plan == nil {
-		return filepath.Join(r.o.Results, "servers")
+		return filepath.Join(r.o.Results, record.DirServers)
 	}
-	return filepath.Join(r.o.Results, r.plan.RunID, "servers")
+	return filepath.Join(r.o.Results, r.plan.RunID, record.DirServers)
 }
 
 // Open returns the stack's machine for a cell.
