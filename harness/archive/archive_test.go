@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -120,6 +121,12 @@ type entry struct {
 
 func tarred(t *testing.T, entries ...entry) []byte {
 	t.Helper()
+	return tarredBefore(t, "", entries...)
+}
+
+// tarredBefore is an archive with something behind its end, in the same stream.
+func tarredBefore(t *testing.T, behind string, entries ...entry) []byte {
+	t.Helper()
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
 	w := tar.NewWriter(z)
@@ -132,7 +139,9 @@ func tarred(t *testing.T, entries ...entry) []byte {
 		_, err := w.Write([]byte(e.text))
 		require.NoError(t, err)
 	}
-	require.NoError(t, errors.Join(w.Close(), z.Close()))
+	require.NoError(t, w.Close())
+	_, err := io.WriteString(z, behind)
+	require.NoError(t, errors.Join(err, z.Close()))
 	return b.Bytes()
 }
 
@@ -165,6 +174,8 @@ func TestUnpackRefuses(t *testing.T) {
 		"an entry behind":  {tarred(t, entry{name: "run/x"}, sums("run/x"), entry{name: "run/y"}), "it goes on behind"},
 		"bytes behind":     {append(tarred(t, entry{name: "run/x"}, sums("run/x")), "more"...), "it goes on behind"},
 		"a member behind":  {append(tarred(t, entry{name: "run/x"}, sums("run/x")), tarred(t, entry{name: "run/y"})...), "it goes on behind"},
+		"behind padding":   {tarredBefore(t, strings.Repeat("\x00", 8192)+"x", entry{name: "run/x"}, sums("run/x")), "it goes on behind"},
+		"endless padding":  {tarredBefore(t, strings.Repeat("\x00", mostPadding+1), entry{name: "run/x"}, sums("run/x")), "it goes on behind"},
 		"a sum of nothing": {tarred(t, entry{name: "run/x"}, sums("run/y")), `"run/y" is not as it was packed`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -178,8 +189,11 @@ func TestUnpackRefuses(t *testing.T) {
 			assert.Len(t, entries, 1, "nothing lies beside the folder")
 		})
 	}
-	_, err := Unpack(bytes.NewReader(tarred(t, entry{name: "run/x"}, sums("run/x"))), t.TempDir(), limits)
-	require.NoError(t, err)
+	// Other programs fill an archive up with zeros.
+	for _, padding := range []int{0, 512, 10<<10 - 3*512, mostPadding} {
+		_, err := Unpack(bytes.NewReader(tarredBefore(t, strings.Repeat("\x00", padding), entry{name: "run/x"}, sums("run/x"))), t.TempDir(), limits)
+		require.NoError(t, err, "%d", padding)
+	}
 }
 
 func manyEntries(n int) (out []entry) {

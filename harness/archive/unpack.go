@@ -84,12 +84,16 @@ func ofRun(name string) bool {
 	return !hidden && filepath.IsLocal(filepath.FromSlash(name)) && path.Clean(name) == name && !strings.ContainsAny(name, "\\\x00\n")
 }
 
-// ended wants nothing behind the list of sums: what is there has no sum.
+// mostPadding is how many zero bytes may follow the end of an archive: other programs fill up to a record of 10 KiB or some more.
+const mostPadding = 1 << 20
+
+// ended wants nothing but padding behind the list of sums: what else is there has no sum.
 func ended(t *tar.Reader, zipped io.Reader) error {
 	_, err := t.Next()
 	if errors.Is(err, io.EOF) {
-		var more int64
-		if more, err = io.Copy(io.Discard, zipped); more == 0 && err == nil {
+		var rest []byte
+		rest, err = io.ReadAll(io.LimitReader(zipped, mostPadding+1))
+		if err == nil && len(rest) <= mostPadding && len(bytes.Trim(rest, "\x00")) == 0 {
 			return nil
 		}
 	}
