@@ -34,7 +34,8 @@ func archiveCommand() *cobra.Command {
 sparkharness verify FILE` + archiveExt + `. The same runs leave the same bytes, whoever packs them. The originals stay.
 
 Nothing is packed where a file holds a secret: the value of a variable of this environment whose name says that it is one
-(TOKEN, KEY, SECRET, PASSWORD, PWD, AUTH, JWT ... as a word of its own), or what looks like a key that somebody hands out. A run that is under way is refused.
+(TOKEN, KEY, SECRET, PASSWORD, PASS, AUTH ... as a word of its own), or what looks like a key that somebody hands out. A run that is under
+way is refused.
 
 Exit status: 0 the archive is written, 1 it is not.`,
 		Args: atLeastOne("DIR: the folder of a run, which holds a plan.json, or one of runs, such as results"),
