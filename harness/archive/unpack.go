@@ -67,7 +67,7 @@ func Unpack(r io.Reader, dir string, most Limits) ([]string, error) {
 		left -= h.Size
 		folder, _, below := strings.Cut(h.Name, "/")
 		if !below && !slices.Contains(Pages, h.Name) || got[h.Name] != "" {
-			return nil, fmt.Errorf("%q lies in no run, or twice in one", h.Name)
+			return nil, fmt.Errorf("%q lies in no run, or twice in one: ask for the archive again", h.Name)
 		}
 		if below && !slices.Contains(folders, folder) {
 			folders = append(folders, folder)

@@ -76,7 +76,10 @@ func pack(ctx context.Context, out io.Writer, args []string, to string, environ 
 	}
 	tmp, err := os.CreateTemp(filepath.Dir(to), ".sparkharness.*.tmp")
 	if err != nil {
-		return fmt.Errorf("the archive cannot be written: %w: name another place with --output", err)
+		if at, ok := errors.AsType[*os.PathError](err); ok {
+			err = at.Err // its path is one that nobody has named
+		}
+		return fmt.Errorf("no archive can be written into %s: %w: name another place with --output", folderNamed(to), err)
 	}
 	defer func() {
 		_ = tmp.Close()
@@ -115,6 +118,15 @@ func pack(ctx context.Context, out io.Writer, args []string, to string, environ 
 	}
 	fmt.Fprintf(out, "%s, %d files, %.1f MiB in %s, %.1f MiB\nsha256 %s\n", runsOf, packed.Files, mib(packed.Bytes), to, mib(info.Size()), digest)
 	return nil
+}
+
+// folderNamed is the folder of a file, as a message names it.
+func folderNamed(file string) string {
+	folder := filepath.Dir(file)
+	if abs, err := filepath.Abs(folder); err == nil {
+		return abs
+	}
+	return folder
 }
 
 // pagesOf are those of a results folder that is packed as a whole: they tell of all its runs.

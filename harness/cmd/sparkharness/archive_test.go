@@ -68,7 +68,10 @@ func TestArchiveRefuses(t *testing.T) {
 	}
 	refused("no run", "no run there", t.Context(), []string{filepath.Join(results, "h0-run", "..", "..")}, "")
 	refused("a name", "an archive's name ends in .tar.gz", t.Context(), []string{results}, "x.zip")
-	refused("no folder", "name another place with --output", t.Context(), []string{results}, filepath.Join("none", "x.tar.gz"))
+	none, err := filepath.Abs("none")
+	require.NoError(t, err)
+	refused("no folder", "no archive can be written into "+none+": no such file or directory: name another place with --output", t.Context(), []string{results},
+		filepath.Join("none", "x.tar.gz"))
 	ended, cancel := context.WithCancelCause(t.Context())
 	cancel(assert.AnError)
 	refused("interrupted", assert.AnError.Error(), ended, []string{results}, "")
