@@ -98,11 +98,8 @@ func (l *looker) scan() {
 		}
 	}
 	for _, s := range shapes {
-		if !slices.ContainsFunc(s.has, func(text string) bool { return bytes.Contains(l.window, []byte(text)) }) {
-			continue
-		}
-		if at := s.are.FindSubmatchIndex(l.window); at != nil {
-			l.refuse(s.of, at[2])
+		if at := s.find(l.window); at >= 0 {
+			l.refuse(s.of, at)
 		}
 	}
 }

@@ -14,8 +14,8 @@ import (
 
 // A secret is found wherever it stands, also over the edge of what is looked at together, and its value is not in the error.
 func TestSecretsAreNotPacked(t *testing.T) {
-	secrets := SecretsOf([]string{"HF_TOKEN=abcdefgh12345", "PATH=/usr/bin:/bin", "SHORT_KEY=abc", "MY_API_KEY=" + strings.Repeat("k", 200), "SERVER_PASS=open-sesame",
-		"MY_PASSPHRASE=a \"quoted\" one", "KEYBOARD=us-international", "COMPASS=northwards"})
+	secrets := SecretsOf([]string{"HF_TOKEN=abcdefgh12345", "PATH=/usr/bin:/bin", "SHORT_KEY=abc", "MY_API_KEY=" + strings.Repeat("k", 200),
+		"SERVER_PASS=open-sesame", "MY_PASSPHRASE=a \"quoted\" one", "KEYBOARD=us-international", "COMPASS=northwards"})
 	var named []string
 	for _, s := range secrets.values {
 		named = append(named, s.variable)
@@ -64,23 +64,37 @@ func packing(t *testing.T, text string, secrets Secrets) error {
 func TestShapesInEveryText(t *testing.T) {
 	hf, key, bearer := "hf_"+strings.Repeat("aB3", 12), "api_key=SuperSecretValue123", "abcdefghijklmnopqrstuvwx"
 	for text, of := range map[string]string{
-		hf: "a Hugging Face token", `{"error":"bad token\n` + hf + `"}`: "a Hugging Face token", `{"e":"x\t` + hf + `"}`: "a Hugging Face token",
-		"token_" + hf: "a Hugging Face token", `{"e":"\u003c` + hf + `\u003e"}`: "a Hugging Face token", "<p>&lt;" + hf: "a Hugging Face token",
-		"?x=a%3D" + hf: "a Hugging Face token", "\x1b[31m" + hf: "a Hugging Face token",
-		`{"url":"http://h/v1?x=1\u0026` + key + `"}`: "a secret in a URL", "http://h/v1?x=1&amp;" + key: "a secret in a URL", "http://h/v1?x=1&" + key: "a secret in a URL",
-		`{"e":"\nBearer ` + bearer + `"}`: "a bearer token", `"Authorization":"Bearer\u0020` + bearer + `"`: "a bearer token",
-		"github_pat_11ABCDEFG0" + strings.Repeat("aB3", 20): "a GitHub token", "glpat-" + strings.Repeat("a1", 10): "a GitLab token",
-		"AIza" + strings.Repeat("a1b2c", 7): "a Google key", "ASIAABCDEFGHIJKLMNOP": "an AWS key id", `x\nAKIAABCDEFGHIJKLMNOP\n`: "an AWS key id",
+		hf:                                  "a Hugging Face token",
+		`{"error":"bad token\n` + hf + `"}`: "a Hugging Face token",
+		`{"e":"x\t` + hf + `"}`:             "a Hugging Face token",
+		"token_" + hf:                       "a Hugging Face token",
+		`{"e":"\u003c` + hf + `\u003e"}`:    "a Hugging Face token",
+		"<p>&lt;" + hf:                      "a Hugging Face token",
+		"?x=a%3D" + hf:                      "a Hugging Face token",
+		"\x1b[31m" + hf:                     "a Hugging Face token",
+		`{"url":"http://h/v1?x=1\u0026` + key + `"}`:                    "a secret in a URL",
+		"http://h/v1?x=1&amp;" + key:                                    "a secret in a URL",
+		"http://h/v1?x=1&" + key:                                        "a secret in a URL",
+		`{"e":"\nBearer ` + bearer + `"}`:                               "a bearer token",
+		`"Authorization":"Bearer\u0020` + bearer:                        "a bearer token",
+		"github_pat_11ABCDEFG0" + strings.Repeat("aB3", 20):             "a GitHub token",
+		"glpat-" + strings.Repeat("a1", 10):                             "a GitLab token",
+		"AIza" + strings.Repeat("a1b2c", 7):                             "a Google key",
+		"ASIAABCDEFGHIJKLMNOP":                                          "an AWS key id",
+		`x\nAKIAABCDEFGHIJKLMNOP\n`:                                     "an AWS key id",
 		"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abcdefabcdefabcdefabcdef": "a web token",
-		"x-api-key: 0123456789abcdef":                                   "a key of HTTP", `{"X-Api-Key":["0123456789abcdef"]}`: "a key of HTTP", `{"e":"{\"api-key\": \"0123456789abcdef\"}"}`: "a key of HTTP",
-		`{"Authorization":["Basic bWU6cGFzcw=="]}`: "a password of HTTP", `{"u":"http://user:pass@h/"}`: "a password in a URL",
+		"x-api-key: 0123456789abcdef":                                   "a key of HTTP",
+		`{"X-Api-Key":["0123456789abcdef"]}`:                            "a key of HTTP",
+		`{"e":"{\"api-key\": \"0123456789abcdef\"}"}`:                   "a key of HTTP",
+		`{"Authorization":["Basic bWU6cGFzcw=="]}`:                      "a password of HTTP",
+		`{"u":"http://user:pass@h/"}`:                                   "a password in a URL",
 	} {
 		require.ErrorContains(t, packing(t, text, Secrets{}), "a.json, line 1: holds "+of+":", text)
 		require.ErrorContains(t, packing(t, strings.Repeat("\n", 20*longest)+text, Secrets{}), "holds "+of, text)
 	}
 	for _, text := range []string{
-		"task-and-disk-and-a-long-name-of-a-risk-that-is-none", `\task-and-disk-and-a-long-name-of-a-risk`, "x-api-key: [redacted]", "the bearer of all that", "Asia and ASIANS",
-		"/v1?x=1&amp;key=[redacted]", "eyJhbGciOiJIUzI1NiJ9 alone", "the basic authorization",
+		"task-and-disk-and-a-long-name-of-a-risk-that-is-none", `\task-and-disk-and-a-long-name-of-a-risk`, "x-api-key: [redacted]",
+		"the bearer of all that", "Asia and ASIANS", "/v1?x=1&amp;key=[redacted]", "eyJhbGciOiJIUzI1NiJ9 alone", "the basic authorization",
 	} {
 		require.NoError(t, packing(t, text, Secrets{}), text)
 	}
@@ -88,11 +102,11 @@ func TestShapesInEveryText(t *testing.T) {
 
 // The values of variables are found in the files of JSON and on the page that hold some of their characters otherwise.
 func TestValuesInEveryForm(t *testing.T) {
-	secrets := SecretsOf([]string{`MYSQL_PWD=a<b&c"d'e+f`, "PROXY_AUTH=hunter2hunter2", "JWT=hunter3hunter3", "GITHUB_PAT=hunter4hunter4", "PWD=/home/somebody", "OLDPWD=/home/somebody",
-		"SSH_AUTH_SOCK=/home/somebody"})
+	secrets := SecretsOf([]string{`MYSQL_PWD=a<b&c"d'e+f`, "PROXY_AUTH=hunter2hunter2", "JWT=hunter3hunter3", "GITHUB_PAT=hunter4hunter4",
+		"PWD=/home/somebody", "OLDPWD=/home/somebody", "SSH_AUTH_SOCK=/home/somebody"})
 	for _, text := range []string{
-		`a<b&c"d'e+f`, `{"e":"a\u003cb\u0026c\"d'e+f"}`, `{"e":"a<b&c\"d'e+f"}`, "<p>a&lt;b&amp;c&#34;d&#39;e+f", "<p>a&lt;b&amp;c&quot;d&apos;e+f", "<p>a&lt;b&amp;c&#34;d&#39;e&#43;f",
-		"/q?x=a%3Cb%26c%22d%27e%2Bf",
+		`a<b&c"d'e+f`, `{"e":"a\u003cb\u0026c\"d'e+f"}`, `{"e":"a<b&c\"d'e+f"}`, "<p>a&lt;b&amp;c&#34;d&#39;e+f",
+		"<p>a&lt;b&amp;c&quot;d&apos;e+f", "<p>a&lt;b&amp;c&#34;d&#39;e&#43;f", "/q?x=a%3Cb%26c%22d%27e%2Bf",
 	} {
 		require.ErrorContains(t, packing(t, text, secrets), "holds the value of MYSQL_PWD", text)
 	}
