@@ -2,9 +2,11 @@ package gate
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"sparkharness/harness/evidence"
+	"sparkharness/harness/record"
 )
 
 // Health wants machines of which neither kernel nor drives complain: no fault of the GPU or of a drive, no I/O error, no process
@@ -32,8 +34,8 @@ func Health(ev *evidence.Evidence) (g Gate, ok bool) {
 			}
 			if known {
 				*of.count++
-			} else if untold == "" && len(a.Before.Untold) > 0 {
-				untold = "; " + strings.Join(a.Before.Untold, "; ")
+			} else if why := untoldOf(a); untold == "" && len(why) > 0 {
+				untold = "; " + strings.Join(why, "; ")
 			}
 		}
 	}
@@ -45,4 +47,14 @@ func Health(ev *evidence.Evidence) (g Gate, ok bool) {
 		return Grade(name, false, told+": what is not told is not known to be good"+untold), true
 	}
 	return Pass(name, told+": no complaint"), true
+}
+
+// untoldOf is why something is not told before or after, each once.
+func untoldOf(a *record.Around) (why []string) {
+	for _, line := range slices.Concat(a.Before.Untold, a.After.Untold) {
+		if !slices.Contains(why, line) {
+			why = append(why, line)
+		}
+	}
+	return why
 }

@@ -33,6 +33,9 @@ func TestHealth(t *testing.T) {
 		"untold": func(a *record.Around) {
 			a.After.Drives[0].Throttled1, a.Before.Untold = nil, []string{"wear of nvme0n1 is not told"}
 		},
+		"overwritten": func(a *record.Around) {
+			a.Before.Kernel.Wrapped, a.After.Kernel.Wrapped, a.After.Untold = true, true, []string{"the log was overwritten"}
+		},
 	} {
 		t.Run(code, func(t *testing.T) {
 			around := quiet()
@@ -46,6 +49,9 @@ func TestHealth(t *testing.T) {
 			case "untold":
 				assert.Equal(t, Grade("health", false, "of 2 cells the kernel's log is told of 2, the drives' faults of 2, their throttling of 1: "+
 					"what is not told is not known to be good; wear of nvme0n1 is not told"), g)
+			case "overwritten":
+				assert.Equal(t, Grade("health", false, "of 2 cells the kernel's log is told of 1, the drives' faults of 2, their throttling of 2: "+
+					"what is not told is not known to be good; the log was overwritten"), g)
 			default:
 				assert.Equal(t, Invalid, g.OnFailure)
 				assert.Equal(t, code, g.Code)

@@ -140,16 +140,47 @@ Out of memory: Killed process 123 (python)
 `
 
 func TestKernelLog(t *testing.T) {
-	k, err := KernelLog(t.Context(), answering(map[string]string{"dmesg": dmesg}))
+	k, err := KernelLog(t.Context(), answering(map[string]string{"dmesg": dmesg}), nil)
 	require.NoError(t, err)
 	assert.Equal(t, &record.KernelLog{Lines: 12, NVErrMemory: 1, Xid: 1, NVMe: 2, IOErrors: 3, OOMKills: 1}, k)
-	wrapped, err := KernelLog(t.Context(), answering(map[string]string{"dmesg": "nvme nvme0: resetting controller\n"}))
+	wrapped, err := KernelLog(t.Context(), answering(map[string]string{"dmesg": "nvme nvme0: resetting controller\n"}), nil)
 	require.NoError(t, err)
 	assert.True(t, wrapped.Wrapped)
-	_, err = KernelLog(t.Context(), answering(map[string]string{"dmesg": "!exit status 1: dmesg: read kernel buffer failed: Operation not permitted"}))
+	_, err = KernelLog(t.Context(), answering(map[string]string{"dmesg": "!exit status 1: dmesg: read kernel buffer failed: Operation not permitted"}), nil)
 	require.ErrorContains(t, err, "Operation not permitted (run as root, or sysctl kernel.dmesg_restrict=0)")
-	_, err = KernelLog(t.Context(), answering(map[string]string{"dmesg": ""}))
+	_, err = KernelLog(t.Context(), answering(map[string]string{"dmesg": ""}), nil)
 	require.ErrorContains(t, err, "is empty")
+}
+
+// What came since an earlier reading is known as long as that reading's last line is still there, also in a ring that has
+// overwritten its beginning and is as long as before.
+func TestKernelLogSince(t *testing.T) {
+	const (
+		old   = "[ 5668.448920] NVRM: Out of memory [NV_ERR_NO_MEMORY] (0x00000051)\n"
+		last  = "[49297.754153] serverrig.test (17382): drop_caches: 3\n"
+		later = "[49297.754151] NVRM: Xid (PCI:000f:01:00): 31, pid=77\n" // of another processor
+		new1  = "[49300.000001] NVRM: Out of memory [NV_ERR_NO_MEMORY] (0x00000051)\n"
+	)
+	at := func(before *record.KernelLog, text string) *record.KernelLog {
+		k, err := KernelLog(t.Context(), answering(map[string]string{"dmesg": text}), before)
+		require.NoError(t, err)
+		return k
+	}
+	before := at(nil, old+old+last)
+	assert.Equal(t, &record.KernelLog{Lines: 3, Wrapped: true, NVErrMemory: 2, NewestS: new(49297.754153)}, before)
+	assert.Equal(t, &record.KernelLog{Lines: 2, NVErrMemory: 1, Xid: 1}, at(before, last+later+new1).Since)
+	assert.Equal(t, &record.KernelLog{}, at(before, old+last).Since, "nothing new")
+	assert.Nil(t, at(before, new1+new1+new1).Since, "what came first may be overwritten")
+	assert.Nil(t, at(at(nil, "a line without a time\n"), "a line without a time\n").Since)
+
+	for text, why := range map[string]string{last + new1: "", new1 + new1: "has overwritten what stood there before"} {
+		run := answering(map[string]string{"dmesg": text})
+		h := read(t.Context(), t.TempDir(), run, &record.Health{Kernel: before}, nil)
+		assert.Equal(t, why != "", len(h.Untold) == 1, "%q", h.Untold)
+		if why != "" {
+			assert.Contains(t, h.Untold[0], why)
+		}
+	}
 }
 
 func TestCPU(t *testing.T) {
@@ -166,7 +197,7 @@ func TestCPU(t *testing.T) {
 
 // Of this machine nothing is claimed that is not told: each null has a line.
 func TestReadHere(t *testing.T) {
-	h := Read(t.Context(), "nvme99n1")
+	h := Read(t.Context(), nil, "nvme99n1")
 	require.Len(t, h.Drives, 1)
 	assert.Nil(t, h.Drives[0].WriteBytes)
 	require.NotEmpty(t, h.Untold)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 
 	"sparkharness/harness/record"
@@ -27,26 +29,61 @@ var complaints = []struct {
 	{func(k *record.KernelLog) *int { return &k.OOMKills }, regexp.MustCompile(`Out of memory: Killed process|oom-kill:`)},
 }
 
+// stamp is the kernel's own time of a line, s since the boot.
+var stamp = regexp.MustCompile(`^\[ *(\d+\.\d+)\]`)
+
 // KernelLog counts the complaints in the kernel's log, which dmesg prints to root and, where kernel.dmesg_restrict is 0, to
-// everybody.
-func KernelLog(ctx context.Context, run Run) (*record.KernelLog, error) {
-	text, err := run(ctx, "dmesg", "--notime", "--nopager", "--color=never")
+// everybody. With an earlier reading it also counts what came since, if that reading's last line is still there: the ring
+// overwrites its oldest lines first, so that all that came after that line are there, too.
+func KernelLog(ctx context.Context, run Run, before *record.KernelLog) (*record.KernelLog, error) {
+	text, err := run(ctx, "dmesg", "--nopager", "--color=never")
 	if err != nil {
 		return nil, fmt.Errorf("the kernel's log is not told: dmesg: %w (run as root, or sysctl kernel.dmesg_restrict=0)", err)
 	}
-	k := &record.KernelLog{}
-	for line := range strings.Lines(string(text)) {
-		if k.Lines++; k.Lines == 1 {
-			k.Wrapped = !strings.Contains(line, "Linux version") && !strings.Contains(line, "Booting Linux")
+	lines := slices.Collect(strings.Lines(string(text)))
+	if len(lines) == 0 {
+		return nil, fmt.Errorf("the kernel's log is empty: it was cleared, or is hidden in a container")
+	}
+	k := count(lines)
+	k.Wrapped = !strings.Contains(lines[0], "Linux version") && !strings.Contains(lines[0], "Booting Linux")
+	seenTo := -1 // the last line of the reading before; stamps of other processors may stand in another order
+	for i, line := range lines {
+		at := stampOf(line)
+		if at == nil {
+			continue
 		}
+		k.NewestS = at
+		if before != nil && before.NewestS != nil && *at == *before.NewestS {
+			seenTo = i
+		}
+	}
+	if seenTo >= 0 {
+		k.Since = count(lines[seenTo+1:])
+	}
+	return k, nil
+}
+
+func count(lines []string) *record.KernelLog {
+	k := &record.KernelLog{Lines: len(lines)}
+	for _, line := range lines {
 		for _, c := range complaints {
 			if c.line.MatchString(line) {
 				*c.count(k)++
 			}
 		}
 	}
-	if k.Lines == 0 {
-		return nil, fmt.Errorf("the kernel's log is empty: it was cleared, or is hidden in a container")
+	return k
+}
+
+// stampOf is nil for a line without: one that goes on, or of a kernel that prints none.
+func stampOf(line string) *float64 {
+	m := stamp.FindStringSubmatch(line)
+	if m == nil {
+		return nil
 	}
-	return k, nil
+	at, err := strconv.ParseFloat(m[1], 64)
+	if err != nil {
+		return nil
+	}
+	return &at
 }

@@ -8,11 +8,20 @@ type Around struct {
 	After  Health `json:"after"`
 }
 
-// Complaints says what the kernel complained of meanwhile, a line each; known is false if it cannot be told.
+// Complaints says what the kernel complained of meanwhile, a line each; known is false if it cannot be told whether that is
+// all. A log without its beginning says by its counts alone that there was something, and never that there was nothing: new
+// lines push out old ones that are like them.
 func (a *Around) Complaints() (lines []string, known bool) {
 	before, after := a.Before.Kernel, a.After.Kernel
-	if before == nil || after == nil || after.Lines < before.Lines {
-		return nil, false // cleared or wrapped meanwhile
+	switch {
+	case before == nil || after == nil:
+		return nil, false
+	case after.Since != nil:
+		before, after, known = &KernelLog{}, after.Since, true
+	case after.Lines < before.Lines:
+		return nil, false // cleared, or overwritten by longer lines
+	default:
+		known = !after.Wrapped
 	}
 	for _, c := range []struct {
 		what string
@@ -25,7 +34,7 @@ func (a *Around) Complaints() (lines []string, known bool) {
 			lines = append(lines, fmt.Sprintf("%d lines of the kernel's log: %s", n, c.what))
 		}
 	}
-	return lines, true
+	return lines, known
 }
 
 // Worn says which drive reports faults of its own, a line each; known is false if no drive tells. Its error log does not count:

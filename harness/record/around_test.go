@@ -23,6 +23,28 @@ func TestAround(t *testing.T) {
 	assert.True(t, known)
 	assert.Empty(t, lines)
 
+	// A saturated ring: as many old complaints fell out as new ones came.
+	full := func(lines, xid int) *KernelLog {
+		return &KernelLog{Lines: lines, Wrapped: true, NVErrMemory: 1500, Xid: xid}
+	}
+	a = Around{Before: Health{Kernel: full(2000, 1)}, After: Health{Kernel: full(2001, 1)}}
+	lines, known = a.Complaints()
+	assert.False(t, known)
+	assert.Empty(t, lines)
+	a.After.Kernel = full(2001, 2)
+	lines, known = a.Complaints()
+	assert.False(t, known, "there may be more")
+	assert.Equal(t, []string{"1 lines of the kernel's log: Xid, a fault of the GPU"}, lines)
+	a.After.Kernel = full(1900, 1)
+	a.After.Kernel.Since = &KernelLog{Lines: 310, NVErrMemory: 300}
+	lines, known = a.Complaints()
+	assert.True(t, known, "all that is newer was seen")
+	assert.Equal(t, []string{"300 lines of the kernel's log: NV_ERR_NO_MEMORY of the GPU's driver"}, lines)
+	a.After.Kernel.Since = &KernelLog{}
+	lines, known = a.Complaints()
+	assert.True(t, known)
+	assert.Empty(t, lines)
+
 	drives := func(d ...DriveHealth) Health { return Health{Drives: d} }
 	quiet := DriveHealth{Device: "nvme0n1", CriticalWarning: new(0.0), MediaErrors: new(2.0), ErrorLogEntries: new(5.0), Throttled1: new(1.0), WarningMinutes: new(3.0)}
 	bad := quiet

@@ -42,15 +42,21 @@ type Temperature struct {
 	CritC  *float64 `json:"crit_c"`
 }
 
-// KernelLog counts lines of the kernel's log since the boot, as far as it reaches back. What counts is their difference.
+// KernelLog counts lines of the kernel's log since the boot, as far as it reaches back. What counts are the lines that came
+// after those of an earlier reading.
 type KernelLog struct {
 	Lines       int  `json:"lines"`
-	Wrapped     bool `json:"wrapped"`          // its beginning has been overwritten: a difference may be too small
+	Wrapped     bool `json:"wrapped"`          // its beginning has been overwritten: a difference of two may be too small
 	NVErrMemory int  `json:"nv_err_no_memory"` // NV_ERR_NO_MEMORY of NVIDIA's driver
 	Xid         int  `json:"xid"`              // faults of a GPU
 	NVMe        int  `json:"nvme"`             // resets, timeouts and faults of an NVMe controller
 	IOErrors    int  `json:"io_errors"`        // of a block device or file system
 	OOMKills    int  `json:"oom_kills"`
+	// NewestS is the kernel's own time of the last line, s since the boot; null where lines have none.
+	NewestS *float64 `json:"newest_s,omitempty"`
+	// Since counts the lines that came after the last one of the reading before, which was still there, so that none of them
+	// is lost; null where it was not, and where there was no reading before.
+	Since *KernelLog `json:"since,omitempty"`
 }
 
 // CPUClock is cpufreq (kernel Documentation/admin-guide/pm/cpufreq.rst) over all policies, MHz.

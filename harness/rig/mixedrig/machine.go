@@ -38,7 +38,7 @@ type machine struct {
 func (m *machine) Begin(ctx context.Context, pc record.PlannedCell) error {
 	r := m.rig
 	m.at = r.of(pc)
-	m.around = record.Around{Before: health.Read(ctx, m.devices()...)}
+	m.around = record.Around{Before: health.Read(ctx, nil, m.devices()...)}
 	tokenizer, err := r.tokenize()
 	if err != nil {
 		return err
@@ -73,7 +73,7 @@ func (m *machine) devices() (names []string) {
 // health reads the state after a cell, once.
 func (m *machine) health(ctx context.Context) *record.Around {
 	if m.around.After.At == 0 {
-		m.around.After = health.Read(ctx, m.devices()...)
+		m.around.After = health.Read(ctx, &m.around.Before, m.devices()...)
 	}
 	return &m.around
 }

@@ -12,14 +12,14 @@ import (
 type condition struct {
 	drives []string
 	out    io.Writer
-	read   func(context.Context, ...string) record.Health
+	read   func(ctx context.Context, before *record.Health, drives ...string) record.Health
 	first  *record.Health
 	last   *record.Health
 }
 
 // begin reads the state before a cell.
 func (c *condition) begin(ctx context.Context) *record.Around {
-	around := &record.Around{Before: c.read(ctx, c.drives...)}
+	around := &record.Around{Before: c.read(ctx, nil, c.drives...)}
 	if c.first == nil {
 		c.first = &around.Before
 		for _, line := range around.Before.Untold {
@@ -34,7 +34,7 @@ func (c *condition) end(ctx context.Context, cell string, around *record.Around)
 	if around == nil || around.After.At != 0 {
 		return
 	}
-	around.After = c.read(ctx, c.drives...)
+	around.After = c.read(ctx, &around.Before, c.drives...)
 	c.last = &around.After
 	lines, _ := around.Complaints()
 	for _, line := range lines {

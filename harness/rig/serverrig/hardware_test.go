@@ -211,8 +211,9 @@ func TestConditionIsTold(t *testing.T) {
 			Temperatures: []record.Temperature{{Chip: "nvme", Label: "Composite", C: 61}, {Chip: "acpitz", Label: "x", C: 40}}},
 	}
 	var out bytes.Buffer
-	c := condition{drives: []string{"nvme0n1"}, out: &out, read: func(_ context.Context, drives ...string) record.Health {
+	c := condition{drives: []string{"nvme0n1"}, out: &out, read: func(_ context.Context, before *record.Health, drives ...string) record.Health {
 		assert.Equal(t, []string{"nvme0n1"}, drives)
+		assert.Equal(t, len(readings) == 1, before != nil && before.At == 1, "the second is read against the first")
 		next := readings[0]
 		readings = readings[1:]
 		return next
