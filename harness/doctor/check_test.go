@@ -35,7 +35,25 @@ func smiLine(line string) func(*world) {
 }
 
 func noServers(w *world) { w.needs.Servers = nil }
-func onlyB(w *world)     { w.needs.Servers = w.needs.Servers[1:] }
+
+// onlyA leaves stack A alone, of that kind.
+func onlyA(w *world, of ...string) {
+	w.needs.Servers = w.needs.Servers[:1]
+	for _, k := range of {
+		w.needs.Servers[0].Kind = kind(w.t, k)
+	}
+}
+
+// unsureB is a stack B of a kind that does not tell whether it has a KV connector, without a log.
+func unsureB(of string, change func(*world)) func(*world) {
+	return func(w *world) {
+		change(w)
+		w.needs.Servers[1].Kind, w.needs.Servers[1].Log = kind(w.t, of), nil
+	}
+}
+
+func littleLocked(w *world) { w.instead("proc/4711/limits", "unlimited", "65536") }
+func onlyB(w *world)        { w.needs.Servers = w.needs.Servers[1:] }
 func noProcess(w *world) {
 	for i := range w.needs.Servers {
 		w.needs.Servers[i].Container = ""

@@ -55,6 +55,9 @@ func (p *process) why() seen {
 	if errors.Is(p.err, errNoProcess) {
 		return unknown("%v (--container, --pid)", p.err).do("name it with --container NAME or --pid N, or run as its user")
 	}
+	if front := errFrontend(0); errors.As(p.err, &front) {
+		return unknown("%v (--container, --pid)", p.err).do("name the worker with --container NAME or --pid N")
+	}
 	return unknown("%v", p.err)
 }
 
@@ -66,6 +69,9 @@ func (v *visit) findProcess(s *Instance) *process {
 		pid, err := v.m.listener(s.URL)
 		if errors.Is(err, errNoListener) {
 			err = errNoProcess
+		}
+		if err == nil && s.frontend() {
+			err = errFrontend(pid)
 		}
 		return &process{pid: pid, err: err}
 	}
@@ -140,10 +146,14 @@ func lookMemlock(v *visit, s *Instance) seen {
 		if err != nil {
 			break
 		}
-		if s.Kind.KV == nil {
-			return ok("at most %s of locked memory, and there is no KV connector", size(b)).with(b, "B")
+		said := fmt.Sprintf("at most %s of locked memory", size(b))
+		switch s.connector() {
+		case noConnector:
+			return ok("%s, and there is no KV connector", said).with(b, "B")
+		case unknownConnector:
+			return s.unsure(said).with(b, "B")
 		}
-		return missing("at most %s of locked memory", size(b)).with(b, "B")
+		return missing("%s", said).with(b, "B")
 	}
 	return unknown("/proc/%d/limits tells no limit of locked memory", p.pid)
 }
@@ -162,9 +172,11 @@ func lookAllocator(v *visit, s *Instance) seen {
 		said = "PYTORCH_CUDA_ALLOC_CONF=" + short(value)
 	}
 	expands := strings.Contains(value, "expandable_segments:True")
-	switch {
-	case s.Kind.KV == nil:
+	switch has := s.connector(); {
+	case has == noConnector:
 		return ok("%s, and there is no KV connector", said)
+	case has == unknownConnector:
+		return s.unsure(said)
 	case expands:
 		return ok("%s: the server started with it, so its connector is exempted", said)
 	}
@@ -177,11 +189,14 @@ func lookHashSeed(v *visit, s *Instance) seen {
 		return p.why()
 	}
 	value, set, known := v.env(p, "PYTHONHASHSEED")
+	has := s.connector()
 	switch {
 	case !known:
 		return unknown("the environment of process %d cannot be read", p.pid).do("run as root, or as the server's user")
-	case s.Kind.KV == nil:
+	case has == noConnector:
 		return ok("there is no KV tier that outlives it")
+	case (!set || value == "random") && has == unknownConnector:
+		return s.unsure("PYTHONHASHSEED is not fixed")
 	case !set || value == "random":
 		return warning("PYTHONHASHSEED is not fixed")
 	}

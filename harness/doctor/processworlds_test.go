@@ -26,9 +26,24 @@ var processWorlds = []worldOf{
 
 	{"server-memlock", OK, "unlimited", func(*world) {}},
 	{"server-memlock", Missing, "at most 8 MiB", func(w *world) { w.instead("proc/4711/limits", "unlimited", "8388608") }},
-	{"server-memlock", OK, "there is no KV connector", func(w *world) {
-		w.instead("proc/4711/limits", "unlimited", "8388608")
-		w.needs.Servers[1].Kind = kind(w.t, "vllm")
+	{"server-memlock", OK, "there is no KV connector", func(w *world) { onlyA(w); littleLocked(w) }},
+	{"server-memlock", OK, "there is no KV connector", func(w *world) { onlyA(w, "trtllm"); littleLocked(w) }},
+	{"server-memlock", Missing, "at most 64 KiB", func(w *world) { // whatever it was named for
+		littleLocked(w)
+		onlyA(w)
+		w.needs.Servers[0].Log = new("vllm: Creating v1 connector with name: OffloadingConnector\n")
+	}},
+	{"server-memlock", Unknown, "whether A, of kind openai, has a KV connector", func(w *world) { onlyA(w, "openai"); littleLocked(w) }},
+	{"server-memlock", Unknown, "whether B, of kind openai, has a KV connector", unsureB("openai", littleLocked)},
+	{"server-memlock", Unknown, "whether B, of kind dynamo, has a KV connector", unsureB("dynamo", littleLocked)},
+	{"server-memlock", Unknown, "whether B, of kind trtllm, has a KV connector", unsureB("trtllm", littleLocked)},
+	{"server-memlock", Unknown, "process 4711 listens, which is the frontend and not", func(w *world) {
+		listens("python3")(w)
+		w.needs.Servers[1].Kind = kind(w.t, "dynamo")
+	}},
+	{"server-memlock", OK, "unlimited", func(w *world) { // one process
+		listens("sparkharness")(w)
+		w.needs.Servers[1].Kind = kind(w.t, "sim-dynamo")
 	}},
 	{"server-memlock", Unknown, "cannot be read", lacksFile("proc/4711/limits")},
 	{"server-memlock", OK, "unlimited", listens("python3")},
@@ -50,7 +65,10 @@ var processWorlds = []worldOf{
 	{"cache-dir", Unknown, "was not named", noDirectory},
 
 	{"allocator", OK, "is exempted", func(*world) {}},
-	{"allocator", OK, "no KV connector", func(w *world) { w.needs.Servers[1].Kind = kind(w.t, "vllm") }},
+	{"allocator", OK, "no KV connector", func(w *world) { onlyA(w) }},
+	{"allocator", Unknown, "is not set; whether B, of kind vllm, has a KV connector",
+		unsureB("vllm", native("PATH=/bin\x00"))},
+	{"allocator", Unknown, "expandable_segments:True; whether B, of kind dynamo, has", unsureB("dynamo", func(*world) {})},
 	{"allocator", Warning, "is not set beside a KV connector", native("PATH=/bin\x00SECRET=sekret\x00")},
 	{"allocator", Warning, "expandable_segments:False beside", inspected("expandable_segments:True", "expandable_segments:False")},
 	{"allocator", Unknown, "environment of process 4711", native("")},
@@ -59,6 +77,9 @@ var processWorlds = []worldOf{
 	{"hash-seed", OK, "PYTHONHASHSEED=7", native("A=b\x00PYTHONHASHSEED=7\x00")},
 	{"hash-seed", Warning, "not fixed", inspected("PYTHONHASHSEED=0", "PYTHONHASHSEED=random")},
 	{"hash-seed", Warning, "not fixed", inspected("PYTHONHASHSEED=0", "OTHER=0")},
+	{"hash-seed", OK, "no KV tier", func(w *world) { onlyA(w); inspected("PYTHONHASHSEED=0", "OTHER=0")(w) }},
+	{"hash-seed", OK, "PYTHONHASHSEED=0", unsureB("dynamo", func(*world) {})},
+	{"hash-seed", Unknown, "is not fixed; whether B, of kind dynamo, has", unsureB("dynamo", inspected("PYTHONHASHSEED=0", "OTHER=0"))},
 	{"hash-seed", Unknown, "cannot be read", native("")},
 
 	{"shm-space", OK, "60 GiB free in /dev/shm for a tier of 16 GiB", func(*world) {}},
