@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"sparkharness/harness/config"
 )
 
 // worldOf is a world in which a check comes out so, and what it says there.
@@ -86,6 +88,58 @@ func listens(comm string) func(*world) {
 func noLogs(w *world) { w.needs.Servers[0].Log, w.needs.Servers[1].Log = nil, nil }
 func logs(line string) func(*world) {
 	return func(w *world) { w.needs.Servers[1].Log = new(*w.needs.Servers[1].Log + line + "\n") }
+}
+
+// kindLogs are a line in the log of a stack B of that kind.
+func kindLogs(of, line string) func(*world) {
+	return func(w *world) {
+		logs(line)(w)
+		w.needs.Servers[1].Kind = kind(w.t, of)
+	}
+}
+
+// lineOf changes a line that stack B's kind looks for.
+func lineOf(w *world, name, pattern string) {
+	lines := w.needs.Servers[1].Kind.Launch.Log
+	line, there := lines[name]
+	require.True(w.t, there, name)
+	line.Pattern = pattern
+	lines[name] = line
+}
+
+// What any file of servers/ calls a fault of a tier of files or of loads is one for kinds without a file of their own, too.
+func TestLogPatternsAreThoseOfTheKinds(t *testing.T) {
+	lines := map[string]string{
+		"o_direct": "WARNING O_DIRECT is unavailable, falling back", "hma": "HMA is disabled", "memlock": "cudaHostRegister failed",
+		"full": "write: ENOSPC", "load_failed": "WARNING failed to load block 7", "gds": "cuFileHandleRegister: error 5", "xfer": "createXferReq",
+	}
+	rows := map[string]func(*visit, *Instance) seen{"o_direct": lookLogDirect, "hma": lookLogHybrid}
+	folder, err := config.OpenFolder("../../configs")
+	require.NoError(t, err)
+	found := map[string]bool{}
+	for _, name := range config.ServerNames(folder) {
+		k := kind(t, name)
+		if k.Launch == nil {
+			continue
+		}
+		for of, line := range k.Launch.Log {
+			if lines[of] == "" {
+				assert.Contains(t, []string{config.LogReading, config.LogFault}, line.Means, of)
+				continue
+			}
+			found[of] = true
+			look := rows[of]
+			if look == nil {
+				look = lookLogErrors
+			}
+			require.Regexp(t, line.Pattern, lines[of], "%s: %s", name, of)
+			for _, server := range []*config.Server{k, kind(t, "openai")} {
+				got := look(nil, &Instance{Stack: "B", Kind: server, Log: new("vllm startup complete\n" + lines[of] + "\n")})
+				assert.Contains(t, []Status{Missing, Warning}, got.status, "%s as %s: %s", lines[of], server.Server, got.text)
+			}
+		}
+	}
+	assert.Len(t, found, len(lines))
 }
 
 // wholeLogs are the logs of all servers.

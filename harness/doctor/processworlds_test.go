@@ -119,6 +119,13 @@ var processWorlds = []worldOf{
 
 	{"log-direct-io", OK, "no line", func(*world) {}},
 	{"log-direct-io", Missing, "1 lines", logs("WARNING O_DIRECT is not supported on /kv, falling back to buffered I/O")},
+	{"log-direct-io", Missing, "1 lines", logs("WARNING vllm: /kv does not support O_DIRECT, falling back to page cache")},
+	{"log-direct-io", Missing, "1 lines", kindLogs("openai", "WARNING vllm: /kv does not support O_DIRECT, falling back to page cache")},
+	{"log-direct-io", Missing, "1 lines: the tier is buffered", func(w *world) { // as its kind says
+		logs("the tier is buffered")(w)
+		lineOf(w, "o_direct", "tier is buffered")
+	}},
+	{"log-direct-io", Unknown, "launch.log.o_direct of servers/vllm-fs.yaml is no pattern", func(w *world) { lineOf(w, "o_direct", "(") }},
 	{"log-direct-io", Unknown, "was not named", noLogs},
 	{"log-direct-io", Unknown, "its log is empty", wholeLogs("\n")},
 	{"log-direct-io", Unknown, "no line of its log is of an inference server", wholeLogs("Started cron\n")},
@@ -134,6 +141,10 @@ var processWorlds = []worldOf{
 	{"log-hybrid-cache", OK, "no line", func(*world) {}},
 	{"log-hybrid-cache", Warning, "1 lines", logs("WARNING HMA is disabled: the connector does not support it")},
 	{"log-hybrid-cache", Warning, "1 lines", logs("Turning off hybrid kv cache manager: disabling hybrid KV cache manager")},
+	{"log-hybrid-cache", Warning, "1 lines: no sliding windows", func(w *world) {
+		logs("no sliding windows")(w)
+		lineOf(w, "hma", "no sliding")
+	}},
 	{"log-hybrid-cache", Unknown, "was not named", noLogs},
 	{"log-kv-pool", OK, "196608 tokens", func(*world) {}},
 	{"log-kv-pool", Warning, "GPU KV cache size 49152 tokens, and 196608 at another start", logs("GPU KV cache size: 49,152 tokens")},
@@ -148,5 +159,12 @@ var processWorlds = []worldOf{
 	{"log-load-errors", Missing, "1 lines: GDS_MT: failed", logs("GDS_MT: failed to register file")},
 	{"log-load-errors", Missing, "1 lines", logs("ERROR promotion of 12 chunks failed: allocation")},
 	{"log-load-errors", Missing, "1 lines", logs("OSError: [Errno 28] No space left on device")},
+	{"log-load-errors", Missing, "1 lines: ERROR kv load job 17 failed", logs("ERROR kv load job 17 failed")},
+	{"log-load-errors", Missing, "1 lines: ERROR kv load job 17 failed", kindLogs("openai", "ERROR kv load job 17 failed")},
+	{"log-load-errors", Missing, "1 lines: cudaHostRegister failed", logs("cudaHostRegister failed: out of memory")},
+	{"log-load-errors", Missing, "1 lines: cudaHostRegister failed", kindLogs("openai", "cudaHostRegister failed: out of memory")},
+	{"log-load-errors", Missing, "1 lines: pwritev: Invalid argument", kindLogs("vllm-disk", "pwritev: Invalid argument")},
+	{"log-load-errors", OK, "no failed load", kindLogs("vllm-fs", "pwritev: Invalid argument")},
+	{"log-load-errors", Missing, "1 lines: At least one cache tier", kindLogs("dynamo-kvbm", "At least one cache tier must be configured")},
 	{"log-load-errors", Unknown, "was not named", noLogs},
 }

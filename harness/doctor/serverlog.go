@@ -28,12 +28,15 @@ func logChecks() []check {
 	}
 }
 
+// What is looked for in the log of any server. Lines by which the file of its kind tells a fault are looked for, too.
 var (
-	logDirect    = regexp.MustCompile(`(?i)O_DIRECT.*not supported|O_DIRECT.*buffered`)
+	logDirect    = regexp.MustCompile(`(?i)O_DIRECT.*(not supported|buffered|fall)`)
 	logHybrid    = regexp.MustCompile(`(?i)HMA\b.*disabl|disabl.*(HMA\b|hybrid kv cache manager)`)
 	logPool      = regexp.MustCompile(`GPU KV cache size: ([0-9,]+) tokens`)
 	logConnector = regexp.MustCompile(`\b\w*(?:Offload\w*|LMCache\w*|Dynamo)Connector\w*`)
-	logErrors    = regexp.MustCompile(`GDS_MT: failed|cuFile\w*[^\n]*(?i:fail|error)|createXferReq|(?i:promotion[^\n]*(fail|error)|(fail|error)[^\n]*promotion)|No space left on device`)
+	logErrors    = regexp.MustCompile(`GDS_MT: .*failed|(?i:cuFile\w*.*(fail|error))|file register error|createXferReq|No space left on device|ENOSPC|` +
+		`(?i:promotion.*(fail|error)|(fail|error).*promotion|cudaHostRegister.*fail)|` +
+		`(ERROR|WARNING).*((?i:promot|kv load|load job|loading (kv|block|chunk)).*(?i:fail|error|void)|(?i:fail\w* to (promote|load (kv|block|chunk))))`)
 )
 
 // logServer is in the lines of every server that can be named; a log without it is another program's, or what is left of one.
@@ -74,6 +77,9 @@ func lookLogDirect(_ *visit, s *Instance) seen {
 	if unread := noLog(s); unread != nil {
 		return *unread
 	}
+	if bad := s.told(directLine); bad != nil {
+		return *bad
+	}
 	if n, first := countLines(*s.Log, logDirect); n > 0 {
 		return missing("%d lines: %s", n, first).with(float64(n), "count")
 	}
@@ -86,6 +92,9 @@ func lookLogDirect(_ *visit, s *Instance) seen {
 func lookLogHybrid(_ *visit, s *Instance) seen {
 	if unread := noLog(s); unread != nil {
 		return *unread
+	}
+	if bad := s.told(hybridLine); bad != nil {
+		return *bad
 	}
 	if n, first := countLines(*s.Log, logHybrid); n > 0 {
 		return warning("%d lines: %s", n, first).with(float64(n), "count")
@@ -143,6 +152,9 @@ func lookLogConnector(_ *visit, s *Instance) seen {
 func lookLogErrors(_ *visit, s *Instance) seen {
 	if unread := noLog(s); unread != nil {
 		return *unread
+	}
+	if bad := s.told(otherLine); bad != nil {
+		return *bad
 	}
 	if n, first := countLines(*s.Log, logErrors); n > 0 {
 		return missing("%d lines: %s", n, first).with(float64(n), "count")
