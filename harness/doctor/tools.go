@@ -16,7 +16,7 @@ func toolChecks() []check {
 			source: "configs/fio"},
 		{id: "smartctl", class: Tools, look: tool("smartctl", "--version"),
 			why: "wear and heat of a drive are told by it", fix: "apt install smartmontools", root: true},
-		{id: "docker", class: Tools, look: tool("docker", "--version"),
+		{id: "docker", class: Tools, look: lookDocker,
 			why: "flags and environment of servers in containers are told by it", fix: "install it where servers run in containers", root: true},
 		{id: "nvidia-smi", class: Tools, needed: withGPU, look: tool(smi, "--version"),
 			why: "the GPU's telemetry is its output", fix: "install NVIDIA's driver with its tools", root: true},
@@ -36,6 +36,24 @@ func tool(name string, args ...string) func(*visit) seen {
 		}
 		return ok("%s", short(first))
 	}
+}
+
+// dockerVersion is a version that docker's daemon told; its client has one without a daemon, too.
+var dockerVersion = regexp.MustCompile(`^\d+\.\d+\S*$`)
+
+func lookDocker(v *visit) seen {
+	text, err := v.m.Run(v.ctx, "docker", "version", "--format", "{{.Server.Version}}")
+	text = strings.TrimSpace(text)
+	switch {
+	case absent(err):
+		return missing("no docker on this machine")
+	case err != nil:
+		return missing("docker is installed, and its daemon does not answer this user: %s", short(err.Error())).
+			do("systemctl start docker; usermod -aG docker USER for one who may not ask it, and log in again")
+	case !dockerVersion.MatchString(text):
+		return unknown("docker tells no version of its daemon: %q", short(text))
+	}
+	return ok("docker %s, whose daemon answers", text)
 }
 
 var fioVersion = regexp.MustCompile(`^fio-\d+\.\d+`)
