@@ -200,6 +200,15 @@ func lookThrottling(v *visit) seen {
 	if len(names) > 0 {
 		return missing("held back: %s (mask 0x%x)", strings.Join(names, ", "), *st.mask)
 	}
+	// A GPU that does nothing is held back by nothing.
+	switch {
+	case *st.mask&idleBit != 0:
+		return unknown("the GPU is idle (mask 0x%x): %s", *st.mask, underLoad).do(loadIt)
+	case st.Util == nil:
+		return unknown("nvidia-smi has [N/A] for utilization.gpu (mask 0x%x)", *st.mask)
+	case *st.Util <= busyPercent:
+		return unknown("busy %.0f %% (mask 0x%x): %s", *st.Util, *st.mask, underLoad).do(loadIt)
+	}
 	return ok("not held back (mask 0x%x)", *st.mask)
 }
 

@@ -23,6 +23,9 @@ func (v *visit) loadGPU() gpuState {
 	return v.underLoad(st)
 }
 
+// loadIt is what to do about what only a load would show.
+const loadIt = "look again with --probe and --url, or while a load runs"
+
 func lookGPUClock(v *visit) seen {
 	st := v.loaded()
 	switch {
@@ -34,7 +37,7 @@ func lookGPUClock(v *visit) seen {
 		return unknown("busy %.0f %% is no load", *st.Util).
 			do("name servers that use this GPU; older drivers show 0 whatever it does: update, then look again")
 	case *st.Util <= busyPercent:
-		return unknown("busy %.0f %%: %s", *st.Util, underLoad).do("look again with --probe and --url, or while a load runs")
+		return unknown("busy %.0f %%: %s", *st.Util, underLoad).do(loadIt)
 	}
 	said := fmt.Sprintf("SM clock %.0f MHz at %.0f %% busy", *st.SMClockMHz, *st.Util)
 	if st.PowerW != nil {

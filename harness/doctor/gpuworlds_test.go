@@ -27,7 +27,12 @@ var gpuWorlds = []worldOf{
 	{"gpu-memory", Unknown, "no nvidia-smi", noGPU},
 
 	{"gpu-throttling", OK, "not held back (mask 0x0)", func(*world) {}},
-	{"gpu-throttling", OK, "mask 0x5", smiLine("96, [N/A], 80.10, 2418, 0x0000000000000005\n")},
+	{"gpu-throttling", OK, "mask 0x4", smiLine("96, [N/A], 80.10, 2418, 0x0000000000000004\n")},
+	{"gpu-throttling", Unknown, "the GPU is idle (mask 0x1)", smiLine(idleLine)},
+	{"gpu-throttling", Unknown, "the GPU is idle (mask 0x5)", smiLine("96, [N/A], 80.10, 2418, 0x0000000000000005\n")},
+	{"gpu-throttling", Unknown, "busy 50 % (mask 0x0)", smiLine("50, [N/A], 20.10, 2418, 0x0000000000000000\n")},
+	{"gpu-throttling", Unknown, "[N/A] for utilization.gpu", smiLine("[N/A], [N/A], 80.10, 2418, 0x0000000000000000\n")},
+	{"gpu-throttling", Missing, "hardware slowdown (mask 0x9)", smiLine("0, [N/A], 4.10, 208, 0x0000000000000009\n")},
 	{"gpu-throttling", Missing, "hardware slowdown, hardware thermal slowdown (mask 0x48)",
 		smiLine("96, [N/A], 80.10, 1200, 0x0000000000000048\n")},
 	{"gpu-throttling", Missing, "software thermal slowdown, hardware power brake (mask 0xa0)",
