@@ -93,12 +93,25 @@ var gpuWorlds = []worldOf{
 		command("dmesg", fixture(w.t,
 			"dmesg-no-memory.txt"), nil)(w)
 	}},
+	{"kernel-log", OK, "since the boot", func(w *world) { // the ring has lost what the journal has
+		command("dmesg", "[ 5668.448920] EXT4-fs (vda): mounted\n", nil)(w)
+		command("journalctl", "Nov 20 09:12:31 spark kernel: Linux version 6.17.0-1014-nvidia\n", nil)(w)
+	}},
+	{"kernel-log", Warning, "1 lines of failed GPU allocations, 0 of Xid 31 or 119 since the boot", func(w *world) {
+		command("dmesg", "[ 5668.448920] EXT4-fs (vda): mounted\n", nil)(w)
+		command("journalctl", "spark kernel: Linux version 6.17.0-1014-nvidia\nspark kernel: NVRM: Out of memory [NV_ERR_NO_MEMORY]\n", nil)(w)
+	}},
+	{"kernel-log", Warning, "1 lines of failed GPU allocations, 0 of Xid 31 or 119 in a log whose beginning is lost", func(w *world) {
+		command("dmesg", "[ 5668.448920] NVRM: Out of memory [NV_ERR_NO_MEMORY]\n", nil)(w)
+		command("journalctl", "Nov 20 09:12:31 spark kernel: EXT4-fs (vda): mounted\n", nil)(w)
+	}},
+	{"kernel-log", Unknown, "0 of Xid 31 or 119 in a log whose beginning is lost", command("dmesg", "[ 5668.448920] EXT4-fs (vda): mounted\n", nil)},
 	{"kernel-log", Missing, "1 of Xid 31 or 119", func(w *world) {
 		command("dmesg", "", errRan)(w)
 		command("journalctl", "NVRM: Xid (PCI:000f:01:00): 119, pid=4711, name=vllm, Timeout after 45s of waiting for RPC response from GPU0 GSP!\n", nil)(w)
 	}},
-	{"kernel-log", Unknown, "neither dmesg nor journalctl", command("dmesg", "", errRan)},
-	{"kernel-log", Unknown, "neither dmesg nor journalctl", func(w *world) {
+	{"kernel-log", Unknown, "neither journalctl -k nor dmesg", command("dmesg", "", errRan)},
+	{"kernel-log", Unknown, "neither journalctl -k nor dmesg", func(w *world) {
 		command("dmesg", "", nil)(w)
 		command("journalctl",
 			"-- No entries --\n", nil)(w)

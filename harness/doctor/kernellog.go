@@ -6,8 +6,11 @@ import (
 	"strings"
 )
 
-// faults are lines of the kernel's log since the boot, or since its ring began.
-type faults struct{ allocations, xids int }
+// faults are lines of the kernel's log since the boot, or since where it begins.
+type faults struct {
+	allocations, xids int
+	whole             bool // it begins with the boot
+}
 
 var (
 	allocationFault = regexp.MustCompile(`NV_ERR_NO_MEMORY|_memdescAllocInternal`)
@@ -15,17 +18,37 @@ var (
 	xidFault = regexp.MustCompile(`NVRM: Xid \(.*\): (31|119)\b`)
 )
 
-// kernelFaults counts what the driver logged; a block whose count grew is void. An error says that nobody can tell.
+// logBegin is in the first lines that a kernel writes. A log without it has lost its beginning: the kernel's ring overwrites it,
+// and the journal may have been vacuumed.
+var logBegin = regexp.MustCompile(`Booting Linux on |Linux version \d`)
+
+// kernelFaults counts what the driver logged; a block whose count grew is void. The journal keeps more than the kernel's ring,
+// which is asked where the journal has no beginning either. An error says that nobody can tell.
 func (v *visit) kernelFaults() (f faults, err error) {
-	text, first := v.m.Run(v.ctx, "dmesg")
-	if first != nil || strings.TrimSpace(text) == "" {
-		var second error
-		text, second = v.m.Run(v.ctx, "journalctl", "-k", "-b", "-q", "--no-pager")
-		if second != nil || strings.TrimSpace(text) == "" || strings.HasPrefix(text, "-- No entries") {
-			return f, fmt.Errorf("neither dmesg nor journalctl -k shows the log to this user")
+	told := false
+	for _, ask := range [][]string{{"journalctl", "-k", "-b", "-q", "--no-pager"}, {"dmesg"}} {
+		text, err := v.m.Run(v.ctx, ask[0], ask[1:]...)
+		if err != nil || strings.TrimSpace(text) == "" || strings.HasPrefix(text, "-- No entries") {
+			continue
 		}
+		told = true
+		one := countFaults(text)
+		if one.whole {
+			return one, nil
+		}
+		f.allocations, f.xids = max(f.allocations, one.allocations), max(f.xids, one.xids)
 	}
+	if !told {
+		return f, fmt.Errorf("neither journalctl -k nor dmesg shows the log to this user")
+	}
+	return f, nil
+}
+
+func countFaults(text string) (f faults) {
 	for line := range strings.Lines(text) {
+		if logBegin.MatchString(line) {
+			f.whole = true
+		}
 		if allocationFault.MatchString(line) {
 			f.allocations++
 		}
@@ -33,7 +56,7 @@ func (v *visit) kernelFaults() (f faults, err error) {
 			f.xids++
 		}
 	}
-	return f, nil
+	return f
 }
 
 func lookKernelLog(v *visit) seen {
@@ -41,12 +64,18 @@ func lookKernelLog(v *visit) seen {
 	if err != nil {
 		return unknown("%v", err).do("run as root, or join the group systemd-journal")
 	}
-	said := fmt.Sprintf("%d lines of failed GPU allocations, %d of Xid 31 or 119 since the boot", f.allocations, f.xids)
+	since := "since the boot"
+	if !f.whole {
+		since = "in a log whose beginning is lost"
+	}
+	said := fmt.Sprintf("%d lines of failed GPU allocations, %d of Xid 31 or 119 %s", f.allocations, f.xids, since)
 	switch {
 	case f.xids > 0:
 		return missing("%s", said).with(float64(f.allocations+f.xids), "count")
 	case f.allocations > 0:
 		return warning("%s", said).with(float64(f.allocations), "count")
+	case !f.whole:
+		return unknown("%s", said).do("journalctl -k -b as root, or in the group systemd-journal, shows more than dmesg; reboot where neither has it")
 	}
 	return ok("%s", said).with(0, "count")
 }
