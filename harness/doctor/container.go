@@ -82,6 +82,8 @@ func lookCacheDir(v *visit, s *Instance) seen {
 	switch {
 	case p.err != nil:
 		return p.why()
+	case s.connector() == noConnector:
+		return ok("%s, of kind %s, has no tier of files", s.Stack, s.Kind.Server)
 	case d.err != nil:
 		return d.why()
 	case p.container == nil:
@@ -90,16 +92,31 @@ func lookCacheDir(v *visit, s *Instance) seen {
 		}
 		return ok("it runs outside of containers, and sees %s itself", short(d.Dir))
 	}
-	for _, m := range p.container.Mounts {
-		if m.Source != d.Dir && !strings.HasPrefix(d.Dir, strings.TrimRight(m.Source, "/")+"/") && !strings.HasPrefix(m.Source, d.Dir+"/") {
-			continue
+	return p.container.holds(d.Dir)
+}
+
+// holds is whether a container can write to a folder of this machine. Of all of / at another place nobody says that the tier lies
+// below it, and of a folder inside of the one that was named nobody says that it is the tier's.
+func (c *container) holds(dir string) seen {
+	none := missing("nothing of %s is mounted into the container", short(dir))
+	for _, m := range c.Mounts {
+		said := fmt.Sprintf("%s is mounted at %s", short(m.Source), short(m.Destination))
+		source := strings.TrimRight(m.Source, "/")
+		switch {
+		case source == "" && m.Source != "":
+			none = unknown("all of %s; whether its tier is below that is not told", said).do("mount the tier's own folder, docker run -v DIR:DIR")
+		case source == dir || strings.HasPrefix(dir, source+"/"):
+			if m.RW {
+				return ok("%s", said)
+			}
+			if none.status != Unknown { // one inside of it may be written all the same
+				none = missing("%s, and cannot be written", said)
+			}
+		case strings.HasPrefix(source, strings.TrimRight(dir, "/")+"/") && none.status != Unknown:
+			none = unknown("of %s only %s; whether that is its tier is not told", short(dir), said).do("name the tier's own folder with --dir")
 		}
-		if !m.RW {
-			return missing("%s is mounted at %s, and cannot be written", short(m.Source), short(m.Destination))
-		}
-		return ok("%s is mounted at %s", short(m.Source), short(m.Destination))
 	}
-	return missing("nothing of %s is mounted into the container", short(d.Dir))
+	return none
 }
 
 func lookIOURing(v *visit) seen {

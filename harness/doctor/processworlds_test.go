@@ -53,15 +53,28 @@ var processWorlds = []worldOf{
 	}},
 	{"server-memlock", Unknown, "docker forwards the port", listens("docker-proxy")},
 
-	{"cache-dir", OK, "/mnt/nvme/kv is mounted at /kv", func(*world) {}},
+	{"cache-dir", OK, "/mnt/nvme is mounted at /kv", func(*world) {}},
+	{"cache-dir", OK, "/mnt is mounted at /kv", inspected("/mnt/nvme", "/mnt")},
+	{"cache-dir", OK, "/mnt/nvme is mounted at /kv", inspected(`"Mounts": [`, `"Mounts": [{"Source": "/mnt/nvme/hf", "Destination": "/hf", "RW": true}, `)},
+	{"cache-dir", OK, "A, of kind vllm, has no tier of files", func(w *world) { onlyA(w); inspected("/mnt/nvme", "/mnt/other")(w) }},
+	{"cache-dir", Unknown, "of /mnt/nvme only /mnt/nvme/kv is mounted at /in", func(w *world) { // the whole of it for reading alone
+		inspected(`"RW": true`, `"RW": false`)(w)
+		inspected(`"Mounts": [`, `"Mounts": [{"Source": "/mnt/nvme/kv", "Destination": "/in", "RW": true}, `)(w)
+	}},
+	{"cache-dir", Unknown, "of /mnt/nvme only /mnt/nvme/hf is mounted at /kv; whether that is its tier", inspected("/mnt/nvme", "/mnt/nvme/hf")},
+	{"cache-dir", Unknown, "all of / is mounted at /kv; whether its tier is below", inspected("/mnt/nvme", "/")},
+	{"cache-dir", Unknown, "/mnt/nvme/hf is mounted", func(w *world) { // a mount that is told of later does not make it known
+		inspected(`"Mounts": [`, `"Mounts": [{"Source": "/mnt/nvme/hf", "Destination": "/hf", "RW": true}, `)(w)
+		inspected(`"/mnt/nvme",`, `"/mnt/other",`)(w)
+	}},
 	{"cache-dir", OK, "outside of containers", native("")},
 	{"cache-dir", Unknown, "process 4711 has mounts of its own", func(w *world) {
 		native("")(w)
 		w.mounts("mnt:[4026531841]", "mnt:[4026532500]")
 	}},
 	{"cache-dir", Missing, "cannot be written", inspected(`"RW": true`, `"RW": false`)},
-	{"cache-dir", Missing, "nothing of /mnt/nvme", inspected("/mnt/nvme/kv", "/mnt/other/kv")},
-	{"cache-dir", Missing, "nothing of /mnt/nvme", inspected("/mnt/nvme/kv", "/mnt/nvme2/kv")},
+	{"cache-dir", Missing, "nothing of /mnt/nvme", inspected("/mnt/nvme", "/mnt/other")},
+	{"cache-dir", Missing, "nothing of /mnt/nvme", inspected("/mnt/nvme", "/mnt/nvme2")},
 	{"cache-dir", Unknown, "was not named", noDirectory},
 
 	{"allocator", OK, "is exempted", func(*world) {}},
