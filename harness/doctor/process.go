@@ -190,15 +190,16 @@ func lookHashSeed(v *visit, s *Instance) seen {
 	}
 	value, set, known := v.env(p, "PYTHONHASHSEED")
 	has := s.connector()
+	fixed := set && value != "random" && value != "" // to Python an empty one is none
 	switch {
 	case !known:
 		return unknown("the environment of process %d cannot be read", p.pid).do("run as root, or as the server's user")
 	case has == noConnector:
 		return ok("there is no KV tier that outlives it")
-	case (!set || value == "random") && has == unknownConnector:
+	case !fixed && has == unknownConnector:
 		return s.unsure("PYTHONHASHSEED is not fixed")
-	case !set || value == "random":
-		return warning("PYTHONHASHSEED is not fixed")
+	case !fixed:
+		return missing("PYTHONHASHSEED is not fixed")
 	}
 	return ok("PYTHONHASHSEED=%s", short(value))
 }

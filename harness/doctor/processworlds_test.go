@@ -88,8 +88,10 @@ var processWorlds = []worldOf{
 
 	{"hash-seed", OK, "PYTHONHASHSEED=0", func(*world) {}},
 	{"hash-seed", OK, "PYTHONHASHSEED=7", native("A=b\x00PYTHONHASHSEED=7\x00")},
-	{"hash-seed", Warning, "not fixed", inspected("PYTHONHASHSEED=0", "PYTHONHASHSEED=random")},
-	{"hash-seed", Warning, "not fixed", inspected("PYTHONHASHSEED=0", "OTHER=0")},
+	{"hash-seed", Missing, "not fixed", inspected("PYTHONHASHSEED=0", "PYTHONHASHSEED=random")},
+	{"hash-seed", Missing, "not fixed", inspected("PYTHONHASHSEED=0", "PYTHONHASHSEED=")},
+	{"hash-seed", Missing, "not fixed", native("PYTHONHASHSEED=\x00")},
+	{"hash-seed", Missing, "not fixed", inspected("PYTHONHASHSEED=0", "OTHER=0")},
 	{"hash-seed", OK, "no KV tier", func(w *world) { onlyA(w); inspected("PYTHONHASHSEED=0", "OTHER=0")(w) }},
 	{"hash-seed", OK, "PYTHONHASHSEED=0", unsureB("dynamo", func(*world) {})},
 	{"hash-seed", Unknown, "is not fixed; whether B, of kind dynamo, has", unsureB("dynamo", inspected("PYTHONHASHSEED=0", "OTHER=0"))},
