@@ -4,6 +4,12 @@ import "time"
 
 var hostWorlds = []worldOf{
 	{"kernel", OK, "seen good", func(*world) {}},
+	{"kernel", OK, "6.17.0-1032-nvidia, seen good", file("proc/sys/kernel/osrelease", "6.17.0-1032-nvidia")},
+	{"kernel", Warning, "6.17.0-1033-nvidia: nobody", file("proc/sys/kernel/osrelease", "6.17.0-1033-nvidia")},
+	{"kernel", Warning, "6.17.0-1020-oem: nobody", file("proc/sys/kernel/osrelease", "6.17.0-1020-oem")},
+	{"kernel", Warning, "6.17.0-1020-generic-nvidia: nobody", file("proc/sys/kernel/osrelease", "6.17.0-1020-generic-nvidia")},
+	{"kernel", Warning, "6.17.0-1020-nvidia-64k: nobody", file("proc/sys/kernel/osrelease", "6.17.0-1020-nvidia-64k")},
+	{"kernel", Warning, "6.17.0-1032-nvidia-64k: nobody", file("proc/sys/kernel/osrelease", "6.17.0-1032-nvidia-64k")},
 	{"kernel", Warning, "makes an allocation fail", file("proc/sys/kernel/osrelease", "7.0.0-1019-nvidia")},
 	{"kernel", Warning, "hangs or panics", file("proc/sys/kernel/osrelease", "6.17.0-1008-nvidia")},
 	{"kernel", Warning, "hangs or panics", file("proc/sys/kernel/osrelease", "6.14.0-1013-nvidia")},

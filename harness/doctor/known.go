@@ -64,7 +64,7 @@ const (
 var kernels = []version{
 	{prefix("7.0.0-1019-nvidia"), false, "makes an allocation fail each time", kernelModules},
 	{prefix("6.17.0-1008-"), false, "hangs or panics", pytorchHang},
-	{between("6.17.0-1014-nvidia", "6.17.0-1032-nvidia", "6.17.0-"), true, "", kernelModules},
+	{flavour("nvidia", between("6.17.0-1014", "6.17.0-1032", "6.17.0-")), true, "", kernelModules},
 	{prefix("6.14."), false, "hangs or panics", pytorchHang},
 	{prefix("6.11."), false, "hangs or panics", pytorchHang},
 }
@@ -78,6 +78,15 @@ var (
 
 func prefix(p string) func(string) bool {
 	return func(s string) bool { return strings.HasPrefix(s, p) }
+}
+
+// flavour is for kernels of one, which is what stands behind the last number of an Ubuntu release: a generic or oem kernel, and
+// one with pages of 64 KiB, are others.
+func flavour(name string, matches func(string) bool) func(string) bool {
+	return func(s string) bool {
+		number, found := strings.CutSuffix(s, "-"+name)
+		return found && strings.Trim(number, "0123456789.-") == "" && matches(number)
+	}
 }
 
 // between is for versions of one series, which have their numbers in the same places.
