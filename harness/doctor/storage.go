@@ -236,9 +236,11 @@ func lookFree(v *visit) seen {
 		if *f > footprintShare*s.Free {
 			return missing("%s, more than a fifth of it", said).with(s.Free, "B")
 		}
+	} else {
+		said += "; what the plan keeps was not named (--footprint), and is not judged"
 	}
 	if s.Free < footprintShare*s.Total {
-		return warning("%s: less than a fifth", said).with(s.Free, "B")
+		return warning("less than a fifth is free: %s", said).with(s.Free, "B")
 	}
 	return ok("%s", said).with(s.Free, "B")
 }
