@@ -99,7 +99,8 @@ func (v *visit) apart(p *process) *seen {
 	case err != nil || err2 != nil:
 		return new(unknown("whether process %d is in a container cannot be told", p.pid).do("run as root, or as the server's user"))
 	case own != its:
-		return new(unknown("process %d has mounts of its own, as in a container, and none was named", p.pid).do("name it with --container NAME"))
+		return new(unknown("process %d has mounts of its own, as in a container or a unit with PrivateTmp, and no container was named", p.pid).
+			do("of a container: --container NAME; of a unit: systemctl show -p PrivateTmp,ProtectSystem UNIT tells what it sees otherwise"))
 	}
 	return nil
 }

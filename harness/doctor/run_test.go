@@ -207,6 +207,20 @@ func TestRows(t *testing.T) {
 	}
 }
 
+// A process with mounts of its own is in a container, or of a unit that systemd gave some.
+func TestOwnMounts(t *testing.T) {
+	w := well(t)
+	native("")(w)
+	w.mounts("mnt:[4026531841]", "mnt:[4026532500]")
+	for _, id := range []string{"container-flags", "cache-dir"} {
+		f := w.see(id)
+		assert.Equal(t, Unknown, f.Status)
+		assert.Contains(t, f.Seen, "a unit with PrivateTmp")
+		assert.Contains(t, f.Fix, "--container NAME")
+		assert.Contains(t, f.Fix, "systemctl show -p PrivateTmp,ProtectSystem UNIT")
+	}
+}
+
 // A finding can be read by a program.
 func TestFindingJSON(t *testing.T) {
 	w := well(t)
