@@ -92,7 +92,11 @@ func lookCacheDir(v *visit, s *Instance) seen {
 		}
 		return ok("it runs outside of containers, and sees %s itself", short(d.Dir))
 	}
-	return p.container.holds(d.Dir)
+	out := p.container.holds(d.Dir)
+	if out.status == Missing && s.connector() == unknownConnector {
+		return s.unsure(out.text)
+	}
+	return out
 }
 
 // holds is whether a container can write to a folder of this machine. Of all of / at another place nobody says that the tier lies

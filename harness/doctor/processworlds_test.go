@@ -61,6 +61,8 @@ var processWorlds = []worldOf{
 		inspected(`"RW": true`, `"RW": false`)(w)
 		inspected(`"Mounts": [`, `"Mounts": [{"Source": "/mnt/nvme/kv", "Destination": "/in", "RW": true}, `)(w)
 	}},
+	{"cache-dir", Unknown, "nothing of /mnt/nvme is mounted into the container; whether B, of kind vllm, has a KV connector",
+		unsureB("vllm", inspected("/mnt/nvme", "/mnt/other"))},
 	{"cache-dir", Unknown, "of /mnt/nvme only /mnt/nvme/hf is mounted at /kv; whether that is its tier", inspected("/mnt/nvme", "/mnt/nvme/hf")},
 	{"cache-dir", Unknown, "all of / is mounted at /kv; whether its tier is below", inspected("/mnt/nvme", "/")},
 	{"cache-dir", Unknown, "/mnt/nvme/hf is mounted", func(w *world) { // a mount that is told of later does not make it known
