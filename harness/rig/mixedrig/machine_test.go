@@ -115,6 +115,9 @@ func TestMachineOnADrive(t *testing.T) {
 		around := s.Health(t.Context())
 		assert.Positive(t, around.Before.At)
 		assert.Greater(t, around.After.At, around.Before.At)
+		if k := around.Before.Kernel; k != nil && k.NewestS != nil && around.After.Kernel != nil {
+			assert.NotNil(t, around.After.Kernel.Since, "the state afterwards is read against the one before")
+		}
 		require.NotNil(t, use.Reads.Took)
 		assert.EqualValues(t, use.Reads.IOs, use.Reads.Took.Count(), "of this cell alone")
 		assert.EqualValues(t, use.Writes.IOs, use.Writes.Took.Count())
