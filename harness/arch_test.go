@@ -89,13 +89,14 @@ var rules = []rule{
 		"a judgement follows from evidence and gates, and knows nothing of how it is shown"},
 	{"harness/report", []string{"harness/disk", "harness/evidence", "harness/gate", "harness/regular", "harness/stats", "harness/verdict"}, []string{"github.com/jedib0t/go-pretty/v6", "gonum.org/v1/plot"},
 		"a report renders a judgement and reads no run"},
+	{"harness/vouch", []string{"harness/evidence", "harness/record", "harness/report", "harness/verdict"}, nil, "what vouches for a file follows from the run's folder alone"},
 	{"harness/sheet", []string{"harness/config", "harness/evidence", "harness/record", "harness/regular", "harness/report", "harness/stats"}, nil,
 		"a sheet follows from a run's folder alone, so that it can be made of anybody's run"},
 	{"harness/rates", []string{"harness/config", "harness/disk", "harness/evidence", "harness/gate", "harness/record", "harness/regular", "harness/report", "harness/verdict"}, nil,
 		"a count is of judgements: what plans and measures for it is behind a door"},
 
 	// The door, and the commands beside it.
-	{"harness", []string{"harness/carried", "harness/config", "harness/cpus", "harness/disk", "harness/evidence", "harness/experiment", "harness/gate", "harness/price", "harness/rates", "harness/record", "harness/regular", "harness/report", "harness/rig", "harness/rig/mixedrig", "harness/rig/serverrig", "harness/rig/simrig", "harness/runner", "harness/sheet", "harness/verdict"}, nil,
+	{"harness", []string{"harness/carried", "harness/config", "harness/cpus", "harness/disk", "harness/evidence", "harness/experiment", "harness/gate", "harness/price", "harness/rates", "harness/record", "harness/regular", "harness/report", "harness/rig", "harness/rig/mixedrig", "harness/rig/serverrig", "harness/rig/simrig", "harness/runner", "harness/sheet", "harness/verdict", "harness/vouch"}, nil,
 		"the door joins both sides; load, telemetry and simulator are behind runner and rig"},
 	{"harness/archive", []string{"harness/regular"}, nil, "what is sent is bytes: whoever packs reads no run"},
 	{"harness/cmd/sparkharness", []string{"harness/archive", "harness/carried", "harness/config", "harness/disk", "harness/doctor", "harness/drivemodel", "harness/load", "harness/lora", "harness/outgoing", "harness/prompt", "harness/record", "harness/regular", "harness/rig/diskrig", "harness/rig/simrig", "harness/sheet", "harness/sim", "harness/stats", "harness/trace"}, []string{"github.com/spf13/cobra"},
@@ -112,7 +113,7 @@ var mayImportTesting = []string{"harness", "harness/rig/simrig"}
 // not by a detour either. So no import leads from the right of record to the left of it, nor the other way.
 var (
 	leftOfRecord  = []string{"harness/doctor", "harness/drive", "harness/drivemodel", "harness/experiment", "harness/fio", "harness/health", "harness/launch", "harness/load", "harness/lora", "harness/memnet", "harness/outgoing", "harness/price", "harness/prompt", "harness/punctual", "harness/restore", "harness/rig", "harness/runner", "harness/sim", "harness/telemetry", "harness/trace", "harness/treatment"} // and all rigs
-	rightOfRecord = []string{"harness/evidence", "harness/gate", "harness/rates", "harness/report", "harness/sheet", "harness/verdict"}
+	rightOfRecord = []string{"harness/evidence", "harness/gate", "harness/rates", "harness/report", "harness/sheet", "harness/verdict", "harness/vouch"}
 )
 
 // isLeftOfRecord says whether a package is on the side that measures.

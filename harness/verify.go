@@ -20,6 +20,7 @@ import (
 	"sparkharness/harness/runner"
 	"sparkharness/harness/sheet"
 	"sparkharness/harness/verdict"
+	"sparkharness/harness/vouch"
 )
 
 // Verified is what came of a run's folder that was looked over: an element of the list that -verify-results names.
@@ -111,7 +112,9 @@ func (v *Verified) lookOver(all []Hypothesis) error {
 	if i < 0 {
 		return fmt.Errorf("%s: no rule here judges a run of %q", record.Path(v.Dir, record.FilePlan), p.Hypothesis)
 	}
-	v.fault(v.strangers())
+	notes, err := vouch.Strangers(v.Dir)
+	v.Notes = append(v.Notes, notes...)
+	v.fault(err)
 	ev, err := evidence.Load(v.Dir, nil)
 	if err != nil {
 		return err
@@ -123,7 +126,7 @@ func (v *Verified) lookOver(all []Hypothesis) error {
 	v.fault(rightlyAside(v.Dir, ev))
 	rep, found := verdict.Judge(all[i], ev)
 	v.Outcome, v.Measured, v.Notes = string(rep.Verdict.Outcome), len(ev.Cells), append(v.Notes, ev.Notes...)
-	v.unfinished(ev)
+	v.Notes = append(v.Notes, vouch.Unfinished(v.Dir, ev)...)
 	if name := runName(v.Dir); name != p.RunID {
 		v.note("the folder of run %s is named %s: it is a copy, or was renamed", p.RunID, name)
 	}
@@ -133,7 +136,7 @@ func (v *Verified) lookOver(all []Hypothesis) error {
 	v.fault(v.ending(run, rep, gone))
 	switch {
 	case gone:
-		v.unread("there is no report that they follow from")
+		v.Notes = append(v.Notes, vouch.Unread(v.Dir, "there is no report that they follow from")...)
 		return nil
 	case err != nil:
 		return err
@@ -142,7 +145,7 @@ func (v *Verified) lookOver(all []Hypothesis) error {
 	case !same:
 		return fmt.Errorf("%s is not what follows from the lines", record.Path(v.Dir, report.FileName))
 	case p.Program.Judges != session.program.Judges:
-		v.unread(otherProgram)
+		v.Notes = append(v.Notes, vouch.Unread(v.Dir, otherProgram)...)
 		return nil
 	}
 	return v.rendered(rep, found)
@@ -314,7 +317,7 @@ func (v *Verified) otherRules(now *verdict.Judgement) error {
 	if then.Verdict.Outcome != now.Verdict.Outcome {
 		return fmt.Errorf("%s says %s; the rules of now, which are others, say %s", path, then.Verdict.Outcome, now.Verdict.Outcome)
 	}
-	v.unread(otherProgram)
+	v.Notes = append(v.Notes, vouch.Unread(v.Dir, otherProgram)...)
 	v.note("%s was written with other rules or statistics; those of now come to the same verdict", report.FileName)
 	return nil
 }
