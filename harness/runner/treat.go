@@ -51,11 +51,9 @@ func (c *cellRun) prepare(ctx context.Context) error {
 		if err := load.Touch(ctx, spec); err != nil {
 			return err
 		}
-		// A sample ends before the treatments begin, so that what preparing read is not counted to them.
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(time.Duration(c.stack.Telemetry.Cadence)):
+		// So that what preparing read is not counted to the treatments.
+		if err := c.sampleEnds(ctx); err != nil {
+			return err
 		}
 	}
 	c.enter(record.PhaseTreat)
@@ -73,6 +71,16 @@ func (c *cellRun) prepare(ctx context.Context) error {
 	}
 	c.enter(record.PhaseBaseline)
 	return nil
+}
+
+// sampleEnds waits until a sample has ended: one that was due when a phase ended is told its name, and reads the counters a moment later.
+func (c *cellRun) sampleEnds(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(time.Duration(c.stack.Telemetry.Cadence)):
+		return nil
+	}
 }
 
 // startProbe has the drive read a little all the time, from the baseline to the cell's end and in all arms, where the
@@ -128,7 +136,7 @@ func (c *cellRun) idleThenFio(ctx context.Context) error {
 		}
 		err := <-idle
 		c.enter(record.PhaseTreat)
-		return err
+		return errors.Join(err, c.sampleEnds(ctx))
 	}
 	err := Catch(func() error { return c.apply(ctx, t) })
 	if begun && waits {
