@@ -76,7 +76,7 @@ func (o *Options) Register(fs *flag.FlagSet) {
 	fs.StringVar(&o.Dir, "dir", "", "`folder` on a local drive: of rig disk, where tier 2 lies and fio runs, or two, A,B, on drives that DRIVES compares; of rig spark, for the servers' KV tiers, and -device, too, unless that names another")
 	fs.BoolVar(&o.SameDrive, "same-drive", false, "the two folders of -dir lie on one drive: an A/A control, which passes unless it finds a difference")
 	fs.BoolVar(&o.SkipDoctor, "skip-doctor", false, "with -rig spark: measure without looking first whether this machine has what is needed")
-	fs.StringVar(&o.ClientCPUs, "client-cpus", "", "`list` of the CPUs that the client keeps to, away from the server's, such as 0-3 (default any)")
+	fs.StringVar(&o.ClientCPUs, "client-cpus", "", "`list` of the CPUs that the client keeps to, and no server that is started, such as 0-3 (default any)")
 	fs.Uint64Var(&o.Seed, "seed", 0, "seed of every random choice, instead of the configuration's")
 	fs.IntVar(&o.Reps, "reps", 0, "repetitions, instead of the configuration's")
 	fs.DurationVar(&o.Duration, "duration", 0, "least length of the measure phase, instead of the configuration's")

@@ -5,13 +5,16 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
+	"strings"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 )
 
 // Pin keeps all threads of this process, and those that they will start, on the CPUs of a list, and has Go run as many
-// threads at a time. The returned function undoes both. Children inherit it: start servers in Everywhere.
+// threads at a time. The returned function undoes both. Children inherit it: start servers in Elsewhere.
 func Pin(list string) (undo func() error, err error) {
 	cpus, err := Parse(list)
 	if err != nil {
@@ -30,14 +33,19 @@ func Pin(list string) (undo func() error, err error) {
 	threads := runtime.GOMAXPROCS(0)
 	undo = func() error {
 		runtime.GOMAXPROCS(threads)
+		kept.Store(nil)
 		return everyThread(&before)
 	}
 	runtime.GOMAXPROCS(min(threads, len(cpus)))
 	if err := everyThread(&set); err != nil {
 		return nil, errors.Join(err, undo())
 	}
+	kept.Store(&set)
 	return undo, nil
 }
+
+// kept is where this process is pinned to, nil if it is not.
+var kept atomic.Pointer[unix.CPUSet]
 
 // everyThread sets the CPUs of all threads. One that starts meanwhile has those of its parent, so it looks again until it finds
 // none that is new.
@@ -66,8 +74,9 @@ func everyThread(set *unix.CPUSet) error {
 	return nil
 }
 
-// Everywhere calls start on a thread that may use every CPU that the kernel gives, so that a process that it starts may, too.
-func Everywhere(start func() error) error {
+// Elsewhere calls start on a thread that may use every CPU that the kernel gives but those that this process is pinned to, so that a process
+// that it starts may, too. Where that leaves none it may use all.
+func Elsewhere(start func() error) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	var before, all unix.CPUSet
@@ -77,8 +86,37 @@ func Everywhere(start func() error) error {
 	for c := range most {
 		all.Set(c)
 	}
-	if err := unix.SchedSetaffinity(0, &all); err != nil {
-		return fmt.Errorf("let a new process use all CPUs: %w", err)
+	others := without(all)
+	err := unix.SchedSetaffinity(0, &others)
+	if errors.Is(err, unix.EINVAL) { // none of them is there
+		err = unix.SchedSetaffinity(0, &all)
+	}
+	if err != nil {
+		return fmt.Errorf("let a new process use other CPUs: %w", err)
 	}
 	return errors.Join(start(), unix.SchedSetaffinity(0, &before))
+}
+
+// without is a set without the CPUs that this process is pinned to.
+func without(all unix.CPUSet) unix.CPUSet {
+	if k := kept.Load(); k != nil {
+		for c := range most {
+			if k.IsSet(c) {
+				all.Clear(c)
+			}
+		}
+	}
+	return all
+}
+
+// Others lists the CPUs of this machine but those that this process is pinned to, as the kernel would: "" where it is not, or where none
+// would be left.
+func Others() string {
+	text, err := os.ReadFile("/sys/devices/system/cpu/online")
+	online, perr := Parse(strings.TrimSpace(string(text)))
+	k := kept.Load()
+	if k == nil || err != nil || perr != nil {
+		return ""
+	}
+	return list(slices.DeleteFunc(online, k.IsSet))
 }

@@ -23,6 +23,15 @@ func TestParse(t *testing.T) {
 	}
 }
 
+func TestList(t *testing.T) {
+	for _, text := range []string{"0", "0-1", "0-2,5,7-8", "1,3,5"} {
+		cpus, err := Parse(text)
+		require.NoError(t, err)
+		assert.Equal(t, text, list(cpus))
+	}
+	assert.Empty(t, list(nil))
+}
+
 var allowed = regexp.MustCompile(`Cpus_allowed_list:\s*(\S+)`)
 
 // status is where a process may run, by /proc/PATH/status.
@@ -33,7 +42,7 @@ func status(t *testing.T, path string) string {
 	return allowed.FindStringSubmatch(string(text))[1]
 }
 
-// All threads are kept, also those that start later; a child that is started everywhere is not.
+// All threads are kept, also those that start later; a child that is started elsewhere has the others.
 func TestPin(t *testing.T) {
 	before, threads := status(t, "self"), runtime.GOMAXPROCS(0)
 	first, _, _ := strings.Cut(strings.ReplaceAll(before, "-", ","), ",")
@@ -61,11 +70,21 @@ func TestPin(t *testing.T) {
 		return allowed.FindStringSubmatch(string(out))[1]
 	}
 	assert.Equal(t, first, child())
-	var everywhere string
-	require.NoError(t, Everywhere(func() error { everywhere = child(); return nil }))
-	assert.Equal(t, before, everywhere)
+	var elsewhere string
+	require.NoError(t, Elsewhere(func() error { elsewhere = child(); return nil }))
+	all, err := Parse(before)
+	require.NoError(t, err)
+	want := list(all[1:])
+	if want == "" {
+		want = before // there is no other
+	}
+	assert.Equal(t, want, elsewhere)
+	assert.NotContains(t, strings.Split(Others(), ","), first)
 	assert.Equal(t, first, child(), "and the thread is back")
 	require.NoError(t, undo())
+	assert.Empty(t, Others())
+	require.NoError(t, Elsewhere(func() error { elsewhere = child(); return nil }))
+	assert.Equal(t, before, elsewhere, "not pinned any more")
 	assert.Equal(t, before, status(t, "self"))
 	assert.Equal(t, threads, runtime.GOMAXPROCS(0))
 

@@ -9,5 +9,8 @@ var errLinux = errors.New("processes are kept on CPUs on Linux only: leave -clie
 // Pin is for Linux.
 func Pin(string) (func() error, error) { return nil, errLinux }
 
-// Everywhere calls start.
-func Everywhere(start func() error) error { return start() }
+// Elsewhere calls start.
+func Elsewhere(start func() error) error { return start() }
+
+// Others is for Linux.
+func Others() string { return "" }

@@ -23,6 +23,7 @@ type Place struct {
 	Getenv    func(string) (string, bool)
 	Docker    string // path of docker's command; "" where there is none
 	Suffix    string // of containers' names, so that two runs have none in common
+	CPUs      string // that containers may use, as the kernel lists them; "": all
 }
 
 // Command is a part of a server as it is started.
@@ -206,6 +207,9 @@ func (b *builder) container(c *Command, path string, of *config.Container, env m
 	c.Image = of.Image
 	c.Container = strings.Join(slices.DeleteFunc([]string{"sparkharness", b.place.Kind, c.Part, b.place.Suffix}, func(s string) bool { return s == "" }), "-")
 	c.Argv = append([]string{b.place.Docker, "run", "--rm", "--pull", "never", "--name", c.Container, "--stop-signal", b.launch.Stop.Signal}, b.all(path+".flags", of.Flags)...)
+	if b.place.CPUs != "" {
+		c.Argv = append(c.Argv, "--cpuset-cpus", b.place.CPUs)
+	}
 	mounts := b.all(path+".mounts", of.Mounts)
 	if c.Part == "" {
 		mounts = append(mounts, b.all("lora.mounts", b.lora.Mounts)...)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -75,6 +76,14 @@ func TestDockerLine(t *testing.T) {
 		"--max-num-batched-tokens", "2048", "--kv-transfer-config",
 		`{"kv_connector":"SimpleCPUOffloadConnector","kv_role":"kv_both","kv_load_failure_policy":"fail","kv_connector_extra_config":{"kv_offload_backend":"disk",` +
 			`"disk_path":"/nvme/kv/vllm-kv-offload.bin","disk_capacity_bytes":549755813888,"disk_buffer_slots":2}}`}, c.Argv)
+	off := place("/usr/bin/docker", nil)
+	off.CPUs = "4-19"
+	pinned, _, err := Commands(l, launched(), off)
+	require.NoError(t, err)
+	at := slices.Index(pinned[0].Argv, "--cpuset-cpus")
+	require.Positive(t, at)
+	assert.Equal(t, "4-19", pinned[0].Argv[at+1])
+	assert.Less(t, at, slices.Index(pinned[0].Argv, "vllm/vllm-openai:v0.31.0"), "docker's, not the server's")
 	assert.NotContains(t, c.String(), "hf_secret")
 	assert.Contains(t, c.Env, "HF_TOKEN=hf_secret", "docker takes it from its own environment")
 

@@ -29,7 +29,7 @@ func asFound(j *restore.Journal) error {
 		"undo it by hand as each line says, and start again:\n  %s", strings.Join(j.Left, "\n  "))
 }
 
-// noting is the journal of servers that are started. They may use all CPUs, whichever the client keeps to.
+// noting is the journal of servers that are started. They may use all CPUs but those that the client keeps to.
 type noting struct{ *restore.Journal }
 
 // Begin notes a server, and starts it.
@@ -38,7 +38,7 @@ func (j noting) Begin(n launch.Noted, start func(launch.Mark) error) (gone func(
 	if n.Docker != "" {
 		e.Kind, e.Runtime = restore.Container, filepath.Base(n.Docker)
 	}
-	perr := cpus.Everywhere(func() error {
+	perr := cpus.Elsewhere(func() error {
 		gone, err = j.Do(e, func(note *restore.Note) error { return start(note) }, nil)
 		return nil // whoever starts must end what has been started, whatever becomes of the CPUs
 	})

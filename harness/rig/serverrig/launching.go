@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"sparkharness/harness/config"
+	"sparkharness/harness/cpus"
 	"sparkharness/harness/doctor"
 	"sparkharness/harness/health"
 	"sparkharness/harness/launch"
@@ -204,7 +205,8 @@ func (r *Launching) place(st *config.Stack, port int) launch.Place {
 		name = st.Model
 	}
 	return launch.Place{Kind: st.Server.Server, Host: loopback, Port: port, Root: absolute(r.o.Root), Configs: absolute(r.o.Configs), Home: home,
-		Folder: absolute(filepath.Join(r.folder(), st.Stack+"-files")), ModelName: name, Getenv: r.o.Getenv, Docker: docker, Suffix: fmt.Sprintf("%s-%d-%s", st.Stack, os.Getpid(), r.token)}
+		Folder: absolute(filepath.Join(r.folder(), st.Stack+"-files")), ModelName: name, Getenv: r.o.Getenv, Docker: docker, CPUs: cpus.Others(),
+		Suffix: fmt.Sprintf("%s-%d-%s", st.Stack, os.Getpid(), r.token)}
 }
 
 // loopback is where servers listen, and dockerCommand runs those that are containers.

@@ -112,7 +112,7 @@ func (t *treating) apply(ctx context.Context, tr rig.Treatment) (done rig.Applie
 	if tr.Kind != rig.Fio {
 		return t.treater.Apply(ctx, tr)
 	}
-	perr := cpus.Everywhere(func() error {
+	perr := cpus.Elsewhere(func() error {
 		done, err = t.treater.Apply(ctx, tr)
 		return nil // what has been begun is undone by whoever asked for it
 	})
