@@ -76,7 +76,7 @@ func everyThread(set *unix.CPUSet) error {
 
 // Elsewhere calls start on a thread that may use every CPU that the kernel gives but those that this process is pinned to, so that a process
 // that it starts may, too. Where that leaves none it may use all.
-func Elsewhere(start func() error) error {
+func Elsewhere(start func() error) (err error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	var before, all unix.CPUSet
@@ -87,14 +87,15 @@ func Elsewhere(start func() error) error {
 		all.Set(c)
 	}
 	others := without(all)
-	err := unix.SchedSetaffinity(0, &others)
+	err = unix.SchedSetaffinity(0, &others)
 	if errors.Is(err, unix.EINVAL) { // none of them is there
 		err = unix.SchedSetaffinity(0, &all)
 	}
 	if err != nil {
 		return fmt.Errorf("let a new process use other CPUs: %w", err)
 	}
-	return errors.Join(start(), unix.SchedSetaffinity(0, &before))
+	defer func() { err = errors.Join(err, unix.SchedSetaffinity(0, &before)) }() // on a panic, too
+	return start()
 }
 
 // without is a set without the CPUs that this process is pinned to.

@@ -87,10 +87,10 @@ func TestRealTimeIsPricedWhole(t *testing.T) {
 // A look at the drive that falls into the baseline costs nothing.
 func TestPriceOfIdleWatch(t *testing.T) {
 	o := short(t, "H4B")
-	cost := func(arms int) float64 {
+	cost := func(clock string, arms int) float64 {
 		e := *o.Exp
 		e.Hypothesis.Sweep.Fio = o.Exp.Hypothesis.Sweep.Fio[:arms]
-		p, err := experiment.New(&e, record.Facts{Clock: record.ClockReal}, "run", "digest")
+		p, err := experiment.New(&e, record.Facts{Clock: clock}, "run", "digest")
 		require.NoError(t, err)
 		require.NoError(t, Price(&e, p, e.Twin))
 		last := p.Cells[len(p.Cells)-1]
@@ -103,5 +103,7 @@ func TestPriceOfIdleWatch(t *testing.T) {
 	}
 	baseline := time.Duration(o.Exp.Hypothesis.Run.Baseline)
 	assert.GreaterOrEqual(t, baseline, price.FioWatch)
-	assert.InDelta(t, (price.FioWatch / 2).Seconds(), cost(2)-cost(1), 1e-6, "an arm without fio takes as long as one with it")
+	assert.InDelta(t, (price.FioWatch / 2).Seconds(), cost(record.ClockReal, 2)-cost(record.ClockReal, 1), 1e-6, "an arm without fio takes as long as one with it")
+	cadence := time.Duration(o.Exp.StackOf(o.Plan.Cells[0]).Telemetry.Cadence)
+	assert.InDelta(t, (besideCell - price.FioWatch + cadence).Seconds(), cost(record.ClockReal, 1)-cost(record.ClockVirtual, 1), 1e-6, "a sample ends")
 }

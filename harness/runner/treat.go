@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"sparkharness/harness/config"
@@ -112,43 +113,42 @@ func watchesIdle(p *record.Plan, pc record.PlannedCell) bool {
 	return p.Facts.Clock != record.ClockVirtual && pc.Fio != ""
 }
 
-// watchedIdle is how much of a baseline the drive is watched in, where watchesIdle: all the time that it is watched at all, or the half
-// before fio starts.
+// watchedIdle is how much sooner a cell's load begins where watchesIdle: by what the drive is watched in the baseline, which is all the time
+// that it is watched at all, or the half before fio starts, less the sample that ends between the two.
 func watchedIdle(e *config.Experiment, pc record.PlannedCell) time.Duration {
 	watch := price.FioWatch
 	if !price.NoFio(e, pc) {
 		watch /= 2
 	}
-	return min(watch, time.Duration(e.Hypothesis.Run.Baseline))
+	return min(watch, time.Duration(e.Hypothesis.Run.Baseline)) - time.Duration(e.StackOf(pc).Telemetry.Cadence)
 }
 
 // idleThenFio is idle and startFio, with the drive watched meanwhile. The phase of treatments begins with the first of them.
 func (c *cellRun) idleThenFio(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	idle := make(chan error, 1)
-	go func() { idle <- c.idle(ctx) }()
-	t := c.fio()
-	waits, begun := !price.NoFio(c.exp, c.pc), false
+	over := make(chan error, 1)
+	go func() { over <- c.idle(ctx) }()
+	idled := sync.OnceValue(func() error {
+		err := <-over
+		c.enter(record.PhaseTreat)
+		return cmp.Or(err, c.sampleEnds(ctx))
+	})
+	t, begun := c.fio(), false
 	t.Begins = func(context.Context) error {
-		if begun = true; !waits {
+		if begun = true; price.NoFio(c.exp, c.pc) {
 			return nil
 		}
-		err := <-idle
-		c.enter(record.PhaseTreat)
-		return errors.Join(err, c.sampleEnds(ctx))
+		return idled()
 	}
 	err := Catch(func() error { return c.apply(ctx, t) })
-	if begun && waits {
-		return err
-	}
 	if err == nil && !begun {
 		err = fmt.Errorf("treatment fio %s began in the baseline: rig %s does not say when it begins", c.pc.Fio, c.plan.Facts.Rig)
 	}
 	if err != nil {
-		cancel()
+		cancel() // nobody waits for the end of the baseline
 	}
-	return cmp.Or(err, <-idle)
+	return cmp.Or(err, idled())
 }
 
 // apply treats the machine and keeps what it showed, and what undoes it.

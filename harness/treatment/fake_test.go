@@ -1,6 +1,7 @@
 package treatment
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -74,9 +75,11 @@ func TestFaultsOfFio(t *testing.T) {
 		"says something else": {begin: told("0"), end: `echo '{ "jobs" : 3 }'`, undo: "fio's figures cannot be read: json: cannot unmarshal number"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			elsewhere, begun := 0, 0
 			tr, dir, _ := treating(t, func(o *Options) {
 				o.Span = 100 * time.Millisecond
 				o.Fio = fake(t, tc.begin, tc.end)
+				o.Elsewhere = func(start func() error) error { elsewhere++; return start() }
 				if name == "does not listen" {
 					o.GraceToEnd = 300 * time.Millisecond
 				}
@@ -84,7 +87,13 @@ func TestFaultsOfFio(t *testing.T) {
 					o.Showing = 2 * time.Second
 				}
 			})
-			done, err := tr.Apply(t.Context(), rig.Treatment{Kind: rig.Fio, Name: "x", Text: profile})
+			done, err := tr.Apply(t.Context(), rig.Treatment{Kind: rig.Fio, Name: "x", Text: profile, Begins: func(context.Context) error {
+				assert.Zero(t, elsewhere, "fio has not been started")
+				begun++
+				return nil
+			}})
+			assert.Equal(t, 1, begun)
+			assert.Equal(t, 1, elsewhere, "fio alone is started on other CPUs")
 			if tc.apply != "" {
 				require.ErrorContains(t, err, tc.apply)
 				assert.Nil(t, done.Undo)

@@ -43,6 +43,9 @@ func (t *Treater) check(ctx context.Context, engines []string) error {
 		return fmt.Errorf("fio is not installed: %w: apt install fio", err)
 	}
 	for _, engine := range engines {
+		if t.has[engine] {
+			continue
+		}
 		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 		out, err := exec.CommandContext(ctx, t.o.Fio, "--enghelp="+engine).CombinedOutput()
 		cancel()
@@ -50,6 +53,7 @@ func (t *Treater) check(ctx context.Context, engines []string) error {
 			return fmt.Errorf("fio has no engine %s (%w; %s): apt install fio brings it, or set ioengine=psync in the profile",
 				engine, err, oneLine(string(out)))
 		}
+		t.has[engine] = true
 	}
 	return nil
 }
@@ -117,14 +121,21 @@ func (t *Treater) startFio(ctx context.Context, name, text string, jobs []fio.Jo
 	// It makes no file: all that it uses has been laid out.
 	cmd := exec.Command(t.o.Fio, "--output-format=json", "--status-interval=1", "--allow_file_create=0", "--directory="+t.dir, "-")
 	cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = t.dir, strings.NewReader(text), r.out, r.err
-	var err error
 	entry := restore.Entry{Kind: restore.Fio, What: "fio " + name, GraceS: t.o.GraceToEnd.Seconds()}
 	r.at = time.Now()
-	if r.process, err = t.o.Journal.Start(cmd, entry, nil); err != nil {
-		return err
+	var started error
+	err := t.o.Elsewhere(func() error {
+		r.process, started = t.o.Journal.Start(cmd, entry, nil)
+		return nil // what has been started is ended below
+	})
+	if started != nil {
+		return errors.Join(started, err)
 	}
 	t.fioRuns = r
 	t.fio.Watch(r.process.PID)
+	if err != nil {
+		return errors.Join(err, t.abandonFio())
+	}
 	return nil
 }
 

@@ -28,6 +28,8 @@ type Options struct {
 	// CacheFiles are files beside the Treater's own whose pages are to leave the page cache, such as a model's weights: those
 	// that a user who is not root can ask for.
 	CacheFiles []string
+	// Elsewhere starts fio, on CPUs that the client does not keep to; nil: it is started as it is.
+	Elsewhere func(start func() error) error
 
 	// What follows has a default, and is for tests.
 	Span       time.Duration // the drive is watched so long before fio starts, and with it: 5 s
@@ -43,6 +45,7 @@ type Treater struct {
 	o      Options
 	dir    string              // of its files; "" before Prepare
 	undo   restore.Undo        // removes dir
+	has    map[string]bool     // fio's engines, by name: asked for once, because it reads programs
 	files  map[string]*laid    // by name, laid out already
 	thermo *health.Thermometer // of the drive
 
@@ -75,6 +78,9 @@ func New(o Options) (*Treater, error) {
 	if o.GraceToEnd == 0 {
 		o.GraceToEnd = 10 * time.Second
 	}
+	if o.Elsewhere == nil {
+		o.Elsewhere = func(start func() error) error { return start() }
+	}
 	own, err := telemetry.NewFio(o.Proc)
 	if err != nil {
 		return nil, err
@@ -83,7 +89,7 @@ func New(o Options) (*Treater, error) {
 	for i := range o.Drive.Leaves {
 		devices = append(append(devices, o.Drive.Leaves[i].Name), o.Drive.Leaves[i].Paths...)
 	}
-	return &Treater{o: o, fio: own, probe: &telemetry.Probe{}, files: map[string]*laid{}, thermo: health.NewThermometer(o.Sys, devices...)}, nil
+	return &Treater{o: o, fio: own, probe: &telemetry.Probe{}, files: map[string]*laid{}, has: map[string]bool{}, thermo: health.NewThermometer(o.Sys, devices...)}, nil
 }
 
 // Sources are fio's own counters and the probe's reads, for the sampler.

@@ -245,6 +245,8 @@ func TestServersKeepOffTheClientsCPUs(t *testing.T) {
 		t.Skip(err)
 	}
 	a, others := begun(t, r, "stack", "A"), cpus.Others()
+	assert.NotEmpty(t, others)
+	assert.Equal(t, others, r.place(r.exp.Stacks["A"], 1).CPUs, "containers have it of docker")
 	require.NoError(t, undo())
 	pids, err := processesAt(procRoot, a.Endpoint().BaseURL)
 	require.NoError(t, err)

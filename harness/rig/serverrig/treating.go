@@ -49,6 +49,7 @@ func (r *Launching) treat() (err error) {
 	}
 	o := r.o.Treatment
 	o.Drive, o.Proof, o.Journal, o.Noise, o.Out = r.device.drive, r.device.proof, r.journal, r.noise, r.out
+	o.Elsewhere = cpus.Elsewhere
 	o.Rng = rand.New(rand.NewPCG(r.exp.Hypothesis.Run.Seed, 1))
 	r.treating.treater, err = treatment.New(o)
 	return err
@@ -104,19 +105,12 @@ func (t *treating) prepare(ctx context.Context, e *config.Experiment, p *record.
 	return nil
 }
 
-// apply treats the machine. fio may use all CPUs, whichever the client keeps to.
-func (t *treating) apply(ctx context.Context, tr rig.Treatment) (done rig.Applied, err error) {
+// apply treats the machine.
+func (t *treating) apply(ctx context.Context, tr rig.Treatment) (rig.Applied, error) {
 	if t.treater == nil || !slices.Contains(t.capabilities(), tr.Kind) {
-		return done, errors.New(tr.Kind + " cannot be done: " + t.cannot[tr.Kind])
+		return rig.Applied{}, errors.New(tr.Kind + " cannot be done: " + t.cannot[tr.Kind])
 	}
-	if tr.Kind != rig.Fio {
-		return t.treater.Apply(ctx, tr)
-	}
-	perr := cpus.Elsewhere(func() error {
-		done, err = t.treater.Apply(ctx, tr)
-		return nil // what has been begun is undone by whoever asked for it
-	})
-	return done, errors.Join(perr, err)
+	return t.treater.Apply(ctx, tr)
 }
 
 // close ends what still runs and removes the files.
