@@ -104,10 +104,13 @@ func lookCacheDir(v *visit, s *Instance) seen {
 func (c *container) holds(dir string) seen {
 	none := missing("nothing of %s is mounted into the container", short(dir))
 	for _, m := range c.Mounts {
+		if m.Source == "" { // a tmpfs has none, and holds nothing of this machine's
+			continue
+		}
 		said := fmt.Sprintf("%s is mounted at %s", short(m.Source), short(m.Destination))
 		source := strings.TrimRight(m.Source, "/")
 		switch {
-		case source == "" && m.Source != "":
+		case source == "":
 			none = unknown("all of %s; whether its tier is below that is not told", said).do("mount the tier's own folder, docker run -v DIR:DIR")
 		case source == dir || strings.HasPrefix(dir, source+"/"):
 			if m.RW {

@@ -77,6 +77,7 @@ var processWorlds = []worldOf{
 	{"cache-dir", Missing, "cannot be written", inspected(`"RW": true`, `"RW": false`)},
 	{"cache-dir", Missing, "nothing of /mnt/nvme", inspected("/mnt/nvme", "/mnt/other")},
 	{"cache-dir", Missing, "nothing of /mnt/nvme", inspected("/mnt/nvme", "/mnt/nvme2")},
+	{"cache-dir", Missing, "nothing of /mnt/nvme is mounted", inspected(`"bind", "Source": "/mnt/nvme"`, `"tmpfs", "Source": ""`)},
 	{"cache-dir", Unknown, "was not named", noDirectory},
 
 	{"allocator", OK, "is exempted", func(*world) {}},
