@@ -142,6 +142,68 @@ func TestLogPatternsAreThoseOfTheKinds(t *testing.T) {
 	assert.Len(t, found, len(lines))
 }
 
+// Lines that only have words of a fault in them are none: to no kind, neither here nor at a launch.
+func TestLogPatternsSpareHonestLines(t *testing.T) {
+	folder, err := config.OpenFolder("../../configs")
+	require.NoError(t, err)
+	for _, line := range []string{
+		"WARNING [config.py:12] promoted dtype to float32 to avoid overflow",
+		"WARNING dtype promoted to float32 by default: errors of rounding are smaller",
+		"WARNING Loading block-scaled FP8 weights may avoid errors",
+		"WARNING Loading KV scales to avoid overflow",
+		"WARNING cuFile log level is ERROR",
+		"INFO cuFile: loaded, logging level ERROR",
+		"INFO O_DIRECT enabled; fallback: none",
+		"INFO O_DIRECT enabled; unbuffered, of 4 KiB",
+		"INFO loaded weights in 12.3 s, no promotion, nothing failed to start",
+		"ERROR download job failed, the next mirror is tried",
+	} {
+		for _, name := range config.ServerNames(folder) {
+			k := kind(t, name)
+			if k.Launch != nil {
+				for of, l := range k.Launch.Log {
+					assert.NotRegexp(t, l.Pattern, line, "%s: %s", name, of)
+				}
+			}
+			s := &Instance{Stack: "B", Kind: k, Log: new("vllm startup complete\n" + line + "\n")}
+			for _, look := range []func(*visit, *Instance) seen{lookLogDirect, lookLogHybrid, lookLogErrors} {
+				assert.Equal(t, OK, look(nil, s).status, "%s as %s", line, name)
+			}
+		}
+	}
+}
+
+// A fault is found however it is put, by what is looked for in the log of any server as by the kinds that have a tier of files.
+func TestLogPatternsFindFaultsInOtherWords(t *testing.T) {
+	faults := map[string][]string{
+		"o_direct": {"does not support O_DIRECT, falling back to page cache", "O_DIRECT not supported on /kv: using buffered I/O",
+			"O_DIRECT is unavailable, fallback to the page cache", "open with O_DIRECT: EINVAL, fell back to the page cache"},
+		"load_failed": {"ERROR kv load job 17 failed", "ERROR load job 17: error 5", "ERROR Failed to promote block 7",
+			"ERROR promotion of chunk 0x12 failed",
+			"WARNING promotion failed for block 7", "WARNING failed promotion of job 3", "WARNING chunk 3: promoted bytes are void",
+			"WARNING block 3 failed its promotion", "WARNING failed block promotion", "WARNING loading block 3: OSError",
+			"WARNING loading kv failed",
+			"WARNING failed to load chunk 9"},
+		"": {"Failed to promote block", "promotion of chunk 7 failed", "cudaHostRegister failed", "cuFile error 5017", "cuFile read error",
+			"cuFileDriverOpen error", "cuFile: registration failed", "cuFile returned error code -5"},
+	}
+	for of, lines := range faults {
+		look := lookLogErrors
+		if of == "o_direct" {
+			look = lookLogDirect
+		}
+		for _, line := range lines {
+			got := look(nil, &Instance{Stack: "B", Kind: kind(t, "openai"), Log: new("vllm startup complete\n" + line + "\n")})
+			assert.Equal(t, Missing, got.status, line)
+			for _, name := range []string{"vllm-fs", "vllm-disk", "dynamo"} {
+				if of != "" {
+					assert.Regexp(t, kind(t, name).Launch.Log[of].Pattern, line, name)
+				}
+			}
+		}
+	}
+}
+
 // wholeLogs are the logs of all servers.
 func wholeLogs(text string) func(*world) {
 	return func(w *world) {

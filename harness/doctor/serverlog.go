@@ -30,14 +30,31 @@ func logChecks() []check {
 
 // What is looked for in the log of any server. Lines by which the file of its kind tells a fault are looked for, too.
 var (
-	logDirect    = regexp.MustCompile(`(?i)O_DIRECT.*(not supported|buffered|fall)`)
+	logDirect    = regexp.MustCompile(`(?i)O_DIRECT.*(not supported|\bbuffered|\bf(all|alls|alling|ell) back|\bfallback to)`)
 	logHybrid    = regexp.MustCompile(`(?i)HMA\b.*disabl|disabl.*(HMA\b|hybrid kv cache manager)`)
 	logPool      = regexp.MustCompile(`GPU KV cache size: ([0-9,]+) tokens`)
 	logConnector = regexp.MustCompile(`\b\w*(?:Offload\w*|LMCache\w*|Dynamo)Connector\w*`)
-	logErrors    = regexp.MustCompile(`GDS_MT: .*failed|(?i:cuFile\w*.*(fail|error))|file register error|createXferReq|No space left on device|ENOSPC|` +
-		`(?i:promotion.*(fail|error)|(fail|error).*promotion|cudaHostRegister.*fail)|` +
-		`(ERROR|WARNING).*((?i:promot|kv load|load job|loading (kv|block|chunk)).*(?i:fail|error|void)|(?i:fail\w* to (promote|load (kv|block|chunk))))`)
+	logErrors    = regexp.MustCompile(`GDS_MT: .*failed|file register error|createXferReq|No space left on device|ENOSPC|` +
+		`(?i:cudaHostRegister.*fail)|` +
+		// To cuFile belongs a level of logging of which the name is ERROR.
+		`(?i:cuFile.*fail|cuFile(Batch|Buf|Driver|Handle|Read|Stream|Write)\w*.*error|cuFile:?( (driver|I/O|open|read|write))? error|` +
+		`cuFile.*error:? (code )?-?[0-9])|` +
+		`(?i:` + inAnyOrder(`(promotion|to promote)`, logUnit, logFailed) + `)|` +
+		`(ERROR|WARNING).*(?i:` + inAnyOrder(`promot`, logUnit, logFailed) + `|` +
+		`(kv load|\bload job|\bloading (kv|blocks?|chunks?)( |:)).*` + logFailed + `|fail\w* to load (kv|block|chunk))`)
 )
+
+// Types of numbers are promoted, too: a promotion is one of KV only where a line names a unit of it. To avoid is nothing void.
+const (
+	logUnit   = `\b(kv|block|chunk|job)`
+	logFailed = `(fail|error|\bvoid)`
+)
+
+// inAnyOrder finds lines with all three.
+func inAnyOrder(a, b, c string) string {
+	either := `(` + b + `.*` + c + `|` + c + `.*` + b + `)`
+	return a + `.*` + either + `|` + either + `.*` + a + `|` + b + `.*` + a + `.*` + c + `|` + c + `.*` + a + `.*` + b
+}
 
 // logServer is in the lines of every server that can be named; a log without it is another program's, or what is left of one.
 var logServer = regexp.MustCompile(`(?i)vllm|tensorrt|trt[-_]?llm|sglang|llama[._-]?(cpp|server)|dynamo|kvbm|lmcache|uvicorn|nixl|connector with name|engine ?core|kv[ _]cache|/v1/(chat/)?completions|prompt throughput`)
