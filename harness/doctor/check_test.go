@@ -55,6 +55,7 @@ func unsureB(of string, change func(*world)) func(*world) {
 }
 
 func littleLocked(w *world) { w.instead("proc/4711/limits", "unlimited", "65536") }
+func unseeded(w *world)     { inspected("PYTHONHASHSEED=0", "OTHER=0")(w) }
 func onlyB(w *world)        { w.needs.Servers = w.needs.Servers[1:] }
 func noProcess(w *world) {
 	for i := range w.needs.Servers {

@@ -189,6 +189,9 @@ func lookHashSeed(v *visit, s *Instance) seen {
 	if p.err != nil {
 		return p.why()
 	}
+	if !s.seeded() {
+		return ok("%s, of kind %s, does not name its blocks by Python's hash", s.Stack, s.Kind.Server)
+	}
 	value, set, known := v.env(p, "PYTHONHASHSEED")
 	has := s.connector()
 	fixed := set && value != "random" && value != "" // to Python an empty one is none

@@ -34,6 +34,8 @@ var processWorlds = []worldOf{
 		w.needs.Servers[0].Log = new("vllm: Creating v1 connector with name: OffloadingConnector\n")
 	}},
 	{"server-memlock", Unknown, "whether A, of kind openai, has a KV connector", func(w *world) { onlyA(w, "openai"); littleLocked(w) }},
+	{"server-memlock", Unknown, "whether A, of kind sglang, has a KV connector", func(w *world) { onlyA(w, "sglang"); littleLocked(w) }},
+	{"server-memlock", Missing, "at most 64 KiB", unsureB("sglang", littleLocked)},
 	{"server-memlock", Unknown, "whether B, of kind openai, has a KV connector", unsureB("openai", littleLocked)},
 	{"server-memlock", Unknown, "whether B, of kind dynamo, has a KV connector", unsureB("dynamo", littleLocked)},
 	{"server-memlock", Unknown, "whether B, of kind trtllm, has a KV connector", unsureB("trtllm", littleLocked)},
@@ -63,6 +65,10 @@ var processWorlds = []worldOf{
 	}},
 	{"cache-dir", Unknown, "nothing of /mnt/nvme is mounted into the container; whether B, of kind vllm, has a KV connector",
 		unsureB("vllm", inspected("/mnt/nvme", "/mnt/other"))},
+	{"cache-dir", Unknown, "nothing of /mnt/nvme is mounted into the container; whether A, of kind sglang, has", func(w *world) {
+		onlyA(w, "sglang")
+		inspected("/mnt/nvme", "/mnt/other")(w)
+	}},
 	{"cache-dir", Unknown, "of /mnt/nvme only /mnt/nvme/hf is mounted at /kv; whether that is its tier", inspected("/mnt/nvme", "/mnt/nvme/hf")},
 	{"cache-dir", Unknown, "all of / is mounted at /kv; whether its tier is below", inspected("/mnt/nvme", "/")},
 	{"cache-dir", Unknown, "/mnt/nvme/hf is mounted", func(w *world) { // a mount that is told of later does not make it known
@@ -98,6 +104,19 @@ var processWorlds = []worldOf{
 	{"hash-seed", OK, "no KV tier", func(w *world) { onlyA(w); inspected("PYTHONHASHSEED=0", "OTHER=0")(w) }},
 	{"hash-seed", OK, "PYTHONHASHSEED=0", unsureB("dynamo", func(*world) {})},
 	{"hash-seed", Unknown, "is not fixed; whether B, of kind dynamo, has", unsureB("dynamo", inspected("PYTHONHASHSEED=0", "OTHER=0"))},
+	{"hash-seed", Unknown, "is not fixed; whether B, of kind openai, has", unsureB("openai", unseeded)},
+	{"hash-seed", OK, "A, of kind sglang, does not name its blocks by Python's hash", func(w *world) { onlyA(w, "sglang"); unseeded(w) }},
+	{"hash-seed", OK, "B, of kind sglang, does not name", unsureB("sglang", unseeded)},
+	{"hash-seed", OK, "B, of kind trtllm, does not name", unsureB("trtllm", unseeded)},
+	{"hash-seed", OK, "B, of kind ollama, does not name", unsureB("ollama", unseeded)},
+	{"hash-seed", OK, "B, of kind dynamo-kvbm, does not name", unsureB("dynamo-kvbm", unseeded)}, // TensorRT-LLM's workers
+	{"hash-seed", Unknown, "is not fixed; whether B, of kind dynamo, has", func(w *world) { // nor are its workers told
+		unsureB("dynamo", unseeded)(w)
+		w.needs.Servers[1].Kind.Launch = nil
+	}},
+	{"hash-seed", OK, "B, of kind sim-vllm, does not name", unsureB("sim-vllm", unseeded)},
+	{"hash-seed", Missing, "not fixed", unsureB("vllm-disk", unseeded)},
+	{"hash-seed", Unknown, "is not fixed; whether A, of kind vllm-fs, has", func(w *world) { onlyA(w, "vllm-fs"); unseeded(w) }},
 	{"hash-seed", Unknown, "cannot be read", native("")},
 
 	{"shm-space", OK, "60 GiB free in /dev/shm for a tier of 16 GiB", func(*world) {}},
