@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"html"
 	"net/url"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -17,9 +19,9 @@ type Secrets struct{ values []secret }
 type secret struct{ variable, value string }
 
 // secretName is how variables are called whose value nobody is told. Words that stand in others, as in KEYBOARD and COMPASS, have to
-// stand alone; PWD alone is the working folder, and SSH_AUTH_SOCK a place.
-var secretName = regexp.MustCompile(`(?i)TOKEN|API_?KEY|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|(^|_)(KEY|PASS|JWT)(_|$)|` +
-	`_PWD(_|$)|(^|_)(AUTH(_CONFIG)?|PAT)$`)
+// stand alone, as has TOKEN, which begins TOKENIZER; PWD alone is the working folder, and SSH_AUTH_SOCK a place.
+var secretName = regexp.MustCompile(`(?i)TOKEN$|(^|_)TOKENS?[0-9]*(_|$)|API_?KEY|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|` +
+	`(^|_)(KEY|PASS|JWT)(_|$)|_PWD(_|$)|(^|_)(AUTH(_CONFIG)?|PAT)$`)
 
 // leastSecret is the length from which on a value is looked for, bytes: a shorter one is found in any text.
 const leastSecret = 8
@@ -29,7 +31,7 @@ func SecretsOf(environ []string) Secrets {
 	var s Secrets
 	for _, v := range environ {
 		name, value, _ := strings.Cut(v, "=")
-		if !secretName.MatchString(name) || len(value) < leastSecret {
+		if !secretName.MatchString(name) || len(value) < leastSecret || isPlace(value) {
 			continue
 		}
 		for _, form := range forms(value) {
@@ -37,6 +39,15 @@ func SecretsOf(environ []string) Secrets {
 		}
 	}
 	return s
+}
+
+// isPlace says that a value, as of HF_TOKEN_PATH, is where a secret lies: runs tell of paths.
+func isPlace(value string) bool {
+	if !filepath.IsAbs(value) {
+		return false
+	}
+	_, err := os.Stat(value)
+	return err == nil
 }
 
 // forms are a text as it is, and as files of JSON, pages and URLs hold it, where that is otherwise.
