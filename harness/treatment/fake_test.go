@@ -207,3 +207,24 @@ func TestCliffIsRecorded(t *testing.T) {
 		}
 	}
 }
+
+// What is asked of the program itself is asked before the first cell: in a cell its files would be read in the baseline.
+func TestEnginesAreAskedForOnce(t *testing.T) {
+	program := fake(t, told("0"), "echo; "+told("0"))
+	script, err := os.ReadFile(program)
+	require.NoError(t, err)
+	asked := filepath.Join(t.TempDir(), "asked")
+	noted := strings.Replace(string(script), "exit 0;;", "echo asked >>"+asked+"; exit 0;;", 1)
+	require.NotEqual(t, string(script), noted)
+	require.NoError(t, os.WriteFile(program, []byte(noted), 0o755))
+	tr, _, _ := treating(t, func(o *Options) { o.Span, o.Fio = 100*time.Millisecond, program })
+	require.NoError(t, tr.Prepare(t.Context(), map[string]string{"x": profile}, false))
+	before, err := os.ReadFile(asked)
+	require.NoError(t, err)
+	done, err := tr.Apply(t.Context(), rig.Treatment{Kind: rig.Fio, Name: "x", Text: profile})
+	require.NoError(t, err)
+	require.NoError(t, done.Undo(t.Context()))
+	after, err := os.ReadFile(asked)
+	require.NoError(t, err)
+	assert.Equal(t, string(before), string(after))
+}
