@@ -227,7 +227,7 @@ func voidBlocks(ev *evidence.Evidence, cells []*evidence.Cell) []bool {
 			infos = append(infos, &cells[until].Info)
 		}
 		until = max(until, i+1)
-		why := record.DriftOf(infos).Void(*most)
+		why := record.Void(infos, *most)
 		for k := i; k < until; k++ {
 			out[k] = why != "" && why == ev.Quarantined[k].Why && len(infos) == planned
 		}

@@ -34,8 +34,8 @@ func TestVoidBlocksAreRightlyAside(t *testing.T) {
 	twice := slices.Concat(cells[:2], cells[:2])
 	assert.Equal(t, []bool{true, true, true, true}, voidBlocks(aside(twice, void), twice), "two measurements that came out alike")
 	assert.Equal(t, []bool{false, false, false, false}, voidBlocks(aside(twice, void+" or so"), twice), "another reason")
-	assert.Equal(t, []bool{false}, voidBlocks(aside(cells[1:2], record.DriftOf([]*record.CellInfo{&cells[1].Info}).Void(0.1)), cells[1:2]), "one cell of two")
-	assert.Equal(t, []bool{false, false}, voidBlocks(aside(cells[2:], record.DriftOf([]*record.CellInfo{&cells[2].Info, &cells[3].Info}).Void(0.1)), cells[2:]), "a drive that stayed")
+	assert.Equal(t, []bool{false}, voidBlocks(aside(cells[1:2], record.Void([]*record.CellInfo{&cells[1].Info}, 0.1)), cells[1:2]), "one cell of two")
+	assert.Equal(t, []bool{false, false}, voidBlocks(aside(cells[2:], record.Void([]*record.CellInfo{&cells[2].Info, &cells[3].Info}, 0.1)), cells[2:]), "a drive that stayed")
 	plan.Facts.MaxReadDrift = nil
 	assert.Equal(t, []bool{false, false}, voidBlocks(aside(cells[:2], void), cells[:2]), "nobody looked")
 }

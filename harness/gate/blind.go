@@ -26,7 +26,7 @@ type Known struct {
 	Idle  *float64 // what its drive does when idle, I/O a second (evidence.IdleIOs)
 	Fio   *float64 // what fio moved in its block and on its drive where it moved most, bytes a second
 	Probe *float64 // how long a read of the probe takes on an undisturbed drive, us
-	// Follows says that fio ran before the cell, or may have: what was put aside has no place in the order any more.
+	// Follows says that fio ran before the cell, or may have, and would again: what was put aside may have no place in the order any more.
 	Follows bool
 
 	loosely bool
@@ -53,7 +53,8 @@ func (k Known) bound(v float64) float64 {
 func KnownOf(ev *evidence.Evidence, c *evidence.Cell) Known {
 	k := Known{Idle: ev.IdleIOs().Of(c), Fio: fioInBlock(ev, c)}
 	if undisturbed, cells := undisturbedProbes(ev); len(undisturbed) >= leastUndisturbed {
-		k.Probe, k.Follows = new(lowerMedian(undisturbed)), !slices.Contains(cells, c) || fioAside(ev)
+		follows := !oneMachine(ev) && !slices.Contains(cells, c)
+		k.Probe, k.Follows = new(lowerMedian(undisturbed)), follows || fioAside(ev)
 	}
 	return k
 }

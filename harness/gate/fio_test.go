@@ -1,6 +1,7 @@
 package gate_test
 
 import (
+	"cmp"
 	"slices"
 	"testing"
 
@@ -259,4 +260,63 @@ func TestDisturbedCellsAreMeasuredAgain(t *testing.T) {
 	ev = threeBlocks()
 	ev.Cells[3].Sys.Baseline.ProbeUS = 600 * 500
 	assert.Empty(t, gate.Again(ev), "after fio it may be fio's doing")
+}
+
+// On one machine a drive that was disturbed before a load voids the cell, whatever came before, and what was put aside keeps its place:
+// what came before which cell is known still.
+func TestCellsOfOneMachineFollowOneAnother(t *testing.T) {
+	disturbed := func(clock string, aside ...record.Quarantined) *evidence.Evidence {
+		ev := threeBlocks()
+		ev.Plan.Facts.Clock = clock
+		for i, c := range ev.Cells {
+			c.Info.Start = 1000 + 10*float64(i)
+		}
+		ev.Exp.Hypothesis.Gates.MaxAgainShare = 1
+		ev.Cells[3].Info.Fio.Jobs = nil
+		for _, i := range []int{4, 6} { // the former follows no fio, the latter does
+			ev.Cells[i].Sys.Baseline.ProbeUS = 600 * 151
+		}
+		for _, q := range aside {
+			q.Cell = cmp.Or(q.Cell, ev.Cells[2].Key)
+			ev.Quarantined = append(ev.Quarantined, q)
+		}
+		return ev
+	}
+	whose := func(ev *evidence.Evidence) (out []string) {
+		for _, f := range gate.Again(ev) {
+			out = append(out, f.Code+" "+f.Cell)
+		}
+		return out
+	}
+	cells := disturbed("").Cells
+	both := []string{"probe_off " + cells[4].Key, "probe_off " + cells[6].Key}
+	assert.Equal(t, both[:1], whose(disturbed(record.ClockVirtual)), "on a machine of its own the other would follow fio again")
+	assert.Equal(t, both, whose(disturbed(record.ClockReal)))
+	assert.Equal(t, both, whose(disturbed(record.ClockReal, record.Quarantined{Start: 1055})), "what was put aside keeps its place")
+	assert.Empty(t, whose(disturbed(record.ClockReal, record.Quarantined{})), "it does not say when it began")
+	assert.Empty(t, whose(disturbed(record.ClockVirtual, record.Quarantined{Start: 1055})), "on machines of their own clocks say nothing of an order")
+
+	// Cells 0, 2, 5 and 8 tell what undisturbed is, and 4, if nothing with fio came right before.
+	var before []record.Quarantined
+	for _, i := range []int{0, 2, 5, 8} {
+		before = append(before, record.Quarantined{Start: 995 + 10*float64(i), Cell: cells[i].Key})
+	}
+	assert.Empty(t, whose(disturbed(record.ClockReal, before...)), "too few tell still")
+	for i := range before {
+		before[i].Cell = cells[1].Key
+	}
+	assert.Equal(t, both, whose(disturbed(record.ClockReal, before...)), "without fio")
+	for i := range before {
+		before[i].Cell = "nobody's"
+	}
+	assert.Empty(t, whose(disturbed(record.ClockReal, before...)), "fio may have run there")
+
+	ev := threeBlocks()
+	ev.Plan.Facts.Clock = record.ClockReal
+	for i, c := range ev.Cells {
+		c.Info.Start = 1000 + 10*float64(i)
+	}
+	ev.Cells[4].Sys.Baseline.ProbeUS = 600 * 151
+	ev.Quarantined = []record.Quarantined{{Start: 1035, Cell: cells[2].Key}}
+	assert.Contains(t, gate.FioReached(ev, 3).Detail, "after "+cells[2].Key+" (measured again since))")
 }

@@ -33,8 +33,8 @@ func washedOut(ev *evidence.Evidence) Gate {
 	furthest := worst{}
 	for i, c := range cells {
 		after := "first of the run"
-		if i > 0 {
-			after = "after " + cells[i-1].Key
+		if before, _ := follows(ev, cells, i); before != "" {
+			after = "after " + before
 		}
 		v := *c.Sys.Baseline.Probe()
 		furthest.high(math.Abs(v/level-1), fmt.Sprintf("%.0f us in %s, %s", v, c.Key, after))
@@ -59,7 +59,7 @@ func inOrder(ev *evidence.Evidence) []*evidence.Cell {
 func undisturbedProbes(ev *evidence.Evidence) (us []float64, of []*evidence.Cell) {
 	cells := inOrder(ev)
 	for i, c := range cells {
-		after := i > 0 && cells[i-1].Info.Fio != nil && len(cells[i-1].Info.Fio.Jobs) > 0
+		_, after := follows(ev, cells, i)
 		if v := c.Sys.Baseline.Probe(); c.Info.Probe != nil && v != nil && !after {
 			us, of = append(us, *v), append(of, c)
 		}
@@ -67,13 +67,42 @@ func undisturbedProbes(ev *evidence.Evidence) (us []float64, of []*evidence.Cell
 	return us, of
 }
 
-// fioAside says that a cell with fio was put aside.
+// follows is what was measured right before a cell of those in order, "" before the first, and whether fio ran there: a cell, or one that
+// was put aside since.
+func follows(ev *evidence.Evidence, cells []*evidence.Cell, i int) (before string, fio bool) {
+	var at float64
+	if i > 0 {
+		at, before, fio = cells[i-1].Info.Start, cells[i-1].Key, withFio(cells[i-1])
+	}
+	for _, q := range ev.Quarantined {
+		if placed(ev, q) && q.Start > at && q.Start < cells[i].Info.Start {
+			at, before, fio = q.Start, q.Cell+" (measured again since)", hadFio(ev, q)
+		}
+	}
+	return before, fio
+}
+
+// oneMachine says that all cells share a machine and its clock: they follow one another as they began.
+func oneMachine(ev *evidence.Evidence) bool { return ev.Plan.Facts.Clock == record.ClockReal }
+
+// placed says that a cell that was put aside has its place in the order.
+func placed(ev *evidence.Evidence, q record.Quarantined) bool { return oneMachine(ev) && q.Start > 0 }
+
+func withFio(c *evidence.Cell) bool { return c.Info.Fio != nil && len(c.Info.Fio.Jobs) > 0 }
+
+// hadFio says that fio ran in a cell that was put aside, or may have: what the cells of its profile say.
+func hadFio(ev *evidence.Evidence, q record.Quarantined) bool {
+	i := slices.IndexFunc(ev.Plan.Cells, func(pc record.PlannedCell) bool { return pc.Key == q.Cell })
+	if i < 0 {
+		return true
+	}
+	k := slices.IndexFunc(ev.Cells, func(c *evidence.Cell) bool { return c.Fio == ev.Plan.Cells[i].Fio })
+	return k < 0 || withFio(ev.Cells[k])
+}
+
+// fioAside says that a cell with fio was put aside of which nobody knows any more what it came before.
 func fioAside(ev *evidence.Evidence) bool {
-	return slices.ContainsFunc(ev.Quarantined, func(q record.Quarantined) bool {
-		return slices.ContainsFunc(ev.Cells, func(c *evidence.Cell) bool {
-			return c.Key == q.Cell && c.Info.Fio != nil && len(c.Info.Fio.Jobs) > 0
-		}) || !slices.ContainsFunc(ev.Cells, func(c *evidence.Cell) bool { return c.Key == q.Cell })
-	})
+	return slices.ContainsFunc(ev.Quarantined, func(q record.Quarantined) bool { return !placed(ev, q) && hadFio(ev, q) })
 }
 
 // lowerMedian is the middle value, or the lower one of two.
@@ -85,8 +114,9 @@ func lowerMedian(values []float64) float64 {
 // leastUndisturbed is how many baselines have to tell what an undisturbed drive is before one of them is off.
 const leastUndisturbed = 3
 
-// probeOff says that before the load of a cell the drive was not as it is when undisturbed, though no cell with fio came before: what
-// disturbed it was nobody's treatment. After one with fio it may be the treatment's own, which washedOut is about.
+// probeOff says that before the load of a cell the drive was not as it is when undisturbed. On one machine the cell is measured again
+// after another one, and what remains of fio shows then, too, unless it has gone: in more cells than may be measured again it does
+// not go, which washedOut is about. On machines of their own a cell follows what it followed before.
 func probeOff(c *evidence.Cell, g config.Gates, k Known) (code, why string) {
 	v := c.Sys.Baseline.Probe()
 	if k.Probe == nil || k.Follows || v == nil {
@@ -96,6 +126,6 @@ func probeOff(c *evidence.Cell, g config.Gates, k Known) (code, why string) {
 	if off <= k.bound(g.MaxCarryOver) {
 		return "", ""
 	}
-	return "probe_off", fmt.Sprintf("%s: before the load a read of the probe took %.0f us, %.1f %% more or less than the %.0f us of an undisturbed drive (allowed %.0f %%), "+
-		"and no fio had run before", c.Key, *v, off*100, *k.Probe, g.MaxCarryOver*100)
+	return "probe_off", fmt.Sprintf("%s: before the load a read of the probe took %.0f us, %.1f %% more or less than the %.0f us of an undisturbed drive (allowed %.0f %%)",
+		c.Key, *v, off*100, *k.Probe, g.MaxCarryOver*100)
 }

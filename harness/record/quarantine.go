@@ -17,6 +17,8 @@ type Quarantined struct {
 	Cell   string // key
 	Why    string
 	Folder string // name below DirQuarantine
+	// Start is when it began, Unix seconds, as its own cell.json has it; 0 where that was not read.
+	Start float64 `json:",omitempty"`
 
 	cell Cell
 	sum  string // of its cell.json
@@ -107,10 +109,13 @@ func (r *Run) recoverAside() error {
 func (r *Run) Quarantined() ([]Quarantined, error) {
 	known := map[string]bool{}
 	var faults []error
-	for _, q := range r.aside {
+	for i, q := range r.aside {
 		known[q.Folder] = true
-		_, _, err := r.Aside(q)
+		info, _, err := r.Aside(q)
 		faults = append(faults, err)
+		if info != nil {
+			r.aside[i].Start = info.Start
+		}
 	}
 	entries, err := os.ReadDir(Path(r.Dir, DirQuarantine))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -8,7 +8,7 @@ type StorageUse struct {
 	Layout string         `json:"layout,omitempty"` // where and how the KV tier lies; "" of a stack that stores nothing
 	Reads  *LoaderFigures `json:"reads"`            // null of a stack that stores nothing
 	Writes *LoaderFigures `json:"writes"`
-	// Idle is how long a read of the idle drive takes before the cell and after its load.
+	// Idle is how long a read of the idle drive takes before the cell and after its load. Cells that follow one another at once share one.
 	Idle []IdleReads `json:"idle_reads,omitempty"`
 }
 

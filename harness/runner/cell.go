@@ -266,11 +266,11 @@ func (c *cellRun) finish(ctx context.Context, src rig.Sources) error {
 	if src.Server != nil {
 		c.info.Server = src.Server()
 	}
-	if src.Storage != nil {
-		c.info.Storage = src.Storage(ctx)
-	}
 	if src.Drives != nil {
 		c.info.Drives = src.Drives(ctx)
+	}
+	if src.Storage != nil { // after what the drives moved for the load: it may read the idle drive
+		c.info.Storage = src.Storage(ctx)
 	}
 	if src.Health != nil {
 		c.info.Health = src.Health(ctx)

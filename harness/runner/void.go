@@ -72,7 +72,7 @@ func (r *Run) void(block []record.PlannedCell, most float64) (string, error) {
 	if len(cells) == 0 {
 		return "", nil
 	}
-	return record.DriftOf(cells).Void(most), nil
+	return record.Void(cells, most), nil
 }
 
 // leftOut says which blocks are void, as the reason why the run ended without them.

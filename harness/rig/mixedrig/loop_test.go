@@ -70,7 +70,7 @@ func TestTwoLoopDevices(t *testing.T) {
 	narrow, _ := looped(t, base[2], 256)
 
 	e := compared(t)
-	r, err := New(e, Options{Dir: a, Second: narrow, Out: io.Discard, Journal: t.TempDir(), MostOthers: 1e15})
+	r, err := New(e, Options{Dir: a, Second: narrow, Out: io.Discard, Journal: t.TempDir(), MostOthers: 1e15, ProbeFile: 32 << 20})
 	require.NoError(t, err)
 	err = r.Check(e, plan())
 	require.ErrorContains(t, err, "that are free in "+narrow+" at most a fifth is taken")
@@ -85,7 +85,7 @@ func TestTwoLoopDevices(t *testing.T) {
 	_, err = New(e, Options{Dir: a, Second: b, SameDrive: true})
 	require.ErrorContains(t, err, "-same-drive: "+a+" lies on "+deviceA+" and "+b+" on "+deviceB+": leave it out, or name two folders on one drive")
 
-	r, err = New(e, Options{Dir: a, Second: b, Out: io.Discard, Journal: t.TempDir(), MostOthers: 1e15})
+	r, err = New(e, Options{Dir: a, Second: b, Out: io.Discard, Journal: t.TempDir(), MostOthers: 1e15, ProbeFile: 32 << 20})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, r.Close()) })
 	assert.Contains(t, r.Facts().Origin, "real: two drives (A: "+deviceA+", ext4; B: "+deviceB+", ext4)")
@@ -100,7 +100,7 @@ func TestTwoLoopDevices(t *testing.T) {
 	require.NoError(t, m.Begin(t.Context(), pc))
 	t.Cleanup(func() { assert.NoError(t, m.Close()) })
 	s := begun(t, m)
-	fetchSome(t, m, s)
+	fetchSome(t, m)
 	moved := s.Drives(t.Context())
 	require.Len(t, moved, 2)
 	use := s.Storage(t.Context())
@@ -110,13 +110,18 @@ func TestTwoLoopDevices(t *testing.T) {
 	assert.GreaterOrEqual(t, *moved[1].ReadBytes, use.Reads.Bytes)
 	assert.Positive(t, use.Reads.Bytes)
 	assert.Equal(t, deviceB, s.Device.Name, "and the one that is watched is the arm's")
+
+	require.Len(t, use.Idle, 2, "and it is the arm's that is read while it is idle")
+	after := s.Drives(t.Context())
+	assert.Zero(t, *after[0].ReadBytes)
+	assert.GreaterOrEqual(t, *after[1].ReadBytes, float64(use.Idle[1].N)*use.Idle[1].Bytes)
 }
 
 // fetchSome asks for prompts until some come back from tier 2.
-func fetchSome(t *testing.T, m rig.Machine, s rig.Sources) {
+func fetchSome(t *testing.T, m rig.Machine) {
 	t.Helper()
 	for _, tag := range []string{"a", "b", "c", "d", "a", "b", "c", "d"} {
 		ask(t, m.Endpoint(), tag, 4)
-		settled(t, s)
+		settled(t, m)
 	}
 }

@@ -54,10 +54,8 @@ func (m *machine) Begin(ctx context.Context, pc record.PlannedCell) error {
 	if m.storage != nil {
 		o.Storage = m.storage.Storage
 	}
-	if r.oneDrive() {
-		if m.idleBefore, err = r.treater.IdleReads(ctx); err != nil {
-			return err
-		}
+	if m.idleBefore, err = r.idleBefore(ctx, m.at); err != nil {
+		return err
 	}
 	m.Machine, err = simrig.OpenMachine(o)
 	return err
@@ -88,7 +86,7 @@ func (m *machine) Sources() rig.Sources {
 	block, err := m.at.drive.Source(m.at.proof)
 	sys = append(sys, telemetry.OrFailed("block", block, err), &account{of: m.storage})
 	m.watched = append(m.watched, block)
-	s.Sys = append(append(sys, m.rig.treater.Sources()...), s.Sys...)
+	s.Sys = append(append(sys, m.rig.treater().Sources()...), s.Sys...)
 	s.Device = m.device()
 	s.Storage = m.use
 	s.Health = m.health
@@ -139,7 +137,7 @@ func (m *machine) Apply(ctx context.Context, t rig.Treatment) (rig.Applied, erro
 			return rig.Applied{}, err
 		}
 	}
-	return m.rig.treater.Apply(ctx, t)
+	return m.rig.treater().Apply(ctx, t)
 }
 
 // Close stops the simulated machine. The files stay for the next one.

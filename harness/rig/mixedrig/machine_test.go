@@ -50,13 +50,13 @@ func begun(t *testing.T, m rig.Machine) rig.Sources {
 	return s
 }
 
-// settled waits until the loader moves nothing any more.
-func settled(t *testing.T, s rig.Sources) {
+// settled waits until the loader moves nothing any more. It asks the files: the machine's own figures come with reads of the idle drive.
+func settled(t *testing.T, m rig.Machine) {
 	t.Helper()
-	last := -1.0
+	last := int64(-1)
 	require.Eventually(t, func() bool {
-		use := s.Storage(t.Context())
-		moved := use.Reads.Bytes + use.Writes.Bytes
+		f := m.(*machine).storage.Figures()
+		moved := f.Reads.Bytes + f.Writes.Bytes
 		same := moved == last
 		last = moved
 		return same
@@ -84,6 +84,7 @@ func TestMachineOnADrive(t *testing.T) {
 	assert.Contains(t, out.String(), "of 64 MiB written its counters showed ")
 	require.Error(t, restore.TurnTaken(r.(*Rig).o.Journal), "it measures")
 	var first *kept
+	var last record.IdleReads
 	for cell := range 2 {
 		m, err := r.Open(t.Context(), e.Stacks["B"])
 		require.NoError(t, err)
@@ -100,7 +101,7 @@ func TestMachineOnADrive(t *testing.T) {
 		s := begun(t, m)
 		for _, tag := range []string{"a", "b", "c", "d", "a", "b", "c", "d"} {
 			ask(t, m.Endpoint(), tag, 4)
-			settled(t, s)
+			settled(t, m)
 		}
 		var kv record.KVSample
 		require.NoError(t, s.KV.SampleKV(t.Context(), &kv))
@@ -131,6 +132,10 @@ func TestMachineOnADrive(t *testing.T) {
 			assert.GreaterOrEqual(t, idle.N, 100)
 			assert.InDelta(t, 128<<10, idle.Bytes, 0)
 		}
+		if cell == 1 {
+			assert.Equal(t, last, use.Idle[0], "as it was after the cell before, a moment ago")
+		}
+		last = use.Idle[1]
 		require.NotNil(t, now.CPU)
 		require.NotNil(t, s.Device)
 		assert.Nil(t, s.Refresh)

@@ -9,6 +9,7 @@ import (
 	"sparkharness/harness/drive"
 	"sparkharness/harness/record"
 	"sparkharness/harness/rig"
+	"sparkharness/harness/treatment"
 )
 
 // place is a folder on a drive with what is kept there from cell to cell.
@@ -17,8 +18,11 @@ type place struct {
 	named string // the folder as the user named it
 	drive *drive.Drive
 
-	proof   *drive.Proof // from Prepare on
-	storage *kept        // of the cell before on this drive, if there was one that stores anything
+	// From Prepare on.
+	proof   *drive.Proof
+	treater *treatment.Treater // nil of a second folder on the same drive, which the first one's reads are of, too
+	storage *kept              // of the cell before on this drive, if there was one that stores anything
+	idle    idleDrive          // of the treater's last look
 }
 
 // placesOf are the folders of the options as the sweep wants them: one, or two on two drives, or two on one where the user says so. It
@@ -100,6 +104,9 @@ func (r *Rig) of(pc record.PlannedCell) *place {
 	}
 	return r.places[0]
 }
+
+// treater is what treats the machine: fio, the probe and the page cache are of the first place.
+func (r *Rig) treater() *treatment.Treater { return r.places[0].treater }
 
 // closeStorage removes the files of a place.
 func (p *place) closeStorage() error {

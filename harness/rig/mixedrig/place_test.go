@@ -98,10 +98,11 @@ func TestTwoFoldersOnADrive(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, m.Begin(t.Context(), pc))
 		s := begun(t, m)
-		fetchSome(t, m, s)
+		fetchSome(t, m)
 		use, moved := s.Storage(t.Context()), s.Drives(t.Context())
 		assert.Contains(t, use.Layout, dirs[i]+string(filepath.Separator))
 		require.Len(t, moved, 2)
+		require.Len(t, use.Idle, 2, "the drive is read while it is idle, in whichever folder")
 		for j, d := range moved {
 			assert.Equal(t, []string{"A", "B"}[j], d.Arm)
 			require.NotNil(t, d.ReadBytes)

@@ -58,11 +58,20 @@ func (r *Rig) prepare(ctx context.Context) error {
 			return err
 		}
 	}
-	if r.treater, err = r.newTreater(r.journal); err != nil {
-		return err
-	}
-	if err := r.treater.Prepare(ctx, r.exp.Fio, r.readsOwnFile()); err != nil {
-		return err
+	for i, at := range r.places {
+		profiles := r.exp.Fio
+		if i > 0 {
+			if r.o.SameDrive {
+				break
+			}
+			profiles = nil // fio has the first
+		}
+		if at.treater, err = r.newTreater(at, r.journal); err != nil {
+			return err
+		}
+		if err := at.treater.Prepare(ctx, profiles, true); err != nil {
+			return err
+		}
 	}
 	r.scratch, err = disk.NewScratch(simrig.MemoryBacked())
 	return err

@@ -51,7 +51,6 @@ type Rig struct {
 	// From Prepare on.
 	turn    *restore.Turn
 	journal *restore.Journal
-	treater *treatment.Treater
 	scratch *disk.Scratch // where simulated hosts lay out their files, which nobody reads
 }
 
@@ -89,10 +88,7 @@ func New(e *config.Experiment, o Options) (rig.Rig, error) {
 	r.noise = rand.NewChaCha8([32]byte{1})
 	r.facts = record.Facts{Rig: e.Rig, Clock: record.ClockReal, Simulated: true, SameDrive: o.SameDrive, Origin: r.origin(), CPUs: runtime.NumCPU(),
 		Capabilities: []string{rig.Fio, rig.Probe, rig.Restart, rig.KVTelemetry, rig.SetTier1, rig.SetPolicy, rig.TellsWaits, rig.StartupLog, rig.ProvesCounters},
-		Uncalibrated: []string{}}
-	if r.oneDrive() {
-		r.facts.MaxReadDrift = new(maxReadDrift)
-	}
+		Uncalibrated: []string{}, MaxReadDrift: new(maxReadDrift)}
 	if os.Geteuid() == 0 {
 		r.facts.Capabilities = append(r.facts.Capabilities, rig.DropCaches)
 	}
@@ -216,29 +212,22 @@ func (r *Rig) Check(e *config.Experiment, p *record.Plan) error {
 			tier, most = b, pc.Key
 		}
 	}
-	t, err := r.newTreater(nil)
+	t, err := r.newTreater(r.places[0], nil)
 	if err != nil {
 		return err
 	}
-	load, err := t.Check(context.Background(), e.Fio, r.readsOwnFile())
+	load, err := t.Check(context.Background(), e.Fio, true)
 	if err != nil {
 		return err
 	}
 	return r.room(tier, load, most)
 }
 
-// newTreater is what treats this machine; without a journal it can only be asked.
-func (r *Rig) newTreater(j *restore.Journal) (*treatment.Treater, error) {
-	return treatment.New(treatment.Options{Drive: r.places[0].drive, Proof: r.places[0].proof, Journal: j, Rng: rand.New(rand.NewPCG(r.exp.Hypothesis.Run.Seed, 1)), Noise: r.noise,
+// newTreater is what treats a place of this machine, and reads its drive while it is idle; without a journal it can only be asked.
+func (r *Rig) newTreater(at *place, j *restore.Journal) (*treatment.Treater, error) {
+	return treatment.New(treatment.Options{Drive: at.drive, Proof: at.proof, Journal: j, Rng: rand.New(rand.NewPCG(r.exp.Hypothesis.Run.Seed, 1)), Noise: r.noise,
 		Out: r.o.Out, ProbeFile: r.o.ProbeFile})
 }
-
-// oneDrive says whether all that is stored lies on the drive that is treated. Where two are compared nobody reads the other one while
-// it is idle: whether it moved would not be known.
-func (r *Rig) oneDrive() bool { return len(r.places) == 1 || r.o.SameDrive }
-
-// readsOwnFile says whether somebody reads the probe's file: the probe, or who looks at the idle drive.
-func (r *Rig) readsOwnFile() bool { return r.oneDrive() || r.exp.Hypothesis.Sweep.Probed() }
 
 // Open prepares a machine, which starts with its cell.
 func (r *Rig) Open(_ context.Context, st *config.Stack) (rig.Machine, error) {
@@ -264,10 +253,10 @@ func (r *Rig) Close() error {
 	var errs []error
 	for _, at := range r.places {
 		errs = append(errs, at.closeStorage())
-	}
-	if r.treater != nil {
-		errs = append(errs, r.treater.Close())
-		r.treater = nil
+		if at.treater != nil {
+			errs = append(errs, at.treater.Close())
+			at.treater = nil
+		}
 	}
 	if r.scratch != nil {
 		errs = append(errs, r.scratch.Close())

@@ -20,8 +20,11 @@ func (r *Rig) room(tier, load int64, most string) error {
 		tier *= int64(len(r.places))
 	}
 	for i, at := range r.places {
-		if i > 0 {
-			load = 0 // fio and the probe have the first
+		switch { // fio and the probe have the first
+		case i > 0 && r.o.SameDrive:
+			load = 0
+		case i > 0:
+			load = r.o.ProbeFile // that is read while the drive is idle
 		}
 		if err := room(at.drive.Dir, tier, load, most); err != nil {
 			return err

@@ -66,11 +66,9 @@ func (p *place) release() error {
 // use is what the loader has moved until now, on which drive.
 func (m *machine) use(ctx context.Context) *record.StorageUse {
 	out := &record.StorageUse{Drive: m.at.drive.Drive, Proof: m.at.proof.CountersProof}
-	if m.rig.oneDrive() {
-		// Without the second one the block is void, which says so.
-		if after, err := m.rig.treater.IdleReads(ctx); err == nil {
-			out.Idle = []record.IdleReads{m.idleBefore, after}
-		}
+	// Without the second one the block is void, which says so.
+	if after, err := m.rig.idleReads(ctx, m.at); err == nil {
+		out.Idle = []record.IdleReads{m.idleBefore, after}
 	}
 	if m.storage != nil {
 		f := m.storage.Figures()
