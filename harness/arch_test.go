@@ -89,7 +89,7 @@ var rules = []rule{
 		"a judgement follows from evidence and gates, and knows nothing of how it is shown"},
 	{"harness/report", []string{"harness/disk", "harness/evidence", "harness/gate", "harness/regular", "harness/stats", "harness/verdict"}, []string{"github.com/jedib0t/go-pretty/v6", "gonum.org/v1/plot"},
 		"a report renders a judgement and reads no run"},
-	{"harness/vouch", []string{"harness/evidence", "harness/record", "harness/report", "harness/verdict"}, nil, "what vouches for a file follows from the run's folder alone"},
+	{"harness/vouch", []string{"harness/evidence", "harness/gate", "harness/record", "harness/report", "harness/verdict"}, nil, "what vouches for a file follows from the run's folder alone"},
 	{"harness/sheet", []string{"harness/config", "harness/evidence", "harness/record", "harness/regular", "harness/report", "harness/stats"}, nil,
 		"a sheet follows from a run's folder alone, so that it can be made of anybody's run"},
 	{"harness/rates", []string{"harness/config", "harness/disk", "harness/evidence", "harness/gate", "harness/record", "harness/regular", "harness/report", "harness/verdict"}, nil,

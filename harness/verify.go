@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,7 +13,6 @@ import (
 
 	"sparkharness/harness/disk"
 	"sparkharness/harness/evidence"
-	"sparkharness/harness/gate"
 	"sparkharness/harness/record"
 	"sparkharness/harness/report"
 	"sparkharness/harness/runner"
@@ -123,7 +121,10 @@ func (v *Verified) lookOver(all []Hypothesis) error {
 	if err != nil {
 		return err
 	}
-	v.fault(rightlyAside(v.Dir, ev))
+	v.fault(vouch.RightlyAside(v.Dir, ev))
+	for _, why := range vouch.KeptVoid(ev) {
+		v.note("%s; it was kept", why)
+	}
 	rep, found := verdict.Judge(all[i], ev)
 	v.Outcome, v.Measured, v.Notes = string(rep.Verdict.Outcome), len(ev.Cells), append(v.Notes, ev.Notes...)
 	v.Notes = append(v.Notes, vouch.Unfinished(v.Dir, ev)...)
@@ -153,88 +154,6 @@ func (v *Verified) lookOver(all []Hypothesis) error {
 
 // otherProgram is why renderings are not compared: those of another program may differ from ours of the same report.
 const otherProgram = "another program rendered them"
-
-// rightlyAside makes sure, by their lines, that cells that were measured again had a fault that shows without a look at the
-// outcome. Any that did not was put aside for something else. Each is held against the cells that were measured last when it was
-// measured again, at half the bounds: what was known then can differ from that by cells that were put aside with it.
-func rightlyAside(dir string, ev *evidence.Evidence) error {
-	if len(ev.Quarantined) == 0 {
-		return nil
-	}
-	cells, err := evidence.LoadQuarantined(dir)
-	if err != nil {
-		return err
-	}
-	void := voidBlocks(ev, cells)
-	var faults []error
-	for i, c := range cells {
-		known := gate.KnownOf(whenAgain(ev, cells, i), c).Loosely()
-		if _, faulty := gate.Blind(c, ev.Exp.Hypothesis.Gates, known); !faulty && !void[i] {
-			faults = append(faults, fmt.Errorf("%s: no gate that is blind to the outcome is a reason to have measured it again", ev.Quarantined[i].Path(dir)))
-		}
-	}
-	return errors.Join(faults...)
-}
-
-// whenAgain is the evidence as it was when the i-th of the cells that were put aside was measured again: of each cell what was
-// measured last before that, as far as clocks tell.
-func whenAgain(ev *evidence.Evidence, aside []*evidence.Cell, i int) *evidence.Evidence {
-	at := math.Inf(1)
-	for _, c := range slices.Concat(aside[i+1:], ev.Cells) {
-		if c.Key == aside[i].Key {
-			at = c.Info.Start
-			break
-		}
-	}
-	last := map[string]*evidence.Cell{}
-	for _, c := range slices.Concat(aside, ev.Cells) {
-		if c.Info.Start <= at {
-			last[c.Key] = c
-		}
-	}
-	last[aside[i].Key] = aside[i]
-	then := *ev
-	then.Cells = nil
-	for _, pc := range ev.Plan.Cells {
-		if c := last[pc.Key]; c != nil {
-			then.Cells = append(then.Cells, c)
-		}
-	}
-	return &then
-}
-
-// voidBlocks says of each cell that was put aside whether it was with its whole block, in which the drive moved, for the reason that
-// follows from what the cells say. The cells of a block were put aside one after another.
-func voidBlocks(ev *evidence.Evidence, cells []*evidence.Cell) []bool {
-	out := make([]bool, len(cells))
-	most := ev.Plan.Facts.MaxReadDrift
-	if most == nil {
-		return out
-	}
-	for i := 0; i < len(cells); {
-		planned := 0
-		for _, pc := range ev.Plan.Cells {
-			if pc.Rep == cells[i].Rep && pc.Stage == cells[i].Stage {
-				planned++
-			}
-		}
-		var infos []*record.CellInfo
-		until := i
-		alike := func(k int) bool {
-			return cells[k].Rep == cells[i].Rep && ev.Quarantined[k].Why == ev.Quarantined[i].Why
-		}
-		for ; until < len(cells) && len(infos) < planned && alike(until); until++ {
-			infos = append(infos, &cells[until].Info)
-		}
-		until = max(until, i+1)
-		why := record.Void(infos, *most)
-		for k := i; k < until; k++ {
-			out[k] = why != "" && why == ev.Quarantined[k].Why && len(infos) == planned
-		}
-		i = until
-	}
-	return out
-}
 
 // runName is the id of the run that a folder is named after: those that were set aside have suffixes.
 func runName(dir string) string {

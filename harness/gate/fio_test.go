@@ -319,4 +319,9 @@ func TestCellsOfOneMachineFollowOneAnother(t *testing.T) {
 	ev.Cells[4].Sys.Baseline.ProbeUS = 600 * 151
 	ev.Quarantined = []record.Quarantined{{Start: 1035, Cell: cells[2].Key}}
 	assert.Contains(t, gate.FioReached(ev, 3).Detail, "after "+cells[2].Key+" (measured again since))")
+
+	ev.Cells, ev.Quarantined = ev.Cells[1:2], []record.Quarantined{{Start: 1005, Cell: cells[0].Key}}
+	ev.Exp.Hypothesis.Sweep.Fio = []string{"none", "heavy"}
+	g := gate.FioReached(ev, 3)
+	assert.Equal(t, "no_undisturbed", g.Code, g.Detail)
 }

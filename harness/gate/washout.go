@@ -29,6 +29,9 @@ func washedOut(ev *evidence.Evidence) Gate {
 		}
 	}
 	undisturbed, _ := undisturbedProbes(ev)
+	if len(undisturbed) == 0 {
+		return Fail(name, Invalid, "no_undisturbed", "fio ran right before every cell that is left, so what an undisturbed drive is is not known: measure the run again")
+	}
 	level := lowerMedian(undisturbed)
 	furthest := worst{}
 	for i, c := range cells {
@@ -90,8 +93,12 @@ func placed(ev *evidence.Evidence, q record.Quarantined) bool { return oneMachin
 
 func withFio(c *evidence.Cell) bool { return c.Info.Fio != nil && len(c.Info.Fio.Jobs) > 0 }
 
-// hadFio says that fio ran in a cell that was put aside, or may have: what the cells of its profile say.
+// hadFio says that fio ran in a cell that was put aside, or may have: what the cells of its profile say, or, on machines of their own, the
+// one that was measured in its place.
 func hadFio(ev *evidence.Evidence, q record.Quarantined) bool {
+	if !oneMachine(ev) && !slices.ContainsFunc(ev.Cells, func(c *evidence.Cell) bool { return c.Key == q.Cell }) {
+		return true
+	}
 	i := slices.IndexFunc(ev.Plan.Cells, func(pc record.PlannedCell) bool { return pc.Key == q.Cell })
 	if i < 0 {
 		return true

@@ -19,6 +19,8 @@ type Quarantined struct {
 	Folder string // name below DirQuarantine
 	// Start is when it began, Unix seconds, as its own cell.json has it; 0 where that was not read.
 	Start float64 `json:",omitempty"`
+	// Measured is how many cells had been measured when it was put aside, by the log: those with the same number were put aside together.
+	Measured int `json:"-"`
 
 	cell Cell
 	sum  string // of its cell.json
@@ -64,7 +66,7 @@ func (r *Run) putAside(a Attempt) error {
 	if err != nil {
 		return damaged(Path(r.Dir, FileAttempts), "%v", err)
 	}
-	r.aside = append(r.aside, Quarantined{Cell: a.Cell, Why: a.Why, Folder: quarantineFolder(cell, r.Again(a.Cell)+1), cell: cell, sum: a.SHA256})
+	r.aside = append(r.aside, Quarantined{Cell: a.Cell, Why: a.Why, Folder: quarantineFolder(cell, r.Again(a.Cell)+1), Measured: r.measured, cell: cell, sum: a.SHA256})
 	return nil
 }
 

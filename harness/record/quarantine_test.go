@@ -37,7 +37,7 @@ func (a *aside) measure(again int) {
 	folder := CellPath(a.dir, a.cell)
 	require.NoError(a.t, os.MkdirAll(folder, 0o755))
 	require.NoError(a.t, os.WriteFile(filepath.Join(folder, FileSysmon), []byte("{}\n"), 0o644))
-	require.NoError(a.t, (&CellInfo{RunID: "run", Digest: "d", Cell: a.pc.Key, Again: again}).Seal(folder))
+	require.NoError(a.t, (&CellInfo{RunID: "run", Digest: "d", Cell: a.pc.Key, Again: again, Start: 1000 + float64(again)}).Seal(folder))
 	require.NoError(a.t, a.log.Complete(a.pc.Key, folder))
 }
 
@@ -69,6 +69,8 @@ func TestQuarantine(t *testing.T) {
 	require.Len(t, all, 2)
 	assert.Equal(t, []string{"ctx=1/rep=1", "dead; source", "ctx=1,rep=1.1"}, []string{all[0].Cell, all[0].Why, all[0].Folder})
 	assert.Equal(t, []string{"ctx=1/rep=1", "swap", "ctx=1,rep=1.2"}, []string{all[1].Cell, all[1].Why, all[1].Folder})
+	assert.Equal(t, []float64{1000, 1001}, []float64{all[0].Start, all[1].Start}, "when each began")
+	assert.Equal(t, []int{1, 2}, []int{all[0].Measured, all[1].Measured}, "how many cells had been measured by then")
 	assert.Equal(t, 2, r.Again(a.pc.Key))
 	for n, q := range all {
 		info, folder, err := r.Aside(q)

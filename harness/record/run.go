@@ -27,7 +27,8 @@ type Run struct {
 	log  *attempts
 	sums map[string]string // of cell.json, by key, of the cells that the log says are complete
 
-	aside []Quarantined // in the order of the log
+	aside    []Quarantined // in the order of the log
+	measured int           // how often the log says that a cell is complete
 	// origins are the runs of the cells that were taken over, by key.
 	origins map[string]Origin
 }
@@ -58,6 +59,7 @@ func ReadRun(dir string) (*Run, error) {
 	for _, a := range r.log.lines {
 		switch a.Event {
 		case EventCell:
+			r.measured++
 			r.sums[a.Cell] = a.SHA256
 			delete(r.origins, a.Cell)
 		case EventTaken:

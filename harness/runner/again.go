@@ -32,7 +32,28 @@ func (r *Run) asked(a Asked, blocks [][]record.PlannedCell, ask Ask) (Answer, er
 		if r.ended() {
 			return answer, nil
 		}
+		if err := r.steady(r.blocksOf(due)); err != nil || r.ended() {
+			return answer, err
+		}
 	}
+}
+
+// blocksOf are the blocks that cells belong to, whole.
+func (r *Run) blocksOf(cells []record.PlannedCell) (blocks [][]record.PlannedCell) {
+	for i, pc := range cells {
+		same := func(other record.PlannedCell) bool { return other.Stage == pc.Stage && other.Rep == pc.Rep }
+		if slices.ContainsFunc(cells[:i], same) {
+			continue
+		}
+		var block []record.PlannedCell
+		for _, other := range r.o.Plan.Cells {
+			if same(other) {
+				block = append(block, other)
+			}
+		}
+		blocks = append(blocks, block)
+	}
+	return blocks
 }
 
 // quarantine puts a cell aside, says that it is measured again, and returns what is to be measured.

@@ -91,6 +91,28 @@ func TestVoidBlockIsMeasuredAgain(t *testing.T) {
 	assert.Equal(t, []int{6, 6}, []int{kept, of})
 }
 
+// A cell that is measured again later, on a drive that has become another one, voids its block as well.
+func TestBlockOfACellMeasuredAgainIsLookedAt(t *testing.T) {
+	r, d, said := onDrifting(t, 1, func(pc record.PlannedCell, try int) (float64, float64) {
+		if pc.Key == "conc=2/rep=1" && try == 2 {
+			return 400, 400
+		}
+		return 200, 200
+	})
+	once := false
+	require.NoError(t, r.Walk(func(_ string, a Asked) (Answer, error) {
+		if a.Block != 3 || once {
+			return Answer{}, nil
+		}
+		once = true
+		return Answer{Again: []Again{{Cell: "conc=2/rep=1", Why: "late"}}}, nil
+	}))
+	assert.Equal(t, []string{"conc=2/rep=1", "conc=1/rep=1 conc=2/rep=1"}, d.log[3:], "alone, and then with its block")
+	assert.Contains(t, said.String(), "note: block 1 is measured again: the block is void: a read of the idle drive took 200 us on average at its begin (before conc=1/rep=1) and 400 us")
+	kept, of := r.Kept()
+	assert.Equal(t, []int{6, 6}, []int{kept, of})
+}
+
 // A drive that moves all the time is measured a third more often at most; then what is void is put aside, the rest is concluded from,
 // and -resume measures it anew.
 func TestVoidBlocksAreLeftOut(t *testing.T) {

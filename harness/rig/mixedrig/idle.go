@@ -17,7 +17,7 @@ type idleDrive struct {
 	files *kept // that lay there
 }
 
-// still says that nothing of the run has used the drive since, and that it was read a moment ago.
+// still says that it was read a moment ago, since when nothing of the run has used the drive but the few questions after a cell's load.
 func (d idleDrive) still(now time.Time, files *kept) bool {
 	return !d.at.IsZero() && now.Sub(d.at) < idleFor && d.files == files
 }

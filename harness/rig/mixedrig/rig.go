@@ -61,7 +61,7 @@ const (
 	idleFile  = 128 << 20
 )
 
-// maxReadDrift is by how much of it the median read of the idle drive may move while a block is measured: 10 %, the difference that
+// maxReadDrift is by how much of it the mean read of the idle drive may move while a block is measured: 10 %, the difference that
 // claims of equivalence speak of. Arms of a block are compared with each other, and on a drive that became another one in between
 // that would compare drives. It stands here and not among the gates, which are the same for all rigs: no other has such a drive.
 const maxReadDrift = 0.10
