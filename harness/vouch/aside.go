@@ -22,15 +22,23 @@ func RightlyAside(dir string, ev *evidence.Evidence) error {
 	if err != nil {
 		return err
 	}
-	void := voidBlocks(ev, cells)
 	var faults []error
-	for i, c := range cells {
-		known := gate.KnownOf(whenDecided(ev, cells, void, i), c).Loosely()
-		if _, faulty := gate.Blind(c, ev.Exp.Hypothesis.Gates, known); !faulty && !void[i] {
-			faults = append(faults, fmt.Errorf("%s: no gate that is blind to the outcome is a reason to have measured it again", ev.Quarantined[i].Path(dir)))
-		}
+	for _, i := range unjustified(ev, cells) {
+		faults = append(faults, fmt.Errorf("%s: no gate that is blind to the outcome is a reason to have measured it again", ev.Quarantined[i].Path(dir)))
 	}
 	return errors.Join(faults...)
+}
+
+// unjustified are the places of the cells that were put aside for nothing that shows without a look at the outcome.
+func unjustified(ev *evidence.Evidence, aside []*evidence.Cell) (out []int) {
+	void := voidBlocks(ev, aside)
+	for i, c := range aside {
+		known := gate.KnownOf(whenDecided(ev, aside, void, i), c).Loosely()
+		if _, faulty := gate.Blind(c, ev.Exp.Hypothesis.Gates, known); !faulty && !void[i] {
+			out = append(out, i)
+		}
+	}
+	return out
 }
 
 // whenDecided is the evidence by which the i-th of the cells that were put aside was: what was put aside with it stood there as it was.

@@ -114,16 +114,14 @@ func TestTreatments(t *testing.T) {
 // Without fio the arms with it are refused, with what to install.
 func TestFioIsNotInstalled(t *testing.T) {
 	_, on := onDrive(t)
-	docker := t.TempDir() // a PATH without fio
-	t.Setenv("PATH", docker)
-	if _, err := program(); err != nil {
-		t.Skip("the command is not compiled yet, and without PATH it cannot be: run the whole package")
-	}
+	_, err := program() // compiled while go is in the PATH
+	require.NoError(t, err)
+	t.Setenv("PATH", t.TempDir()) // without fio
 	r, _ := launching(t, overlay(t, nil), simulatedKinds, "L8B", on)
 	assert.NotContains(t, r.Facts().Capabilities, rig.Fio)
 	r.exp.Hypothesis.Sweep.Fio = []string{"none", "heavy"}
 	require.ErrorContains(t, r.Check(r.exp, &record.Plan{}), "which rig spark cannot do: choose another rig with -rig, or a configuration without it; fio is not installed: apt install fio")
-	_, err := (&launched{of: r}).Apply(t.Context(), rig.Treatment{Kind: rig.Fio})
+	_, err = (&launched{of: r}).Apply(t.Context(), rig.Treatment{Kind: rig.Fio})
 	require.EqualError(t, err, "fio cannot be done: fio is not installed: apt install fio")
 }
 
