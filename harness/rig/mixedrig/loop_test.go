@@ -74,6 +74,7 @@ func TestTwoLoopDevices(t *testing.T) {
 	require.NoError(t, err)
 	err = r.Check(e, plan())
 	require.ErrorContains(t, err, "that are free in "+narrow+" at most a fifth is taken")
+	assert.ErrorContains(t, err, "the files of fio and the probe 0.03 GiB", "the second one is read while it is idle, too")
 	assert.NotContains(t, err.Error(), "\n")
 	require.NoError(t, r.Close())
 	for _, dir := range []string{a, narrow} {
