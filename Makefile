@@ -69,8 +69,9 @@ H       ?= $(if $(findstring $(comma),$(DIR)),DRIVES,H2B H4B)
 PROFILE ?= quick
 .PHONY: disk
 disk: ## what would this drive do to the tail? DIR=/path on it: compute is simulated in real time, tier 2, fio and probe are real (H="H2B H4B"); which of two drives is better? DIR=/path,/path
-	@test -n "$(DIR)" || (echo 'name a folder on the drive: make disk DIR=/mnt/nvme/try'; exit 1)
-	$(RUN:60m=0) -run '^Test($(subst $() ,|,$(strip $(H))))$$' -rig disk -dir '$(FOLDERS)' $(if $(AA),-same-drive) $(if $(PROFILE),-profile $(PROFILE)) -results $(RESULTS) $(ARGS)
+	@test -n "$(strip $(DIR))" || (echo 'name a folder on the drive: make disk DIR=/mnt/nvme/try'; exit 1)
+	@test $(words $(DIR)) -eq 1 || (echo 'DIR holds a space, which make takes apart: name a folder without one, or use go test -rig disk -dir'; exit 1)
+	$(RUN:60m=0) -run '$(subst $() ,|,$(foreach h,$(H),^Test$(h)$$))' -rig disk -dir '$(FOLDERS)' $(if $(AA),-same-drive) $(if $(PROFILE),-profile $(PROFILE)) -results $(RESULTS) $(ARGS)
 
 # What reads machines and servers is tested as the ARM machine in question runs it, under qemu-user, which is some fifteen times
 # slower: in the short form. SPARKHARNESS_EMULATED tells tests what they run under, for the few calls that it does not translate.

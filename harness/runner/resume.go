@@ -60,7 +60,7 @@ func (a *artifacts) resume(p *record.Plan) error {
 			return err
 		}
 	}
-	return nil
+	return a.finishAside(run)
 }
 
 // keepDamaged keeps a damaged cell beside its place, where nothing reads it. What cannot be read at all ends the run: it may

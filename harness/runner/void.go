@@ -2,6 +2,7 @@ package runner
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"sparkharness/harness/record"
@@ -53,7 +54,7 @@ func (r *Run) steady(blocks [][]record.PlannedCell) error {
 	return nil
 }
 
-// void says why a block is void, "" if it is not, or if it was put aside.
+// void says why a block is void, "" if it is not, or if it is not whole: put aside, or interrupted.
 func (r *Run) void(block []record.PlannedCell, most float64) (string, error) {
 	run, err := record.ReadRun(r.art.dir)
 	if err != nil {
@@ -69,10 +70,62 @@ func (r *Run) void(block []record.PlannedCell, most float64) (string, error) {
 			cells = append(cells, info)
 		}
 	}
-	if len(cells) == 0 {
+	if len(cells) < len(block) {
 		return "", nil
 	}
 	return record.Void(cells, most), nil
+}
+
+// finishAside puts the rest of a void block aside, where a killed run had begun to: what is left would be half of another block.
+func (a *artifacts) finishAside(run *record.Run) error {
+	aside, err := run.Quarantined()
+	most := run.Plan.Facts.MaxReadDrift
+	if err != nil || most == nil || len(aside) == 0 {
+		return err
+	}
+	last := aside[len(aside)-1]
+	at := slices.IndexFunc(run.Plan.Cells, func(pc record.PlannedCell) bool { return pc.Key == last.Cell })
+	if at < 0 {
+		return nil
+	}
+	gone := map[string]record.Quarantined{}
+	for i, before := len(aside)-1, at; i >= 0 && aside[i].Why == last.Why; i-- { // in the plan's order: a later one of it was put aside an earlier time
+		was := slices.IndexFunc(run.Plan.Cells[:before+1], func(pc record.PlannedCell) bool { return pc.Key == aside[i].Cell })
+		if was < 0 {
+			break
+		}
+		gone[aside[i].Cell], before = aside[i], was
+	}
+	var infos []*record.CellInfo
+	var rest []record.PlannedCell
+	for _, pc := range run.Plan.Cells {
+		if pc.Stage != run.Plan.Cells[at].Stage || pc.Rep != run.Plan.Cells[at].Rep {
+			continue
+		}
+		var info *record.CellInfo
+		if q, ok := gone[pc.Key]; ok {
+			info, _, err = run.Aside(q)
+		} else {
+			info, err = run.Cell(pc)
+			rest = append(rest, pc)
+		}
+		if err != nil || info == nil {
+			return nil // one that is damaged or missing is measured again alone
+		}
+		infos = append(infos, info)
+	}
+	if record.Void(infos, *most) != last.Why {
+		return nil
+	}
+	for _, pc := range rest {
+		n := a.again[pc.Key] + 1
+		if err := a.log.Quarantine(a.dir, pc.Cell, n, last.Why); err != nil {
+			return fmt.Errorf("-resume: %w", err)
+		}
+		a.again[pc.Key] = n
+		fmt.Fprintf(a.out, "note: cell %s is measured again (%d) as the killed run was about to: %s\n", pc.Key, n, last.Why)
+	}
+	return nil
 }
 
 // leftOut says which blocks are void, as the reason why the run ended without them.

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -166,4 +167,86 @@ func TestNoDriveNothingIsVoid(t *testing.T) {
 	require.NoError(t, r.Walk(func(string, Asked) (Answer, error) { return Answer{}, nil }))
 	assert.Len(t, d.log, 3)
 	assert.False(t, slices.ContainsFunc(names(t, r.Dir()), func(n string) bool { return filepath.Base(n) == record.DirQuarantine }))
+}
+
+// A run that was killed while it put a void block aside puts the rest aside when it goes on: one cell of another time would make another
+// block of it, in which the drive seems to have stayed.
+func TestVoidBlockIsPutAsideWhole(t *testing.T) {
+	begun := func(t *testing.T) (*Run, *drifting, *strings.Builder, []record.PlannedCell) {
+		r, d, said := onDrifting(t, 1, func(pc record.PlannedCell, try int) (float64, float64) {
+			if pc.Key == "conc=2/rep=2" && try == 1 {
+				return 250, 250
+			}
+			return 200, 200
+		})
+		r.progress, r.art.out = newProgress(io.Discard, "", 6), said
+		block := r.o.Plan.Cells[2:4]
+		r.o.Rig.Run(r.o.Plan.Cells[:4], rig.Work{Measure: r.measure, Done: r.done})
+		return r, d, said, block
+	}
+	goesOn := func(t *testing.T, r *Run) {
+		require.NoError(t, r.art.log.Close())
+		require.NoError(t, r.art.resume(r.o.Plan))
+	}
+	aside := func(t *testing.T, r *Run) []string { return names(t, record.Path(r.Dir(), record.DirQuarantine)) }
+
+	r, d, said, block := begun(t)
+	why, err := r.void(block, 0.1)
+	require.NoError(t, err)
+	require.Contains(t, why, "200 us on average at its begin (before conc=1/rep=2) and 250 us at its end (after conc=2/rep=2)")
+	_, err = r.putAside(Again{Cell: block[0].Key, Why: why})
+	require.NoError(t, err)
+	one, err := r.void(block, 0.1)
+	require.NoError(t, err)
+	assert.Empty(t, one, "it is not whole")
+	goesOn(t, r)
+	goesOn(t, r)
+	assert.Equal(t, []string{"conc=1,rep=2.1", "conc=2,rep=2.1"}, aside(t, r))
+	assert.Contains(t, said.String(), "note: cell conc=2/rep=2 is measured again (1) as the killed run was about to: the block is void: ")
+	require.NoError(t, r.Walk(func(string, Asked) (Answer, error) { return Answer{}, nil }))
+	assert.Equal(t, []string{"", "conc=1/rep=2 conc=2/rep=2", "conc=1/rep=3 conc=2/rep=3"}, d.log[1:], "both again")
+
+	r, _, _, block = begun(t)
+	_, err = r.putAside(Again{Cell: block[0].Key, Why: "late"})
+	require.NoError(t, err)
+	goesOn(t, r)
+	assert.Equal(t, []string{"conc=1,rep=2.1"}, aside(t, r), "for another reason")
+
+	r, _, _, block = begun(t)
+	_, err = r.putAside(Again{Cell: block[0].Key, Why: "late"})
+	require.NoError(t, err)
+	r.o.Rig.Run(block[:1], rig.Work{Measure: r.measure, Done: r.done})
+	late, err := r.void(block, 0.1)
+	require.NoError(t, err)
+	require.Contains(t, late, "250 us on average at its begin (before conc=2/rep=2) and 200 us") // begun at another time
+	_, err = r.putAside(Again{Cell: block[0].Key, Why: late})
+	require.NoError(t, err)
+	goesOn(t, r)
+	assert.Equal(t, []string{"conc=1,rep=2.1", "conc=1,rep=2.2", "conc=2,rep=2.1"}, aside(t, r), "one of the block had been measured again before")
+
+	r, _, _, block = begun(t)
+	for _, pc := range block {
+		_, err = r.putAside(Again{Cell: pc.Key, Why: why})
+		require.NoError(t, err)
+	}
+	r.o.Rig.Run(block[:1], rig.Work{Measure: r.measure, Done: r.done})
+	goesOn(t, r)
+	assert.Equal(t, []string{"conc=1,rep=2.1", "conc=2,rep=2.1"}, aside(t, r), "the whole block was, and one is there again")
+	r.o.Rig.Run(block[1:], rig.Work{Measure: r.measure, Done: r.done})
+	goesOn(t, r)
+	assert.Len(t, aside(t, r), 2, "all of it is")
+
+	r, d, _, block = begun(t)
+	for range 2 { // twice, and the figures came out alike: the second time was interrupted
+		_, err = r.putAside(Again{Cell: block[0].Key, Why: why})
+		require.NoError(t, err)
+		if len(aside(t, r)) < 3 {
+			_, err = r.putAside(Again{Cell: block[1].Key, Why: why})
+			require.NoError(t, err)
+			d.tries[block[1].Key] = 0
+			r.o.Rig.Run(block, rig.Work{Measure: r.measure, Done: r.done})
+		}
+	}
+	goesOn(t, r)
+	assert.Equal(t, []string{"conc=1,rep=2.1", "conc=1,rep=2.2", "conc=2,rep=2.1", "conc=2,rep=2.2"}, aside(t, r))
 }

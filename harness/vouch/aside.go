@@ -80,32 +80,36 @@ func whenAgain(ev *evidence.Evidence, aside []*evidence.Cell, i int) *evidence.E
 	return &then
 }
 
-// voidBlocks says of each cell that was put aside whether its block was void, for the reason that follows from what the block's cells
-// said then: those that were put aside with it, and those that stayed, because the run was interrupted while it put them aside.
-func voidBlocks(ev *evidence.Evidence, aside []*evidence.Cell) []bool {
-	out := make([]bool, len(aside))
+// voidBlocks says of each cell that was put aside whether it was with its whole block, in which the drive moved, for the reason that
+// follows from what the cells say. The cells of a block were put aside one after another.
+func voidBlocks(ev *evidence.Evidence, cells []*evidence.Cell) []bool {
+	out := make([]bool, len(cells))
 	most := ev.Plan.Facts.MaxReadDrift
 	if most == nil {
 		return out
 	}
-	for i, c := range aside {
-		then := map[string]*record.CellInfo{}
-		for _, other := range whenAgain(ev, aside, i).Cells {
-			then[other.Key] = &other.Info
-		}
-		q := ev.Quarantined[i]
-		for j, other := range aside {
-			if ev.Quarantined[j].Why == q.Why {
-				then[other.Key] = &other.Info
-			}
-		}
-		var block []*record.CellInfo
+	for i := 0; i < len(cells); {
+		planned := 0
 		for _, pc := range ev.Plan.Cells {
-			if info := then[pc.Key]; info != nil && pc.Rep == c.Rep && pc.Stage == c.Stage {
-				block = append(block, info)
+			if pc.Rep == cells[i].Rep && pc.Stage == cells[i].Stage {
+				planned++
 			}
 		}
-		out[i] = q.Why != "" && q.Why == record.Void(block, *most)
+		var infos []*record.CellInfo
+		until := i
+		alike := func(k int) bool {
+			again := slices.ContainsFunc(cells[i:k], func(c *evidence.Cell) bool { return c.Key == cells[k].Key })
+			return !again && cells[k].Rep == cells[i].Rep && ev.Quarantined[k].Why == ev.Quarantined[i].Why
+		}
+		for ; until < len(cells) && len(infos) < planned && alike(until); until++ {
+			infos = append(infos, &cells[until].Info)
+		}
+		until = max(until, i+1)
+		why := record.Void(infos, *most)
+		for k := i; k < until; k++ {
+			out[k] = why != "" && why == ev.Quarantined[k].Why && len(infos) == planned
+		}
+		i = until
 	}
 	return out
 }

@@ -34,46 +34,16 @@ func TestVoidBlocksAreRightlyAside(t *testing.T) {
 		return ev
 	}
 	assert.Equal(t, []bool{true, true}, voidBlocks(aside(cells[:2], void), cells[:2]))
-	twice := append(slices.Clone(cells[:2]), cell("a", 1, 6, 200, 200), cell("b", 1, 5, 100, 200))
+	twice := slices.Concat(cells[:2], cells[:2])
 	assert.Equal(t, []bool{true, true, true, true}, voidBlocks(aside(twice, void), twice), "two measurements that came out alike")
 	assert.Equal(t, []bool{false, false, false, false}, voidBlocks(aside(twice, void+" or so"), twice), "another reason")
+	other := []*evidence.Cell{cell("b", 1, 1, 100, 100), cell("b", 1, 2, 100, 200)}
+	moved := record.Void([]*record.CellInfo{&other[0].Info, &other[1].Info}, 0.1)
+	assert.Equal(t, []bool{false, false}, voidBlocks(aside(other, moved), other), "two measurements of one cell are no block")
+	assert.Equal(t, []bool{false}, voidBlocks(aside(cells[1:2], record.Void([]*record.CellInfo{&cells[1].Info}, 0.1)), cells[1:2]), "one cell of two")
 	assert.Equal(t, []bool{false, false}, voidBlocks(aside(cells[2:], record.Void([]*record.CellInfo{&cells[2].Info, &cells[3].Info}, 0.1)), cells[2:]), "a drive that stayed")
 	plan.Facts.MaxReadDrift = nil
 	assert.Equal(t, []bool{false, false}, voidBlocks(aside(cells[:2], void), cells[:2]), "nobody looked")
-}
-
-// A run that is interrupted while it puts a void block aside leaves some of its cells where they are. Those that were put aside were rightly,
-// and one that alone would be void, in a block that was not, was not.
-func TestVoidBlockIsPutAsideInPart(t *testing.T) {
-	plan := &record.Plan{Facts: record.Facts{MaxReadDrift: new(0.1)}}
-	cell := func(key string, start, before, after float64) *evidence.Cell {
-		c := &evidence.Cell{PlannedCell: record.PlannedCell{Key: key, Rep: 1, Stage: 1}}
-		c.Info = record.CellInfo{Cell: key, Start: start, Storage: &record.StorageUse{Idle: []record.IdleReads{{MeanUS: before}, {MeanUS: after}}}}
-		return c
-	}
-	a, b, c, again := cell("a", 1, 100, 100), cell("b", 2, 100, 150), cell("c", 3, 150, 150), cell("a", 4, 150, 150)
-	for _, of := range []*evidence.Cell{a, b, c} {
-		plan.Cells = append(plan.Cells, of.PlannedCell)
-	}
-	why := record.Void([]*record.CellInfo{&a.Info, &b.Info, &c.Info}, 0.1)
-	require.Contains(t, why, "100 us on average at its begin (before a) and 150 us at its end (after c)")
-
-	next := cell("d", 3.5, 150, 300)
-	next.Rep = 2
-	plan.Cells = append(plan.Cells, next.PlannedCell)
-	ev := &evidence.Evidence{Plan: plan, Cells: []*evidence.Cell{again, b, c, next}, Quarantined: []record.Quarantined{{Cell: "a", Why: why}}}
-	assert.Equal(t, []bool{true}, voidBlocks(ev, []*evidence.Cell{a}), "one of three")
-
-	ev.Cells = []*evidence.Cell{again, cell("b", 5, 150, 150), c}
-	ev.Quarantined = append(ev.Quarantined, record.Quarantined{Cell: "b", Why: why})
-	assert.Equal(t, []bool{true, true}, voidBlocks(ev, []*evidence.Cell{a, b}), "two of three, of which the first was measured again before the second")
-
-	ev.Cells = []*evidence.Cell{a, cell("b", 5, 150, 150), c}
-	alone := record.Void([]*record.CellInfo{&b.Info}, 0.1)
-	require.NotEmpty(t, alone)
-	c.Info.Storage.Idle[1].MeanUS = 105
-	ev.Quarantined = []record.Quarantined{{Cell: "b", Why: alone}}
-	assert.Equal(t, []bool{false}, voidBlocks(ev, []*evidence.Cell{b}), "its block stayed what it was")
 }
 
 // What a cell is held against that was put aside is what had been measured when it was measured again, not what came of it.

@@ -78,17 +78,48 @@ func (f *folder) take() error {
 	}
 }
 
+// Claimable refuses a directory in which something else has the folder's name. It writes nothing.
+func Claimable(dir string) error {
+	parent, err := os.OpenRoot(dir)
+	if err != nil {
+		return fmt.Errorf("storage in %s: %w", dir, err)
+	}
+	f := &folder{path: filepath.Join(dir, Folder), parent: parent}
+	return errors.Join(f.claimable(), parent.Close())
+}
+
+func (f *folder) claimable() error {
+	st, err := f.parent.Lstat(Folder)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case !st.IsDir():
+		return f.foreign("is no folder")
+	case f.marked():
+		return nil
+	}
+	in, err := fs.ReadDir(f.parent.FS(), Folder)
+	if err == nil && len(in) > 0 && !f.marked() { // it may have been made meanwhile
+		err = f.foreign("has no mark " + mark)
+	}
+	return err
+}
+
+// foreign is the refusal of what is not a folder of a storage.
+func (f *folder) foreign(what string) error {
+	return fmt.Errorf("%s %s, so it is not this program's: move it away, or choose another directory", f.path, what)
+}
+
 // ours refuses what has the folder's name and is no folder of a storage.
 func (f *folder) ours() error {
-	refuse := func(what string) error {
-		return fmt.Errorf("%s %s, so it is not this program's: move it away, or choose another directory", f.path, what)
-	}
 	st, err := f.parent.Lstat(Folder)
 	switch {
 	case err != nil:
 		return err
 	case !st.IsDir():
-		return refuse("is no folder")
+		return f.foreign("is no folder")
 	}
 	if f.marked() {
 		return nil
@@ -101,7 +132,7 @@ func (f *folder) ours() error {
 		if f.marked() { // meanwhile
 			return nil
 		}
-		return refuse("has no mark " + mark)
+		return f.foreign("has no mark " + mark)
 	default:
 		return err
 	}

@@ -65,7 +65,9 @@ func TestForeignFolderStays(t *testing.T) {
 			path := filepath.Join(dir, Folder)
 			tc.make(t, path)
 			before := tree(t, dir)
+			asked := Claimable(dir)
 			err := fails(t, dir, small())
+			require.EqualError(t, asked, err.Error(), "asked before anything is written")
 			require.ErrorContains(t, err, path+" "+tc.want+", so it is not this program's: move it away")
 			assert.Equal(t, before, tree(t, dir))
 		})
@@ -76,7 +78,12 @@ func TestForeignFolderStays(t *testing.T) {
 func TestEmptyFolderIsTaken(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.Mkdir(filepath.Join(dir, Folder), 0o700))
-	opened(t, dir, small())
+	require.NoError(t, Claimable(dir))
+	s := opened(t, dir, small())
+	require.NoError(t, Claimable(dir), "it is of this program, whoever has it now")
+	require.FileExists(t, filepath.Join(s.Path(), mark))
+	require.NoError(t, Claimable(t.TempDir()))
+	require.ErrorIs(t, Claimable(filepath.Join(dir, "none")), os.ErrNotExist)
 }
 
 // A link to a directory leads to where the storage then is, and "..", to the folder above.

@@ -195,6 +195,11 @@ func (r *Rig) Check(e *config.Experiment, p *record.Plan) error {
 			return err
 		}
 	}
+	for _, at := range r.places {
+		if err := diskrig.Claimable(at.drive.Dir); err != nil {
+			return fmt.Errorf("-dir: %w", err)
+		}
+	}
 	tier, most := int64(0), ""
 	for _, pc := range p.Cells {
 		o := r.options(e.StackOf(pc))

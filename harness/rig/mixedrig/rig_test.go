@@ -16,6 +16,7 @@ import (
 	"sparkharness/harness/record"
 	"sparkharness/harness/restore"
 	"sparkharness/harness/rig"
+	"sparkharness/harness/rig/diskrig"
 )
 
 // What the rig says of itself: real time, what is simulated and what is not, and an identity that is the drive's, too.
@@ -77,6 +78,11 @@ func TestCheckRefuses(t *testing.T) {
 	dir := onDrive(t)
 	r, _ := opened(t, small(t, "default"), dir)
 	require.NoError(t, r.Check(r.(*Rig).exp, plan()))
+
+	foreign := filepath.Join(dir, diskrig.Folder)
+	require.NoError(t, os.WriteFile(foreign, nil, 0o600))
+	require.ErrorContains(t, r.Check(r.(*Rig).exp, plan()), foreign+" is no folder, so it is not this program's: move it away")
+	require.NoError(t, os.Remove(foreign))
 
 	large := small(t, "default")
 	large.Stacks["B"].Dynamo.Tiers.Tier2.CapacityBytes = 1 << 50
